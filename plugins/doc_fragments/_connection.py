@@ -1,0 +1,61 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the connection options. Private to this collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options that every module which talks to a server has."""
+
+    DOCUMENTATION = r"""
+options:
+  endpoint:
+    description:
+      - Base address of the server as seen from where the module runs.
+      - If not set, the environment variable E(XINFERENCE_ENDPOINT) is used.
+    type: str
+    default: http://127.0.0.1:9997
+  username:
+    description:
+      - Account on the server. Servers since 3.0 ask for one unless their authentication is switched off.
+      - An API key does not serve here, because the server lets API keys neither launch nor terminate models.
+      - If not set, the environment variable E(XINFERENCE_USERNAME) is used.
+    type: str
+  password:
+    description:
+      - Password of the account. It is tried once, because the server bans an address after a few wrong ones.
+      - If not set, the environment variable E(XINFERENCE_PASSWORD) is used.
+    type: str
+  validate_certs:
+    description:
+      - Whether the server's certificate must be trusted.
+      - If not set, the environment variable E(XINFERENCE_VALIDATE_CERTS) is used.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File with the authorities that the server's certificate is checked against, in PEM format.
+      - If not set, the environment variable E(XINFERENCE_CA_PATH) is used.
+    type: path
+  timeout:
+    description:
+      - Seconds until a request without an answer fails.
+      - If not set, the environment variable E(XINFERENCE_TIMEOUT) is used.
+    type: float
+    default: 30.0
+requirements:
+  - python >= 3.9
+  - xinference-client
+"""
+
+    ACTIONGROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/inferops.xinference.xinference) in C(module_defaults) to set the connection once for all modules.
+    support: full
+    membership:
+      - inferops.xinference.xinference
+"""

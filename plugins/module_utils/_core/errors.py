@@ -1,0 +1,54 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong, typed. Private to this collection."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "ConnectionFailed",
+    "DeclarationError",
+    "XinferenceError",
+]
+
+
+class XinferenceError(Exception):
+    """Base of every error that the core raises; its text is one sentence for the operator."""
+
+
+class DeclarationError(XinferenceError):
+    """The declaration is wrong; nothing was changed.
+
+    :param problems: one sentence per problem, each naming item, field, value and what is allowed.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+class ConnectionFailed(XinferenceError):
+    """No answer from the server: refused, unresolved, interrupted or not in time."""
+
+
+class ApiError(XinferenceError):
+    """The server answered with an error.
+
+    :param method: HTTP method of the request.
+    :param url: address of the request, without credentials.
+    :param status: HTTP status of the answer.
+    :param detail: the server's own words.
+    """
+
+    def __init__(self, method: str, url: str, status: int, detail: str) -> None:
+        super().__init__(f"{method} {url} answered {status}: {detail}")
+        self.method = method
+        self.url = url
+        self.status = status
+        self.detail = detail
+
+
+class AuthenticationError(ApiError):
+    """The server refused the credentials, or asked for some that were not given."""

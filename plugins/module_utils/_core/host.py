@@ -1,0 +1,272 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is and has, read in one go without changing it. Private to this collection.
+
+Standard library only: it runs on a host before anything is installed there.
+"""
+
+from __future__ import annotations
+
+import grp
+import http.client
+import importlib.util
+import json
+import os
+import platform
+import pwd
+import re
+import socket
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+__all__ = ["DockerSocket", "client_version", "engine_facts", "gather", "path_facts"]
+
+MIB = 1024 * 1024
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("docker", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class DockerSocket:
+    """Reads from a Docker Engine on this host, without any Docker package.
+
+    :param docker_host: ``unix:///path`` of the engine's socket.
+    :param timeout: seconds until a request without an answer fails.
+    """
+
+    def __init__(self, docker_host: str, timeout: float = 10.0) -> None:
+        self.path = docker_host[len("unix://") :] if docker_host.startswith("unix://") else docker_host
+        self.timeout = timeout
+
+    def get(self, route: str) -> Any:
+        """The engine's answer to a GET request; None where it says 404.
+
+        :raises OSError: when the engine does not answer.
+        """
+        connection = _UnixConnection(self.path, self.timeout)
+        try:
+            connection.request("GET", route)
+            answer = connection.getresponse()
+            body = answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
+        finally:
+            connection.close()
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise OSError(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
+        return json.loads(body)
+
+
+def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
+    """The part of a container's description that the roles use."""
+    state = found.get("State") or {}
+    bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
+    ports = sorted({int(binding["HostPort"]) for published in bindings.values() for binding in published or [] if binding.get("HostPort")})
+    return {
+        "id": str(found.get("Id"))[:12],
+        "image": (found.get("Config") or {}).get("Image"),
+        "status": state.get("Status"),
+        "health": (state.get("Health") or {}).get("Status"),
+        "started_at": state.get("StartedAt"),
+        "restarts": found.get("RestartCount"),
+        "labels": (found.get("Config") or {}).get("Labels") or {},
+        "ports": ports,
+    }
+
+
+def engine_facts(docker_host: str, container: str | None = None, image: str | None = None) -> dict[str, Any]:
+    """The Docker Engine, one container and one image.
+
+    :param docker_host: address of the engine's socket.
+    :param container: name of a container to describe.
+    :param image: reference of an image to look for.
+    :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``.
+    """
+    facts: dict[str, Any] = {"reachable": False, "error": "", "version": None, "api_version": None, "container": None, "image_present": False}
+    if "://" in docker_host and not docker_host.startswith("unix://"):
+        facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
+        return facts
+    engine = DockerSocket(docker_host)
+    try:
+        version = engine.get("/version") or {}
+        facts.update(reachable=True, version=version.get("Version"), api_version=version.get("ApiVersion"))
+        if container:
+            found = engine.get(f"/containers/{quote(container, safe='')}/json")
+            facts["container"] = _container_facts(found) if found else None
+        if image:
+            facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
+    except FileNotFoundError:
+        facts["error"] = f"there is no socket {engine.path}"
+    except (OSError, ValueError) as error:
+        facts["error"] = getattr(error, "strerror", None) or str(error)
+    return facts
+
+
+def _mount_of(path: str, mounts: list[list[str]]) -> tuple[str, str]:
+    """File system type and mount options of the deepest mount point above a path."""
+    best, kind, options = "", "unknown", ""
+    for fields in mounts:
+        point = fields[1].encode().decode("unicode_escape")
+        if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+            best, kind, options = point, fields[2], fields[3]
+    return kind, options
+
+
+def _mounts() -> list[list[str]]:
+    """The mount table of this process."""
+    try:
+        return [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines() if len(line.split()) >= 4]
+    except OSError:
+        return []
+
+
+def _name(look_up: Any, number: int) -> str:
+    """Name of a user or group, or its number where it has none."""
+    try:
+        return str(look_up(number)[0])
+    except KeyError:
+        return str(number)
+
+
+def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, Any]:
+    """A path, and the file system that it is or would be on.
+
+    :param path: absolute path; it need not exist.
+    :returns: ``exists``, ``directory``, ``owner``, ``group``, ``mode`` (four octal digits), ``empty``, ``nearest`` (the deepest folder
+        above that exists), ``writable``, ``filesystem``, ``free_mib``.
+    """
+    facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "mode": None, "empty": True}
+    try:
+        found = os.stat(path)
+    except OSError:
+        pass
+    else:
+        facts.update(
+            exists=True,
+            directory=stat.S_ISDIR(found.st_mode),
+            owner=_name(pwd.getpwuid, found.st_uid),
+            group=_name(grp.getgrgid, found.st_gid),
+            mode=f"{stat.S_IMODE(found.st_mode):04o}",
+        )
+        if facts["directory"] and os.access(path, os.R_OK):
+            with os.scandir(path) as entries:
+                facts["empty"] = next(entries, None) is None
+    nearest = Path(path)
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    kind, _options = _mount_of(os.path.realpath(nearest), _mounts() if mounts is None else mounts)
+    facts.update(nearest=str(nearest), writable=os.access(nearest, os.W_OK), filesystem=kind)
+    try:
+        usage = os.statvfs(nearest)
+        facts["free_mib"] = usage.f_bavail * usage.f_frsize // MIB
+    except OSError:
+        facts["free_mib"] = None
+    return facts
+
+
+def _memory() -> dict[str, int]:
+    """Memory and swap in MiB."""
+    values: dict[str, int] = {}
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+            key, _, rest = line.partition(":")
+            values[key] = int(rest.split()[0]) // 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return {"total_mib": values.get("MemTotal", 0), "available_mib": values.get("MemAvailable", 0), "swap_mib": values.get("SwapTotal", 0)}
+
+
+def _listeners() -> list[dict[str, Any]]:
+    """Listening TCP sockets of this host: address and port."""
+    found: list[dict[str, Any]] = []
+    for table, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] != "0A":
+                continue
+            address, _, port = fields[1].partition(":")
+            raw = bytes.fromhex(address)
+            packed = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
+            found.append({"address": socket.inet_ntop(family, packed), "port": int(port, 16)})
+    return found
+
+
+def _selinux() -> str:
+    """``enforcing``, ``permissive`` or ``disabled``."""
+    try:
+        return "enforcing" if Path("/sys/fs/selinux/enforce").read_text(encoding="ascii").strip() == "1" else "permissive"
+    except OSError:
+        return "disabled"
+
+
+def _distribution() -> dict[str, Any]:
+    """``id``, ``version`` and ``like`` of /etc/os-release."""
+    values: dict[str, str] = {}
+    for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines() if Path("/etc/os-release").exists() else []:
+        key, _, value = line.partition("=")
+        values[key] = value.strip().strip("\"'")
+    return {"id": values.get("ID", "unknown"), "version": values.get("VERSION_ID", ""), "like": values.get("ID_LIKE", "").split()}
+
+
+def client_version(folder: str) -> str | None:
+    """Version of xinference-client in a virtual environment; None where there is none that could run."""
+    if not os.access(Path(folder) / "bin" / "python", os.X_OK):
+        return None
+    for found in Path(folder).glob("lib/python3*/site-packages/xinference_client-*.dist-info"):
+        matched = re.fullmatch(r"xinference_client-(.+)\.dist-info", found.name)
+        if matched:
+            return matched.group(1)
+    return None
+
+
+def gather(
+    *, docker_host: str, container: str | None, image: str | None, paths: Iterable[str], client_environment: str | None
+) -> dict[str, Any]:
+    """Everything that the roles want to know about a host.
+
+    :param docker_host: address of the engine's socket.
+    :param container: name of the container.
+    :param image: reference of the image.
+    :param paths: paths to describe.
+    :param client_environment: folder of the virtual environment with the client.
+    :returns: the facts, with sizes in MiB.
+    """
+    mounts = _mounts()
+    return {
+        "architecture": platform.machine(),
+        "processors": len(os.sched_getaffinity(0)),
+        "memory": _memory(),
+        "distribution": _distribution(),
+        "selinux": _selinux(),
+        "administrator": os.geteuid() == 0,
+        "python": {
+            "version": platform.python_version(),
+            "requests": importlib.util.find_spec("requests") is not None,
+            "venv": importlib.util.find_spec("ensurepip") is not None,
+        },
+        "engine": engine_facts(docker_host, container, image),
+        "listeners": _listeners(),
+        "paths": {path: path_facts(path, mounts) for path in paths},
+        "client_version": client_version(client_environment) if client_environment else None,
+    }

@@ -1,0 +1,307 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .declared import DeclaredModel, check_models, nearest
+
+__all__ = ["Failure", "Settings", "check_host", "container_paths", "host_path"]
+
+MINIMUM_ENGINE = (20, 10)
+#: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
+_REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
+_MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One reason why the host cannot be provisioned.
+
+    :param check: what was looked at.
+    :param problem: what is wrong, one sentence.
+    :param remedy: what to do about it, one sentence.
+    """
+
+    check: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Problem and remedy."""
+        return f"{self.problem} {self.remedy}".strip()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that a host is checked against; sizes in MiB.
+
+    :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
+    :param variables: every variable of the play whose name starts with the collection's prefix.
+    :param known_variables: the names that the roles document.
+    """
+
+    data_root: str
+    address: str
+    port: int
+    container: str
+    manage_engine: bool
+    minimum_disk_mib: int
+    minimum_memory_mib: int
+    memory: str
+    image_tag: str
+    image_digest: str
+    image_archive: str
+    authentication: bool
+    admin_password_length: int
+    models: Any
+    volumes: list[dict[str, Any]]
+    variables: list[str]
+    known_variables: list[str]
+
+
+def _size_mib(text: str) -> float | None:
+    """A size such as 12g or 512m in MiB; None when it is none."""
+    matched = _SIZE.fullmatch(str(text).strip())
+    return float(matched.group(1)) * _UNITS[matched.group(2).lower()] / (1 << 20) if matched else None
+
+
+def host_path(path: str, data_root: str, volumes: Iterable[Mapping[str, Any]]) -> str | None:
+    """Where a path inside the container lies on the host; None when no volume holds it."""
+    best: tuple[int, str] | None = None
+    for volume in volumes:
+        target = str(volume.get("target") or "").rstrip("/")
+        if target and (path == target or path.startswith(target + "/")) and (best is None or len(target) > best[0]):
+            folder = data_root.rstrip("/") if volume["path"] in (".", "") else f"{data_root.rstrip('/')}/{volume['path']}"
+            best = (len(target), folder + path[len(target) :])
+    return best[1] if best else None
+
+
+def container_paths(models: Iterable[DeclaredModel]) -> list[tuple[str, str, str]]:
+    """Local files that the declared models need: (uid, field, path inside the container)."""
+    found: list[tuple[str, str, str]] = []
+    for model in models:
+        if model.state != "present":
+            continue
+        if "path" in model.given:
+            found.append((model.uid, "path", model.given["path"]))
+        for spec in (model.registration or {}).get("model_specs", []):
+            uri = spec.get("model_uri") if isinstance(spec, Mapping) else None
+            if isinstance(uri, str) and (uri.startswith("/") or uri.startswith("file:///")):
+                found.append((model.uid, "registration.model_specs.model_uri", uri[len("file://") :] if uri.startswith("file://") else uri))
+    return found
+
+
+def _check_variables(settings: Settings) -> list[Failure]:
+    known = set(settings.known_variables)
+    return [
+        Failure("variables", f"Variable '{name}' is unknown{nearest(name, sorted(known)) or '.'}", "Correct its name or remove it.")
+        for name in sorted(set(settings.variables) - known)
+    ]
+
+
+def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    failures: list[Failure] = []
+    if host["architecture"] not in ("x86_64", "amd64"):
+        failures.append(
+            Failure("architecture", f"This host is {host['architecture']}, but the CPU image of Xinference exists for x86-64 only.", "Use an x86-64 host.")
+        )
+    total = host["memory"]["total_mib"]
+    if total < settings.minimum_memory_mib:
+        failures.append(
+            Failure(
+                "memory",
+                f"This host has {total} MiB of memory, less than xinference_minimum_memory_mib ({settings.minimum_memory_mib}).",
+                "Use a larger host, or lower the minimum if the declared models are small.",
+            )
+        )
+    if settings.memory != "auto":
+        limit = _size_mib(settings.memory)
+        if limit is None:
+            failures.append(Failure("memory", f"xinference_memory '{settings.memory}' is no size.", "Write auto, or a size such as 12g or 4096m."))
+        elif limit > total:
+            failures.append(
+                Failure(
+                    "memory",
+                    f"xinference_memory '{settings.memory}' is {limit:.0f} MiB, but this host has {total} MiB.",
+                    "Lower it, or set it to auto.",
+                )
+            )
+    if not host["administrator"]:
+        failures.append(Failure("privileges", "The play does not run as root on this host.", "Set ansible_become to true, or connect as root."))
+    return failures
+
+
+def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    engine = host["engine"]
+    installs = settings.manage_engine and ({host["distribution"]["id"], *host["distribution"]["like"]} & _MANAGED_ENGINE)
+    if not engine["reachable"]:
+        if installs:
+            return []
+        remedy = (
+            "Install a Docker Engine; role engine can do it on Debian and Ubuntu only."
+            if settings.manage_engine
+            else "Install and start one, or set xinference_engine_manage to true."
+        )
+        return [Failure("engine", f"No Docker Engine answers: {engine['error']}.", remedy)]
+    numbers = tuple(int(number) for number in re.findall(r"\d+", str(engine["version"]))[:2])
+    if numbers < MINIMUM_ENGINE:
+        return [
+            Failure(
+                "engine",
+                f"The Docker Engine is {engine['version']} (API {engine['api_version']}), but 20.10 is the oldest that is supported.",
+                "Upgrade it.",
+            )
+        ]
+    return []
+
+
+def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    failures: list[Failure] = []
+    port = settings.port
+    if not 1 <= port <= 65535:
+        return [Failure("port", f"xinference_port '{port}' is no port.", "Use a number from 1 to 65535.")]
+    try:
+        address = ipaddress.ip_address(settings.address)
+    except ValueError:
+        return [Failure("address", f"xinference_address '{settings.address}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
+    if not address.is_loopback and not settings.authentication:
+        failures.append(
+            Failure(
+                "address",
+                f"xinference_address '{settings.address}' would let anybody on the network run code here, because xinference_authentication is false.",
+                "Publish on 127.0.0.1, or switch authentication on.",
+            )
+        )
+    container = host["engine"]["container"] or {}
+    ours = container.get("status") == "running" and port in container.get("ports", [])
+    taken = [listener["address"] for listener in host["listeners"] if listener["port"] == port]
+    if taken and not ours:
+        failures.append(
+            Failure("port", f"Port {port} is in use on {', '.join(sorted(set(taken)))} by something else.", "Free it, or set xinference_port to another one.")
+        )
+    return failures
+
+
+def _check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    if not settings.data_root.startswith("/"):
+        return [Failure("data root", f"xinference_data_root '{settings.data_root}' is no absolute path.", "Write it from the root of the file system.")]
+    facts = host["paths"][settings.data_root]
+    failures: list[Failure] = []
+    if facts["exists"] and not facts["directory"]:
+        failures.append(Failure("data root", f"xinference_data_root '{settings.data_root}' is not a folder.", "Remove the file, or choose another path."))
+    elif not facts["writable"]:
+        failures.append(
+            Failure(
+                "data root",
+                f"xinference_data_root '{settings.data_root}' cannot be written: {facts['nearest']} is read-only here.",
+                "Mount it for writing, or choose another path.",
+            )
+        )
+    if facts["filesystem"] in _REMOTE:
+        failures.append(
+            Failure(
+                "data root",
+                f"xinference_data_root '{settings.data_root}' is on {facts['filesystem']}; the server keeps SQLite databases in WAL mode there, "
+                "which network file systems corrupt.",
+                "Choose a local file system; only the models may lie elsewhere.",
+            )
+        )
+    free = facts["free_mib"]
+    if free is not None and free < settings.minimum_disk_mib:
+        failures.append(
+            Failure(
+                "disk",
+                f"{facts['nearest']} has {free} MiB free, less than xinference_minimum_disk_mib ({settings.minimum_disk_mib}).",
+                "Free some space, choose another xinference_data_root, or lower the minimum.",
+            )
+        )
+    return failures
+
+
+def _check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    failures: list[Failure] = []
+    if settings.image_tag.endswith("latest") or settings.image_tag.startswith("latest"):
+        failures.append(
+            Failure("image", f"xinference_image_tag '{settings.image_tag}' moves from release to release.", "Name a version such as v4.1.0-cpu.")
+        )
+    elif not _TAG.fullmatch(settings.image_tag):
+        failures.append(Failure("image", f"xinference_image_tag '{settings.image_tag}' is no image tag.", "Name a version such as v4.1.0-cpu."))
+    if settings.image_digest and not _DIGEST.fullmatch(settings.image_digest):
+        failures.append(
+            Failure("image", f"xinference_image_digest '{settings.image_digest}' is no digest.", "Write sha256: and 64 hexadecimal digits, or leave it empty.")
+        )
+    archive = settings.image_archive
+    if archive and not host["paths"].get(archive, {}).get("exists") and not host["engine"]["image_present"]:
+        failures.append(Failure("image", f"xinference_image_archive '{archive}' does not exist on this host.", "Copy it there, or leave the variable empty."))
+    return failures
+
+
+def _check_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    models, problems = check_models(settings.models)
+    failures = [Failure("models", f"xinference_{problem}", "") for problem in problems]
+    for uid, name, path in container_paths(models):
+        place = host_path(path, settings.data_root, settings.volumes)
+        if place is None:
+            targets = ", ".join(sorted(str(volume["target"]) for volume in settings.volumes if volume.get("target")))
+            failures.append(
+                Failure(
+                    "models",
+                    f"Model '{uid}': {name} '{path}' lies in no volume, so the server cannot see it.",
+                    f"Put the file into a volume; they are at {targets}.",
+                )
+            )
+        elif place in host["paths"] and not host["paths"][place]["exists"]:
+            failures.append(Failure("models", f"Model '{uid}': {name} '{path}' does not exist.", f"Copy it to {place} on this host."))
+    return failures
+
+
+def _check_account(settings: Settings) -> list[Failure]:
+    if not settings.authentication:
+        return []
+    if not settings.admin_password_length:
+        return [
+            Failure(
+                "account",
+                "xinference_admin_password is empty, but the server asks for an account.",
+                "Set it, from a vault, or set xinference_authentication to false for a server on loopback.",
+            )
+        ]
+    if settings.admin_password_length < 8:
+        return [
+            Failure(
+                "account",
+                f"xinference_admin_password has {settings.admin_password_length} characters, but the server wants at least 8.",
+                "Choose a longer one.",
+            )
+        ]
+    return []
+
+
+def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    """Every reason why the host cannot become what was declared; an empty list when it can.
+
+    :param host: facts as module ``host_info`` returns them.
+    :param settings: what was declared.
+    """
+    return [
+        *_check_variables(settings),
+        *_check_machine(host, settings),
+        *_check_engine(host, settings),
+        *_check_port(host, settings),
+        *_check_disk(host, settings),
+        *_check_image(host, settings),
+        *_check_account(settings),
+        *_check_models(host, settings),
+    ]

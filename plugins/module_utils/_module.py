@@ -1,0 +1,69 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The thin bridge between Ansible and the core. Private to this collection."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+
+try:
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
+except ImportError:
+    Client = None  # type: ignore[assignment,misc]
+    CLIENT_ERROR = traceback.format_exc()
+else:
+    CLIENT_ERROR = ""
+
+__all__ = ["connect", "connection_spec", "fail"]
+
+
+def connection_spec() -> dict[str, dict[str, Any]]:
+    """Options of the connection; documented by the fragment ``connection``."""
+    return {
+        "endpoint": {"type": "str", "default": "http://127.0.0.1:9997", "fallback": (env_fallback, ["XINFERENCE_ENDPOINT"])},
+        "username": {"type": "str", "fallback": (env_fallback, ["XINFERENCE_USERNAME"])},
+        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["XINFERENCE_PASSWORD"])},
+        "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["XINFERENCE_VALIDATE_CERTS"])},
+        "ca_path": {"type": "path", "fallback": (env_fallback, ["XINFERENCE_CA_PATH"])},
+        "timeout": {"type": "float", "default": 30.0, "fallback": (env_fallback, ["XINFERENCE_TIMEOUT"])},
+    }
+
+
+def fail(module: AnsibleModule, error: XinferenceError, **returned: Any) -> NoReturn:
+    """End the module with an error of the core: its sentence, and what the server answered."""
+    for name in ("status", "url", "problems"):
+        if hasattr(error, name):
+            returned[name] = getattr(error, name)
+    module.fail_json(msg=str(error), **returned)
+    raise AssertionError("fail_json returned")
+
+
+def connect(module: AnsibleModule) -> Any:
+    """A :class:`Client` from the connection options.
+
+    :raises XinferenceError: when there is no connection, or the credentials are refused.
+    """
+    if Client is None:
+        module.fail_json(msg=missing_required_lib("xinference-client"), exception=CLIENT_ERROR)
+    parameters = module.params
+    if parameters["timeout"] <= 0:
+        module.fail_json(msg=f"timeout '{parameters['timeout']:g}' must be more than 0 seconds.")
+    verify: bool | str = parameters["validate_certs"]
+    if verify and parameters["ca_path"]:
+        verify = parameters["ca_path"]
+        if not os.path.isfile(verify):
+            module.fail_json(msg=f"ca_path '{verify}' is not a file on this host.")
+    return Client(
+        parameters["endpoint"],
+        username=parameters["username"],
+        password=parameters["password"],
+        timeout=parameters["timeout"],
+        verify=verify,
+    )

