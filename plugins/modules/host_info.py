@@ -49,6 +49,10 @@ options:
   client_environment:
     description: Folder of the virtual environment that holds C(xinference-client).
     type: path
+  log_lines:
+    description: Number of lines at the end of the container's log to return, in C(engine.container.log).
+    type: int
+    default: 0
 seealso:
   - module: inferops.xinference.models_info
 """
@@ -110,7 +114,7 @@ host:
     engine:
       description: >-
         The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), and C(container) with C(id), C(image), C(status),
-        C(health), C(started_at), C(restarts), C(labels) and C(ports), or null.
+        C(health), C(started_at), C(restarts), C(labels), C(ports) and with O(log_lines) C(log), or null.
       type: dict
       returned: always
     listeners:
@@ -144,6 +148,7 @@ def main() -> None:
             "image": {"type": "str"},
             "paths": {"type": "list", "elements": "path", "default": []},
             "client_environment": {"type": "path"},
+            "log_lines": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )

@@ -53,10 +53,10 @@ class DockerSocket:
         self.path = docker_host[len("unix://") :] if docker_host.startswith("unix://") else docker_host
         self.timeout = timeout
 
-    def get(self, route: str) -> Any:
-        """The engine's answer to a GET request; None where it says 404.
+    def read(self, route: str) -> bytes | None:
+        """Body of the engine's answer to a GET request; None where it says 404.
 
-        :raises OSError: when the engine does not answer.
+        :raises OSError: when the engine does not answer, or with an error.
         """
         connection = _UnixConnection(self.path, self.timeout)
         try:
@@ -71,7 +71,22 @@ class DockerSocket:
             return None
         if answer.status != 200:
             raise OSError(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
-        return json.loads(body)
+        return body
+
+    def get(self, route: str) -> Any:
+        """The engine's answer to a GET request, decoded; None where it says 404."""
+        body = self.read(route)
+        return None if body is None else json.loads(body)
+
+    def log(self, container: str, lines: int) -> list[str]:
+        """The last lines that a container wrote."""
+        body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}") or b""
+        text, rest = b"", body
+        # Without a terminal the engine sends frames: one byte for the stream, three empty, four for the length.
+        while len(rest) >= 8 and rest[0] in (1, 2):
+            length = int.from_bytes(rest[4:8], "big")
+            text, rest = text + rest[8 : 8 + length], rest[8 + length :]
+        return (text or body).decode(errors="replace").splitlines()[-lines:]
 
 
 def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
@@ -91,12 +106,13 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def engine_facts(docker_host: str, container: str | None = None, image: str | None = None) -> dict[str, Any]:
+def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
     """The Docker Engine, one container and one image.
 
     :param docker_host: address of the engine's socket.
     :param container: name of a container to describe.
     :param image: reference of an image to look for.
+    :param log_lines: number of lines of the container's log to return with it.
     :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``.
     """
     facts: dict[str, Any] = {"reachable": False, "error": "", "version": None, "api_version": None, "container": None, "image_present": False}
@@ -110,6 +126,8 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             found = engine.get(f"/containers/{quote(container, safe='')}/json")
             facts["container"] = _container_facts(found) if found else None
+            if found and log_lines > 0:
+                facts["container"]["log"] = engine.log(container, log_lines)
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -241,7 +259,13 @@ def client_version(folder: str) -> str | None:
 
 
 def gather(
-    *, docker_host: str, container: str | None, image: str | None, paths: Iterable[str], client_environment: str | None
+    *,
+    docker_host: str,
+    container: str | None,
+    image: str | None,
+    paths: Iterable[str],
+    client_environment: str | None,
+    log_lines: int = 0,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
 
@@ -250,6 +274,7 @@ def gather(
     :param image: reference of the image.
     :param paths: paths to describe.
     :param client_environment: folder of the virtual environment with the client.
+    :param log_lines: number of lines of the container's log to return.
     :returns: the facts, with sizes in MiB.
     """
     mounts = _mounts()
@@ -265,7 +290,7 @@ def gather(
             "requests": importlib.util.find_spec("requests") is not None,
             "venv": importlib.util.find_spec("ensurepip") is not None,
         },
-        "engine": engine_facts(docker_host, container, image),
+        "engine": engine_facts(docker_host, container, image, log_lines),
         "listeners": _listeners(),
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .declared import DeclaredModel, check_models, nearest
+from .volumes import host_path
 
-__all__ = ["Failure", "Settings", "check_host", "container_paths", "host_path"]
+__all__ = ["Failure", "Settings", "check_host", "container_paths"]
 
 MINIMUM_ENGINE = (20, 10)
 #: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
@@ -75,17 +76,6 @@ def _size_mib(text: str) -> float | None:
     """A size such as 12g or 512m in MiB; None when it is none."""
     matched = _SIZE.fullmatch(str(text).strip())
     return float(matched.group(1)) * _UNITS[matched.group(2).lower()] / (1 << 20) if matched else None
-
-
-def host_path(path: str, data_root: str, volumes: Iterable[Mapping[str, Any]]) -> str | None:
-    """Where a path inside the container lies on the host; None when no volume holds it."""
-    best: tuple[int, str] | None = None
-    for volume in volumes:
-        target = str(volume.get("target") or "").rstrip("/")
-        if target and (path == target or path.startswith(target + "/")) and (best is None or len(target) > best[0]):
-            folder = data_root.rstrip("/") if volume["path"] in (".", "") else f"{data_root.rstrip('/')}/{volume['path']}"
-            best = (len(target), folder + path[len(target) :])
-    return best[1] if best else None
 
 
 def container_paths(models: Iterable[DeclaredModel]) -> list[tuple[str, str, str]]:

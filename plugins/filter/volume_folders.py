@@ -1,0 +1,58 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter volume_folders."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: volume_folders
+author: inferops contributors (@inferops)
+version_added: 0.1.0
+short_description: Folders of the volume tree that differ from what is declared
+description:
+  - Compares the tree with the facts of the host, and returns the folders that are missing or differ in owner, group or mode.
+options:
+  _input:
+    description: The volume tree, as role C(_common) documents it.
+    type: list
+    elements: dict
+    required: true
+  data_root:
+    description: Folder on the host that holds the tree.
+    type: str
+    required: true
+  paths:
+    description: Facts of the paths, as module M(inferops.xinference.host_info) returns them in C(host.paths).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what is missing
+  ansible.builtin.debug:
+    msg: "{{ [{'path': 'models', 'mode': '0755'}] | inferops.xinference.volume_folders('/srv/xinference_data', {}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The folders with C(place), their absolute path, and owner, group, mode and SELinux type.
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import folders
+
+def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any]) -> list[dict[str, Any]]:
+    """Folders that are missing or differ."""
+    return folders(volumes, data_root, paths)
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters by name."""
+        return {"volume_folders": volume_folders}
