@@ -1,0 +1,65 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter status_table."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: status_table
+author: inferops contributors (@inferops)
+version_added: 0.1.0
+short_description: Aligned table of inference hosts and their models
+description:
+  - Lays out the states of several hosts as lines of equal columns, one line per model.
+options:
+  _input:
+    description: For each host what P(inferops.xinference.host_status#filter) returns.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show this host as a table
+  ansible.builtin.debug:
+    msg: "{{ {inventory_hostname: hostvars[inventory_hostname] | inferops.xinference.host_status} | inferops.xinference.status_table }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The lines of the table, and behind it one line for each problem.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_HEADER = ("HOST", "CONTAINER", "SERVER", "WORKERS", "MODEL", "TYPE", "ENGINE", "STATE")
+
+
+def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The lines of the table."""
+    rows: list[tuple[str, ...]] = [_HEADER]
+    remarks: list[str] = []
+    for name, status in hosts.items():
+        state = str(status["container"] or "unknown") + (f" ({status['health']})" if status["health"] else "")
+        left = (name, state, str(status["version"] or "-"), str(len(status["workers"])) if status["version"] or status["workers"] else "-")
+        models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": ""}]
+        for model in models:
+            rows.append((*left, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))
+            if model["message"]:
+                remarks.append(f"{name}: {model['uid']}: {model['message']}")
+            left = ("", "", "", "")
+        if status["trouble"]:
+            remarks.append(f"{name}: {status['trouble']}")
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows] + remarks
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters by name."""
+        return {"status_table": status_table}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Remove what demo and tests made: their containers and images by name, the engine if they started it, and build/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if docker info >/dev/null 2>&1; then
+  mapfile -t containers < <(docker ps -aq --filter name='^/xinference-(demo|molecule|contract|awx|artifact)')
+  [ "${#containers[@]}" -eq 0 ] || docker rm -f "${containers[@]}" >/dev/null
+  mapfile -t volumes < <(docker volume ls -q --filter name='^xinference-molecule')
+  [ "${#volumes[@]}" -eq 0 ] || docker volume rm "${volumes[@]}" >/dev/null
+  mapfile -t images < <(docker images --format '{{.Repository}}:{{.Tag}}' | grep '^inferops-test/' || true)
+  [ "${#images[@]}" -eq 0 ] || docker rmi -f "${images[@]}" >/dev/null
+fi
+tools/engine.sh stop
+rm -rf build
+echo "clean: done"

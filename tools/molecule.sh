@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# One Molecule scenario against the server image, which it finds in the environment.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scenario=$1
+if [ ! -f "molecule/$scenario/molecule.yml" ]; then
+  echo "molecule: there is no scenario '$scenario'; there are: $(cd molecule && echo */molecule.yml | sed 's,/molecule.yml,,g')" >&2
+  exit 2
+fi
+image=$(python3 tests/images/build.py server --version "$XINFERENCE_TEST_VERSION")
+export XINFERENCE_TEST_IMAGE=${image%:*} XINFERENCE_TEST_TAG=${image##*:}
+if [ -x "molecule/$scenario/setup.sh" ]; then
+  # shellcheck source=/dev/null
+  source "molecule/$scenario/setup.sh"
+fi
+MOLECULE_EPHEMERAL_DIRECTORY=$PWD/build/molecule/$scenario/state molecule --base-config .config/molecule/config.yml test --scenario-name "$scenario"

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every part in turn. A part that fails does not keep the others from running. The log of each stays in build/logs.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p build/logs
+parts=(setup lint unit docs-check sanity images contract artifact molecule:default molecule:host awx)
+begun=$SECONDS
+was_running=false
+docker info >/dev/null 2>&1 && was_running=true
+finish() {
+  # An engine that was there stays; one that these tests started does not.
+  $was_running || tools/engine.sh stop
+}
+trap finish EXIT
+
+passed=0 failed=0 summary=()
+for part in "${parts[@]}"; do
+  target=${part%%:*}
+  arguments=()
+  [ "$target" = "$part" ] || arguments=("SCENARIO=${part#*:}")
+  log=build/logs/${part/:/-}.log
+  start=$SECONDS
+  printf '== %-18s ' "$part"
+  if make --no-print-directory "$target" "${arguments[@]}" >"$log" 2>&1 </dev/null; then
+    verdict=passed
+  else
+    verdict=FAILED
+  fi
+  # A part without tests of its own counts as one; pytest says how many it ran.
+  counts=$(grep -aoE '[0-9]+ (passed|failed|error|errors)\b' "$log" | awk '{ if ($2 == "passed") good += $1; else bad += $1 } END { print good + 0, bad + 0 }')
+  read -r good bad <<<"$counts"
+  if [ "$verdict" = passed ]; then
+    [ "$good" -gt 0 ] || good=1
+  elif [ "$bad" -eq 0 ]; then
+    bad=1
+  fi
+  passed=$((passed + good)) failed=$((failed + bad))
+  took=$((SECONDS - start))
+  printf '%s in %d s\n' "$verdict" "$took"
+  summary+=("$(printf '%-18s %-7s %5d s %5d passed' "$part" "$verdict" "$took" "$good")")
+  if [ "$verdict" = FAILED ]; then
+    echo "-- the end of $log:"
+    tail -n 60 "$log"
+    echo "--"
+    # Nothing else can run without these.
+    case $part in setup | images) break ;; esac
+  fi
+done
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '%-18s %13d s\n\n' "all parts" $((SECONDS - begun))
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
