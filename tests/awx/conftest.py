@@ -1,0 +1,166 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An AWX of its own, a host, and what a test leaves behind removed again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from awx_controller import ROOT, Controller
+
+CONTAINER = "xinference-awx"
+HOST = "cpu-1"
+MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def build(what: str) -> str:
+    """Name of an image or folder of the tests, made if it is not there."""
+    command = (sys.executable, str(ROOT / "tests/images/build.py"), what)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+
+
+def remove_containers() -> None:
+    """Remove the containers of these tests."""
+    subprocess.run(("docker", "rm", "-f", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the jobs work.
+
+    :param answers: answers to the survey of Provision that fit this site.
+    :param password: the administrator's.
+    """
+
+    controller: Controller
+    data_root: Path
+    port: int
+    password: str
+    answers: dict[str, Any]
+
+    def tree(self) -> dict[str, tuple[int, int]]:
+        """Every path below the data root with mode and size."""
+        return {str(path): (path.lstat().st_mode, path.lstat().st_size) for path in sorted(self.data_root.rglob("*"))}
+
+
+def declared_model() -> dict[str, Any]:
+    """A model with its registration, which a line of the survey cannot express."""
+    template = (
+        "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+    return {
+        "uid": "chat",
+        "name": "smollm2-135m",
+        "engine": "llama.cpp",
+        "format": "ggufv2",
+        "size_in_billions": "0_135",
+        "quantization": "Q4_1",
+        "engine_options": {"n_ctx": 1024, "n_threads": 1, "n_parallel": 1},
+        "registration": {
+            "version": 2,
+            "model_lang": ["en"],
+            "model_ability": ["chat"],
+            "model_family": "other",
+            "context_length": 8192,
+            "chat_template": "{% raw %}" + template + "{% endraw %}",
+            "stop": ["<|im_end|>"],
+            "model_specs": [
+                {
+                    "model_format": "ggufv2",
+                    "model_size_in_billions": "0_135",
+                    "quantization": "Q4_1",
+                    "model_id": None,
+                    "model_file_name_template": MODEL_FILE,
+                    "model_uri": f"file:///models/{MODEL_FILE}",
+                }
+            ],
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, failures included."""
+    path = Path(tempfile.mkdtemp(prefix="inferops-awx-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def controller(folder: Path) -> Controller:
+    """AWX with the project synced."""
+    made = Controller(folder / "awx", inventory={}, inputs={})
+    made.folder.mkdir()
+    assert "inferops.xinference:" in made.sync()
+    return made
+
+
+@pytest.fixture(scope="session")
+def site(controller: Controller, folder: Path) -> Iterator[Site]:
+    """A host without a server, with the model's file in place."""
+    repository, _, tag = build("server").rpartition(":")
+    source = Path(build("models")) / MODEL_FILE
+    data_root = folder / "data"
+    target = data_root / "models" / MODEL_FILE
+    target.parent.mkdir(parents=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
+    password = secrets.token_hex(12)
+    port = free_port()
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "xinference_data_root": str(data_root),
+        "xinference_container_name": CONTAINER,
+        "xinference_image": repository,
+        "xinference_client_environment": str(folder / "client"),
+        "xinference_offline": True,
+        "xinference_minimum_disk_mib": 1024,
+        "xinference_minimum_memory_mib": 2048,
+        "xinference_models": [declared_model()],
+    }
+    hostvars = {HOST: {"remote_tower_enabled": "true", "remote_tower_id": 1}}
+    controller.inventory = {
+        "all": {"children": ["ungrouped", "xinference"]},
+        "xinference": {"hosts": [HOST], "vars": variables},
+        "_meta": {"hostvars": hostvars},
+    }
+    controller.inputs = {"Xinference": {"username": "operator", "password": password}}
+    answers = {
+        "xinference_port": port,
+        "xinference_memory": "3g",
+        "xinference_image_tag": tag,
+        "xinference_model_lines": (
+            "# one more of the registered model\n"
+            "uid=extra name=smollm2-135m engine=llama.cpp format=ggufv2 size_in_billions=0_135 quantization=Q4_1 option.n_ctx=1024 option.n_threads=1\n"
+        ),
+    }
+    remove_containers()
+    try:
+        yield Site(controller, data_root, port, password, answers)
+    finally:
+        remove_containers()

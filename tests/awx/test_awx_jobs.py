@@ -1,0 +1,174 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both job templates, run the way AWX runs them, against a real container on this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from awx_controller import Job
+from conftest import CONTAINER, HOST, Site
+
+PROVISION = "Xinference - Provision"
+STATUS = "Xinference - Status"
+
+
+def container() -> dict[str, Any] | None:
+    """What the engine says of the container; None when there is none."""
+    done = subprocess.run(("docker", "container", "inspect", CONTAINER), capture_output=True, text=True, check=False)
+    return None if done.returncode else dict(json.loads(done.stdout)[0])
+
+
+@pytest.fixture(scope="module")
+def checked(site: Site) -> Job:
+    """Provision as a check, on a host without a server."""
+    before = site.tree()
+    job = site.controller.launch(PROVISION, site.answers, job_type="check")
+    assert site.tree() == before
+    assert container() is None
+    return job
+
+
+@pytest.fixture(scope="module")
+def provisioned(site: Site, checked: Job) -> Job:
+    """Provision for the first time."""
+    assert checked.code == 0, checked.output
+    return site.controller.launch(PROVISION, site.answers)
+
+
+def status_answers(site: Site) -> dict[str, Any]:
+    """Answers to the survey of Status."""
+    return {"xinference_port": site.port}
+
+
+# What the survey lets through and the roles refuse, each on its own and with the words to expect.
+WRONG = {
+    "unknown engine": (
+        {"xinference_model_lines": "uid=extra name=smollm2-135m engine=lama.cpp"},
+        "xinference_models[1] (uid 'extra'): engine 'lama.cpp' is unknown for type LLM; allowed: ",
+    ),
+    "line without =": (
+        {"xinference_model_lines": "smollm2-135m"},
+        "xinference_models[1]: is str 'smollm2-135m', but must be a dictionary with at least 'uid' and 'name'.",
+    ),
+    "uid twice": (
+        {"xinference_model_lines": "uid=chat name=smollm2-135m engine=llama.cpp"},
+        "xinference_models[1] (uid 'chat'): uid 'chat' is already used by models[0]; every model needs a uid of its own.",
+    ),
+    "no address": ({"xinference_address": "localhost"}, "xinference_address 'localhost' is no IP address."),
+    "no size": ({"xinference_memory": "much"}, "xinference_memory 'much' is no size."),
+    "template": ({"xinference_memory": "{{ 1 }}g"}, "xinference_memory '{{ 1 }}g' is no size."),
+}
+
+
+@pytest.mark.parametrize(("answers", "words"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_answer(site: Site, answers: dict[str, Any], words: str) -> None:
+    """One clear sentence in the output, a failed job, and nothing changed."""
+    found, before = container(), site.tree()
+    job = site.controller.launch(PROVISION, {**site.answers, **answers})
+    assert (job.code, job.status) == (2, "failed")
+    (failure,) = job.results("runner_on_failed")
+    heading, _, sentence = failure["res"]["msg"].partition("\n")
+    assert heading == "1 problem, nothing was changed."
+    assert sentence.startswith(words)
+    assert "\n" not in sentence
+    assert words in job.output.replace('\\"', '"')
+    assert "Traceback" not in job.output
+    assert job.changed_tasks == []
+    assert job.summary["changed"] == {}
+    assert container() == found
+    assert site.tree() == before
+
+
+def test_check_predicts(checked: Job) -> None:
+    """A check on a host without a server ends well and says what would happen."""
+    assert (checked.code, checked.status) == (0, "successful")
+    assert "--check" in checked.command
+    assert {"Make the folders", "Run the container"} <= set(checked.changed_tasks)
+    for uid in ("chat", "extra"):
+        assert f"Model {uid} would be launched." in checked.output
+    assert "WARNING" not in checked.output
+
+
+def test_run_follows_the_survey(site: Site, provisioned: Job) -> None:
+    """The first run changes the host, and the container is what was answered. The roles are those that the project sync installed."""
+    assert (provisioned.code, provisioned.status) == (0, "successful"), provisioned.output
+    assert "--check" not in provisioned.command
+    assert {"--become", "--diff"} <= set(provisioned.command)
+    roles = {result["task_path"].split("/roles/")[0] for result in provisioned.results("playbook_on_task_start")}
+    assert roles == {str(site.controller.collections / "ansible_collections/inferops/xinference")}
+    assert {"Make the folders", "Run the container", "Ensure the declared models"} <= set(provisioned.changed_tasks)
+    made = container()
+    assert made is not None
+    assert made["State"]["Health"]["Status"] == "healthy"
+    assert made["HostConfig"]["PortBindings"] == {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(site.port)}]}
+    assert made["HostConfig"]["Memory"] == 3 << 30
+    assert made["Config"]["Image"].endswith(":" + site.answers["xinference_image_tag"])
+    assert "WARNING" not in provisioned.output
+
+
+def test_second_run_changes_nothing(site: Site, provisioned: Job) -> None:
+    """The same answers again: no change, no warning."""
+    started = (container() or {})["State"]["StartedAt"]
+    job = site.controller.launch(PROVISION, site.answers)
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert job.summary["changed"] == {}
+    assert job.changed_tasks == []
+    assert "WARNING" not in job.output
+    assert (container() or {})["State"]["StartedAt"] == started
+
+
+def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
+    """A check with other answers shows in the diff what they would change, and changes nothing."""
+    found = container() or {}
+    wanted = {"xinference_cpus": 1.5, "xinference_models_exclusive": "yes", "xinference_model_lines": ""}
+    job = site.controller.launch(PROVISION, {**site.answers, **wanted}, job_type="check")
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert job.changed_tasks == ["Run the container", "Ensure the declared models"]
+    container_diff, models_diff = [result["res"]["diff"] for result in job.results("runner_on_ok") if result["res"].get("changed")]
+    assert (container_diff["before"]["cpus"], container_diff["after"]["cpus"]) == (0, 1_500_000_000)
+    assert (models_diff["before"]["extra"]["state"], models_diff["after"]["extra"]) == ("ready", {"state": "absent"})
+    assert "chat" not in models_diff["before"]
+    assert (container() or {})["Id"] == found["Id"]
+
+
+@pytest.mark.parametrize("job_type", ["run", "check"])
+def test_status(site: Site, provisioned: Job, job_type: str) -> None:
+    """The table in the output, the same as data in the job's artifacts, and no change."""
+    job = site.controller.launch(STATUS, status_answers(site), job_type=job_type)
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert job.summary["changed"] == {}
+    found = job.summary["artifact_data"]["xinference_status"][HOST]
+    assert (found["container"], found["health"], found["trouble"]) == ("running", "healthy", "")
+    assert found["version"]
+    assert len(found["workers"]) == 1
+    states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
+    assert states == {"chat": ("LLM", "llama.cpp", "ready"), "extra": ("LLM", "llama.cpp", "ready")}
+    (table,) = [result["res"]["msg"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
+    assert table[0].split() == ["HOST", "CONTAINER", "SERVER", "WORKERS", "MODEL", "TYPE", "ENGINE", "STATE"]
+    assert [line for line in table if line.startswith(f"{HOST} ")]
+    assert all(any(uid in line.split() for line in table) for uid in states)
+    assert "WARNING" not in job.output
+
+
+def test_status_with_a_wrong_port(site: Site, provisioned: Job) -> None:
+    """A server that does not answer is a line of the table with the reason, not a traceback."""
+    job = site.controller.launch(STATUS, {"xinference_port": 9})
+    assert (job.code, job.status) == (0, "successful"), job.output
+    trouble = job.summary["artifact_data"]["xinference_status"][HOST]["trouble"]
+    assert "http://127.0.0.1:9" in trouble
+    assert "\n" not in trouble
+
+
+def test_the_password_stays_where_awx_put_it(site: Site, provisioned: Job) -> None:
+    """In no event, output, command or other artifact of any job; only in the file that the injector made."""
+    secret = site.password.encode()
+    assert len(site.controller.jobs) > 1
+    for job in site.controller.jobs:
+        holding = {path.relative_to(job.folder) for path in job.folder.rglob("*") if path.is_file() and secret in path.read_bytes()}
+        assert [str(path) for path in holding] == ["env/credential-xinference"]
+        assert len(job.events) > 5

@@ -1,0 +1,17 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of all unit tests."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import configuration, settings
+
+# The same examples in every run, and no files of its own in the checkout: a failure is repeated by running again.
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getuid()}")
+settings.register_profile("project", database=None, deadline=None, derandomize=True, max_examples=150)
+settings.load_profile("project")
