@@ -19,6 +19,8 @@ import ansible_test._internal.python_requirements as module
 print(re.search(r"pip='([0-9.]+)'", Path(module.__file__).read_text()).group(1).replace(".", "_"))
 PYTHON
 )
+# ansible-test keeps its environments below HOME.
+export HOME=$PWD/build/home
 mkdir -p "$HOME/.ansible/test/cache"
 cat > "$HOME/.ansible/test/cache/get_pip_$release.py" <<'PYTHON'
 import subprocess

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Every part in turn. A part that fails does not keep the others from running. The log of each stays in build/logs.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/logs
 parts=(setup lint unit docs-check sanity images contract artifact molecule:default molecule:host awx)
 begun=$SECONDS

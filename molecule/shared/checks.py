@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests that hold for every provisioned host; a scenario imports them and gives the fixtures \`\`server\`\` and \`\`root\`\`."""
+r"""Tests that hold for every provisioned host; a scenario imports them and gives the fixtures \`\`server\`\` and \`\`root\`\`."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ from typing import Any
 
 import yaml
 
+
 def documented_variables(folder: str) -> list[str]:
     """The names, sorted."""
     names: set[str] = set()

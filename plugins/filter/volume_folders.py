@@ -45,9 +45,11 @@ from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import folders
 
+
 def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any]) -> list[dict[str, Any]]:
     """Folders that are missing or differ."""
-    return folders(volumes, data_root, paths)
+    found: list[dict[str, Any]] = folders(volumes, data_root, paths)
+    return found
 
 
 class FilterModule:

@@ -49,9 +49,11 @@ from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import mounts
 
+
 def volume_mounts(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], selinux: bool = False) -> list[str]:
     """Mounts as Docker writes them."""
-    return mounts(volumes, data_root, paths, selinux=selinux)
+    found: list[str] = mounts(volumes, data_root, paths, selinux=selinux)
+    return found
 
 
 class FilterModule:

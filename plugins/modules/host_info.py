@@ -49,6 +49,9 @@ options:
   client_environment:
     description: Folder of the virtual environment that holds C(xinference-client).
     type: path
+  account_database:
+    description: File in which the server keeps its accounts, to count them.
+    type: path
   log_lines:
     description: Number of lines at the end of the container's log to return, in C(engine.container.log).
     type: int
@@ -108,7 +111,7 @@ host:
       type: bool
       returned: always
     python:
-      description: Version of the interpreter that ran the module, and whether it has C(requests) and can make virtual environments.
+      description: Version of the interpreter that ran the module, and whether it has C(packaging), C(requests) and can make virtual environments (C(venv)).
       type: dict
       returned: always
     engine:
@@ -127,6 +130,10 @@ host:
         For each path C(exists), C(directory), C(owner), C(group), C(mode), C(empty), C(nearest) (the deepest folder above that exists), and
         of that C(writable), C(filesystem) and C(free_mib).
       type: dict
+      returned: always
+    accounts:
+      description: Number of accounts in O(account_database), 0 where it does not exist, null where it cannot be read.
+      type: int
       returned: always
     client_version:
       description: Version of C(xinference-client) in O(client_environment), null where there is none.
@@ -148,6 +155,7 @@ def main() -> None:
             "image": {"type": "str"},
             "paths": {"type": "list", "elements": "path", "default": []},
             "client_environment": {"type": "path"},
+            "account_database": {"type": "path"},
             "log_lines": {"type": "int", "default": 0},
         },
         supports_check_mode=True,

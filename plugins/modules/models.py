@@ -45,7 +45,8 @@ options:
     suboptions:
       uid:
         description:
-          - Name under which the model is served, up to 100 characters without white space or any of C(/ \ ? # %).
+          - >-
+            Name under which the model is served, up to 100 characters without white space, slashes, question marks, hash signs and percent signs.
         type: str
         required: true
       state:

@@ -29,12 +29,12 @@ DATA = ROOT / "awx"
 #: Commands of the environment that the tests run in, whatever the PATH says.
 BIN = Path(sys.executable).parent
 
+#: Kinds of questions with one flat answer, and its types. AWX also has multiselect, whose answer is a list.
 QUESTION_TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
     "textarea": (str,),
     "password": (str,),
     "multiplechoice": (str,),
-    "multiselect": (str,),
     "integer": (int,),
     "float": (float, int),
 }
@@ -48,7 +48,11 @@ class _Loader(yaml.SafeLoader):
     """Reads ``!unsafe`` as the text that it marks."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: str(loader.construct_scalar(node)))
+def _unsafe(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("!unsafe", _unsafe)
 
 
 class _Untrusted(yaml.SafeDumper):
@@ -84,11 +88,11 @@ def choices(question: Mapping[str, Any]) -> list[str]:
 def _objection(question: Mapping[str, Any], value: Any) -> str:
     """What AWX has against an answer: it knows types, lengths and ranges, nothing else."""
     kind, name = question["type"], question["variable"]
-    if isinstance(value, bool) or not isinstance(value, list if kind == "multiselect" else QUESTION_TYPES[kind]):
+    if isinstance(value, bool) or not isinstance(value, QUESTION_TYPES[kind]):
         return f"'{name}': {value!r} is not of type {kind}"
     if kind == "multiplechoice":
         return "" if value in choices(question) else f"'{name}': {value!r} is none of the choices"
-    size = value if kind in ("integer", "float") else len(value)
+    size: float = value if isinstance(value, (int, float)) else len(str(value))
     if size < question.get("min", size) or size > question.get("max", size):
         return f"'{name}': {value!r} is out of bounds"
     return ""

@@ -44,11 +44,12 @@ def test_an_environment_learns_what_the_collection_needs(controller: Controller)
 def test_the_sync_brings_the_checkout_itself(controller: Controller) -> None:
     """What jobs will run is what the checkout holds."""
     installed = controller.collections / "ansible_collections/inferops/xinference"
-    files = [path.relative_to(ROOT) for folder in ("roles", "plugins", "playbooks") for path in (ROOT / folder).rglob("*.*") if path.is_file()]
+    project = controller.folder / "project"
+    files = [path.relative_to(project) for folder in ("roles", "plugins", "playbooks") for path in (project / folder).rglob("*.*")]
     files = [path for path in files if path.suffix in (".py", ".yml")]
     assert len(files) > 20
     for path in files:
-        assert (installed / path).read_bytes() == (ROOT / path).read_bytes(), path
+        assert (installed / path).read_bytes() == (project / path).read_bytes(), path
 
 
 def test_lower_bound_is_the_same_everywhere() -> None:

@@ -99,8 +99,8 @@ def test_run_follows_the_survey(site: Site, provisioned: Job) -> None:
     assert (provisioned.code, provisioned.status) == (0, "successful"), provisioned.output
     assert "--check" not in provisioned.command
     assert {"--become", "--diff"} <= set(provisioned.command)
-    roles = {result["task_path"].split("/roles/")[0] for result in provisioned.results("playbook_on_task_start")}
-    assert roles == {str(site.controller.collections / "ansible_collections/inferops/xinference")}
+    tasks = [result["task_path"].split("/roles/") for result in provisioned.results("playbook_on_task_start")]
+    assert {task[0] for task in tasks if len(task) == 2} == {str(site.controller.collections / "ansible_collections/inferops/xinference")}
     assert {"Make the folders", "Run the container", "Ensure the declared models"} <= set(provisioned.changed_tasks)
     made = container()
     assert made is not None

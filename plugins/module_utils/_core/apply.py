@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .errors import ApiError, AuthenticationError, ConnectionFailed, XinferenceError
-from .observed import ABSENT, BUSY, ERROR, READY, TERMINATING, Observed, Reader, observe
+from .observed import ABSENT, BUSY, CREATING, ERROR, READY, TERMINATING, Observed, Reader, observe
 from .plan import CANCEL, KEEP, LAUNCH, TERMINATE, WAIT, Action, Plan
 
 __all__ = ["Result", "Waiting", "Writer", "apply_plan", "predict"]
@@ -225,42 +225,50 @@ class _Run:
                 continue
             del under_way[uid]
 
+    def ask_only(self, launches: list[Action], waits: list[Action]) -> None:
+        """Ask for every launch without waiting for one."""
+        for action in launches:
+            if not self.launch(action):
+                self.fail(action.uid, "is still being terminated; wait for it or run again", TERMINATING)
+            elif not self.results[action.uid].failed:
+                self.results[action.uid].state = CREATING
+        for action in waits:
+            self.results[action.uid].result, self.results[action.uid].state = "unchanged", action.state
+
+    def fill(self, queue: list[Action], under_way: dict[str, int]) -> None:
+        """Move launches from the queue until as many are under way as may be."""
+        while queue and len(under_way) < self.waiting.at_once:
+            if not self.launch(queue[0]):
+                return
+            action = queue.pop(0)
+            if not self.results[action.uid].failed:
+                under_way[action.uid] = 0
+
+    def give_up(self, uids: list[str], seen: Observed) -> None:
+        """Report what is not ready when the time is over."""
+        for uid in uids:
+            state = seen.state(uid)
+            self.fail(uid, f"is {state} and not ready after {self.waiting.timeout:g} s (wait_timeout)", state)
+            if uid not in self.started:
+                self.results[uid].changed = False
+
     def bring_up(self, launches: list[Action], waits: list[Action]) -> None:
         """Launch and wait, a bounded number at a time."""
         queue = list(launches)
         under_way = {action.uid: 0 for action in waits}
-        for uid in under_way:
-            self.started[uid] = self.clock()
-        if not self.waiting.wait:
-            for action in queue:
-                if not self.launch(action):
-                    self.fail(action.uid, "is still being terminated; wait for it or run again", TERMINATING)
-                elif not self.results[action.uid].failed:
-                    self.results[action.uid].state = "creating"
-            for uid in under_way:
-                self.results[uid].result, self.results[uid].state = "unchanged", "creating"
-            return
+        self.started.update((uid, self.clock()) for uid in under_way)
         while queue or under_way:
-            while queue and len(under_way) < self.waiting.at_once:
-                action = queue[0]
-                if not self.launch(action):
-                    break
-                queue.pop(0)
-                if not self.results[action.uid].failed:
-                    under_way[action.uid] = 0
+            self.fill(queue, under_way)
             if not queue and not under_way:
                 return
             seen = observe(self.client)
             self.settle(under_way, seen)
-            if (queue or under_way) and self.late():
-                for uid in [*under_way, *(action.uid for action in queue)]:
-                    state = seen.state(uid)
-                    self.fail(uid, f"is {state} and not ready after {self.waiting.timeout:g} s (wait_timeout)", state)
-                    if uid not in self.started:
-                        self.results[uid].changed = False
+            if not queue and not under_way:
                 return
-            if under_way or queue:
-                self.sleep(self.waiting.sleep)
+            if self.late():
+                self.give_up([*under_way, *(action.uid for action in queue)], seen)
+                return
+            self.sleep(self.waiting.sleep)
 
     def carry_out(self) -> None:
         """Removals first, then launches."""
@@ -269,7 +277,10 @@ class _Run:
                 self.remove(action)
         launches = [action for action in self.actions if action.kind == LAUNCH]
         waits = [action for action in self.actions if action.kind == WAIT and action.after is not None]
-        self.bring_up(launches, waits)
+        if self.waiting.wait:
+            self.bring_up(launches, waits)
+        else:
+            self.ask_only(launches, waits)
 
 
 def apply_plan(

@@ -124,9 +124,7 @@ class Client:
     :raises AuthenticationError: when it refuses the credentials; they are tried once.
     """
 
-    def __init__(
-        self, endpoint: str, *, username: str | None = None, password: str | None = None, timeout: float = 30.0, verify: bool | str = True
-    ) -> None:
+    def __init__(self, endpoint: str, *, username: str | None = None, password: str | None = None, timeout: float = 30.0, verify: bool | str = True) -> None:
         address = urlparse(endpoint)
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
@@ -152,13 +150,15 @@ class Client:
     def _login(self) -> None:
         """Log in once. A wrong password is never repeated: the server bans an address after a few."""
         self._session.renew = None
-        self._api.login(*self._credentials)
+        if self._credentials is not None:
+            self._api.login(*self._credentials)
 
     def _renew(self) -> str | None:
         """A new token after an old one expired; the hook is off while it works, so that it cannot recurse."""
         self._login()
         self._session.renew = self._renew
-        return self._api._get_token()
+        token: str | None = self._api._get_token()
+        return token
 
     def _get(self, path: str, **options: Any) -> Any:
         return self._session.get(f"{self.endpoint}{path}", headers=self._api._headers, **options).json()

@@ -53,6 +53,11 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"; did you mean '{lower[close[0]]}'?" if close else ""
 
 
+def _sentence(text: str) -> str:
+    """A text with the mark that ends it."""
+    return text if text.endswith((".", "?")) else text + "."
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Wrong("must be a text that is not empty")
@@ -239,7 +244,7 @@ def _check_item(label: str, item: Any) -> tuple[dict[str, Any], list[str]]:
         spec = FIELDS.get(key) if isinstance(key, str) else None
         if spec is None:
             hint = nearest(str(key), tuple(FIELDS))
-            problems.append(f"{label}: field '{key}' is unknown{hint or '; allowed are ' + ', '.join(FIELDS) + '.'}")
+            problems.append(_sentence(f"{label}: field '{key}' is unknown{hint or '; allowed are ' + ', '.join(FIELDS)}"))
             continue
         if value is None and key != "n_gpu":
             continue
@@ -247,7 +252,7 @@ def _check_item(label: str, item: Any) -> tuple[dict[str, Any], list[str]]:
             given[key] = spec.check(value)
         except _Wrong as wrong:
             shown = "********" if key == "environment" else value
-            problems.append(f"{label}: {key} '{shown}' {wrong}.")
+            problems.append(_sentence(f"{label}: {key} '{shown}' {wrong}"))
     if "uid" not in item or item["uid"] is None:
         problems.append(f"{label}: uid is missing; give the model a name of its own, or every run would launch another copy.")
     if given.get("state") != "absent":
@@ -266,7 +271,8 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any]) -
         problems.append(f"{label}: engine is missing; for type LLM it is one of {', '.join(ENGINES['LLM'])}.")
     if engine is not None and engine.lower() not in {known.lower() for known in ENGINES[model_type]}:
         allowed = ", ".join(ENGINES[model_type]) or "none"
-        problems.append(f"{label}: engine '{engine}' is unknown for type {model_type}; allowed: {allowed}{nearest(engine, ENGINES[model_type])}")
+        hint = nearest(engine, ENGINES[model_type])
+        problems.append(_sentence(f"{label}: engine '{engine}' is unknown for type {model_type}; allowed: {allowed}{hint}"))
     for key in given.get("engine_options") or {}:
         if key in _SENT or key == "wait_ready":
             problems.append(f"{label}: engine_options '{key}' is not an option of the engine; use the field '{_SENT.get(key, 'wait')}' for it.")
@@ -286,7 +292,7 @@ def check_models(raw: Any) -> tuple[list[DeclaredModel], list[str]]:
     :returns: the models that are well-formed, and one sentence for each problem found in the others.
     """
     if not isinstance(raw, Sequence) or isinstance(raw, (str, bytes)):
-        return [], [f"models: is {type(raw).__name__} '{raw}', but must be a list of dictionaries."]
+        return [], [f"models: is {type(raw).__name__} '{raw!s}', but must be a list of dictionaries."]
     models: list[DeclaredModel] = []
     problems: list[str] = []
     seen: dict[str, int] = {}

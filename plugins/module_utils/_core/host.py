@@ -17,13 +17,14 @@ import platform
 import pwd
 import re
 import socket
+import sqlite3
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["DockerSocket", "client_version", "engine_facts", "gather", "path_facts"]
+__all__ = ["DockerSocket", "account_count", "client_version", "engine_facts", "gather", "path_facts"]
 
 MIB = 1024 * 1024
 
@@ -258,6 +259,20 @@ def client_version(folder: str) -> str | None:
     return None
 
 
+def account_count(database: str) -> int | None:
+    """Number of accounts in the server's database, 0 where it does not exist yet; None where it cannot be read."""
+    if not Path(database).is_file():
+        return 0
+    try:
+        connection = sqlite3.connect(f"file:{quote(database)}?mode=ro", uri=True, timeout=5)
+        try:
+            return int(connection.execute("SELECT count(*) FROM users").fetchone()[0])
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return None
+
+
 def gather(
     *,
     docker_host: str,
@@ -265,6 +280,7 @@ def gather(
     image: str | None,
     paths: Iterable[str],
     client_environment: str | None,
+    account_database: str | None = None,
     log_lines: int = 0,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
@@ -274,6 +290,7 @@ def gather(
     :param image: reference of the image.
     :param paths: paths to describe.
     :param client_environment: folder of the virtual environment with the client.
+    :param account_database: the server's file with its accounts.
     :param log_lines: number of lines of the container's log to return.
     :returns: the facts, with sizes in MiB.
     """
@@ -287,6 +304,7 @@ def gather(
         "administrator": os.geteuid() == 0,
         "python": {
             "version": platform.python_version(),
+            "packaging": importlib.util.find_spec("packaging") is not None,
             "requests": importlib.util.find_spec("requests") is not None,
             "venv": importlib.util.find_spec("ensurepip") is not None,
         },
@@ -294,4 +312,5 @@ def gather(
         "listeners": _listeners(),
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
+        "accounts": account_count(account_database) if account_database else None,
     }

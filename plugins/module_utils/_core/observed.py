@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["ABSENT", "BUSY", "ERROR", "READY", "TERMINATING", "Observed", "ObservedModel", "Reader", "observe"]
+__all__ = ["ABSENT", "BUSY", "CREATING", "ERROR", "READY", "TERMINATING", "Observed", "ObservedModel", "Reader", "observe"]
 
 READY = "ready"
 CREATING = "creating"

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from .declared import DeclaredModel, check_models, nearest
@@ -17,6 +18,8 @@ from .volumes import host_path
 __all__ = ["Failure", "Settings", "check_host", "container_paths"]
 
 MINIMUM_ENGINE = (20, 10)
+#: The root, and two names below it.
+MINIMUM_DEPTH = 3
 #: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
 _MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
@@ -101,6 +104,11 @@ def _check_variables(settings: Settings) -> list[Failure]:
     ]
 
 
+def _manages(host: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether role engine may install packages on this host."""
+    return settings.manage_engine and bool({host["distribution"]["id"], *host["distribution"]["like"]} & _MANAGED_ENGINE)
+
+
 def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     failures: list[Failure] = []
     if host["architecture"] not in ("x86_64", "amd64"):
@@ -128,6 +136,21 @@ def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]
                     "Lower it, or set it to auto.",
                 )
             )
+    if not _manages(host, settings):
+        lacking = [
+            package
+            for package in ("requests", "packaging", "venv")
+            # What makes the client's environment is not needed once it is there.
+            if not host["python"][package] and (package == "requests" or not host["client_version"])
+        ]
+        if lacking:
+            failures.append(
+                Failure(
+                    "python",
+                    f"The host's Python {host['python']['version']} lacks {' and '.join(lacking)}.",
+                    "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it.",
+                )
+            )
     if not host["administrator"]:
         failures.append(Failure("privileges", "The play does not run as root on this host.", "Set ansible_become to true, or connect as root."))
     return failures
@@ -135,9 +158,8 @@ def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]
 
 def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     engine = host["engine"]
-    installs = settings.manage_engine and ({host["distribution"]["id"], *host["distribution"]["like"]} & _MANAGED_ENGINE)
     if not engine["reachable"]:
-        if installs:
+        if _manages(host, settings):
             return []
         remedy = (
             "Install a Docker Engine; role engine can do it on Debian and Ubuntu only."
@@ -155,6 +177,11 @@ def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
             )
         ]
     return []
+
+
+def _collide(one: str, other: str) -> bool:
+    """Whether two sockets of one port cannot both listen: the same address, or a wildcard on either side."""
+    return one == other or any(ipaddress.ip_address(address).is_unspecified for address in (one, other))
 
 
 def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
@@ -176,7 +203,7 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         )
     container = host["engine"]["container"] or {}
     ours = container.get("status") == "running" and port in container.get("ports", [])
-    taken = [listener["address"] for listener in host["listeners"] if listener["port"] == port]
+    taken = [listener["address"] for listener in host["listeners"] if listener["port"] == port and _collide(listener["address"], settings.address)]
     if taken and not ours:
         failures.append(
             Failure("port", f"Port {port} is in use on {', '.join(sorted(set(taken)))} by something else.", "Free it, or set xinference_port to another one.")
@@ -187,6 +214,14 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 def _check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if not settings.data_root.startswith("/"):
         return [Failure("data root", f"xinference_data_root '{settings.data_root}' is no absolute path.", "Write it from the root of the file system.")]
+    if len(PurePosixPath(settings.data_root).parts) < MINIMUM_DEPTH:
+        return [
+            Failure(
+                "data root",
+                f"xinference_data_root '{settings.data_root}' is not a folder of its own, but the roles set its owner and mode, and teardown may remove it.",
+                "Name a folder at least one level below, such as /srv/xinference_data.",
+            )
+        ]
     facts = host["paths"][settings.data_root]
     failures: list[Failure] = []
     if facts["exists"] and not facts["directory"]:
@@ -223,9 +258,7 @@ def _check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 def _check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     failures: list[Failure] = []
     if settings.image_tag.endswith("latest") or settings.image_tag.startswith("latest"):
-        failures.append(
-            Failure("image", f"xinference_image_tag '{settings.image_tag}' moves from release to release.", "Name a version such as v4.1.0-cpu.")
-        )
+        failures.append(Failure("image", f"xinference_image_tag '{settings.image_tag}' moves from release to release.", "Name a version such as v4.1.0-cpu."))
     elif not _TAG.fullmatch(settings.image_tag):
         failures.append(Failure("image", f"xinference_image_tag '{settings.image_tag}' is no image tag.", "Name a version such as v4.1.0-cpu."))
     if settings.image_digest and not _DIGEST.fullmatch(settings.image_digest):
@@ -233,6 +266,14 @@ def _check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
             Failure("image", f"xinference_image_digest '{settings.image_digest}' is no digest.", "Write sha256: and 64 hexadecimal digits, or leave it empty.")
         )
     archive = settings.image_archive
+    if archive and settings.image_digest:
+        failures.append(
+            Failure(
+                "image",
+                "xinference_image_archive and xinference_image_digest exclude each other: an image from an archive has no digest.",
+                "Leave one of them empty.",
+            )
+        )
     if archive and not host["paths"].get(archive, {}).get("exists") and not host["engine"]["image_present"]:
         failures.append(Failure("image", f"xinference_image_archive '{archive}' does not exist on this host.", "Copy it there, or leave the variable empty."))
     return failures

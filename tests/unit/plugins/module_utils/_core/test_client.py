@@ -60,7 +60,7 @@ class Recorded:
             def log_message(self, *_arguments: Any) -> None:
                 """Keep the test's output clean."""
 
-            do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
+            do_GET = do_POST = do_DELETE = handle_any
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
@@ -79,6 +79,12 @@ class Recorded:
         """Stop."""
         self.http.shutdown()
         self.http.server_close()
+
+
+def break_off(handler: Any) -> None:
+    """An answer that is none: the connection ends."""
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -106,7 +112,9 @@ def unused_port() -> int:
 # Connecting.
 
 
-@pytest.mark.parametrize("endpoint", ["", "127.0.0.1:9997", "ftp://127.0.0.1", "http://", "http:///v1", "http://127.0.0.1:99999", "http://127.0.0.1:x", "http://[::1"])
+@pytest.mark.parametrize(
+    "endpoint", ["", "127.0.0.1:9997", "ftp://127.0.0.1", "http://", "http:///v1", "http://127.0.0.1:99999", "http://127.0.0.1:x", "http://[::1"]
+)
 def test_what_is_no_address_is_one_sentence(endpoint: str) -> None:
     with pytest.raises(ConnectionFailed) as raised:
         Client(endpoint)
@@ -138,7 +146,7 @@ def test_a_name_that_does_not_exist_is_one_sentence(monkeypatch: pytest.MonkeyPa
 
 def test_a_server_that_breaks_the_connection_is_one_sentence(recorded: Recorded) -> None:
     client = connect(recorded)
-    recorded.answer("GET /v1/models", lambda handler: handler.connection.close())
+    recorded.answer("GET /v1/models", break_off)
     with pytest.raises(ConnectionFailed) as raised:
         client.list_models()
     assert str(raised.value).startswith(f"GET {recorded.endpoint}/v1/models: no connection (")
@@ -343,7 +351,7 @@ def test_a_write_is_never_tried_again(recorded: Recorded, route: str, status: in
 
 @pytest.mark.parametrize("route", WRITES)
 def test_a_write_whose_connection_breaks_is_never_tried_again(recorded: Recorded, route: str) -> None:
-    recorded.answer(route, lambda handler: handler.connection.close())
+    recorded.answer(route, break_off)
     client = connect(recorded)
     with pytest.raises(ConnectionFailed):
         WRITES[route](client)

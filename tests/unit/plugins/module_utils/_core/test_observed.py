@@ -41,7 +41,9 @@ def test_a_listed_model_is_ready_and_described() -> None:
 
 
 def test_a_listed_model_without_an_instance_is_ready() -> None:
-    assert observe(Script(("list_instances", []), ("list_models", {"a": {"model_name": "b"}}))).models == {"a": ObservedModel("a", "ready", {"model_name": "b"})}
+    assert observe(Script(("list_instances", []), ("list_models", {"a": {"model_name": "b"}}))).models == {
+        "a": ObservedModel("a", "ready", {"model_name": "b"})
+    }
 
 
 def test_a_model_that_is_being_terminated_and_still_listed_is_not_ready() -> None:

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine that had nothing, seen from outside."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from checks import *  # noqa: F403  (pytest collects the shared tests from this module)
+
+
+def test_engine_is_the_distributions_and_starts_at_boot(host: Any) -> None:
+    assert host.package("docker.io").is_installed
+    assert host.service("docker").is_running
+    assert host.service("docker").is_enabled
+
+
+def test_engine_bounds_the_logs_of_every_container(host: Any) -> None:
+    settings = json.loads(host.file("/etc/docker/daemon.json").content_string)
+    assert settings["log-opts"] == {"max-file": "5", "max-size": "10m"}
+    assert settings["live-restore"] is True
+
+
+def test_client_has_an_environment_of_its_own(host: Any) -> None:
+    version = host.check_output("/opt/xinference-client/bin/python -c 'import xinference_client; print(xinference_client.__version__)'")
+    assert version == "4.1.0"
+
+
+def test_memory_limit_leaves_something_to_the_host(host: Any) -> None:
+    total = int(host.check_output("awk '/MemTotal/ {print $2}' /proc/meminfo")) // 1024
+    limit = int(host.check_output("docker inspect -f '{{.HostConfig.Memory}}' xinference")) // 1024**2
+    assert total - limit in range(1024, max(1024, total // 10) + 2)
+
+
+def test_accounts_are_readable_by_root_only(host: Any) -> None:
+    assert host.run("setpriv --reuid 65534 --clear-groups cat /srv/xinference_data/.xinference/auth/auth.db").rc != 0

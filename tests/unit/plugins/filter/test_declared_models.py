@@ -1,0 +1,80 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``declared_models``: a declaration and flat lines as one list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.inferops.xinference.plugins.filter.declared_models import FilterModule
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import check_models
+
+declared_models = FilterModule().filters()["declared_models"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "models"),
+    [
+        ("", []),
+        (None, []),
+        ("\n  \n# a comment\n", []),
+        ("uid=chat name=qwen3 engine=llama.cpp", [{"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}]),
+        ("  uid=a\r\nuid=b  ", [{"uid": "a"}, {"uid": "b"}]),
+        ("uid=a name='two words'", [{"uid": "a", "name": "two words"}]),
+        ("uid=a option.n_ctx=4096 option.n_threads=2", [{"uid": "a", "engine_options": {"n_ctx": 4096, "n_threads": 2}}]),
+        (
+            "uid=a option.flash=true option.mmap=False option.rate=0.5 option.cache=q8_0 option.empty=",
+            [{"uid": "a", "engine_options": {"flash": True, "mmap": False, "rate": 0.5, "cache": "q8_0", "empty": ""}}],
+        ),
+        ("uid=a env.HF_TOKEN=a=b env.N=1", [{"uid": "a", "environment": {"HF_TOKEN": "a=b", "N": "1"}}]),
+        # Fields are texts as typed: the check normalises them.
+        ("uid=7 replica=2 size_in_billions=0_6", [{"uid": "7", "replica": "2", "size_in_billions": "0_6"}]),
+        # What is no list of pairs is left for the check to refuse.
+        ("chat", ["chat"]),
+        ("uid=a name", ["uid=a name"]),
+        ("uid='a", ["uid='a"]),
+        ("engine_options=x option.n_ctx=1", ["engine_options=x option.n_ctx=1"]),
+        ("environment=x env.A=1", ["environment=x env.A=1"]),
+    ],
+)
+def test_lines(lines: str | None, models: list[Any]) -> None:
+    assert declared_models([], lines) == models
+
+
+def test_lines_stand_behind_the_declared_list_which_is_not_changed() -> None:
+    declared = [{"uid": "a"}]
+    assert declared_models(declared, "uid=b") == [{"uid": "a"}, {"uid": "b"}]
+    assert declared == [{"uid": "a"}]
+    assert declared_models(declared) == declared
+
+
+@pytest.mark.parametrize("raw", [None, "chat", {"uid": "a"}, 7])
+def test_what_is_no_list_is_left_for_the_check_to_refuse(raw: Any) -> None:
+    assert declared_models(raw, "uid=b") == raw
+
+
+def test_a_line_is_a_well_formed_model() -> None:
+    line = "uid=chat name=qwen3 engine=llama.cpp size_in_billions=0.6 replica=2 enable_thinking=no env.A=1"
+    (model,), problems = check_models(declared_models([], line))
+    assert problems == []
+    assert model.given == {
+        "name": "qwen3",
+        "engine": "llama.cpp",
+        "size_in_billions": "0_6",
+        "replica": 2,
+        "enable_thinking": False,
+        "environment": {"A": "1"},
+    }
+
+
+@given(
+    st.text(max_size=60) | st.lists(st.sampled_from(["uid=a", "option.a=1", "env.b=2", "engine_options=1", "environment=", "x", "'", "=", "."])).map(" ".join)
+)
+def test_no_text_ends_in_a_traceback(lines: str) -> None:
+    models, problems = check_models(declared_models([], lines))
+    assert isinstance(models, list) and isinstance(problems, list)

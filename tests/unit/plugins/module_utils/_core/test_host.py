@@ -1,0 +1,420 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's facts: from a socket that speaks like a Docker Engine, from files of a test, from folders of a test."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core import host
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket, client_version, engine_facts, gather, path_facts
+
+VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
+CONTAINER = {
+    "Id": "0123456789abcdef0123",
+    "RestartCount": 2,
+    "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z", "Health": {"Status": "healthy"}},
+    "Config": {"Image": "xprobe/xinference:v4.1.0-cpu", "Labels": {"a": "b"}},
+    "HostConfig": {"PortBindings": {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}], "80/tcp": None, "81/tcp": [{"HostPort": ""}]}},
+}
+FACTS = {
+    "id": "0123456789ab",
+    "image": "xprobe/xinference:v4.1.0-cpu",
+    "status": "running",
+    "health": "healthy",
+    "started_at": "2026-01-02T03:04:05Z",
+    "restarts": 2,
+    "labels": {"a": "b"},
+    "ports": [9997],
+}
+
+
+def frame(stream: int, text: bytes) -> bytes:
+    """A piece of a container's log, as the engine frames it."""
+    return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+
+class Engine:
+    """An engine on a Unix socket; a route without an answer does not exist."""
+
+    def __init__(self, path: Path) -> None:
+        self.answers: dict[str, Any] = {"/version": VERSION}
+        self.asked: list[str] = []
+        engine = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                engine.asked.append(self.path)
+                answer = engine.answers.get(unquote(self.path.partition("?")[0]))
+                if callable(answer):
+                    answer(self)
+                    return
+                status, body = answer if isinstance(answer, tuple) else (404 if answer is None else 200, answer)
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_arguments: Any) -> None:
+                """Keep the test's output clean."""
+
+        self.server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        self.server.daemon_threads = True
+        self.address = f"unix://{path}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An engine that answers."""
+    running = Engine(tmp_path / "docker.sock")
+    yield running
+    running.close()
+
+
+# The engine.
+
+
+def test_an_engine_that_answers(engine: Engine) -> None:
+    engine.answers["/containers/xinference/json"] = CONTAINER
+    engine.answers["/images/xprobe/xinference:v4.1.0-cpu/json"] = {"Id": "sha256:1"}
+    assert engine_facts(engine.address, "xinference", "xprobe/xinference:v4.1.0-cpu") == {
+        "reachable": True,
+        "error": "",
+        "version": "20.10.24",
+        "api_version": "1.41",
+        "container": FACTS,
+        "image_present": True,
+    }
+
+
+def test_what_the_engine_does_not_have(engine: Engine) -> None:
+    facts = engine_facts(engine.address, "xinference", "xprobe/xinference@sha256:1")
+    assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
+    assert engine.asked == ["/version", "/containers/xinference/json", "/images/xprobe/xinference@sha256:1/json"]
+
+
+def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
+    engine_facts(engine.address)
+    assert engine.asked == ["/version"]
+
+
+def test_a_container_that_was_only_created(engine: Engine) -> None:
+    engine.answers["/containers/new/json"] = {"Id": "ab", "State": {"Status": "created", "Health": None}, "HostConfig": {"PortBindings": None}, "Config": {}}
+    assert engine_facts(engine.address, "new")["container"] == {
+        **dict.fromkeys(FACTS),
+        "id": "ab",
+        "status": "created",
+        "labels": {},
+        "ports": [],
+    }
+
+
+def test_names_are_quoted(engine: Engine) -> None:
+    engine_facts(engine.address, "a/../b c")
+    assert engine.asked[1] == "/containers/a%2F..%2Fb%20c/json"
+
+
+@pytest.mark.parametrize(
+    ("docker_host", "error"),
+    [
+        ("tcp://127.0.0.1:2375", "'tcp://127.0.0.1:2375' is not a Unix socket of this host"),
+        ("ssh://host", "'ssh://host' is not a Unix socket of this host"),
+        ("unix:///nowhere/docker.sock", "there is no socket /nowhere/docker.sock"),
+        ("/nowhere/docker.sock", "there is no socket /nowhere/docker.sock"),
+        (f"unix:///{'x' * 200}", "AF_UNIX path too long"),
+    ],
+)
+def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
+    facts = engine_facts(docker_host, "xinference", "image")
+    assert facts == {"reachable": False, "error": error, "version": None, "api_version": None, "container": None, "image_present": False}
+
+
+def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
+    stale = Engine(tmp_path / "stale.sock")
+    stale.close()
+    assert engine_facts(stale.address)["error"] == "Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((500, b"no space left"), "/version answered 500: no space left"),
+        (b"not JSON", "Expecting value: line 1 column 1 (char 0)"),
+        (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), "nonsense"),
+    ],
+)
+def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str) -> None:
+    engine.answers["/version"] = answer
+    facts = engine_facts(engine.address)
+    assert not facts["reachable"]
+    assert error in facts["error"]
+
+
+def test_an_engine_that_hangs(engine: Engine) -> None:
+    engine.answers["/version"] = lambda handler: time.sleep(0.5)
+    with pytest.raises(TimeoutError):
+        DockerSocket(engine.address, timeout=0.1).get("/version")
+
+
+@pytest.mark.parametrize(
+    ("body", "lines", "expected"),
+    [
+        (frame(1, b"one\n") + frame(2, b"two\n"), 25, ["one", "two"]),
+        (frame(1, b"one\ntwo\nthree\n"), 2, ["two", "three"]),
+        (frame(1, b"half a ") + frame(1, b"line\n"), 25, ["half a line"]),
+        (frame(1, b"\xff\n"), 25, ["\ufffd"]),
+        (frame(1, b"whole\n") + frame(1, b"cut off")[:10], 25, ["whole", "cu"]),
+        (b"with a terminal\r\nno frames\r\n", 25, ["with a terminal", "no frames"]),
+        (b"", 25, []),
+    ],
+)
+def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int, expected: list[str]) -> None:
+    engine.answers["/containers/xinference/json"] = CONTAINER
+    engine.answers["/containers/xinference/logs"] = body
+    assert engine_facts(engine.address, "xinference", log_lines=lines)["container"] == {**FACTS, "log": expected}
+    assert engine.asked[-1] == f"/containers/xinference/logs?stdout=1&stderr=1&tail={lines}"
+
+
+def test_the_log_of_a_container_that_is_gone(engine: Engine) -> None:
+    assert DockerSocket(engine.address).log("gone", 5) == []
+
+
+# Paths.
+
+MOUNTS = [
+    ["/dev/sda1", "/", "ext4", "rw"],
+    ["server:/export", "/srv", "nfs4", "rw"],
+    ["/dev/sdb1", "/srv/data", "xfs", "rw"],
+    ["tmpfs", "/srv/with\\040space", "tmpfs", "rw"],
+    ["server:/d", "/srv/données", "nfs", "ro"],
+    ["overlay", "/srv/data", "btrfs", "ro"],
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "options"),
+    [
+        ("/", "ext4", "rw"),
+        ("/home/x", "ext4", "rw"),
+        ("/srv", "nfs4", "rw"),
+        ("/srv/database", "nfs4", "rw"),
+        ("/srv/with space/x", "tmpfs", "rw"),
+        ("/srv/données/x", "nfs", "ro"),
+        # Of two file systems on one place the later one is seen.
+        ("/srv/data/models", "btrfs", "ro"),
+    ],
+)
+def test_the_file_system_of_a_path(path: str, kind: str, options: str) -> None:
+    assert host._mount_of(path, MOUNTS) == (kind, options)
+
+
+def test_the_file_system_without_a_mount_table() -> None:
+    assert host._mount_of("/srv", []) == ("unknown", "")
+
+
+def test_a_folder_that_exists(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(0o750)
+    facts = path_facts(str(folder), [["x", str(tmp_path), "nfs", "rw"]])
+    assert facts.pop("free_mib") > 0
+    assert facts == {
+        "exists": True,
+        "directory": True,
+        "owner": pwd.getpwuid(os.getuid())[0],
+        "group": grp.getgrgid(os.stat(folder).st_gid)[0],
+        "mode": "0750",
+        "empty": True,
+        "nearest": str(folder),
+        "writable": True,
+        "filesystem": "nfs",
+    }
+    (folder / "file").touch()
+    assert path_facts(str(folder))["empty"] is False
+
+
+def test_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    file.chmod(0o4644)
+    facts = path_facts(str(file))
+    assert (facts["exists"], facts["directory"], facts["mode"]) == (True, False, "4644")
+
+
+def test_a_path_that_does_not_exist_yet(tmp_path: Path) -> None:
+    facts = path_facts(str(tmp_path / "a" / "b"))
+    assert {key: facts[key] for key in ("exists", "directory", "owner", "group", "mode", "empty", "nearest", "writable")} == {
+        "exists": False,
+        "directory": False,
+        "owner": None,
+        "group": None,
+        "mode": None,
+        "empty": True,
+        "nearest": str(tmp_path),
+        "writable": True,
+    }
+
+
+def test_a_link_is_followed_to_its_file_system(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    mounts = [["a", "/", "ext4", "rw"], ["b", str(tmp_path / "real"), "nfs", "rw"]]
+    assert path_facts(str(tmp_path / "link" / "new"), mounts)["filesystem"] == "nfs"
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    assert path_facts(str(tmp_path))["writable"] is False
+
+
+def test_an_owner_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(number: int) -> Any:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(grp, "getgrgid", unknown)
+    facts = path_facts(str(tmp_path))
+    assert (facts["owner"], facts["group"]) == (str(tmp_path.stat().st_uid), str(tmp_path.stat().st_gid))
+
+
+# What the kernel says, out of files of the test.
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for the root of the host's files."""
+    monkeypatch.setattr(host, "Path", lambda path: tmp_path / str(path).lstrip("/"))
+    for folder in ("proc/net", "sys/fs/selinux", "etc"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def test_listeners(root: Path) -> None:
+    header = "  sl  local_address rem_address   st tx_queue\n"
+    (root / "proc/net/tcp").write_text(
+        header
+        + "   0: 0100007F:270D 00000000:0000 0A 00000000:00000000\n"
+        + "   1: 00000000:0016 00000000:0000 0A 00000000:00000000\n"
+        + "   2: 0100007F:270D 0100007F:C350 01 00000000:00000000\n"
+    )
+    (root / "proc/net/tcp6").write_text(
+        header
+        + "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 0\n"
+        + "   1: 0000000000000000FFFF00000100007F:1F91 00000000000000000000000000000000:0000 0A 0\n"
+    )
+    assert host._listeners() == [
+        {"address": "127.0.0.1", "port": 9997},
+        {"address": "0.0.0.0", "port": 22},
+        {"address": "::1", "port": 8080},
+        {"address": "::ffff:127.0.0.1", "port": 8081},
+    ]
+
+
+def test_listeners_without_ipv6(root: Path) -> None:
+    (root / "proc/net/tcp").write_text("header\n")
+    assert host._listeners() == []
+
+
+def test_memory(root: Path) -> None:
+    (root / "proc/meminfo").write_text("MemTotal:       2097152 kB\nMemAvailable:   1048576 kB\nSwapTotal:         2048 kB\nHugePages_Total:       0\n")
+    assert host._memory() == {"total_mib": 2048, "available_mib": 1024, "swap_mib": 2}
+
+
+def test_memory_that_cannot_be_read(root: Path) -> None:
+    assert not (root / "proc/meminfo").exists()
+    assert host._memory() == {"total_mib": 0, "available_mib": 0, "swap_mib": 0}
+
+
+@pytest.mark.parametrize(("content", "mode"), [("1", "enforcing"), ("0\n", "permissive"), (None, "disabled")])
+def test_selinux(root: Path, content: str | None, mode: str) -> None:
+    if content is not None:
+        (root / "sys/fs/selinux/enforce").write_text(content)
+    assert host._selinux() == mode
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('ID=debian\nVERSION_ID="12"\n', {"id": "debian", "version": "12", "like": []}),
+        ("ID='linuxmint'\nID_LIKE=\"ubuntu debian\"\n\n# comment\n", {"id": "linuxmint", "version": "", "like": ["ubuntu", "debian"]}),
+        (None, {"id": "unknown", "version": "", "like": []}),
+    ],
+)
+def test_distribution(root: Path, content: str | None, expected: dict[str, Any]) -> None:
+    if content is not None:
+        (root / "etc/os-release").write_text(content)
+    assert host._distribution() == expected
+
+
+def test_the_mount_table(root: Path) -> None:
+    assert host._mounts() == []
+    (root / "proc/mounts").write_text("/dev/sda1 / ext4 rw 0 0\nbroken\n")
+    assert host._mounts() == [["/dev/sda1", "/", "ext4", "rw", "0", "0"]]
+
+
+# The client's environment.
+
+
+def test_the_version_of_the_client(tmp_path: Path) -> None:
+    assert client_version(str(tmp_path)) is None
+    (tmp_path / "lib/python3.11/site-packages/xinference_client-4.1.0.dist-info").mkdir(parents=True)
+    # What was left of an environment whose interpreter is gone cannot run.
+    assert client_version(str(tmp_path)) is None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").touch(0o755)
+    assert client_version(str(tmp_path)) == "4.1.0"
+
+
+def test_an_environment_without_the_client(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").touch(0o755)
+    assert client_version(str(tmp_path)) is None
+
+
+# All of it.
+
+
+def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
+    facts = gather(docker_host=engine.address, container=None, image=None, paths=[str(tmp_path)], client_environment=None)
+    assert facts["engine"]["reachable"]
+    assert facts["paths"][str(tmp_path)]["directory"]
+    assert facts["client_version"] is None
+    assert facts["processors"] >= 1
+    assert facts["memory"]["total_mib"] > 0
+    assert facts["administrator"] == (os.geteuid() == 0)
+    assert set(facts) == {
+        "architecture",
+        "processors",
+        "memory",
+        "distribution",
+        "selinux",
+        "administrator",
+        "python",
+        "engine",
+        "listeners",
+        "paths",
+        "client_version",
+    }
+    # It is the return value of a module.
+    assert json.loads(json.dumps(facts)) == facts

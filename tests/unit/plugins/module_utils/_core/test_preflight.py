@@ -1,0 +1,299 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preflight: a good host has no failure, and each mistake gives one, with what to do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Failure, Settings, check_host, container_paths
+
+ROOT = "/srv/xinference_data"
+GOOD_PATH = {"exists": True, "directory": True, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
+HOST: dict[str, Any] = {
+    "architecture": "x86_64",
+    "memory": {"total_mib": 16000, "available_mib": 12000, "swap_mib": 0},
+    "distribution": {"id": "debian", "version": "12", "like": []},
+    "administrator": True,
+    "engine": {"reachable": True, "error": "", "version": "20.10.24", "api_version": "1.41", "container": None, "image_present": False},
+    "listeners": [{"address": "0.0.0.0", "port": 22}],
+    "paths": {ROOT: GOOD_PATH, f"{ROOT}/models/a.gguf": {**GOOD_PATH, "directory": False}},
+}
+SETTINGS = Settings(
+    data_root=ROOT,
+    address="127.0.0.1",
+    port=9997,
+    container="xinference",
+    manage_engine=True,
+    minimum_disk_mib=20480,
+    minimum_memory_mib=4096,
+    memory="auto",
+    image_tag="v4.1.0-cpu",
+    image_digest="",
+    image_archive="",
+    authentication=True,
+    admin_password_length=12,
+    models=[{"uid": "chat", "name": "qwen3", "engine": "llama.cpp", "path": "/models/a.gguf"}],
+    volumes=[{"path": "models", "target": "/models"}, {"path": ".xinference", "target": "/root/.xinference"}, {"path": "backups"}],
+    variables=["xinference_port", "xinference_models"],
+    known_variables=["xinference_port", "xinference_models", "xinference_memory"],
+)
+
+
+def model(**fields: Any) -> list[dict[str, Any]]:
+    """A declaration of one model."""
+    return [{"uid": "chat", "name": "qwen3", "engine": "llama.cpp", **fields}]
+
+
+def changed(**facts: Any) -> dict[str, Any]:
+    """The good host with some facts changed; two underscores lead into a fact."""
+    host = copy.deepcopy(HOST)
+    for key, value in facts.items():
+        *outer, last = key.split("__")
+        place = host
+        for name in outer:
+            place = place[name]
+        place[last] = value
+    return host
+
+
+def root(**facts: Any) -> dict[str, Any]:
+    """The good host with some facts of the data root changed."""
+    return {**HOST, "paths": {**HOST["paths"], ROOT: {**GOOD_PATH, **facts}}}
+
+
+def test_a_good_host_has_no_failure() -> None:
+    assert check_host(HOST, SETTINGS) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "settings"),
+    [
+        pytest.param(changed(architecture="amd64"), {}, id="another name of the architecture"),
+        pytest.param(HOST, {"models": []}, id="no models"),
+        pytest.param(HOST, {"models": [{"uid": "old", "state": "absent", "path": "/nowhere"}]}, id="an absent model needs no file"),
+        pytest.param(HOST, {"memory": "12g"}, id="a memory limit in GiB"),
+        pytest.param(HOST, {"memory": "12.5 GiB"}, id="a memory limit as people write it"),
+        pytest.param(HOST, {"memory": "4294967296"}, id="a memory limit in bytes"),
+        pytest.param(changed(engine__reachable=False, engine__error="there is none"), {}, id="an engine that the roles install"),
+        pytest.param(changed(engine__reachable=False, distribution__id="linuxmint", distribution__like=["ubuntu"]), {}, id="on a relative of Ubuntu"),
+        pytest.param(changed(engine__version="27.3.1"), {}, id="a new engine"),
+        pytest.param(changed(engine__version="20.10.24+dfsg1"), {}, id="a version with a suffix"),
+        pytest.param(
+            changed(listeners=[{"address": "127.0.0.1", "port": 9997}], engine__container={"status": "running", "ports": [9997]}),
+            {},
+            id="the port is ours",
+        ),
+        pytest.param(HOST, {"address": "0.0.0.0"}, id="open to all with authentication"),
+        pytest.param(HOST, {"address": "::1", "authentication": False, "admin_password_length": 0}, id="loopback without authentication"),
+        pytest.param(root(exists=False, directory=False, nearest="/srv"), {}, id="a data root that does not exist yet"),
+        pytest.param(root(free_mib=None), {}, id="unknown free space"),
+        pytest.param(HOST, {"image_digest": "sha256:" + "0f" * 32}, id="a digest"),
+        pytest.param(changed(engine__image_present=True), {"image_archive": "/tmp/gone.tar"}, id="an archive that is not needed any more"),
+        pytest.param({**HOST, "paths": {**HOST["paths"], "/tmp/x.tar": GOOD_PATH}}, {"image_archive": "/tmp/x.tar"}, id="an archive"),
+    ],
+)
+def test_what_is_fine(host: dict[str, Any], settings: dict[str, Any]) -> None:
+    assert check_host(host, replace(SETTINGS, **settings)) == []
+
+
+PATH_WORDS = "Write it from the root of the file system."
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "check", "sentence"),
+    [
+        (
+            HOST,
+            {"variables": ["xinference_prot"]},
+            "variables",
+            "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'? Correct its name or remove it.",
+        ),
+        (HOST, {"variables": ["zzz"]}, "variables", "Variable 'zzz' is unknown. Correct its name or remove it."),
+        (
+            changed(architecture="aarch64"),
+            {},
+            "architecture",
+            "This host is aarch64, but the CPU image of Xinference exists for x86-64 only. Use an x86-64 host.",
+        ),
+        (
+            changed(memory__total_mib=2000),
+            {},
+            "memory",
+            "This host has 2000 MiB of memory, less than xinference_minimum_memory_mib (4096). "
+            "Use a larger host, or lower the minimum if the declared models are small.",
+        ),
+        (HOST, {"memory": "plenty"}, "memory", "xinference_memory 'plenty' is no size. Write auto, or a size such as 12g or 4096m."),
+        (HOST, {"memory": "32g"}, "memory", "xinference_memory '32g' is 32768 MiB, but this host has 16000 MiB. Lower it, or set it to auto."),
+        (
+            changed(administrator=False),
+            {},
+            "privileges",
+            "The play does not run as root on this host. Set ansible_become to true, or connect as root.",
+        ),
+        (
+            changed(engine__reachable=False, engine__error="there is no socket /x"),
+            {"manage_engine": False},
+            "engine",
+            "No Docker Engine answers: there is no socket /x. Install and start one, or set xinference_engine_manage to true.",
+        ),
+        (
+            changed(engine__reachable=False, engine__error="refused", distribution__id="fedora"),
+            {},
+            "engine",
+            "No Docker Engine answers: refused. Install a Docker Engine; role engine can do it on Debian and Ubuntu only.",
+        ),
+        (
+            changed(engine__version="19.03.15", engine__api_version="1.40"),
+            {},
+            "engine",
+            "The Docker Engine is 19.03.15 (API 1.40), but 20.10 is the oldest that is supported. Upgrade it.",
+        ),
+        (HOST, {"port": 0}, "port", "xinference_port '0' is no port. Use a number from 1 to 65535."),
+        (HOST, {"port": 65536}, "port", "xinference_port '65536' is no port. Use a number from 1 to 65535."),
+        (HOST, {"address": "localhost"}, "address", "xinference_address 'localhost' is no IP address. Use an address of this host such as 127.0.0.1."),
+        (
+            HOST,
+            {"address": "0.0.0.0", "authentication": False},
+            "address",
+            "xinference_address '0.0.0.0' would let anybody on the network run code here, because xinference_authentication is false. "
+            "Publish on 127.0.0.1, or switch authentication on.",
+        ),
+        (
+            HOST,
+            {"port": 22},
+            "port",
+            "Port 22 is in use on 0.0.0.0 by something else. Free it, or set xinference_port to another one.",
+        ),
+        (
+            changed(
+                listeners=[{"address": "::1", "port": 9997}, {"address": "127.0.0.1", "port": 9997}], engine__container={"status": "exited", "ports": [9997]}
+            ),
+            {},
+            "port",
+            "Port 9997 is in use on 127.0.0.1, ::1 by something else. Free it, or set xinference_port to another one.",
+        ),
+        (HOST, {"data_root": "srv/data"}, "data root", f"xinference_data_root 'srv/data' is no absolute path. {PATH_WORDS}"),
+        (root(directory=False), {}, "data root", f"xinference_data_root '{ROOT}' is not a folder. Remove the file, or choose another path."),
+        (
+            root(exists=False, directory=False, nearest="/srv", writable=False),
+            {},
+            "data root",
+            f"xinference_data_root '{ROOT}' cannot be written: /srv is read-only here. Mount it for writing, or choose another path.",
+        ),
+        (
+            root(filesystem="nfs4"),
+            {},
+            "data root",
+            f"xinference_data_root '{ROOT}' is on nfs4; the server keeps SQLite databases in WAL mode there, which network file systems corrupt. "
+            "Choose a local file system; only the models may lie elsewhere.",
+        ),
+        (
+            root(free_mib=100),
+            {},
+            "disk",
+            f"{ROOT} has 100 MiB free, less than xinference_minimum_disk_mib (20480). "
+            "Free some space, choose another xinference_data_root, or lower the minimum.",
+        ),
+        (
+            HOST,
+            {"image_tag": "latest-cpu"},
+            "image",
+            "xinference_image_tag 'latest-cpu' moves from release to release. Name a version such as v4.1.0-cpu.",
+        ),
+        (HOST, {"image_tag": "v4 cpu"}, "image", "xinference_image_tag 'v4 cpu' is no image tag. Name a version such as v4.1.0-cpu."),
+        (HOST, {"image_tag": ""}, "image", "xinference_image_tag '' is no image tag. Name a version such as v4.1.0-cpu."),
+        (
+            HOST,
+            {"image_digest": "sha256:12"},
+            "image",
+            "xinference_image_digest 'sha256:12' is no digest. Write sha256: and 64 hexadecimal digits, or leave it empty.",
+        ),
+        (
+            HOST,
+            {"image_archive": "/tmp/x.tar"},
+            "image",
+            "xinference_image_archive '/tmp/x.tar' does not exist on this host. Copy it there, or leave the variable empty.",
+        ),
+        (
+            HOST,
+            {"admin_password_length": 0},
+            "account",
+            "xinference_admin_password is empty, but the server asks for an account. "
+            "Set it, from a vault, or set xinference_authentication to false for a server on loopback.",
+        ),
+        (
+            HOST,
+            {"admin_password_length": 7},
+            "account",
+            "xinference_admin_password has 7 characters, but the server wants at least 8. Choose a longer one.",
+        ),
+        (HOST, {"models": "chat"}, "models", "xinference_models: is str 'chat', but must be a list of dictionaries."),
+        (HOST, {"models": model(replica=0)}, "models", "xinference_models[0] (uid 'chat'): replica '0' must be a whole number of at least 1."),
+        (
+            HOST,
+            {"models": model(path="/elsewhere/a.gguf")},
+            "models",
+            "Model 'chat': path '/elsewhere/a.gguf' lies in no volume, so the server cannot see it. "
+            "Put the file into a volume; they are at /models, /root/.xinference.",
+        ),
+        (
+            {**HOST, "paths": {**HOST["paths"], f"{ROOT}/models/b.gguf": {**GOOD_PATH, "exists": False}}},
+            {"models": model(path="/models/b.gguf")},
+            "models",
+            f"Model 'chat': path '/models/b.gguf' does not exist. Copy it to {ROOT}/models/b.gguf on this host.",
+        ),
+    ],
+)
+def test_each_mistake_gives_one_failure_with_what_to_do(host: dict[str, Any], settings: dict[str, Any], check: str, sentence: str) -> None:
+    failures = check_host(host, replace(SETTINGS, **settings))
+    assert [(failure.check, str(failure)) for failure in failures] == [(check, sentence)]
+
+
+def test_all_failures_are_reported_at_once() -> None:
+    host = changed(architecture="riscv64", administrator=False, memory__total_mib=100, engine__version="1.0")
+    settings = replace(SETTINGS, port=0, image_tag="latest", admin_password_length=1, models=[{}], variables=["xinference_x"])
+    checks = [failure.check for failure in check_host(host, settings)]
+    assert set(checks) == {"variables", "architecture", "memory", "privileges", "engine", "port", "image", "account", "models"}
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "9p", "fuse.sshfs", "glusterfs"])
+def test_network_file_systems_are_refused(kind: str) -> None:
+    assert [failure.check for failure in check_host(root(filesystem=kind), SETTINGS)] == ["data root"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "paths"),
+    [
+        ({}, []),
+        ({"path": "/models/a"}, [("chat", "path", "/models/a")]),
+        ({"state": "absent", "path": "/models/a"}, []),
+        (
+            {
+                "registration": {
+                    "model_specs": [{"model_uri": "file:///models/a"}, {"model_uri": "/models/b"}, {"model_uri": "oci://c"}, {"model_uri": None}, "text"]
+                }
+            },
+            [("chat", "registration.model_specs.model_uri", "/models/a"), ("chat", "registration.model_specs.model_uri", "/models/b")],
+        ),
+    ],
+)
+def test_files_that_the_models_need(fields: dict[str, Any], paths: list[tuple[str, str, str]]) -> None:
+    assert container_paths(parse_models(model(**fields))) == paths
+
+
+def test_a_failure_without_a_remedy_is_its_problem() -> None:
+    assert str(Failure("models", "A problem.", "")) == "A problem."
+
+
+@pytest.mark.parametrize("check", [str, repr])
+def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any], str]) -> None:
+    assert "admin_password_length=12" in check(SETTINGS)
+    assert "admin_password=" not in check(SETTINGS)

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the modules share: running one in this process, with a server in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.inferops.xinference.plugins.module_utils import _module
+
+
+class Runner:
+    """Runs a module's ``main`` as Ansible would, and keeps all that it printed."""
+
+    def __init__(self, main: Callable[[], None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.main = main
+        self.capsys = capsys
+        self.monkeypatch = monkeypatch
+        self.output = ""
+        self.connections: list[dict[str, Any]] = []
+
+    def use(self, client: Any) -> None:
+        """Let the module talk to this client instead of a server; an exception is what connecting ends with."""
+
+        def connect(endpoint: str, **options: Any) -> Any:
+            self.connections.append({"endpoint": endpoint, **options})
+            if isinstance(client, Exception):
+                raise client
+            return client
+
+        self.monkeypatch.setattr(_module, "Client", connect)
+
+    def __call__(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        """The module's answer; ``failed`` is always in it."""
+        with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit) as ended:
+            self.main()
+        captured = self.capsys.readouterr()
+        self.output = captured.out + captured.err
+        answer: dict[str, Any] = json.loads(captured.out)
+        answer.setdefault("failed", False)
+        assert ended.value.code == (1 if answer["failed"] else 0)
+        return answer

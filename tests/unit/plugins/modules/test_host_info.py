@@ -1,0 +1,61 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module ``host_info`` as Ansible runs it, on the machine that runs the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.modules import host_info
+from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Runs the module."""
+    return Runner(host_info.main, capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, check: bool) -> None:
+    answer = run(check=check, docker_host=f"unix://{tmp_path}/docker.sock", container="xinference", paths=[str(tmp_path), str(tmp_path / "new")])
+    assert (answer["failed"], answer["changed"]) == (False, False)
+    host = answer["host"]
+    assert host["engine"] == {
+        "reachable": False,
+        "error": f"there is no socket {tmp_path}/docker.sock",
+        "version": None,
+        "api_version": None,
+        "container": None,
+        "image_present": False,
+    }
+    assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, object]] = []
+    monkeypatch.setattr(host_info, "gather", lambda **options: seen.append(options) or {})
+    options = {
+        "docker_host": "unix:///x",
+        "container": "c",
+        "image": "i",
+        "paths": ["/a"],
+        "client_environment": "/opt/client",
+        "log_lines": 5,
+    }
+    assert run(**options)["host"] == {}
+    run()
+    assert seen == [
+        options,
+        {"docker_host": "unix:///var/run/docker.sock", "container": None, "image": None, "paths": [], "client_environment": None, "log_lines": 0},
+    ]
+
+
+def test_an_unknown_option_is_refused(run: Runner) -> None:
+    answer = run(dokcer_host="unix:///x")
+    assert answer["failed"]
+    assert "dokcer_host" in answer["msg"]

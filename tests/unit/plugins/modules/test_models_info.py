@@ -1,0 +1,60 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module ``models_info`` as Ansible runs it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.modules import models_info
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import WORKER, FakeServer, Script
+from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Runs the module."""
+    return Runner(models_info.main, capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_every_model_with_its_state_sorted_by_uid(run: Runner, check: bool) -> None:
+    server = FakeServer(allowed=frozenset()).run("b").put("a", "ERROR", "out of memory").put("c", "CREATING")
+    run.use(server)
+    answer = run(check=check)
+    assert (answer["failed"], answer["changed"]) == (False, False)
+    assert [(model["uid"], model["state"], model["message"]) for model in answer["models"]] == [
+        ("a", "error", "out of memory"),
+        ("b", "ready", ""),
+        ("c", "creating", ""),
+    ]
+    assert answer["models"][1]["spec"]["model_name"] == "qwen3"
+    assert answer["models"][0]["spec"] == {}
+    assert answer["server"] == {"version": "4.1.0", "authenticated": True, "workers": [WORKER]}
+    assert server.closed
+
+
+def test_only_the_models_that_are_asked_for_in_that_order(run: Runner) -> None:
+    run.use(FakeServer().run("a", "b"))
+    answer = run(uids=["b", "nothing"])
+    assert [(model["uid"], model["state"]) for model in answer["models"]] == [("b", "ready"), ("nothing", "absent")]
+    assert run(uids=[])["models"] == []
+
+
+def test_it_only_reads(run: Runner) -> None:
+    script = Script(("list_instances", []), ("list_models", {}), ("version", None), ("workers", []))
+    run.use(script)
+    answer = run()
+    script.finish()
+    assert answer["server"] == {"version": None, "authenticated": True, "workers": []}
+
+
+@pytest.mark.parametrize("error", [ConnectionFailed("GET http://x: no connection (Connection refused)."), ApiError("GET", "http://x", 500, "broken")])
+def test_failures_are_one_sentence(run: Runner, error: Exception) -> None:
+    run.use(error)
+    answer = run(password="s3cret-pass")
+    assert (answer["failed"], answer["msg"]) == (True, str(error))
+    assert "Traceback" not in run.output
+    assert "s3cret-pass" not in run.output

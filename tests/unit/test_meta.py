@@ -1,0 +1,220 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of the collection as a whole: what is documented exists, what exists is documented and exercised."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS, HUBS, MODEL_TYPES, STATES
+
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTION = "ansible_collections.inferops.xinference"
+#: Choices that the table of fields enforces, by field.
+CHOICES = {"state": STATES, "type": MODEL_TYPES, "download_hub": HUBS}
+#: Folders that hold no file of ours.
+FOREIGN = frozenset({"build", "__pycache__", ".git", "LICENSES"})
+FOLDERS_OF_ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+ROLES = [path.name for path in FOLDERS_OF_ROLES]
+PUBLIC_ROLES = [name for name in ROLES if not name.startswith("_")]
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+FILTERS = sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.py"))
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+
+
+def read(path: Path) -> Any:
+    """Content of a YAML file; an empty dictionary where there is none."""
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+
+
+def entry_points(role: str) -> dict[str, dict[str, Any]]:
+    """The argument specifications of a role, by entry point."""
+    specs: dict[str, dict[str, Any]] = read(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
+    return specs
+
+
+def documented(role: str) -> dict[str, dict[str, Any]]:
+    """The variables that a role documents, of all its entry points."""
+    return {name: option for spec in entry_points(role).values() for name, option in (spec.get("options") or {}).items()}
+
+
+def documentation(module: str) -> dict[str, Any]:
+    """The documentation of a module."""
+    found: dict[str, Any] = yaml.safe_load(importlib.import_module(f"{COLLECTION}.plugins.modules.{module}").DOCUMENTATION)
+    return found
+
+
+def files(*suffixes: str) -> Iterator[Path]:
+    """Files of the project with these endings, or all of them."""
+
+    def walk(folder: Path) -> Iterator[Path]:
+        for path in sorted(folder.iterdir()):
+            if path.name in FOREIGN or path.is_symlink() or path.name.endswith(("_cache", "-cache")):
+                continue
+            if path.is_dir():
+                yield from walk(path)
+            elif not suffixes or path.suffix in suffixes:
+                yield path
+
+    return walk(ROOT)
+
+
+@cache
+def exercises() -> str:
+    """Everything that runs the collection: scenarios, tests and what they use."""
+    texts = []
+    for folder in ("molecule", "tests", "playbooks", "tools", "awx"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and path.suffix in (".py", ".yml", ".yaml", ".sh", ".json") and path != Path(__file__).resolve():
+                texts.append(path.read_text(encoding="utf-8"))
+    return "\n".join(texts)
+
+
+def occurs(word: str) -> bool:
+    """Whether a name stands in any of them as a word of its own."""
+    return re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", exercises()) is not None
+
+
+# Roles.
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_defaults_of_a_role_are_the_documented_ones(role: str) -> None:
+    defaults = read(ROOT / "roles" / role / "defaults/main.yml")
+    assert defaults == {name: option["default"] for name, option in documented(role).items() if "default" in option}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_documented_variable_without_a_default_is_required(role: str) -> None:
+    assert [name for name, option in documented(role).items() if "default" not in option and not option.get("required")] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_variables_of_a_role_have_the_collection_s_prefix(role: str) -> None:
+    assert [name for name in documented(role) if not name.startswith("xinference_")] == []
+    private = read(ROOT / "roles" / role / "vars/main.yml")
+    assert [name for name in private if not name.startswith("_xinference_")] == []
+
+
+def test_a_variable_is_documented_by_one_role_only() -> None:
+    names = [name for role in ROLES for name in documented(role)]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_entry_point_has_its_tasks_and_each_role_its_main(role: str) -> None:
+    assert "main" in entry_points(role)
+    for name in entry_points(role):
+        assert (ROOT / "roles" / role / "tasks" / f"{name}.yml").is_file()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_has_a_readme_that_names_it(role: str) -> None:
+    text = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    assert role in text.splitlines()[0] or f"`{role}`" in text or f"inferops.xinference.{role}" in text
+
+
+# Modules.
+
+
+def test_the_action_group_holds_exactly_the_modules_with_the_connection_options() -> None:
+    connecting = [name for name in MODULES if "inferops.xinference._connection" in documentation(name).get("extends_documentation_fragment", [])]
+    assert connecting
+    assert read(ROOT / "meta/runtime.yml")["action_groups"]["xinference"] == connecting
+
+
+@pytest.mark.parametrize("module", ["models", "models_info"])
+def test_the_documented_options_of_a_connecting_module_are_its_options(module: str) -> None:
+    fragment = importlib.import_module(f"{COLLECTION}.plugins.doc_fragments._connection").ModuleDocFragment.DOCUMENTATION
+    options = {**yaml.safe_load(fragment)["options"], **documentation(module)["options"]}
+    spec = importlib.import_module(f"{COLLECTION}.plugins.modules.{module}").argument_spec()
+    assert {name: (option["type"], option.get("default")) for name, option in options.items()} == {
+        name: (option["type"], option.get("default")) for name, option in spec.items()
+    }
+
+
+def test_the_fields_of_a_declared_model_are_the_documented_ones() -> None:
+    suboptions = documentation("models")["options"]["models"]["suboptions"]
+    assert list(suboptions) == list(FIELDS)
+    assert {name: tuple(option["choices"]) for name, option in suboptions.items() if "choices" in option} == CHOICES
+    assert {name: option["default"] for name, option in suboptions.items() if "default" in option} == {"state": "present", "type": "LLM"}
+    assert [name for name, option in suboptions.items() if option.get("required")] == ["uid"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_has_a_unit_test(module: str) -> None:
+    assert (ROOT / "tests/unit/plugins/modules" / f"test_{module}.py").is_file()
+
+
+@pytest.mark.parametrize("part", sorted(path.stem for path in (ROOT / "plugins/module_utils/_core").glob("*.py") if path.stem not in ("__init__", "errors")))
+def test_each_part_of_the_core_has_a_unit_test_and_imports_no_ansible(part: str) -> None:
+    assert (ROOT / "tests/unit/plugins/module_utils/_core" / f"test_{part}.py").is_file()
+    text = (ROOT / "plugins/module_utils/_core" / f"{part}.py").read_text(encoding="utf-8")
+    assert not re.search(r"^\s*(from|import) ansible", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_filter_is_found_under_the_name_of_its_file(name: str) -> None:
+    module = importlib.import_module(f"{COLLECTION}.plugins.filter.{name}")
+    assert list(module.FilterModule().filters()) == [name]
+    assert yaml.safe_load(module.DOCUMENTATION)["name"] == name
+    assert occurs(f"{COLLECTION}.plugins.filter.{name}")
+
+
+# What is exercised.
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_is_run(module: str) -> None:
+    tasks = "\n".join(path.read_text(encoding="utf-8") for path in files(".yml"))
+    assert re.search(rf"^\s*(- )?inferops\.xinference\.{module}:", tasks, re.MULTILINE)
+
+
+@pytest.mark.parametrize("role", PUBLIC_ROLES)
+def test_each_role_is_run(role: str) -> None:
+    assert occurs(f"inferops.xinference.{role}")
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_each_playbook_is_run(playbook: str) -> None:
+    assert occurs(f"inferops.xinference.{playbook}")
+
+
+@pytest.mark.parametrize("variable", sorted(name for role in ROLES for name in documented(role)))
+def test_each_variable_is_exercised(variable: str) -> None:
+    assert occurs(variable)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_scenario_has_tests(scenario: str) -> None:
+    """Molecule itself passes in silence where there are none."""
+    tests = list((ROOT / "molecule" / scenario / "tests").glob("test_*.py"))
+    assert tests
+    assert all(re.search(r"^def test_", path.read_text(encoding="utf-8"), re.MULTILINE) for path in tests)
+
+
+def test_there_are_scenarios_and_each_folder_is_one_or_shared() -> None:
+    assert "default" in SCENARIOS
+    assert {path.name for path in (ROOT / "molecule").iterdir() if path.is_dir() and path.name != "__pycache__"} == {*SCENARIOS, "shared"}
+
+
+# All files.
+
+
+def test_each_source_file_says_whose_it_is() -> None:
+    without = []
+    for path in files(".py", ".yml", ".yaml", ".sh"):
+        head = "\n".join(path.read_text(encoding="utf-8").splitlines()[:5])
+        if "Copyright (c) " not in head or "SPDX-License-Identifier: GPL-3.0-or-later" not in head:
+            without.append(str(path.relative_to(ROOT)))
+    assert without == []
