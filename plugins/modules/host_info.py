@@ -117,7 +117,8 @@ host:
     engine:
       description: >-
         The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), and C(container) with C(id), C(image), C(status),
-        C(health), C(started_at), C(restarts), C(labels), C(ports) and with O(log_lines) C(log), or null.
+        C(health), C(started_at), C(restarts), C(labels), C(ports), C(published) (address and port),
+        C(memory) (limit in bytes, 0 for none) and with O(log_lines) C(log), or null.
       type: dict
       returned: always
     listeners:

@@ -58,6 +58,14 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "?")) else text + "."
 
 
+def _kind(value: Any) -> str:
+    """What a value is, in words; the names of its classes are no help to the operator."""
+    for kind, word in ((bool, "truth value"), (Mapping, "dictionary"), (str, "text"), ((int, float), "number"), (Sequence, "list")):
+        if isinstance(value, kind):  # type: ignore[arg-type]
+            return f"the {word}"
+    return "the value"
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Wrong("must be a text that is not empty")
@@ -237,7 +245,7 @@ class DeclaredModel:
 def _check_item(label: str, item: Any) -> tuple[dict[str, Any], list[str]]:
     """Normalised fields of one item, and its problems."""
     if not isinstance(item, Mapping):
-        return {}, [f"{label}: is {type(item).__name__} '{item}', but must be a dictionary with at least 'uid' and 'name'."]
+        return {}, [f"{label}: is {_kind(item)} '{item}', but must be a dictionary with at least 'uid' and 'name'."]
     problems: list[str] = []
     given: dict[str, Any] = {}
     for key, value in item.items():
@@ -292,7 +300,7 @@ def check_models(raw: Any) -> tuple[list[DeclaredModel], list[str]]:
     :returns: the models that are well-formed, and one sentence for each problem found in the others.
     """
     if not isinstance(raw, Sequence) or isinstance(raw, (str, bytes)):
-        return [], [f"models: is {type(raw).__name__} '{raw!s}', but must be a list of dictionaries."]
+        return [], [f"models: is {_kind(raw)} '{raw!s}', but must be a list of dictionaries."]
     models: list[DeclaredModel] = []
     problems: list[str] = []
     seen: dict[str, int] = {}

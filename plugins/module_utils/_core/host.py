@@ -94,7 +94,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     """The part of a container's description that the roles use."""
     state = found.get("State") or {}
     bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
-    ports = sorted({int(binding["HostPort"]) for published in bindings.values() for binding in published or [] if binding.get("HostPort")})
+    published = sorted({(binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"])) for ends in bindings.values() for binding in ends or []})  # noqa: S104  (read, not bound)
     return {
         "id": str(found.get("Id"))[:12],
         "image": (found.get("Config") or {}).get("Image"),
@@ -103,7 +103,9 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "started_at": state.get("StartedAt"),
         "restarts": found.get("RestartCount"),
         "labels": (found.get("Config") or {}).get("Labels") or {},
-        "ports": ports,
+        "ports": sorted({port for _address, port in published}),
+        "published": [f"{address}:{port}" for address, port in published],
+        "memory": (found.get("HostConfig") or {}).get("Memory"),
     }
 
 

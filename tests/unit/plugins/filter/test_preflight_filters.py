@@ -44,6 +44,8 @@ def test_failures_are_texts() -> None:
         "memory": {"total_mib": 8000},
         "distribution": {"id": "debian", "like": []},
         "administrator": True,
+        "python": {"version": "3.11.2", "packaging": True, "requests": True, "venv": True},
+        "client_version": None,
         "engine": {"reachable": False, "error": "there is none", "version": None, "container": None, "image_present": False},
         "listeners": [],
         "paths": {"/srv/d": path},

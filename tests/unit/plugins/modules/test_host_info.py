@@ -45,13 +45,22 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "image": "i",
         "paths": ["/a"],
         "client_environment": "/opt/client",
+        "account_database": "/srv/auth.db",
         "log_lines": 5,
     }
     assert run(**options)["host"] == {}
     run()
     assert seen == [
         options,
-        {"docker_host": "unix:///var/run/docker.sock", "container": None, "image": None, "paths": [], "client_environment": None, "log_lines": 0},
+        {
+            "docker_host": "unix:///var/run/docker.sock",
+            "container": None,
+            "image": None,
+            "paths": [],
+            "client_environment": None,
+            "account_database": None,
+            "log_lines": 0,
+        },
     ]
 
 

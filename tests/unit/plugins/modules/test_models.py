@@ -153,8 +153,8 @@ def test_a_wrong_declaration_fails_before_anything_is_asked(run: Runner) -> None
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        ("chat", "models[0]: is str 'chat', but must be a dictionary with at least 'uid' and 'name'."),
-        ([["chat"]], "models[0]: is list '['chat']', but must be a dictionary with at least 'uid' and 'name'."),
+        ("chat", "models[0]: is the text 'chat', but must be a dictionary with at least 'uid' and 'name'."),
+        ([["chat"]], "models[0]: is the list '['chat']', but must be a dictionary with at least 'uid' and 'name'."),
         (None, "argument 'models' is of type NoneType"),
         ({"uid": "chat"}, "argument 'models' is of type dict"),
     ],

@@ -38,14 +38,15 @@ SIZE = "must be a number of billions such as 7, 0.6 or '0_6'"
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        (None, "models: is NoneType 'None', but must be a list of dictionaries."),
-        ("chat", "models: is str 'chat', but must be a list of dictionaries."),
-        (b"chat", "models: is bytes 'b'chat'', but must be a list of dictionaries."),
-        (7, "models: is int '7', but must be a list of dictionaries."),
-        ({"uid": "chat"}, "models: is dict '{'uid': 'chat'}', but must be a list of dictionaries."),
-        (["chat"], "models[0]: is str 'chat', but must be a dictionary with at least 'uid' and 'name'."),
-        ([None], "models[0]: is NoneType 'None', but must be a dictionary with at least 'uid' and 'name'."),
-        ([[LLM]], f"models[0]: is list '{[LLM]}', but must be a dictionary with at least 'uid' and 'name'."),
+        (None, "models: is the value 'None', but must be a list of dictionaries."),
+        ("chat", "models: is the text 'chat', but must be a list of dictionaries."),
+        (b"chat", "models: is the list 'b'chat'', but must be a list of dictionaries."),
+        (True, "models: is the truth value 'True', but must be a list of dictionaries."),
+        (7, "models: is the number '7', but must be a list of dictionaries."),
+        ({"uid": "chat"}, "models: is the dictionary '{'uid': 'chat'}', but must be a list of dictionaries."),
+        (["chat"], "models[0]: is the text 'chat', but must be a dictionary with at least 'uid' and 'name'."),
+        ([None], "models[0]: is the value 'None', but must be a dictionary with at least 'uid' and 'name'."),
+        ([[LLM]], f"models[0]: is the list '{[LLM]}', but must be a dictionary with at least 'uid' and 'name'."),
     ],
 )
 def test_what_is_no_list_of_dictionaries_is_refused(raw: Any, sentence: str) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import socketserver
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,14 @@ from urllib.parse import unquote
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import host
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket, client_version, engine_facts, gather, path_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import (
+    DockerSocket,
+    account_count,
+    client_version,
+    engine_facts,
+    gather,
+    path_facts,
+)
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
 CONTAINER = {
@@ -29,7 +37,10 @@ CONTAINER = {
     "RestartCount": 2,
     "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z", "Health": {"Status": "healthy"}},
     "Config": {"Image": "xprobe/xinference:v4.1.0-cpu", "Labels": {"a": "b"}},
-    "HostConfig": {"PortBindings": {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}], "80/tcp": None, "81/tcp": [{"HostPort": ""}]}},
+    "HostConfig": {
+        "Memory": 4294967296,
+        "PortBindings": {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}], "80/tcp": None, "81/tcp": [{"HostPort": ""}]},
+    },
 }
 FACTS = {
     "id": "0123456789ab",
@@ -40,6 +51,8 @@ FACTS = {
     "restarts": 2,
     "labels": {"a": "b"},
     "ports": [9997],
+    "published": ["127.0.0.1:9997"],
+    "memory": 4294967296,
 }
 
 
@@ -127,7 +140,26 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
         "status": "created",
         "labels": {},
         "ports": [],
+        "published": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("bindings", "ports", "published"),
+    [
+        ([{"HostIp": "", "HostPort": "9997"}], [9997], ["0.0.0.0:9997"]),
+        ([{"HostIp": "127.0.0.1", "HostPort": "9997"}, {"HostIp": "::1", "HostPort": "9997"}], [9997], ["127.0.0.1:9997", "::1:9997"]),
+        # The engine chooses the port when the container starts.
+        ([{"HostIp": "", "HostPort": ""}], [], []),
+        ([], [], []),
+        (None, [], []),
+    ],
+)
+def test_published_ports(engine: Engine, bindings: Any, ports: list[int], published: list[str]) -> None:
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "HostConfig": {"PortBindings": {"9997/tcp": bindings}}}
+    facts = engine_facts(engine.address, "xinference")
+    assert facts["error"] == ""
+    assert (facts["container"]["ports"], facts["container"]["published"]) == (ports, published)
 
 
 def test_names_are_quoted(engine: Engine) -> None:
@@ -392,6 +424,32 @@ def test_an_environment_without_the_client(tmp_path: Path) -> None:
     assert client_version(str(tmp_path)) is None
 
 
+# The server's accounts.
+
+
+@pytest.mark.parametrize("names", [[], ["admin"], ["admin", "other"]])
+def test_accounts_are_counted_without_writing(tmp_path: Path, names: list[str]) -> None:
+    database = tmp_path / "auth 100%.db"
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE users (username TEXT)")
+    connection.executemany("INSERT INTO users VALUES (?)", [(name,) for name in names])
+    connection.commit()
+    connection.close()
+    assert account_count(str(database)) == len(names)
+    assert list(tmp_path.iterdir()) == [database]
+
+
+def test_there_are_no_accounts_without_a_database(tmp_path: Path) -> None:
+    assert account_count(str(tmp_path / "auth.db")) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no database"])
+def test_accounts_that_cannot_be_counted(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "auth.db").write_bytes(content)
+    assert account_count(str(tmp_path / "auth.db")) is None
+
+
 # All of it.
 
 
@@ -415,6 +473,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "listeners",
         "paths",
         "client_version",
+        "accounts",
     }
     # It is the return value of a module.
     assert json.loads(json.dumps(facts)) == facts

@@ -1,0 +1,129 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real server in a container, made the way the roles make it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
+CONTAINER = "xinference-contract"
+HOME = "/root/.xinference"
+USERNAME = "admin"
+PASSWORD = "contract-password"
+START_TIMEOUT = 120
+#: The same restrictions as in the roles, because they decide what the server can do.
+RESTRICTIONS = ("--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--security-opt", "no-new-privileges", "--init")
+ENVIRONMENT = {
+    "XINFERENCE_HOME": HOME,
+    "XINFERENCE_ENABLE_VIRTUAL_ENV": "0",
+    "XINFERENCE_MODEL_SRC": "huggingface",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server answers, what it was made from, and the folder of the host that it keeps its files in."""
+
+    endpoint: str
+    image: str
+    home: Path
+
+
+def run(*command: str) -> str:
+    """Standard output of a command; its error output is the reason when it fails."""
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command[:4])} …: {done.stdout[-2000:]} {done.stderr[-2000:]}"
+    return done.stdout.strip()
+
+
+def build(what: str) -> str:
+    """Name of an image or folder that the tests' build script makes."""
+    return run(sys.executable, str(ROOT / "tests/images/build.py"), what, "--version", VERSION).splitlines()[-1]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def account_command() -> list[str]:
+    """The command with which role ``server`` makes the first administrator, out of the role itself."""
+    tasks = yaml.safe_load((ROOT / "roles/server/tasks/account.yml").read_text(encoding="utf-8"))
+    module = "community.docker.docker_container_exec"
+    (command,) = [task[module]["argv"] for task in tasks[0]["block"] if module in task]
+    return [str(word) for word in command]
+
+
+def make_account(image: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Write the first administrator as the role does."""
+    account = {"username": USERNAME, "password": PASSWORD, "permissions": ["admin"]}
+    command = (
+        *("docker", "run", "--rm", "--interactive", "--network", "none", *RESTRICTIONS),
+        *("--volume", f"{home}:{HOME}", "--env", f"XINFERENCE_HOME={HOME}", image, *account_command()),
+    )
+    return subprocess.run(command, text=True, capture_output=True, check=False, input=json.dumps({"auth_config": {}, "user_config": [account]}))
+
+
+def workers(endpoint: str) -> dict[str, Any]:
+    """Workers that the server reports; none while it does not answer."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{endpoint}/status", timeout=5) as answer:
+            return dict(json.load(answer).get("workers") or {})
+    except OSError:
+        return {}
+
+
+def remove() -> None:
+    """Remove the container of this run, or of an earlier one that was interrupted."""
+    subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER), capture_output=True, check=False)
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Server]:
+    """A server with an administrator and a worker, for as long as the context lasts."""
+    image, models = build("server"), build("models")
+    remove()
+    written = make_account(image, home)
+    assert written.returncode == 0, written.stdout + written.stderr
+    port = free_port()
+    try:
+        run(
+            *("docker", "run", "--detach", "--name", CONTAINER, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
+            *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),
+            *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
+            *(image, "xinference-local", "--host", "0.0.0.0", "--port", "9997"),
+        )
+        endpoint, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_TIMEOUT
+        while not workers(endpoint):
+            if time.monotonic() > deadline:
+                log = subprocess.run(("docker", "logs", "--tail", "30", CONTAINER), text=True, capture_output=True, check=False)
+                raise AssertionError(f"no worker after {START_TIMEOUT} s; the server's last words: {log.stdout} {log.stderr}")
+            time.sleep(1)
+        yield Server(endpoint, image, home)
+    finally:
+        remove()
+
+
+def own_words(text: str) -> str:
+    """The server's words without the address of the process that said them."""
+    return re.sub(r"\[address=\S+, pid=\d+\] ", "", text)
