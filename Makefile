@@ -18,7 +18,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export XINFERENCE_TEST_VERSION := $(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test lint unit docs-check sanity artifact contract awx molecule clean
+.PHONY: help setup engine images demo test lint unit docs-check sanity artifact mistakes contract awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ sanity: setup ## ansible-test sanity
 
 artifact: images ## build the artifact, install it elsewhere, run a playbook from it
 	python -m pytest tests/artifact
+
+mistakes: setup engine ## the obvious mistakes, each refused in one sentence
+	python -m pytest tests/mistakes
 
 contract: images ## what a real server answers to the calls that we use
 	python -m pytest tests/contract

@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/logs
-parts=(setup lint unit docs-check sanity images contract artifact molecule:default molecule:host awx)
+parts=(setup lint unit docs-check sanity images contract mistakes artifact molecule:default molecule:host awx)
 begun=$SECONDS
 was_running=false
 docker info >/dev/null 2>&1 && was_running=true

@@ -31,7 +31,7 @@ class Server:
         if body is not None:
             command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
         quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in command)
-        text, _, status = self.host.check_output(quoted).rpartition("\n")
+        text, _newline, status = self.host.check_output(quoted).rpartition("\n")
         try:
             return int(status), json.loads(text)
         except ValueError:

@@ -11,15 +11,8 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-
-try:
-    from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-except ImportError:
-    Client = None  # type: ignore[assignment,misc]
-    CLIENT_ERROR = traceback.format_exc()
-else:
-    CLIENT_ERROR = ""
 
 __all__ = ["connect", "connection_spec", "fail"]
 
@@ -50,8 +43,8 @@ def connect(module: AnsibleModule) -> Any:
 
     :raises XinferenceError: when there is no connection, or the credentials are refused.
     """
-    if Client is None:
-        module.fail_json(msg=missing_required_lib("xinference-client"), exception=CLIENT_ERROR)
+    if MISSING is not None:
+        module.fail_json(msg=missing_required_lib("xinference-client"), exception="".join(traceback.format_exception_only(type(MISSING), MISSING)))
     parameters = module.params
     if parameters["timeout"] <= 0:
         module.fail_json(msg=f"timeout '{parameters['timeout']:g}' must be more than 0 seconds.")

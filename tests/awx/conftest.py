@@ -120,7 +120,7 @@ def controller(folder: Path) -> Controller:
 @pytest.fixture(scope="session")
 def site(controller: Controller, folder: Path) -> Iterator[Site]:
     """A host without a server, with the model's file in place."""
-    repository, _, tag = build("server").rpartition(":")
+    repository, _colon, tag = build("server").rpartition(":")
     source = Path(build("models")) / MODEL_FILE
     data_root = folder / "data"
     target = data_root / "models" / MODEL_FILE

@@ -145,7 +145,7 @@ def test_question_shape(question: dict[str, Any]) -> None:
     assert question["type"] in QUESTION_TYPES
     assert question["required"] is False
     assert isinstance(question["default"], QUESTION_TYPES[question["type"]])
-    assert all(type(question[bound]) is int for bound in ("min", "max") if bound in question)
+    assert all(isinstance(question[bound], int) for bound in ("min", "max") if bound in question)
     assert ("choices" in question) == (question["type"] == "multiplechoice")
     if "choices" in question:
         assert question["default"] in choices(question)

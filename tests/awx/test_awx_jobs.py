@@ -72,7 +72,7 @@ def test_wrong_answer(site: Site, answers: dict[str, Any], words: str) -> None:
     job = site.controller.launch(PROVISION, {**site.answers, **answers})
     assert (job.code, job.status) == (2, "failed")
     (failure,) = job.results("runner_on_failed")
-    heading, _, sentence = failure["res"]["msg"].partition("\n")
+    heading, _newline, sentence = failure["res"]["msg"].partition("\n")
     assert heading == "1 problem, nothing was changed."
     assert sentence.startswith(words)
     assert "\n" not in sentence

@@ -34,4 +34,5 @@ def client(server: Server) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def played(client: Client) -> dict[str, Any]:
     """What the real server answered in the play."""
-    return play(client, time.sleep)
+    answers: dict[str, Any] = play(client, time.sleep)
+    return answers

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -98,8 +97,8 @@ def pip_settings() -> tuple[dict[str, str], list[str]]:
     listing = subprocess.run((sys.executable, "-m", "pip", "config", "list"), text=True, capture_output=True, check=False).stdout
     environment: dict[str, str] = {}
     for line in listing.splitlines():
-        key, _, value = line.partition("=")
-        section, _, name = key.rpartition(".")
+        key, _equals, value = line.partition("=")
+        section, _dot, name = key.rpartition(".")
         if section.strip(":.") in {"global", "install", "env"}:
             environment["PIP_" + name.upper().replace("-", "_")] = value.strip("'\"").replace("\\n", " ")
     for name in ("SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"):

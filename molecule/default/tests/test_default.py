@@ -10,9 +10,13 @@ import re
 from typing import Any
 
 import pytest
-from checks import *  # noqa: F403  (pytest collects the shared tests from this module)
+from checks import Serving
 
 CONTAINER = "xinference-molecule"
+
+
+class TestServing(Serving):
+    """What holds for every provisioned host."""
 
 
 @pytest.fixture

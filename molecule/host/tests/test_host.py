@@ -8,7 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from checks import *  # noqa: F403  (pytest collects the shared tests from this module)
+from checks import Serving
+
+
+class TestServing(Serving):
+    """What holds for every provisioned host."""
 
 
 def test_engine_is_the_distributions_and_starts_at_boot(host: Any) -> None:

@@ -14,12 +14,22 @@ import time
 from typing import Any
 from urllib.parse import urlparse
 
-import requests
-from xinference_client import RESTfulClient
-
 from .errors import ApiError, AuthenticationError, ConnectionFailed
 
-__all__ = ["Client"]
+try:
+    import requests
+    from xinference_client import RESTfulClient
+except ImportError as error:
+    #: Why there can be no client on this host; None where there can.
+    MISSING: ImportError | None = error
+    SessionBase: Any = object
+    ClientBase: Any = object
+else:
+    MISSING = None
+    SessionBase = requests.Session
+    ClientBase = RESTfulClient
+
+__all__ = ["MISSING", "Client"]
 
 #: Statuses after which a read is tried again: a proxy or a restarting server, not an answer.
 _PASSING = frozenset({502, 503, 504})
@@ -37,7 +47,7 @@ def _words(response: requests.Response) -> str:
     return detail if isinstance(detail, str) else str(detail)
 
 
-class _Session(requests.Session):
+class _Session(SessionBase):  # type: ignore[misc]
     """A session whose requests have a timeout, raise typed errors and renew an expired token once."""
 
     def __init__(self, timeout: float) -> None:
@@ -46,7 +56,7 @@ class _Session(requests.Session):
         self.pause = 1.0
         self.renew: Any = None
 
-    def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """Send a request.
 
         :param method: HTTP method.
@@ -61,7 +71,7 @@ class _Session(requests.Session):
         for attempt in range(1, tries + 1):
             last = attempt == tries
             try:
-                response = super().request(method, url, **options)
+                response: requests.Response = super().request(method, url, **options)
             except requests.Timeout as error:
                 raise ConnectionFailed(f"{method} {url}: no answer within {self.timeout:g} s.") from error
             except requests.exceptions.SSLError as error:
@@ -96,7 +106,7 @@ def _root(error: BaseException) -> str:
     return text.rsplit(": ", maxsplit=1)[-1] if "object at 0x" in text or "HTTP" in text else text
 
 
-class _Api(RESTfulClient):  # type: ignore[misc]
+class _Api(ClientBase):  # type: ignore[misc]
     """xinference-client on our session; its constructor would make a request on one of its own."""
 
     def __init__(self, endpoint: str, session: _Session) -> None:

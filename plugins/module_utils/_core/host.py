@@ -207,7 +207,7 @@ def _memory() -> dict[str, int]:
     values: dict[str, int] = {}
     try:
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-            key, _, rest = line.partition(":")
+            key, _colon, rest = line.partition(":")
             values[key] = int(rest.split()[0]) // 1024
     except (OSError, ValueError, IndexError):
         pass
@@ -226,7 +226,7 @@ def _listeners() -> list[dict[str, Any]]:
             fields = line.split()
             if fields[3] != "0A":
                 continue
-            address, _, port = fields[1].partition(":")
+            address, _colon, port = fields[1].partition(":")
             raw = bytes.fromhex(address)
             packed = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
             found.append({"address": socket.inet_ntop(family, packed), "port": int(port, 16)})
@@ -245,7 +245,7 @@ def _distribution() -> dict[str, Any]:
     """``id``, ``version`` and ``like`` of /etc/os-release."""
     values: dict[str, str] = {}
     for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines() if Path("/etc/os-release").exists() else []:
-        key, _, value = line.partition("=")
+        key, _equals, value = line.partition("=")
         values[key] = value.strip().strip("\"'")
     return {"id": values.get("ID", "unknown"), "version": values.get("VERSION_ID", ""), "like": values.get("ID_LIKE", "").split()}
 

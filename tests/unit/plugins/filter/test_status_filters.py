@@ -34,7 +34,7 @@ GOOD = {
     ],
     "trouble": "",
 }
-NOTHING = {"version": None, "workers": [], "models": []}
+NOTHING: dict[str, Any] = {"version": None, "workers": [], "models": []}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,12 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
 
 def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, object]] = []
-    monkeypatch.setattr(host_info, "gather", lambda **options: seen.append(options) or {})
+
+    def gather(**options: object) -> dict[str, object]:
+        seen.append(options)
+        return {}
+
+    monkeypatch.setattr(host_info, "gather", gather)
     options = {
         "docker_host": "unix:///x",
         "container": "c",

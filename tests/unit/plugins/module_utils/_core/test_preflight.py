@@ -22,6 +22,8 @@ HOST: dict[str, Any] = {
     "memory": {"total_mib": 16000, "available_mib": 12000, "swap_mib": 0},
     "distribution": {"id": "debian", "version": "12", "like": []},
     "administrator": True,
+    "python": {"version": "3.11.2", "packaging": True, "requests": True, "venv": True},
+    "client_version": None,
     "engine": {"reachable": True, "error": "", "version": "20.10.24", "api_version": "1.41", "container": None, "image_present": False},
     "listeners": [{"address": "0.0.0.0", "port": 22}],
     "paths": {ROOT: GOOD_PATH, f"{ROOT}/models/a.gguf": {**GOOD_PATH, "directory": False}},
@@ -95,6 +97,9 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(HOST, {"address": "::1", "authentication": False, "admin_password_length": 0}, id="loopback without authentication"),
         pytest.param(root(exists=False, directory=False, nearest="/srv"), {}, id="a data root that does not exist yet"),
         pytest.param(root(free_mib=None), {}, id="unknown free space"),
+        pytest.param(changed(listeners=[{"address": "127.0.0.2", "port": 9997}]), {}, id="the port on another address"),
+        pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that the roles install"),
+        pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_engine": False}, id="a client that is there"),
         pytest.param(HOST, {"image_digest": "sha256:" + "0f" * 32}, id="a digest"),
         pytest.param(changed(engine__image_present=True), {"image_archive": "/tmp/gone.tar"}, id="an archive that is not needed any more"),
         pytest.param({**HOST, "paths": {**HOST["paths"], "/tmp/x.tar": GOOD_PATH}}, {"image_archive": "/tmp/x.tar"}, id="an archive"),
@@ -139,6 +144,13 @@ PATH_WORDS = "Write it from the root of the file system."
             "The play does not run as root on this host. Set ansible_become to true, or connect as root.",
         ),
         (
+            changed(python__requests=False, python__packaging=False, python__venv=False),
+            {"manage_engine": False},
+            "python",
+            "The host's Python 3.11.2 lacks requests and packaging and venv. "
+            "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it.",
+        ),
+        (
             changed(engine__reachable=False, engine__error="there is no socket /x"),
             {"manage_engine": False},
             "engine",
@@ -174,13 +186,20 @@ PATH_WORDS = "Write it from the root of the file system."
         ),
         (
             changed(
-                listeners=[{"address": "::1", "port": 9997}, {"address": "127.0.0.1", "port": 9997}], engine__container={"status": "exited", "ports": [9997]}
+                listeners=[{"address": "::", "port": 9997}, {"address": "127.0.0.1", "port": 9997}], engine__container={"status": "exited", "ports": [9997]}
             ),
             {},
             "port",
-            "Port 9997 is in use on 127.0.0.1, ::1 by something else. Free it, or set xinference_port to another one.",
+            "Port 9997 is in use on 127.0.0.1, :: by something else. Free it, or set xinference_port to another one.",
         ),
         (HOST, {"data_root": "srv/data"}, "data root", f"xinference_data_root 'srv/data' is no absolute path. {PATH_WORDS}"),
+        (
+            HOST,
+            {"data_root": "/srv"},
+            "data root",
+            "xinference_data_root '/srv' is not a folder of its own, but the roles set its owner and mode, and teardown may remove it. "
+            "Name a folder at least one level below, such as /srv/xinference_data.",
+        ),
         (root(directory=False), {}, "data root", f"xinference_data_root '{ROOT}' is not a folder. Remove the file, or choose another path."),
         (
             root(exists=False, directory=False, nearest="/srv", writable=False),
@@ -235,7 +254,13 @@ PATH_WORDS = "Write it from the root of the file system."
             "account",
             "xinference_admin_password has 7 characters, but the server wants at least 8. Choose a longer one.",
         ),
-        (HOST, {"models": "chat"}, "models", "xinference_models: is str 'chat', but must be a list of dictionaries."),
+        (
+            {**HOST, "paths": {**HOST["paths"], "/tmp/x.tar": GOOD_PATH}},
+            {"image_archive": "/tmp/x.tar", "image_digest": "sha256:" + "0f" * 32},
+            "image",
+            "xinference_image_archive and xinference_image_digest exclude each other: an image from an archive has no digest. Leave one of them empty.",
+        ),
+        (HOST, {"models": "chat"}, "models", "xinference_models: is the text 'chat', but must be a list of dictionaries."),
         (HOST, {"models": model(replica=0)}, "models", "xinference_models[0] (uid 'chat'): replica '0' must be a whole number of at least 1."),
         (
             HOST,

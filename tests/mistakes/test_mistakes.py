@@ -1,0 +1,156 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The obvious mistakes: each gives one clear sentence and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BIN = Path(sys.executable).parent
+CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
+
+
+def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
+    """Exit code, the message of the task that failed, and the whole output of a run on this machine."""
+    settings = {
+        "ansible_python_interpreter": sys.executable,
+        "xinference_hosts": "all",
+        "xinference_data_root": str(root),
+        "xinference_container_name": "xinference-mistakes",
+        "xinference_image": "inferops-test/none",
+        "xinference_port": 9994,
+        "xinference_admin_password": "marked-secret",
+        "xinference_minimum_disk_mib": 1,
+        "xinference_minimum_memory_mib": 1,
+        "xinference_models": [CHAT],
+        **variables,
+    }
+    done = subprocess.run(
+        [BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", *options, "inferops.xinference.provision", "-e", json.dumps(settings)],
+        check=False,
+        text=True,
+        capture_output=True,
+    )
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    assert "marked-secret" not in output
+    failed = re.search(r'^fatal: .*?"msg": ("(?:[^"\\]|\\.)*")', output, re.MULTILINE)
+    return done.returncode, json.loads(failed.group(1)) if failed else "", output
+
+
+def refused(root: Path, *sentences: str, **variables: Any) -> None:
+    """Require that a run says exactly these sentences and leaves everything as it was."""
+    code, message, output = provision(root, **variables)
+    assert code == 2, output
+    head, *said = message.splitlines()
+    assert head == f"{len(sentences)} {'problem' if len(sentences) == 1 else 'problems'}, nothing was changed."
+    for sentence in sentences:
+        assert any(sentence in line for line in said), message
+    assert re.search(r"changed=0 ", output)
+    assert not root.exists() or not any(root.iterdir())
+    names = subprocess.run(["docker", "ps", "-a", "--format", "{{.Names}}"], check=True, text=True, capture_output=True).stdout
+    assert "xinference-mistakes" not in names
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "xinference_data"
+
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "no docker": (
+        {"xinference_docker_host": "unix:///nowhere/docker.sock", "xinference_engine_manage": False},
+        "No Docker Engine answers: there is no socket /nowhere/docker.sock. Install and start one, or set xinference_engine_manage to true.",
+    ),
+    "port out of range": ({"xinference_port": 99999}, "xinference_port '99999' is no port. Use a number from 1 to 65535."),
+    "address that is none": ({"xinference_address": "everywhere"}, "xinference_address 'everywhere' is no IP address."),
+    "open without accounts": (
+        {"xinference_address": "0.0.0.0", "xinference_authentication": False},
+        "xinference_address '0.0.0.0' would let anybody on the network run code here",
+    ),
+    "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
+    "uid twice": ({"xinference_models": [CHAT, CHAT]}, "models[1] (uid 'chat'): uid 'chat' is already used by models[0]"),
+    "unknown engine": (
+        {"xinference_models": [{**CHAT, "engine": "lama.cpp"}]},
+        "models[0] (uid 'chat'): engine 'lama.cpp' is unknown for type LLM; allowed: llama.cpp, Transformers",
+    ),
+    "misspelt field": ({"xinference_models": [{**CHAT, "quantisation": "Q4"}]}, "field 'quantisation' is unknown; did you mean 'quantization'?"),
+    "missing model file": (
+        {"xinference_models": [{**CHAT, "path": "/models/none.gguf"}]},
+        "Model 'chat': path '/models/none.gguf' does not exist. Copy it to ",
+    ),
+    "model file outside": ({"xinference_models": [{**CHAT, "path": "/home/me/x.gguf"}]}, "path '/home/me/x.gguf' lies in no volume"),
+    "no list": ({"xinference_models": {"uid": "chat"}}, "models: is the dictionary"),
+    "text for a list": ({"xinference_models": "chat"}, "models: is the text 'chat', but must be a list of dictionaries."),
+    "text for an item": ({"xinference_models": ["chat"]}, "models[0]: is the text 'chat', but must be a dictionary"),
+    "not enough memory": ({"xinference_minimum_memory_mib": 99999999}, "MiB of memory, less than xinference_minimum_memory_mib (99999999)."),
+    "limit above the machine": ({"xinference_memory": "900t"}, "xinference_memory '900t' is 943718400 MiB, but this host has"),
+    "not enough disk": ({"xinference_minimum_disk_mib": 999999999}, "MiB free, less than xinference_minimum_disk_mib (999999999)."),
+    "no password": ({"xinference_admin_password": ""}, "xinference_admin_password is empty, but the server asks for an account."),
+    "short password": ({"xinference_admin_password": "short"}, "xinference_admin_password has 5 characters, but the server wants at least 8."),
+    "moving tag": ({"xinference_image_tag": "latest-cpu"}, "xinference_image_tag 'latest-cpu' moves from release to release."),
+    "missing archive": ({"xinference_image_archive": "/nowhere/image.tar"}, "xinference_image_archive '/nowhere/image.tar' does not exist on this host."),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mistake(case: str, root: Path) -> None:
+    variables, sentence = CASES[case]
+    refused(root, sentence, **variables)
+
+
+def test_port_of_somebody_else(root: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused(root, f"Port {port} is in use on 127.0.0.1 by something else. Free it, or set xinference_port to another one.", xinference_port=port)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_read_only_data_root(read_only: Path) -> None:
+    root = read_only / "xinference_data"
+    refused(root, f"xinference_data_root '{root}' cannot be written: {read_only} is read-only here.")
+
+
+def test_every_problem_is_reported_at_once(root: Path) -> None:
+    refused(
+        root,
+        "Variable 'xinference_modles' is unknown; did you mean 'xinference_models'?",
+        "xinference_port '0' is no port.",
+        "uid is missing",
+        xinference_modles=[],
+        xinference_port=0,
+        xinference_models=[{"name": "qwen3", "engine": "llama.cpp"}],
+    )
+
+
+def test_port_that_is_no_number(root: Path) -> None:
+    code, message, output = provision(root, xinference_port="web")
+    assert code == 2
+    assert "argument 'xinference_port'" in message and "unable to convert to int" in message, output
+    assert not root.exists()
+
+
+def test_check_mode_reports_the_same(root: Path) -> None:
+    code, message, _output = provision(root, "--check", xinference_port=0)
+    assert code == 2
+    assert "xinference_port '0' is no port." in message
