@@ -23,6 +23,8 @@ COLLECTION = "ansible_collections.inferops.xinference"
 CHOICES = {"state": STATES, "type": MODEL_TYPES, "download_hub": HUBS}
 #: Folders that hold no file of ours.
 FOREIGN = frozenset({"build", "__pycache__", ".git", "LICENSES"})
+#: What ansible-test writes.
+OUTPUT = ROOT / "tests/output"
 FOLDERS_OF_ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 ROLES = [path.name for path in FOLDERS_OF_ROLES]
 PUBLIC_ROLES = [name for name in ROLES if not name.startswith("_")]
@@ -54,19 +56,19 @@ def documentation(module: str) -> dict[str, Any]:
     return found
 
 
-def files(*suffixes: str) -> Iterator[Path]:
-    """Files of the project with these endings, or all of them."""
+def files(*suffixes: str, within: str = ".") -> Iterator[Path]:
+    """Files of the project, or of a folder of it, with these endings."""
 
     def walk(folder: Path) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
-            if path.name in FOREIGN or path.is_symlink() or path.name.endswith(("_cache", "-cache")):
+            if path.name in FOREIGN or path == OUTPUT or path.is_symlink() or path.name.endswith(("_cache", "-cache")):
                 continue
             if path.is_dir():
                 yield from walk(path)
-            elif not suffixes or path.suffix in suffixes:
+            elif path.suffix in suffixes:
                 yield path
 
-    return walk(ROOT)
+    return walk(ROOT / within)
 
 
 @cache
@@ -74,8 +76,8 @@ def exercises() -> str:
     """Everything that runs the collection: scenarios, tests and what they use."""
     texts = []
     for folder in ("molecule", "tests", "playbooks", "tools", "awx"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and path.suffix in (".py", ".yml", ".yaml", ".sh", ".json") and path != Path(__file__).resolve():
+        for path in files(".py", ".yml", ".yaml", ".sh", ".json", within=folder):
+            if path != Path(__file__).resolve():
                 texts.append(path.read_text(encoding="utf-8"))
     return "\n".join(texts)
 

@@ -208,10 +208,11 @@ def test_a_server_that_cannot_be_read_is_one_sentence_and_is_let_go(run: Runner)
 
 
 def test_without_the_client_it_says_what_to_install(run: Runner) -> None:
-    run.monkeypatch.setattr(_module, "Client", None)
+    run.monkeypatch.setattr(_module, "MISSING", ImportError("No module named 'xinference_client'"))
     answer = run(models=[CHAT])
     assert answer["failed"]
     assert "xinference-client" in answer["msg"]
+    assert run.connections == []
 
 
 # The connection.
