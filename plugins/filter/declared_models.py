@@ -71,7 +71,10 @@ def _model(line: str) -> Any:
             return line
         group, dot, name = key.partition(".")
         if dot and group in _GROUPS:
-            model.setdefault(_GROUPS[group], {})[name] = _typed(value) if group == "option" else value
+            values = model.setdefault(_GROUPS[group], {})
+            if not isinstance(values, dict):
+                return line
+            values[name] = _typed(value) if group == "option" else value
         else:
             model[key] = value
     return model

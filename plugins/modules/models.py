@@ -287,6 +287,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Plan, make_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
+#: Shorter values of environment variables are no secrets worth masking in every text.
+SECRET_LENGTH = 6
+
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Options of the module."""
@@ -302,12 +305,23 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
-def hide_environment(module: AnsibleModule) -> None:
-    """Keep the values of the models' environment variables out of everything that Ansible prints."""
-    for item in module.params["models"]:
+def hide_environment(module: AnsibleModule) -> list[Any]:
+    """Keep the values of the models' environment variables out of what Ansible prints, and return the declaration with them.
+
+    The arguments that Ansible repeats get a mask. What is long enough to be a secret is also masked in the server's words; a short
+    value such as a number of threads is not, because Ansible would mask it inside every other text too.
+    """
+    declared: list[Any] = module.params["models"]
+    shown: list[Any] = []
+    for item in declared:
         environment = item.get("environment") if isinstance(item, Mapping) else None
         if isinstance(environment, Mapping):
-            module.no_log_values.update(str(value) for value in environment.values() if value not in (None, ""))
+            module.no_log_values.update(str(value) for value in environment.values() if len(str(value)) >= SECRET_LENGTH)
+            shown.append({**item, "environment": dict.fromkeys(environment, "********")})
+        else:
+            shown.append(item)
+    module.params["models"] = shown
+    return declared
 
 
 def waiting(module: AnsibleModule) -> Waiting:
@@ -326,10 +340,10 @@ def waiting(module: AnsibleModule) -> Waiting:
     )
 
 
-def run(module: AnsibleModule) -> tuple[Plan, list[Result]]:
+def run(module: AnsibleModule, raw: list[Any]) -> tuple[Plan, list[Result]]:
     """Read, plan, and unless in check mode carry out."""
     patience = waiting(module)
-    declared = parse_models(module.params["models"])
+    declared = parse_models(raw)
     client = connect(module)
     try:
         kinds = {model.type for model in declared if model.state == "present" and model.registration is not None}
@@ -343,9 +357,9 @@ def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     # no_log keeps the arguments out of the host's system log; results are not affected.
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, no_log=True)
-    hide_environment(module)
+    raw = hide_environment(module)
     try:
-        plan, results = run(module)
+        plan, results = run(module, raw)
     except XinferenceError as error:
         fail(module, error)
     answer: dict[str, Any] = {

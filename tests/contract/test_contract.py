@@ -135,7 +135,7 @@ def test_the_account_is_not_made_twice(server: Server) -> None:
         ("list after cancel", None),
         ("cancel when ready", None),
         ("list of an orphan", None),
-        ("state of an orphan", "error"),
+        ("state of an orphan", "unlisted"),
         ("terminate an orphan", refusal(400, "Model not found in the model list, uid: embed")),
         ("cancel an orphan", refusal(500, "Model embed has not been launched yet")),
         ("launch an orphan", None),

@@ -154,3 +154,18 @@ def test_check_mode_reports_the_same(root: Path) -> None:
     code, message, _output = provision(root, "--check", xinference_port=0)
     assert code == 2
     assert "xinference_port '0' is no port." in message
+
+
+def test_index_that_cannot_be_reached(root: Path) -> None:
+    """An island with a wrong index or proxy: the installer's own words, and no server is touched."""
+    code, _message, output = provision(
+        root,
+        *("--tags", "models"),
+        xinference_client_environment=str(root.parent / "client"),
+        xinference_client_index_url="http://packages.invalid/simple",
+        xinference_client_proxy="http://127.0.0.1:1",
+    )
+    assert code == 2
+    assert "Cannot connect to proxy" in output
+    assert "http://packages.invalid/simple" in output
+    assert not root.exists()

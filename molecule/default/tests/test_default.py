@@ -31,23 +31,23 @@ def test_limits(container: dict[str, Any]) -> None:
     assert limits["Memory"] == 6 * 1024**3
     assert limits["MemorySwap"] == 6 * 1024**3
     assert limits["NanoCpus"] == 2 * 10**9
-    assert limits["PidsLimit"] == 4096
-    assert limits["ShmSize"] == 1024**3
-    assert limits["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"}}
+    assert limits["PidsLimit"] == 3000
+    assert limits["ShmSize"] == 512 * 1024**2
+    assert limits["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "3"}}
 
 
 def test_privileges(container: dict[str, Any]) -> None:
     limits = container["HostConfig"]
     assert limits["Privileged"] is False
     assert limits["CapDrop"] == ["ALL"]
-    assert [name.removeprefix("CAP_") for name in limits["CapAdd"]] == ["DAC_OVERRIDE"]
+    assert sorted(name.removeprefix("CAP_") for name in limits["CapAdd"]) == ["DAC_OVERRIDE", "FOWNER"]
     assert limits["SecurityOpt"] == ["no-new-privileges"]
     assert limits["NetworkMode"] == "bridge"
     assert not any("docker.sock" in bind for bind in limits["Binds"])
 
 
 def test_survives_a_restart_of_the_engine(container: dict[str, Any]) -> None:
-    assert container["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert container["HostConfig"]["RestartPolicy"]["Name"] == "always"
 
 
 def test_labels_say_who_manages_it(container: dict[str, Any], root: str) -> None:
@@ -60,9 +60,11 @@ def test_labels_say_who_manages_it(container: dict[str, Any], root: str) -> None
 def test_environment(container: dict[str, Any]) -> None:
     environment = dict(entry.split("=", 1) for entry in container["Config"]["Env"])
     assert environment["XINFERENCE_LOG_DIR"] == "/root/.xinference/logs"
-    assert environment["OMP_NUM_THREADS"] == "2"
+    assert environment["OMP_NUM_THREADS"] == "1"
     assert environment["XINFERENCE_ENABLE_VIRTUAL_ENV"] == "0"
     assert environment["HF_HUB_OFFLINE"] == "1"
+    assert environment["XINFERENCE_MODEL_SRC"] == "modelscope"
+    assert environment["EXAMPLE_SETTING"] == "yes"
 
 
 def test_healthy(container: dict[str, Any]) -> None:

@@ -17,13 +17,14 @@ class TestServing(Serving):
 
 def test_engine_is_the_distributions_and_starts_at_boot(host: Any) -> None:
     assert host.package("docker.io").is_installed
+    assert host.package("apparmor").is_installed
     assert host.service("docker").is_running
     assert host.service("docker").is_enabled
 
 
 def test_engine_bounds_the_logs_of_every_container(host: Any) -> None:
     settings = json.loads(host.file("/etc/docker/daemon.json").content_string)
-    assert settings["log-opts"] == {"max-file": "5", "max-size": "10m"}
+    assert settings["log-opts"] == {"max-file": "4", "max-size": "8m"}
     assert settings["live-restore"] is True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .errors import ApiError, AuthenticationError, ConnectionFailed, XinferenceError
-from .observed import ABSENT, BUSY, CREATING, ERROR, READY, TERMINATING, Observed, Reader, observe
+from .observed import ABSENT, BUSY, CREATING, ERROR, PATIENCE, READY, TERMINATING, UNLISTED, Observed, Reader, observe
 from .plan import CANCEL, KEEP, LAUNCH, TERMINATE, WAIT, Action, Plan
 
 __all__ = ["Result", "Waiting", "Writer", "apply_plan", "predict"]
@@ -22,6 +22,8 @@ _NOT_LAUNCHED = "has not been launched yet"
 _REGISTERED = ("already registered", "conflicts with existing model")
 #: What a model's process that was killed leaves behind; the reason stands earlier in the log.
 _DIED = "bytes read on a total of"
+#: A model that is there for the server and for nobody else.
+_LEFT_BEHIND = "the server calls it ready, but does not list or serve it; restart the server, then run again"
 
 #: Action → result when it succeeds.
 _OUTCOMES = {KEEP: "unchanged", WAIT: "waited", LAUNCH: "launched", TERMINATE: "terminated", CANCEL: "cancelled"}
@@ -126,6 +128,7 @@ class _Run:
         self.started: dict[str, float] = {}
         self.registered: set[tuple[str, str]] = set()
         self.done: set[str] = set()
+        self.written: set[str] = set()
 
     def finish(self, uid: str) -> None:
         """Record that a model is as declared."""
@@ -149,53 +152,79 @@ class _Run:
     def remove(self, action: Action) -> None:
         """Terminate or cancel, and see the model gone."""
         self.started[action.uid] = self.clock()
-        try:
-            if action.kind == CANCEL:
-                self.client.cancel(action.uid)
-            elif action.kind == TERMINATE:
-                self.client.terminate(action.uid)
-        except ApiError as error:
-            if isinstance(error, AuthenticationError):
-                raise
-            # Somebody else was faster: look again whether it is gone.
-            if _NOT_FOUND not in error.detail and _NOT_LAUNCHED not in error.detail:
-                self.fail(action.uid, error.detail, action.state)
+        asked: set[str] = set()
+        unlisted = 0
+        while True:
+            # Looked at before each request: a launch that ended in the meantime must be terminated. To cancel a model that
+            # is ready would leave its process running where nobody can reach it.
+            state = observe(self.client).state(action.uid)
+            if state in (ABSENT, ERROR):
+                self.finish(action.uid)
                 return
-        state = observe(self.client).state(action.uid)
-        while state not in (ABSENT, ERROR):
-            if state == READY and action.kind == CANCEL:
-                # The launch was finished before the cancellation reached it.
-                self.client.terminate(action.uid)
+            if state != TERMINATING and state not in asked:
+                asked.add(state)
+                if not self.ask_to_remove(action.uid, state):
+                    return
+                continue
+            unlisted = unlisted + 1 if state == UNLISTED else 0
+            if unlisted >= PATIENCE:
+                self.fail(action.uid, _LEFT_BEHIND, state)
+                return
             if self.late():
                 self.fail(action.uid, f"is still {state} after {self.waiting.timeout:g} s", state)
                 return
             self.sleep(self.waiting.sleep)
-            state = observe(self.client).state(action.uid)
-        self.finish(action.uid)
+
+    def ask_to_remove(self, uid: str, state: str) -> bool:
+        """Ask for a removal; False when the server refuses."""
+        try:
+            if state in BUSY:
+                self.client.cancel(uid)
+            else:
+                self.client.terminate(uid)
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            # Somebody else was faster: look again whether it is gone.
+            if _NOT_FOUND in error.detail or _NOT_LAUNCHED in error.detail:
+                return True
+            self.fail(uid, error.detail, state)
+            return False
+        except ConnectionFailed:
+            # Whether the request arrived is not known.
+            self.written.add(uid)
+            raise
+        self.written.add(uid)
+        return True
 
     def launch(self, action: Action) -> bool:
         """Ask for a launch; False when the server is not ready to take it and it shall be tried again."""
-        self.started.setdefault(action.uid, self.clock())
+        uid = action.uid
+        self.started.setdefault(uid, self.clock())
         try:
             if action.register is not None:
-                self.register(*action.register)
+                self.register(uid, *action.register)
             self.client.launch(action.request)
         except AuthenticationError:
             raise
         except ApiError as error:
             if _ALREADY not in error.detail:
-                self.fail(action.uid, _explain(error.detail), ABSENT)
+                self.fail(uid, _explain(error.detail), ABSENT)
                 return True
-            state = observe(self.client).state(action.uid)
-            if state in BUSY or state == READY:
+            state = observe(self.client).state(uid)
+            if state in (*BUSY, READY, UNLISTED):
                 # Somebody else launched it in the meantime: the same model is waited for.
-                self.results[action.uid].result = "waited"
-                self.results[action.uid].changed = False
+                self.results[uid].result = "waited"
                 return True
             return False
+        except ConnectionFailed:
+            # Whether the request arrived is not known.
+            self.written.add(uid)
+            raise
+        self.written.add(uid)
         return True
 
-    def register(self, model_type: str, specification: dict[str, Any]) -> None:
+    def register(self, uid: str, model_type: str, specification: dict[str, Any]) -> None:
         """Register a custom model once per run; a registration that is there already is what was wanted."""
         key = (model_type, str(specification["model_name"]))
         if key in self.registered:
@@ -205,6 +234,8 @@ class _Run:
         except ApiError as error:
             if not any(words in error.detail for words in _REGISTERED):
                 raise
+        else:
+            self.written.add(uid)
         self.registered.add(key)
 
     def settle(self, under_way: dict[str, int], seen: Observed) -> None:
@@ -215,15 +246,20 @@ class _Run:
                 self.finish(uid)
             elif state == ERROR:
                 self.fail(uid, _explain(seen.models[uid].message), ERROR)
-            elif state in (ABSENT, TERMINATING):
+            elif state in (ABSENT, TERMINATING, UNLISTED):
                 under_way[uid] += 1
-                if under_way[uid] < 3:
+                if under_way[uid] < PATIENCE:
                     continue
-                self.fail(uid, "disappeared from the server while it was launching", state)
+                self.fail(uid, _LEFT_BEHIND if state == UNLISTED else "disappeared from the server while it was launching", state)
             else:
                 under_way[uid] = 0
                 continue
             del under_way[uid]
+
+    def leave(self, action: Action) -> None:
+        """Report a model that somebody else is launching or terminating as it is, without waiting for it."""
+        self.results[action.uid].result, self.results[action.uid].state = "unchanged", action.state
+        self.finish(action.uid)
 
     def ask_only(self, launches: list[Action], waits: list[Action]) -> None:
         """Ask for every launch without waiting for one."""
@@ -232,8 +268,9 @@ class _Run:
                 self.fail(action.uid, "is still being terminated; wait for it or run again", TERMINATING)
             elif not self.results[action.uid].failed:
                 self.results[action.uid].state = CREATING
+                self.finish(action.uid)
         for action in waits:
-            self.results[action.uid].result, self.results[action.uid].state = "unchanged", action.state
+            self.leave(action)
 
     def fill(self, queue: list[Action], under_way: dict[str, int]) -> None:
         """Move launches from the queue until as many are under way as may be."""
@@ -249,8 +286,6 @@ class _Run:
         for uid in uids:
             state = seen.state(uid)
             self.fail(uid, f"is {state} and not ready after {self.waiting.timeout:g} s (wait_timeout)", state)
-            if uid not in self.started:
-                self.results[uid].changed = False
 
     def bring_up(self, launches: list[Action], waits: list[Action]) -> None:
         """Launch and wait, a bounded number at a time."""
@@ -275,6 +310,8 @@ class _Run:
         for action in self.actions:
             if action.kind in (TERMINATE, CANCEL) or (action.kind == WAIT and action.after is None and self.waiting.wait):
                 self.remove(action)
+            elif action.kind == WAIT and action.after is None:
+                self.leave(action)
         launches = [action for action in self.actions if action.kind == LAUNCH]
         waits = [action for action in self.actions if action.kind == WAIT and action.after is not None]
         if self.waiting.wait:
@@ -302,8 +339,10 @@ def apply_plan(
     run = _Run(plan, client, waiting, clock, sleep)
     try:
         run.carry_out()
-    except (ConnectionFailed, AuthenticationError) as error:
+    except XinferenceError as error:
         _lost(run, error)
+    for result in run.results.values():
+        result.changed = result.uid in run.written
     return [run.results[action.uid] for action in plan.actions]
 
 
@@ -313,6 +352,4 @@ def _lost(run: _Run, error: XinferenceError) -> None:
         result = run.results[action.uid]
         if action.kind == KEEP or result.failed or action.uid in run.done:
             continue
-        if action.uid not in run.started:
-            result.changed = False
         run.fail(action.uid, str(error), "unknown")

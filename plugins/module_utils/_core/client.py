@@ -34,6 +34,7 @@ __all__ = ["MISSING", "Client"]
 #: Statuses after which a read is tried again: a proxy or a restarting server, not an answer.
 _PASSING = frozenset({502, 503, 504})
 _READ_TRIES = 3
+_STRANGER = "this is not the answer of an Xinference server; look at the endpoint's address and port"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -68,12 +69,27 @@ class _Session(SessionBase):  # type: ignore[misc]
         """
         options.setdefault("timeout", self.timeout)
         tries = _READ_TRIES if method.upper() == "GET" else 1
+        response = self._send(tries, method, url, **options)
+        if response.status_code == 401 and self.renew is not None:
+            token = self.renew()
+            if token:
+                headers = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
+                response = self._send(tries, method, url, **{**options, "headers": headers})
+        if response.status_code < 400:
+            if "json" not in response.headers.get("Content-Type", ""):
+                raise ApiError(method, url, response.status_code, _STRANGER)
+            return response
+        kind = AuthenticationError if response.status_code in (401, 403, 429) else ApiError
+        raise kind(method, url, response.status_code, _words(response))
+
+    def _send(self, tries: int, method: str, url: str, **options: Any) -> requests.Response:
+        """The answer to a request, whatever its status."""
         for attempt in range(1, tries + 1):
             last = attempt == tries
             try:
                 response: requests.Response = super().request(method, url, **options)
             except requests.Timeout as error:
-                raise ConnectionFailed(f"{method} {url}: no answer within {self.timeout:g} s.") from error
+                raise ConnectionFailed(f"{method} {url}: no answer within {options['timeout']:g} s.") from error
             except requests.exceptions.SSLError as error:
                 raise ConnectionFailed(f"{method} {url}: the certificate is not trusted ({_root(error)}); give its authority as ca_path.") from error
             except requests.ConnectionError as error:
@@ -85,15 +101,7 @@ class _Session(SessionBase):  # type: ignore[misc]
                 if response.status_code not in _PASSING or last:
                     break
             time.sleep(self.pause)
-        if response.status_code == 401 and self.renew is not None:
-            token = self.renew()
-            if token:
-                headers = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
-                response = super().request(method, url, **{**options, "headers": headers})
-        if response.status_code < 400:
-            return response
-        kind = AuthenticationError if response.status_code in (401, 403, 429) else ApiError
-        raise kind(method, url, response.status_code, _words(response))
+        return response
 
 
 def _root(error: BaseException) -> str:
@@ -120,6 +128,8 @@ class _Api(ClientBase):  # type: ignore[misc]
             # Servers without authentication may lack the route.
             if error.status != 404:
                 raise
+        except (KeyError, TypeError) as error:
+            raise ApiError("GET", f"{endpoint}/v1/cluster/auth", 200, _STRANGER) from error
 
 
 class Client:
@@ -135,9 +145,14 @@ class Client:
     """
 
     def __init__(self, endpoint: str, *, username: str | None = None, password: str | None = None, timeout: float = 30.0, verify: bool | str = True) -> None:
-        address = urlparse(endpoint)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
+        wrong = ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
+        try:
+            address = urlparse(endpoint)
+            port = address.port
+        except ValueError as error:
+            raise wrong from error
+        if address.scheme not in ("http", "https") or not address.hostname or port == 0:
+            raise wrong
         self.endpoint = endpoint.rstrip("/")
         self._credentials = (username, password) if username and password else None
         self._session = _Session(timeout)

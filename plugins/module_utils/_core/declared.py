@@ -73,7 +73,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise _Wrong("must be a whole number of at least 1")
@@ -275,9 +275,11 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any]) -
     if item.get("name") is None:
         problems.append(f"{label}: name is missing; it is the model's name in the server's catalogue or in its registration.")
     engine = given.get("engine")
-    if engine is None and item.get("engine") is None and model_type == "LLM":
+    # A misspelt type is one problem; which engines it has cannot be said.
+    type_known = item.get("type") is None or "type" in given
+    if engine is None and item.get("engine") is None and model_type == "LLM" and type_known:
         problems.append(f"{label}: engine is missing; for type LLM it is one of {', '.join(ENGINES['LLM'])}.")
-    if engine is not None and engine.lower() not in {known.lower() for known in ENGINES[model_type]}:
+    if engine is not None and type_known and engine.lower() not in {known.lower() for known in ENGINES[model_type]}:
         allowed = ", ".join(ENGINES[model_type]) or "none"
         hint = nearest(engine, ENGINES[model_type])
         problems.append(_sentence(f"{label}: engine '{engine}' is unknown for type {model_type}; allowed: {allowed}{hint}"))

@@ -94,7 +94,9 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     """The part of a container's description that the roles use."""
     state = found.get("State") or {}
     bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
-    published = sorted({(binding.get("HostIp") or "0.0.0.0", int(binding["HostPort"])) for ends in bindings.values() for binding in ends or []})  # noqa: S104  (read, not bound)
+    found_bindings = [binding for ends in bindings.values() for binding in ends or []]
+    # Without a port the engine chooses one when the container starts; without an address it is every address.
+    published = sorted({(binding.get("HostIp") or "::", int(binding["HostPort"])) for binding in found_bindings if binding.get("HostPort")})
     return {
         "id": str(found.get("Id"))[:12],
         "image": (found.get("Config") or {}).get("Image"),
@@ -144,7 +146,8 @@ def _mount_of(path: str, mounts: list[list[str]]) -> tuple[str, str]:
     """File system type and mount options of the deepest mount point above a path."""
     best, kind, options = "", "unknown", ""
     for fields in mounts:
-        point = fields[1].encode().decode("unicode_escape")
+        # White space in a path is written as an octal escape there.
+        point = re.sub(r"\\([0-7]{3})", lambda escape: chr(int(escape.group(1), 8)), fields[1])
         if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
             best, kind, options = point, fields[2], fields[3]
     return kind, options
@@ -190,7 +193,8 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
             with os.scandir(path) as entries:
                 facts["empty"] = next(entries, None) is None
     nearest = Path(path)
-    while not nearest.exists() and nearest != nearest.parent:
+    # os.path.exists is False for what this user may not look into, where Path.exists would raise on older Pythons.
+    while not os.path.exists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
     kind, _options = _mount_of(os.path.realpath(nearest), _mounts() if mounts is None else mounts)
     facts.update(nearest=str(nearest), writable=os.access(nearest, os.W_OK), filesystem=kind)

@@ -9,16 +9,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["ABSENT", "BUSY", "CREATING", "ERROR", "READY", "TERMINATING", "Observed", "ObservedModel", "Reader", "observe"]
+__all__ = ["ABSENT", "BUSY", "CREATING", "ERROR", "PATIENCE", "READY", "TERMINATING", "UNLISTED", "Observed", "ObservedModel", "Reader", "observe"]
 
 READY = "ready"
 CREATING = "creating"
 LOADING = "loading"
 TERMINATING = "terminating"
 ERROR = "error"
+#: Ready by one account and not listed by the other. For some seconds after a launch that is the age of the server's list; for longer
+#: it is what a launch leaves that was cancelled in the moment in which it was ready: it can be neither used nor terminated.
+UNLISTED = "unlisted"
 ABSENT = "absent"
 #: Somebody is launching the model: wait, do not launch a second time.
 BUSY = frozenset({CREATING, LOADING})
+#: Looks in a row after which a model that is not as it should be will not become so by itself.
+PATIENCE = 5
 
 _STATES = {
     "READY": READY,
@@ -91,12 +96,17 @@ def observe(reader: Reader, registration_types: Iterable[str] = ()) -> Observed:
     :raises XinferenceError: when the server cannot be read.
     """
     models: dict[str, ObservedModel] = {}
-    for instance in reader.list_instances():
+    instances = reader.list_instances()
+    listed = reader.list_models()
+    for instance in instances:
         uid, state = str(instance.get("model_uid")), _STATES.get(str(instance.get("status")), str(instance.get("status")).lower())
+        message = _message(instance)
+        if state == READY and uid not in listed:
+            state = UNLISTED
         if state != ABSENT:
-            models[uid] = ObservedModel(uid, state, message=_message(instance))
+            models[uid] = ObservedModel(uid, state, message=message)
     # The list names only what finished loading, and is the one place with the model's description.
-    for uid, spec in reader.list_models().items():
+    for uid, spec in listed.items():
         known = models.get(uid)
         state = known.state if known and known.state == TERMINATING else READY
         models[uid] = ObservedModel(uid, state, dict(spec))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .declared import DeclaredModel, same_size
-from .observed import ABSENT, BUSY, ERROR, READY, TERMINATING, Observed, ObservedModel
+from .observed import ABSENT, BUSY, ERROR, READY, TERMINATING, UNLISTED, Observed, ObservedModel
 
 __all__ = ["CHANGING", "Action", "Plan", "drift", "make_plan"]
 
@@ -118,7 +118,7 @@ def _present(model: DeclaredModel, running: ObservedModel | None, observed: Obse
     after = {"state": READY, **model.shown()}
     if running is not None and running.state == READY:
         return Action(model.uid, KEEP, READY, before=_spec(running), after=after, drift=drift(model, running))
-    if running is not None and running.state in BUSY:
+    if running is not None and running.state in (*BUSY, UNLISTED):
         return Action(model.uid, WAIT, running.state, before=_spec(running), after=after)
     register = None
     if model.registration is not None and (model.type, model.name) not in observed.registrations:

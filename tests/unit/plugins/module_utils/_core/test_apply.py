@@ -456,3 +456,27 @@ def test_results_show_the_drift_of_what_runs() -> None:
     server = FakeServer(allowed=frozenset()).run("chat", model_engine="vLLM")
     (result,) = reach(server, llm("chat")).values()
     assert result.drift == {"engine": {"declared": "llama.cpp", "running": "vLLM"}}
+
+
+class LaggingServer(FakeServer):
+    """Its list is a few seconds old, as the real server's is."""
+
+    lag = 0
+
+    def list_models(self) -> dict[str, dict[str, Any]]:
+        """The list, without what became ready during the lag."""
+        models = super().list_models()
+        if models and self.lag:
+            self.lag -= 1
+            return {}
+        return models
+
+
+@pytest.mark.parametrize(("lag", "outcome"), [(0, "launched"), (3, "launched"), (50, "failed")])
+def test_a_model_that_is_ready_and_not_listed_yet_is_waited_for(lag: int, outcome: str) -> None:
+    """For some seconds that is the age of the list; for longer it is a model that nobody can use."""
+    server = LaggingServer()
+    server.lag = lag
+    result = reach(server, llm("chat"))["chat"]
+    assert result.result == outcome
+    assert ("restart the server" in result.message) == (outcome == "failed")

@@ -147,7 +147,7 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("bindings", "ports", "published"),
     [
-        ([{"HostIp": "", "HostPort": "9997"}], [9997], ["0.0.0.0:9997"]),
+        ([{"HostIp": "", "HostPort": "9997"}], [9997], [":::9997"]),
         ([{"HostIp": "127.0.0.1", "HostPort": "9997"}, {"HostIp": "::1", "HostPort": "9997"}], [9997], ["127.0.0.1:9997", "::1:9997"]),
         # The engine chooses the port when the container starts.
         ([{"HostIp": "", "HostPort": ""}], [], []),

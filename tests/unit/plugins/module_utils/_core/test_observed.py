@@ -51,13 +51,12 @@ def test_a_model_that_is_being_terminated_and_still_listed_is_not_ready() -> Non
     assert observe(reader).state("a") == "terminating"
 
 
-def test_a_model_that_the_server_calls_ready_and_does_not_serve_is_an_error() -> None:
+def test_a_model_that_the_server_calls_ready_and_does_not_serve_is_unlisted() -> None:
     """A launch that is cancelled in the moment in which it is ready leaves such a model behind."""
     server = FakeServer().run("chat")
     server.cancel("chat")
     observed = observe(server)
-    assert observed.state("chat") == "error"
-    assert observed.models["chat"].message
+    assert observed.state("chat") == "unlisted"
 
 
 def test_an_unknown_model_is_absent() -> None:
