@@ -111,6 +111,8 @@ def _environment(value: Any) -> dict[str, str]:
 def _size(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _SIZE.fullmatch(str(value)):
         raise _Wrong("must be a number of billions such as 7, 0.6 or '0_6'")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value).replace(".", "_")
 
 
@@ -190,7 +192,10 @@ _SENT = {spec.sent: name for name, spec in FIELDS.items() if spec.sent}
 
 def same_size(one: Any, other: Any) -> bool:
     """Whether two spellings of a size in billions mean the same: 0.6, "0.6" and "0_6" do."""
-    return str(one).replace("_", ".") == str(other).replace("_", ".")
+    try:
+        return float(str(one).replace("_", ".")) == float(str(other).replace("_", "."))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

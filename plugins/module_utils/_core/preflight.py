@@ -181,7 +181,9 @@ def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 
 def _collide(one: str, other: str) -> bool:
     """Whether two sockets of one port cannot both listen: the same address, or a wildcard on either side."""
-    return one == other or any(ipaddress.ip_address(address).is_unspecified for address in (one, other))
+    # A socket of both families shows an address of the older one inside one of the newer.
+    addresses = [getattr(address, "ipv4_mapped", None) or address for address in map(ipaddress.ip_address, (one, other))]
+    return addresses[0] == addresses[1] or any(address.is_unspecified for address in addresses)
 
 
 def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:

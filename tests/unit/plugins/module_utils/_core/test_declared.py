@@ -182,7 +182,7 @@ def test_one_name_has_one_registration() -> None:
 def test_every_problem_is_reported_at_once() -> None:
     raw = [{"name": "qwen3", "engin": "vllm"}, "text", {**LLM, "replica": 0, "size_in_billions": "x"}]
     _models, problems = check_models(raw)
-    assert [problem.split(":")[0] for problem in problems] == ["models[0]", "models[0]", "models[0]", "models[1]", *["models[2] (uid 'chat')"] * 2]
+    assert [problem.split(":", maxsplit=1)[0] for problem in problems] == ["models[0]", "models[0]", "models[0]", "models[1]", *["models[2] (uid 'chat')"] * 2]
     with pytest.raises(DeclarationError) as raised:
         parse_models(raw)
     assert raised.value.problems == problems
@@ -212,6 +212,7 @@ def test_only_llms_need_an_engine(kind: str) -> None:
     [
         ("uid", 7, "7"),
         ("size_in_billions", 0.6, "0_6"),
+        ("size_in_billions", 7.0, "7"),
         ("size_in_billions", "0.6", "0_6"),
         ("size_in_billions", "0_6", "0_6"),
         ("size_in_billions", 7, "7"),
@@ -288,7 +289,7 @@ def test_the_registration_is_named_like_the_model() -> None:
     assert plain.registration is None
 
 
-@pytest.mark.parametrize(("one", "other", "same"), [("0_6", 0.6, True), ("0_6", "0.6", True), (7, "7", True), ("7", "0_7", False), ("1", "1_5", False)])
+@pytest.mark.parametrize(("one", "other", "same"), [("0_6", 0.6, True), ("0_6", "0.6", True), (7, "7", True), (7.0, "7", True), ("big", 7, False), ("7", "0_7", False), ("1", "1_5", False)])
 def test_spellings_of_a_size(one: Any, other: Any, same: bool) -> None:
     assert same_size(one, other) is same
 

@@ -185,6 +185,12 @@ PATH_WORDS = "Write it from the root of the file system."
             "Port 22 is in use on 0.0.0.0 by something else. Free it, or set xinference_port to another one.",
         ),
         (
+            changed(listeners=[{"address": "::ffff:127.0.0.1", "port": 9997}]),
+            {},
+            "port",
+            "Port 9997 is in use on ::ffff:127.0.0.1 by something else. Free it, or set xinference_port to another one.",
+        ),
+        (
             changed(
                 listeners=[{"address": "::", "port": 9997}, {"address": "127.0.0.1", "port": 9997}], engine__container={"status": "exited", "ports": [9997]}
             ),
