@@ -289,7 +289,10 @@ def test_the_registration_is_named_like_the_model() -> None:
     assert plain.registration is None
 
 
-@pytest.mark.parametrize(("one", "other", "same"), [("0_6", 0.6, True), ("0_6", "0.6", True), (7, "7", True), (7.0, "7", True), ("big", 7, False), ("7", "0_7", False), ("1", "1_5", False)])
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("0_6", 0.6, True), ("0_6", "0.6", True), (7, "7", True), (7.0, "7", True), ("big", 7, False), ("7", "0_7", False), ("1", "1_5", False)],
+)
 def test_spellings_of_a_size(one: Any, other: Any, same: bool) -> None:
     assert same_size(one, other) is same
 
