@@ -125,11 +125,11 @@ def test_second_run_changes_nothing(site: Site, provisioned: Job) -> None:
 def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
     """A check with other answers shows in the diff what they would change, and changes nothing."""
     found = container() or {}
-    wanted = {"xinference_cpus": 1.5, "xinference_models_exclusive": "yes", "xinference_model_lines": ""}
+    wanted = {"xinference_cpus": 1.5, "xinference_memory": "4g", "xinference_models_exclusive": "yes", "xinference_model_lines": ""}
     job = site.controller.launch(PROVISION, {**site.answers, **wanted}, job_type="check")
     assert (job.code, job.status) == (0, "successful"), job.output
     # A container that is made anew has no models: they would all be launched again.
-    assert job.changed_tasks == ["Run the container", "Foresee the models"]
+    assert job.changed_tasks == ["Foresee the memory limit", "Run the container", "Foresee the models"]
     (container_diff,) = [result["res"]["diff"] for result in job.results("runner_on_ok") if result["res"].get("changed") and "diff" in result["res"]]
     assert (container_diff["before"]["cpus"], container_diff["after"]["cpus"]) == (0, 1_500_000_000)
     assert "Model chat would be launched." in job.output

@@ -162,10 +162,10 @@ def test_index_that_cannot_be_reached(root: Path) -> None:
         root,
         *("--tags", "models"),
         xinference_client_environment=str(root.parent / "client"),
-        xinference_client_index_url="http://packages.invalid/simple",
+        xinference_client_index_url="https://packages.invalid/simple",
         xinference_client_proxy="http://127.0.0.1:1",
     )
     assert code == 2
     assert "Cannot connect to proxy" in output
-    assert "http://packages.invalid/simple" in output
+    assert "https://packages.invalid/simple" in output
     assert not root.exists()
