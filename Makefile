@@ -62,7 +62,7 @@ sanity: setup ## ansible-test sanity
 artifact: images ## build the artifact, install it elsewhere, run a playbook from it
 	python -m pytest tests/artifact
 
-mistakes: setup engine ## the obvious mistakes, each refused in one sentence
+mistakes: images ## the obvious mistakes, each refused in one sentence
 	python -m pytest tests/mistakes
 
 contract: images ## what a real server answers to the calls that we use

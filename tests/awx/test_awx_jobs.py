@@ -46,6 +46,8 @@ def status_answers(site: Site) -> dict[str, Any]:
 
 
 # What the survey lets through and the roles refuse, each on its own and with the words to expect.
+#: Actions that run no module on the host.
+CONTROLLER_ACTIONS = {"assert", "debug", "include_tasks", "set_fact", "validate_argument_spec"}
 WRONG = {
     "unknown engine": (
         {"xinference_model_lines": "uid=extra name=smollm2-135m engine=lama.cpp"},
@@ -120,6 +122,10 @@ def test_second_run_changes_nothing(site: Site, provisioned: Job) -> None:
     assert job.changed_tasks == []
     assert "WARNING" not in job.output
     assert (container() or {})["State"]["StartedAt"] == started
+    # What a run costs on a host is its module executions; everything else happens on the controller.
+    actions = [result["task_action"].removeprefix("inferops.xinference.") for result in job.results("runner_on_ok")]
+    on_host = [action for action in actions if action.removeprefix("ansible.builtin.") not in CONTROLLER_ACTIONS]
+    assert on_host == ["host_info", "community.docker.docker_container", "models"]
 
 
 def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:

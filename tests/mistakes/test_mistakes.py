@@ -21,6 +21,11 @@ CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 
 
 def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
+    """Provision this machine; the same as :func:`play`."""
+    return play("provision", root, *options, **variables)
+
+
+def play(playbook: str, root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
     """Exit code, the message of the task that failed, and the whole output of a run on this machine."""
     settings = {
         "ansible_python_interpreter": sys.executable,
@@ -36,7 +41,7 @@ def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, st
         **variables,
     }
     done = subprocess.run(
-        [BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", *options, "inferops.xinference.provision", "-e", json.dumps(settings)],
+        [BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", *options, f"inferops.xinference.{playbook}", "-e", json.dumps(settings)],
         check=False,
         text=True,
         capture_output=True,
@@ -44,8 +49,9 @@ def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, st
     output = done.stdout + done.stderr
     assert "Traceback" not in output
     assert "marked-secret" not in output
-    failed = re.search(r'^fatal: .*?"msg": ("(?:[^"\\]|\\.)*")', output, re.MULTILINE)
-    return done.returncode, json.loads(failed.group(1)) if failed else "", output
+    # The last one: a task that is rescued fails too, before the one that says why.
+    failed = re.findall(r'^fatal: .*?"msg": ("(?:[^"\\]|\\.)*")', output, re.MULTILINE)
+    return done.returncode, json.loads(failed[-1]) if failed else "", output
 
 
 def refused(root: Path, *sentences: str, **variables: Any) -> None:
@@ -154,6 +160,28 @@ def test_check_mode_reports_the_same(root: Path) -> None:
     code, message, _output = provision(root, "--check", xinference_port=0)
     assert code == 2
     assert "xinference_port '0' is no port." in message
+
+
+@pytest.fixture
+def image() -> str:
+    """The server image of the tests."""
+    build = Path(__file__).parents[1] / "images" / "build.py"
+    return subprocess.run([sys.executable, build, "server"], check=True, text=True, capture_output=True).stdout.strip()
+
+
+def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
+    """The container's own last words are in the message, and the teardown that follows keeps the data."""
+    name, _colon, tag = image.rpartition(":")
+    variables = {"xinference_image": name, "xinference_image_tag": tag}
+    try:
+        code, message, _output = provision(root, xinference_start_timeout=1, xinference_models=[], **variables)
+        assert code == 2
+        assert message.startswith("The server is not ready: ")
+        assert "Its container is running, health starting. The last lines of its log: " in message
+    finally:
+        code, _message, output = play("teardown", root, **variables)
+    assert code == 0, output
+    assert (root / ".xinference/auth/auth.db").exists()
 
 
 def test_index_that_cannot_be_reached(root: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import testinfra
 from checks import Serving
 
 
@@ -26,6 +27,16 @@ def test_engine_bounds_the_logs_of_every_container(host: Any) -> None:
     settings = json.loads(host.file("/etc/docker/daemon.json").content_string)
     assert settings["log-opts"] == {"max-file": "4", "max-size": "8m"}
     assert settings["live-restore"] is True
+
+
+def test_settings_that_were_there_are_kept() -> None:
+    """On the second machine, whose engine somebody had configured before it was installed."""
+    other = testinfra.get_host("docker://xinference-molecule-configured")
+    settings = other.file("/etc/docker/daemon.json")
+    assert json.loads(settings.content_string) == {"log-driver": "json-file", "log-opts": {"max-size": "1m"}, "labels": ["made=by-hand"]}
+    assert settings.mode == 0o600
+    assert other.service("docker").is_running
+    assert "made=by-hand" in other.check_output("docker info --format '{{.Labels}}'")
 
 
 def test_client_has_an_environment_of_its_own(host: Any) -> None:
