@@ -182,6 +182,22 @@ def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
         code, _message, output = play("teardown", root, **variables)
     assert code == 0, output
     assert (root / ".xinference/auth/auth.db").exists()
+    code, _message, output = play("teardown", root, xinference_teardown_data=True, **variables)
+    assert code == 0, output
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("folder", ["/", "/srv", "not-ours"])
+def test_teardown_of_a_folder_that_is_not_ours(tmp_path: Path, folder: str) -> None:
+    root = tmp_path / folder
+    kept = tmp_path / "not-ours" / "kept.txt"
+    kept.parent.mkdir()
+    kept.write_text("kept")
+    # In check mode, so that a failing test costs nobody a folder.
+    code, message, output = play("teardown", root, "--check", xinference_teardown_data=True)
+    assert code == 2, output
+    assert message.startswith(f"xinference_data_root '{root}' is no tree of this collection")
+    assert kept.exists()
 
 
 def test_index_that_cannot_be_reached(root: Path) -> None:
