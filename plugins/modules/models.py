@@ -11,14 +11,20 @@ module: models
 short_description: Ensure that the declared models are launched on an Xinference server
 version_added: 0.1.0
 description:
-  - Compares a list of declared models with what a server runs, launches what is missing, leaves alone what runs,
-    and terminates what is declared absent. The whole list is one call.
+  - Compares a list of declared models with what a server runs, launches what is missing, relaunches what runs otherwise than declared,
+    leaves alone what runs as declared, and terminates what is declared absent. The whole list is one call.
+  - >-
+    What a server does not report of a running model, such as the options of its engine, is compared with what it was really launched with.
+    This is read from our own record of the launch in the server's launch history (servers since 2.10) or in O(state_path), else from the worker's
+    file of launch arguments (servers since 2.8, where O(mounts) shows it), else from the autostart entry where the server says that it launched the
+    model from it. What none of them tells is not compared, and is listed in RV(models[].unverified).
   - A model is known by its uid. Nothing that is not declared is touched unless O(exclusive=true).
 author:
   - inferops contributors (@inferops)
 extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
+  - inferops.xinference._files
 attributes:
   check_mode:
     description: Predicts the same changes and the same diff, and writes nothing.
@@ -79,8 +85,9 @@ options:
         description: Quantization of the weights, such as C(Q4_K_M).
         type: str
       replica:
-        description: Number of copies of the model that the server keeps. The server takes 1 if it is not set.
+        description: Number of copies of the model that the server keeps.
         type: int
+        default: 1
       path:
         description:
           - File (GGUF) or folder (all other formats) with the weights, as an absolute path that the server sees, that is
@@ -112,22 +119,114 @@ options:
       environment:
         description: Environment variables of the model's process. Their values appear in no output.
         type: dict
+      peft_model_config:
+        description: LoRA adapters, in the server's own terms.
+        type: dict
+      multimodal_projector:
+        description: File of the catalogue with which a C(llama.cpp) model sees pictures.
+        type: str
       engine_options:
         description:
           - Options that the server hands to the engine as they are, such as C(n_ctx), C(n_threads) and C(n_parallel) of C(llama.cpp).
           - On a CPU host give C(n_ctx) and C(n_threads), because the defaults of C(llama.cpp) are the model's whole context and
             all processors of the machine.
-        type: dict
+          - V(auto) chooses them for engine C(llama.cpp), as many threads as O(cores), one slot, and a context of 4096 tokens, or the
+            largest of 2048, 1024 and 512 with which all declared models fit O(memory_mib).
+        type: raw
+      autostart:
+        description:
+          - Whether the server starts the model by itself after a restart (servers since 2.12). If not set, O(autostart) holds.
+          - A dictionary may hold C(priority) (lower starts first, default 100), C(max_retries) (default 1000) and C(retry_interval_seconds)
+            (default 30). The defaults outlive a night without network; the server's own three tries end after a minute and a half.
+        type: raw
       registration:
         description:
           - Specification of a custom model, in the server's own terms. It is registered under O(models[].name), persistently, when no
             model of that name and type is registered.
-          - A registration that exists under the name is used as it is.
+          - A registration that exists under the name is compared field by field. When it differs it counts as drift, and is replaced
+            when the model is launched or relaunched.
         type: dict
   exclusive:
-    description: Whether models that are running and not declared are terminated.
+    description: Whether models that are running and not declared are terminated, and the autostart entries of such models removed.
     type: bool
     default: false
+  on_drift:
+    description:
+      - What becomes of a running model that differs from its declaration. V(relaunch) terminates and launches it, or adds and removes copies
+        in place where only O(models[].replica) differs and the server can (since 3.2). V(report) warns and leaves it. V(ignore) leaves it.
+      - When a relaunch fails, the previous model is put back and the model counts as failed. Options that nothing tells are then missing.
+    type: str
+    choices: [relaunch, report, ignore]
+    default: relaunch
+  download:
+    description:
+      - When the files of models are downloaded that come from a hub. V(first) gets all of them before anything is terminated or launched, on servers
+        that can download without launching (since 3.4), so that nothing is down while a hub is slow; a download that fails then leaves what
+        runs as it is. V(only) downloads and launches nothing, to prepare a change. V(with_launch) leaves it to the launch.
+      - A download that was interrupted is gone on with.
+    type: str
+    choices: [first, only, with_launch]
+    default: first
+  autostart:
+    description:
+      - Whether models that do not say otherwise get an autostart entry, kept equal to their declaration, on servers that have autostart (since 2.12).
+      - With V(false), the entries of such models are left alone.
+    type: bool
+    default: true
+  smoke_test:
+    description:
+      - Which models must answer one small request before they count as ready. A chat or a completion of one token, one vector of the
+        right length, one score; models of other types must be described by the server. V(launched) means those that this run touched.
+    type: str
+    choices: [launched, all, none]
+    default: launched
+  smoke_test_timeout:
+    description: Seconds in which a model must answer.
+    type: float
+    default: 120.0
+  validate_engine_options:
+    description: >-
+      Whether unknown options of C(llama.cpp) are refused, which the server would ignore in silence. Set it to V(false) for options that only a newer
+      server knows.
+    type: bool
+    default: true
+  check_memory:
+    description: >-
+      Whether models are refused before the first launch when by estimate they do not fit O(memory_mib). The estimate counts the server, one process per
+      copy, the weights and the context.
+    type: bool
+    default: true
+  cores:
+    description: Processor cores that the server may use. If not set, all of its machine, as it reports them.
+    type: float
+  memory_mib:
+    description: Memory that the server may use, in MiB. If not set, all of its machine, as it reports it.
+    type: int
+  container:
+    description: Name or ID of the server's container on this host. With it, a process that was killed for want of memory is named as such, and what
+      C(llama.cpp) printed as errors is in RV(models[].log).
+    type: str
+  docker_host:
+    description: Socket of the Docker Engine, for O(container).
+    type: str
+    default: unix:///var/run/docker.sock
+  progress:
+    description:
+      - >-
+        Whether lines on the controller show how far each model is while it downloads or loads, such as C(chat: downloading 41 % of 98 MB, 12 s). They
+        are no part of the result. A run that ends before the first interval costs nothing more.
+      - Never in check mode, nor for a task with C(async) or C(no_log). They go to standard error where the callback for standard output is C(json).
+    type: bool
+    default: true
+  progress_interval:
+    description: Seconds between two such lines of a model, at least 1.
+    type: float
+    default: 10.0
+  progress_path:
+    description: >-
+      File of this host to which the module writes how far each model is, for the lines on the controller. The action plugin of the same name sets it;
+      the module makes the file for its owner only, and removes it at the end.
+    type: path
   wait:
     description:
       - Whether to wait until the models are ready. Never waits in check mode.
@@ -141,7 +240,7 @@ options:
   wait_sleep:
     description: Seconds between two looks at the server while waiting.
     type: float
-    default: 2.0
+    default: 1.0
   max_concurrent_launches:
     description:
       - Number of launches under way at the same time. A launch from disk keeps about two processor cores busy, so more than one
@@ -219,7 +318,11 @@ models:
       before: null
       after: {state: ready, type: LLM, name: qwen3, engine: llama.cpp}
       drift: {}
+      unverified: []
+      answered: 0.09
+      restored: false
       message: ""
+      log: []
   contains:
     uid:
       description: The model.
@@ -252,8 +355,26 @@ models:
       type: dict
       returned: always
     drift:
-      description: Fields in which a running model differs from its declaration, as far as the server reports them.
+      description: Fields in which a running model differed from its declaration, each with C(declared) and C(running).
       type: dict
+      returned: always
+    unverified:
+      description: Declared fields of a running model that could not be compared, because nothing tells what it was launched with.
+      type: list
+      elements: str
+      returned: always
+    answered:
+      description: Seconds that its answer to the smoke test took, null without one.
+      type: float
+      returned: always
+    restored:
+      description: Whether the previous model was put back after a relaunch that failed.
+      type: bool
+      returned: always
+    log:
+      description: The last lines of the server's log, where O(mounts) shows it, and the engine's own errors, where O(container) names it, for a failure.
+      type: list
+      elements: str
       returned: always
     message:
       description: The server's own words, for a failure.
@@ -274,81 +395,107 @@ url:
   type: str
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import Result, Waiting, apply_plan, predict
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import SMOKE_TESTS, Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Outcome, Wishes, converge
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.download import DOWNLOADS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import observe
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Plan, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import deaths, engine_errors
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import ON_DRIFT, Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import progress_file
+from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec, server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
-
-#: Shorter values of environment variables are no secrets worth masking in every text.
-SECRET_LENGTH = 6
+from ansible_collections.inferops.xinference.plugins.module_utils._secrets import hide_environment
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Options of the module."""
     return {
         **connection_spec(),
+        **files_spec(),
         # The core checks the items, because it can name the item, the value and the nearest allowed one.
         "models": {"type": "list", "elements": "raw", "required": True},
         "exclusive": {"type": "bool", "default": False},
+        "on_drift": {"type": "str", "choices": list(ON_DRIFT), "default": "relaunch"},
+        "download": {"type": "str", "choices": list(DOWNLOADS), "default": "first"},
+        "autostart": {"type": "bool", "default": True},
+        "smoke_test": {"type": "str", "choices": list(SMOKE_TESTS), "default": "launched"},
+        "smoke_test_timeout": {"type": "float", "default": 120.0},
+        "validate_engine_options": {"type": "bool", "default": True},
+        "check_memory": {"type": "bool", "default": True},
+        "cores": {"type": "float"},
+        "memory_mib": {"type": "int"},
+        "container": {"type": "str"},
+        "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+        "progress": {"type": "bool", "default": True},
+        "progress_interval": {"type": "float", "default": 10.0},
+        "progress_path": {"type": "path"},
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "float", "default": 1800.0},
-        "wait_sleep": {"type": "float", "default": 2.0},
+        "wait_sleep": {"type": "float", "default": 1.0},
         "max_concurrent_launches": {"type": "int", "default": 1},
     }
 
 
-def hide_environment(module: AnsibleModule) -> list[Any]:
-    """Keep the values of the models' environment variables out of what Ansible prints, and return the declaration with them.
-
-    The arguments that Ansible repeats get a mask. What is long enough to be a secret is also masked in the server's words; a short
-    value such as a number of threads is not, because Ansible would mask it inside every other text too.
-    """
-    declared: list[Any] = module.params["models"]
-    shown: list[Any] = []
-    for item in declared:
-        environment = item.get("environment") if isinstance(item, Mapping) else None
-        if isinstance(environment, Mapping):
-            module.no_log_values.update(str(value) for value in environment.values() if len(str(value)) >= SECRET_LENGTH)
-            shown.append({**item, "environment": dict.fromkeys(environment, "********")})
-        else:
-            shown.append(item)
-    module.params["models"] = shown
-    return declared
-
-
-def waiting(module: AnsibleModule) -> Waiting:
-    """The wait options, checked."""
-    limits = {"wait_timeout": 0, "wait_sleep": 0.1, "max_concurrent_launches": 1}
+def wishes(module: AnsibleModule) -> Wishes:
+    """The options of the run, checked, without the file for its progress."""
+    given = module.params
+    limits = {
+        "wait_timeout": 0,
+        "wait_sleep": 0.1,
+        "max_concurrent_launches": 1,
+        "smoke_test_timeout": 0.1,
+        "progress_interval": 1,
+        "cores": 0.1,
+        "memory_mib": 1,
+    }
     problems = [
-        f"{name} '{module.params[name]:g}' is too small; it must be at least {least:g}." for name, least in limits.items() if module.params[name] < least
+        f"{name} '{given[name]:g}' is too small; it must be at least {least:g}."
+        for name, least in limits.items()
+        if given[name] is not None and given[name] < least
     ]
     if problems:
         raise DeclarationError(problems)
-    return Waiting(
-        wait=module.params["wait"],
-        timeout=module.params["wait_timeout"],
-        sleep=module.params["wait_sleep"],
-        at_once=module.params["max_concurrent_launches"],
+    home, file = server_files(given)
+    container, docker_host = given["container"], given["docker_host"]
+    return Wishes(
+        choices=Choices(exclusive=given["exclusive"], on_drift=given["on_drift"], autostart=given["autostart"]),
+        waiting=Waiting(
+            wait=given["wait"],
+            timeout=given["wait_timeout"],
+            sleep=given["wait_sleep"],
+            at_once=given["max_concurrent_launches"],
+            smoke=given["smoke_test"],
+            answer=given["smoke_test_timeout"],
+        ),
+        check=module.check_mode,
+        download=given["download"],
+        check_memory=given["check_memory"],
+        cores=given["cores"],
+        memory_mib=given["memory_mib"],
+        home=home,
+        file=file,
+        deaths=(lambda: deaths(docker_host, container)) if container else (lambda: None),
+        engine_errors=(lambda since: engine_errors(docker_host, container, since)) if container else (lambda since: []),
     )
 
 
-def run(module: AnsibleModule, raw: list[Any]) -> tuple[Plan, list[Result]]:
+def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
     """Read, plan, and unless in check mode carry out."""
-    patience = waiting(module)
-    declared = parse_models(raw)
+    wanted = wishes(module)
+    declared = parse_models(raw, strict=module.params["validate_engine_options"])
     client = connect(module)
+    path, interval = module.params["progress_path"], module.params["progress_interval"]
+    shown = path and module.params["progress"] and not module.check_mode
     try:
-        kinds = {model.type for model in declared if model.state == "present" and model.registration is not None}
-        plan = make_plan(declared, observe(client, kinds), exclusive=module.params["exclusive"])
-        return plan, predict(plan) if module.check_mode else apply_plan(plan, client, patience)
+        with progress_file(path, interval) if shown else nullcontext() as file:
+            return converge(client, declared, replace(wanted, report=file.tell) if file else wanted)
     finally:
         client.close()
 
@@ -357,19 +504,23 @@ def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     # no_log keeps the arguments out of the host's system log; results are not affected.
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, no_log=True)
-    raw = hide_environment(module)
+    raw = hide_environment(module, "models")
     try:
-        plan, results = run(module, raw)
+        outcome = run(module, raw)
     except XinferenceError as error:
         fail(module, error)
+    results = outcome.results
     answer: dict[str, Any] = {
         "changed": any(result.changed for result in results),
         "models": [asdict(result) for result in results],
-        "diff": {"before": plan.side("before"), "after": plan.side("after")},
+        "diff": {"before": outcome.plan.side("before"), "after": outcome.plan.side("after")},
     }
-    for result in results:
-        for name, values in result.drift.items():
-            module.warn(f"{result.uid}: {name} is declared as '{values['declared']}' and running as '{values['running']}'; it was left as it runs.")
+    for note in outcome.notes:
+        module.warn(note)
+    if module.params["on_drift"] == "report":
+        for result in results:
+            for name, values in result.drift.items():
+                module.warn(f"{result.uid}: {name} is declared as '{values['declared']}' and running as '{values['running']}'; it was left as it runs.")
     failed = [result for result in results if result.failed]
     if failed:
         words = " ".join(f"{result.uid}: {result.message.rstrip('.')}." for result in failed)

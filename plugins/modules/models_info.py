@@ -13,11 +13,15 @@ version_added: 0.1.0
 description:
   - Returns every model that a server has in some state, those that are loading or have failed included, with the server's version
     and workers.
+  - >-
+    With O(declaration=true), also returns the ready models as a list that module M(inferops.xinference.models) takes. A run with it on the same server
+    changes nothing, and on another one provisions the same models. So a server that was set up by hand comes under control.
 author:
   - inferops contributors (@inferops)
 extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
+  - inferops.xinference._files
 attributes:
   check_mode:
     description: Reads the same as without it.
@@ -37,8 +41,23 @@ options:
     description: Return only these models. A uid that the server does not know is returned with state V(absent).
     type: list
     elements: str
+  declaration:
+    description:
+      - Whether to return RV(declaration).
+      - >-
+        What a server does not report, such as the options of the engine, is read from where module M(inferops.xinference.models) reads it, among others with
+        O(mounts) from the worker's file of launch arguments, and from the autostart entry of the model.
+    type: bool
+    default: false
+  declaration_secrets:
+    description:
+      - Whether the values of environment variables are in the declaration. Then the result of the task holds secrets, so set C(no_log) on it.
+      - Without them, a run with the declaration would relaunch such a model without its variables. Add them first.
+    type: bool
+    default: false
 seealso:
   - module: inferops.xinference.models
+  - module: inferops.xinference.registration
 """
 
 EXAMPLES = r"""
@@ -52,6 +71,20 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: running.models | selectattr('state', 'equalto', 'ready') | selectattr('uid', 'equalto', 'chat') | length == 1
     fail_msg: The chat model is not ready.
+
+- name: Read a server that was set up by hand as a declaration
+  inferops.xinference.models_info:
+    declaration: true
+    mounts:
+      /root/.xinference: /srv/xinference/.xinference
+  register: found
+
+- name: See that it changes nothing
+  inferops.xinference.models:
+    models: "{{ found.declaration }}"
+    mounts:
+      /root/.xinference: /srv/xinference/.xinference
+  check_mode: true
 """
 
 RETURN = r"""
@@ -71,7 +104,7 @@ models:
       type: str
       returned: always
     state:
-      description: V(ready), V(creating), V(loading), V(terminating), V(error) or V(absent).
+      description: V(ready), V(creating), V(loading), V(scaling), V(recovering), V(terminating), V(error) or V(absent).
       type: str
       returned: always
     message:
@@ -101,6 +134,42 @@ server:
       type: list
       elements: str
       returned: always
+declaration:
+  description: The ready models, sorted by uid, as module M(inferops.xinference.models) takes them. Restricted to O(uids), if that is set.
+  returned: O(declaration=true)
+  type: list
+  elements: dict
+  sample:
+    - uid: chat
+      name: qwen3
+      type: LLM
+      engine: llama.cpp
+      format: ggufv2
+      size_in_billions: "0_6"
+      quantization: Q4_K_M
+      replica: 1
+      engine_options: {n_ctx: 4096, n_threads: 8}
+      autostart: false
+declaration_unknown:
+  description:
+    - Uid to list of what the declaration lacks because nothing tells it. V(environment.NAME) stands for a variable whose value is left out.
+    - >-
+      V(autostart) means that the autostart entry starts something else than what runs, or belongs to another account. A run with the declaration
+      writes it anew.
+  returned: O(declaration=true)
+  type: dict
+  sample: {embed: [environment.HF_TOKEN]}
+declaration_problems:
+  description: One sentence for each thing that the server runs and module M(inferops.xinference.models) would refuse to declare.
+  returned: O(declaration=true)
+  type: list
+  elements: str
+  sample: []
+problems:
+  description: One sentence for each option that is wrong.
+  returned: when an option is wrong
+  type: list
+  elements: str
 """
 
 from dataclasses import asdict
@@ -108,29 +177,52 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.adopt import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, ObservedModel, observe
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, Observed, ObservedModel, observe, survey
+from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec, server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Options of the module."""
-    return {**connection_spec(), "uids": {"type": "list", "elements": "str"}}
+    return {
+        **connection_spec(),
+        **files_spec(),
+        "uids": {"type": "list", "elements": "str"},
+        "declaration": {"type": "bool", "default": False},
+        # Says whether secrets are returned, and is none.
+        "declaration_secrets": {"type": "bool", "default": False, "no_log": False},
+    }
+
+
+def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
+    """The models, and what else is returned."""
+    given = module.params
+    home, file = server_files(given)
+    client = connect(module)
+    try:
+        answer: dict[str, Any] = {}
+        observed = survey(client, {}, home, file.load()) if given["declaration"] else observe(client)
+        if given["declaration"]:
+            exported = export(observed, custom_registrations(client, observed), uids=given["uids"], secrets=given["declaration_secrets"])
+            answer = {"declaration": exported.declaration, "declaration_unknown": exported.unknown, "declaration_problems": exported.problems}
+        answer["server"] = {"version": client.version(), "authenticated": client.authenticated, "workers": client.workers()}
+    finally:
+        client.close()
+    return observed, answer
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point; the one place where errors of the core become failures of the task."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        client = connect(module)
-        observed = observe(client)
-        server = {"version": client.version(), "authenticated": client.authenticated, "workers": client.workers()}
-        client.close()
+        observed, answer = run(module)
     except XinferenceError as error:
         fail(module, error)
     uids = module.params["uids"] if module.params["uids"] is not None else sorted(observed.models)
     models = [observed.models.get(uid) or ObservedModel(uid, ABSENT) for uid in uids]
-    module.exit_json(changed=False, models=[asdict(model) for model in models], server=server)
+    module.exit_json(changed=False, models=[asdict(model) for model in models], **answer)
 
 
 if __name__ == "__main__":

@@ -135,10 +135,12 @@ def test_the_action_group_holds_exactly_the_modules_with_the_connection_options(
     assert read(ROOT / "meta/runtime.yml")["action_groups"]["xinference"] == connecting
 
 
-@pytest.mark.parametrize("module", ["models", "models_info"])
+@pytest.mark.parametrize("module", read(ROOT / "meta/runtime.yml")["action_groups"]["xinference"])
 def test_the_documented_options_of_a_connecting_module_are_its_options(module: str) -> None:
-    fragment = importlib.import_module(f"{COLLECTION}.plugins.doc_fragments._connection").ModuleDocFragment.DOCUMENTATION
-    options = {**yaml.safe_load(fragment)["options"], **documentation(module)["options"]}
+    options = dict(documentation(module).get("options") or {})
+    for name in documentation(module)["extends_documentation_fragment"]:
+        fragment = importlib.import_module(f"{COLLECTION}.plugins.doc_fragments.{name.split('.')[2]}").ModuleDocFragment
+        options.update(yaml.safe_load(getattr(fragment, (name.split(".")[3:] or ["documentation"])[0].upper())).get("options") or {})
     spec = importlib.import_module(f"{COLLECTION}.plugins.modules.{module}").argument_spec()
     assert {name: (option["type"], option.get("default")) for name, option in options.items()} == {
         name: (option["type"], option.get("default")) for name, option in spec.items()
@@ -149,7 +151,7 @@ def test_the_fields_of_a_declared_model_are_the_documented_ones() -> None:
     suboptions = documentation("models")["options"]["models"]["suboptions"]
     assert list(suboptions) == list(FIELDS)
     assert {name: tuple(option["choices"]) for name, option in suboptions.items() if "choices" in option} == CHOICES
-    assert {name: option["default"] for name, option in suboptions.items() if "default" in option} == {"state": "present", "type": "LLM"}
+    assert {name: option["default"] for name, option in suboptions.items() if "default" in option} == {"state": "present", "type": "LLM", "replica": 1}
     assert [name for name, option in suboptions.items() if option.get("required")] == ["uid"]
 
 

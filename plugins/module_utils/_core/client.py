@@ -9,25 +9,44 @@ expires, a few retries of reads, and the endpoints for which the client has no m
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 import time
+from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import quote, urlparse
 
-from .errors import ApiError, AuthenticationError, ConnectionFailed
+from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
+
+
+def _synchronous_client() -> Any:
+    """Class of the client, without the asynchronous half that its package imports besides, and that takes longer than all the rest."""
+    name = "xinference_client"
+    spec = None if name in sys.modules else importlib.util.find_spec(name)
+    if spec is not None:
+        # The package is there for its submodule, but not executed; who imports it later gets it whole.
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        from xinference_client.client.restful.restful_client import Client as Synchronous
+    finally:
+        if spec is not None:
+            del sys.modules[name]
+    return Synchronous
+
 
 try:
     import requests
-    from xinference_client import RESTfulClient
+
+    ClientBase: Any = _synchronous_client()
 except ImportError as error:
     #: Why there can be no client on this host; None where there can.
     MISSING: ImportError | None = error
     SessionBase: Any = object
-    ClientBase: Any = object
+    ClientBase = object
 else:
     MISSING = None
     SessionBase = requests.Session
-    ClientBase = RESTfulClient
 
 __all__ = ["MISSING", "Client"]
 
@@ -35,6 +54,12 @@ __all__ = ["MISSING", "Client"]
 _PASSING = frozenset({502, 503, 504})
 _READ_TRIES = 3
 _STRANGER = "this is not the answer of an Xinference server; look at the endpoint's address and port"
+#: What a server answers on a route that it does not have; the page of its user interface takes every other path.
+_NO_ROUTE = frozenset({404, 405})
+#: Seconds for which the server may load copies of a model before it answers.
+LOAD_TIMEOUT = 600.0
+#: Seconds after which a request for a download is left to the server.
+DOWNLOAD_MOMENT = 3.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -55,6 +80,7 @@ class _Session(SessionBase):  # type: ignore[misc]
         super().__init__()
         self.timeout = timeout
         self.pause = 1.0
+        self.credentials = False
         self.renew: Any = None
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
@@ -68,7 +94,7 @@ class _Session(SessionBase):  # type: ignore[misc]
         :raises ApiError: on any other status of 400 and above.
         """
         options.setdefault("timeout", self.timeout)
-        tries = _READ_TRIES if method.upper() == "GET" else 1
+        tries = options.pop("tries", _READ_TRIES if method.upper() == "GET" else 1)
         response = self._send(tries, method, url, **options)
         if response.status_code == 401 and self.renew is not None:
             token = self.renew()
@@ -79,6 +105,8 @@ class _Session(SessionBase):  # type: ignore[misc]
             if "json" not in response.headers.get("Content-Type", ""):
                 raise ApiError(method, url, response.status_code, _STRANGER)
             return response
+        if response.status_code == 401 and not self.credentials:
+            raise AuthenticationError(method, url, 401, "the server asks for an account; give username and password.")
         kind = AuthenticationError if response.status_code in (401, 403, 429) else ApiError
         raise kind(method, url, response.status_code, _words(response))
 
@@ -89,7 +117,7 @@ class _Session(SessionBase):  # type: ignore[misc]
             try:
                 response: requests.Response = super().request(method, url, **options)
             except requests.Timeout as error:
-                raise ConnectionFailed(f"{method} {url}: no answer within {options['timeout']:g} s.") from error
+                raise NoAnswer(f"{method} {url}: no answer within {options['timeout']:g} s.") from error
             except requests.exceptions.SSLError as error:
                 raise ConnectionFailed(f"{method} {url}: the certificate is not trusted ({_root(error)}); give its authority as ca_path.") from error
             except requests.ConnectionError as error:
@@ -120,16 +148,9 @@ class _Api(ClientBase):  # type: ignore[misc]
     def __init__(self, endpoint: str, session: _Session) -> None:
         self.base_url = endpoint
         self._headers: dict[str, str] = {}
-        self._cluster_authed = False
+        # Without it the client's own login does nothing.
+        self._cluster_authed = True
         self.session = session
-        try:
-            self._check_cluster_authenticated()
-        except ApiError as error:
-            # Servers without authentication may lack the route.
-            if error.status != 404:
-                raise
-        except (KeyError, TypeError) as error:
-            raise ApiError("GET", f"{endpoint}/v1/cluster/auth", 200, _STRANGER) from error
 
 
 class Client:
@@ -157,82 +178,217 @@ class Client:
         self._credentials = (username, password) if username and password else None
         self._session = _Session(timeout)
         self._session.verify = verify
+        self._session.credentials = self._credentials is not None
         if address.hostname in _LOOPBACK:
             # A proxy of the environment cannot reach this machine's loopback.
             self._session.trust_env = False
         self._api = _Api(self.endpoint, self._session)
-        if self._api._cluster_authed:
-            if self._credentials is None:
-                raise AuthenticationError("GET", f"{self.endpoint}/v1/models", 401, "the server asks for an account; give username and password.")
-            self._login()
+        self.authenticated = self._login()
+        if self.authenticated:
             self._session.renew = self._renew
 
-    @property
-    def authenticated(self) -> bool:
-        """Whether the server asks for an account."""
-        return bool(self._api._cluster_authed)
-
-    def _login(self) -> None:
-        """Log in once. A wrong password is never repeated: the server bans an address after a few."""
+    def _login(self) -> bool:
+        """Log in once, and say whether the server knows accounts. A wrong password is never repeated: the server bans an address after a few."""
         self._session.renew = None
-        if self._credentials is not None:
+        if self._credentials is None:
+            return False
+        try:
             self._api.login(*self._credentials)
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            # A server without authentication has no such route, or stumbles over it.
+            if error.status in _NO_ROUTE or self._open():
+                return False
+            raise
+        except (KeyError, TypeError) as error:
+            raise ApiError("POST", f"{self.endpoint}/token", 200, _STRANGER) from error
+        return True
+
+    def _open(self) -> bool:
+        """Whether the server says that it knows no accounts."""
+        try:
+            return self._call("GET", "/v1/cluster/auth").get("auth") is False
+        except (ApiError, AttributeError):
+            return False
 
     def _renew(self) -> str | None:
         """A new token after an old one expired; the hook is off while it works, so that it cannot recurse."""
-        self._login()
+        if not self._login():
+            return None
         self._session.renew = self._renew
         token: str | None = self._api._get_token()
         return token
 
-    def _get(self, path: str, **options: Any) -> Any:
-        return self._session.get(f"{self.endpoint}{path}", headers=self._api._headers, **options).json()
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        """Answer to a request for which xinference-client has no method, or one that hides what we need."""
+        return self._session.request(method, f"{self.endpoint}{path}", headers=self._api._headers, **options).json()
+
+    def _if_there(self, method: str, path: str, **options: Any) -> Any:
+        """The same, or None where the server has no such route."""
+        try:
+            return self._call(method, path, **options)
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            if error.status in _NO_ROUTE:
+                return None
+            raise
 
     def list_models(self) -> dict[str, dict[str, Any]]:
         """Descriptions of the running models by uid."""
         return dict(self._api.list_models())
 
+    def describe(self, uid: str) -> dict[str, Any] | None:
+        """Description of a running model; None for one that is not served. Fresher than the list, which the server keeps for some seconds."""
+        try:
+            # 503 says that it is loading, so it is an answer and no reason to try again.
+            return dict(self._call("GET", f"/v1/models/{quote(uid, safe='')}", tries=1))
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            if error.status in (400, 404, 503):
+                return None
+            raise
+
     def list_instances(self) -> list[dict[str, Any]]:
         """Every instance that the server remembers, failed ones included."""
         return list(self._api.get_instance_info(None, None))
 
-    def list_registrations(self, model_type: str) -> dict[str, bool]:
+    def registrations(self, model_type: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Specifications of the registered models of a type among these names; one request, however many names."""
+        if len(names) == 1:
+            (name,) = names
+            try:
+                found = self._call("GET", f"/v1/model_registrations/{model_type}/{quote(name, safe='')}")
+            except AuthenticationError:
+                raise
+            except ApiError as error:
+                if error.status in (400, 404):
+                    return {}
+                raise
+            return {name: found} if isinstance(found, dict) else {}
+        detailed = self._call("GET", f"/v1/model_registrations/{model_type}", params={"detailed": "true"})
+        return {str(item["model_name"]): dict(item) for item in detailed if item.get("model_name") in names}
+
+    def registered_names(self, model_type: str) -> dict[str, bool]:
         """Names of the registered models of a type, and whether each is built in."""
         return {str(item["model_name"]): bool(item["is_builtin"]) for item in self._api.list_model_registrations(model_type)}
 
     def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
         """Engines for a model of the catalogue: a list of what each can load, or its reason why not; None for an unknown model."""
-        answer = self._get(f"/v1/engines/{model_type}/{name}")
+        answer = self._call("GET", f"/v1/engines/{model_type}/{quote(name, safe='')}")
         return answer if isinstance(answer, dict) else None
 
-    def register(self, model_type: str, specification: dict[str, Any]) -> None:
-        """Register a custom model so that it survives a restart of the server."""
-        self._api.register_model(model_type=model_type, model=json.dumps(specification), persist=True)
+    def register(self, model_type: str, specification: dict[str, Any], persist: bool = True) -> None:
+        """Register a custom model, by default so that it survives a restart of the server."""
+        self._api.register_model(model_type=model_type, model=json.dumps(specification), persist=persist)
+
+    def unregister(self, model_type: str, name: str) -> None:
+        """Remove a custom model's registration; the server says yes to unknown names as well. Running models keep serving."""
+        self._api.unregister_model(model_type, quote(name, safe=""))
 
     def launch(self, request: dict[str, Any]) -> None:
         """Ask for a launch and return at once; the server validates and loads in the background.
 
         Sent without the client's method, which adds empty keys that older servers hand to the engine.
         """
-        self._session.post(f"{self.endpoint}/v1/models", json=request, params={"wait_ready": "false"}, headers=self._api._headers)
+        self._call("POST", "/v1/models", json=request, params={"wait_ready": "false"})
 
     def terminate(self, uid: str) -> None:
         """Stop a running model."""
-        self._api.terminate_model(uid)
+        self._api.terminate_model(quote(uid, safe=""))
 
     def cancel(self, uid: str) -> None:
         """Stop a launch under way; the server answers when it has unwound."""
-        self._session.post(f"{self.endpoint}/v1/models/{uid}/cancel", headers=self._api._headers, timeout=max(self._session.timeout, 90))
+        self._call("POST", f"/v1/models/{quote(uid, safe='')}/cancel", timeout=max(self._session.timeout, 90))
+
+    def progress(self, uid: str) -> dict[str, Any]:
+        """How far a launch is: ``progress`` from 0 to 1 and, on newer servers, ``stage`` and ``download_files``."""
+        return dict(self._api.get_launch_model_progress(quote(uid, safe="")))
+
+    def add_replicas(self, uid: str, count: int) -> None:
+        """Add copies to a running model; the server answers when they are ready."""
+        self._call("POST", f"/v1/models/{quote(uid, safe='')}/replicas", json={"replica": count}, timeout=max(self._session.timeout, LOAD_TIMEOUT))
+
+    def remove_replica(self, uid: str, replica_id: int) -> None:
+        """Take one copy of a running model away."""
+        self._call("DELETE", f"/v1/models/{quote(uid, safe='')}/replicas/{replica_id}")
+
+    def history(self) -> list[dict[str, Any]] | None:
+        """Rows of the launch history with the columns of autostart; None where the server has no history.
+
+        Only rows of this account show their whole content.
+        """
+        rows = self._if_there("GET", "/v1/launch_history")
+        return None if rows is None else list(rows)
+
+    def remember(self, name: str, uid: str, data: dict[str, Any]) -> bool:
+        """Write a row of the launch history; False where the server has no history."""
+        return self._if_there("POST", "/v1/launch_history", json={"model_name": name, "model_uid": uid, "data": data}) is not None
+
+    def forget(self, name: str, uid: str) -> None:
+        """Remove a row of the launch history, if it is there."""
+        self._if_there("DELETE", f"/v1/launch_history/{quote(name, safe='')}/{quote(uid, safe='')}")
+
+    def autostart(self) -> list[dict[str, Any]] | None:
+        """Autostart entries with what became of them, secrets masked; None where the server has no autostart."""
+        answer = self._if_there("GET", "/v1/autostart/models")
+        return None if answer is None else list(answer["models"])
+
+    def set_autostart(self, entry: dict[str, Any]) -> None:
+        """Write an autostart entry. The server launches its model at once, unless it is there."""
+        self._api.upsert_autostart_model(entry)
+
+    def remove_autostart(self, uid: str) -> None:
+        """Remove an autostart entry; the server says yes to unknown ones as well."""
+        self._api.remove_autostart_model(uid)
+
+    def routes(self) -> frozenset[str]:
+        """What the server offers, as ``POST /v1/models``; asked only when a plan depends on it."""
+        paths = self._call("GET", "/openapi.json")["paths"]
+        return frozenset(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods)
+
+    def cached(self) -> list[dict[str, Any]]:
+        """Models whose files are on the server."""
+        return list(self._call("GET", "/v1/cache/models")["list"])
+
+    def cache(self, request: dict[str, Any]) -> bool:
+        """Download the files of a model without launching it; False when the server goes on after the request was left."""
+        try:
+            self._call("POST", "/v1/cache/models", json=request, timeout=DOWNLOAD_MOMENT)
+        except NoAnswer:
+            return False
+        return True
+
+    def resume_download(self, cache_uid: str) -> None:
+        """Let the server go on with a download that was interrupted."""
+        self._call("POST", f"/v1/downloads/{quote(cache_uid, safe='')}/resume")
+
+    def downloads(self) -> list[dict[str, Any]]:
+        """Downloads that have not ended well, those under way included."""
+        return list(self._call("GET", "/v1/downloads")["list"])
+
+    def remove_cached(self, model_version: str) -> None:
+        """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
+        self._call("DELETE", "/v1/cache/models", params={"model_version": model_version})
+
+    def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Answer of a model to a request of inference, such as ``chat/completions``."""
+        return dict(self._call("POST", f"/v1/{route}", json=question, timeout=timeout))
+
+    def status(self) -> dict[str, Any]:
+        """Uptime and workers of the server with their resources; needs no account."""
+        return dict(self._session.get(f"{self.endpoint}/status").json())
 
     def workers(self) -> list[str]:
         """Addresses of the registered workers; needs no account."""
-        status = self._session.get(f"{self.endpoint}/status").json()
-        return sorted(status.get("workers") or {})
+        return sorted(self.status().get("workers") or {})
 
     def version(self) -> str | None:
         """Version of the server; None where the account may not see it."""
         try:
-            return str(self._get("/v1/cluster/version")["version"])
+            return str(self._call("GET", "/v1/cluster/version")["version"])
         except AuthenticationError:
             return None
 

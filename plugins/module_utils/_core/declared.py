@@ -9,15 +9,17 @@ a running model all read it.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .errors import DeclarationError
+from .options import LLAMA_CPP, check_options
+from .registered import check_registration
+from .values import nearest, nearest_choice, out_of_range, same_choice, shown, unsendable, whole
 
-__all__ = ["ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "nearest", "parse_models", "same_size"]
+__all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "parse_models"]
 
 #: Engines by model type, as Xinference spells them; the server compares without regard to case.
 ENGINES: dict[str, tuple[str, ...]] = {
@@ -35,22 +37,36 @@ MODEL_TYPES = tuple(ENGINES)
 RESERVED_UIDS = frozenset({"instances", "instance", "prompts", "families", "vllm-supported", "recommend", "update_type", "update_spec"})
 HUBS = ("huggingface", "modelscope", "csghub", "openmind_hub", "auto")
 STATES = ("present", "absent")
+#: Engine options that are chosen for the host.
+AUTO = "auto"
+#: How often and how long a server tries to start a model by itself. The server's own three tries end after a minute and a half; these
+#: outlive a night without network.
+AUTOSTART = {"priority": 100, "max_retries": 1000, "retry_interval_seconds": 30}
 MAX_UID = 100
 
-_SIZE = re.compile(r"\d+([._]\d+)?")
+#: Engines that load LoRA adapters for an LLM; the others load the model without them and only log it.
+ADAPTING = ("transformers", "vllm", "mlx")
+#: Fields that a server ignores in silence for other types.
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "size_in_billions": ("LLM",),
+    "format": ("LLM", "embedding", "rerank", "image", "video"),
+    "quantization": ("LLM", "embedding", "rerank", "image", "audio", "video"),
+    "enable_thinking": ("LLM",),
+    "multimodal_projector": ("LLM",),
+    "peft_model_config": ("LLM", "image"),
+}
+_NO_GGUF = ("transformers", "sentence_transformers", "flag", "sglang", "mlx", "trt-llm", "lmdeploy")
+_LORA = ("lora_list", "image_lora_load_kwargs", "image_lora_fuse_kwargs")
+
+_SIZE = re.compile(r"\d+([._]\d+)?", re.ASCII)
+_WORKERS = re.compile(r"[\w.:\[\]-]+(\s*,\s*[\w.:\[\]-]+)*", re.ASCII)
 _UID_BAD = re.compile(r"[\s/\\?#%]")
+_VARIABLE_BAD = re.compile(r"[\s=]")
 _REPLICA_SUFFIX = re.compile(r"-rep\d+$")
 
 
 class _Wrong(Exception):
     """A value is not allowed; the text completes 'is …'."""
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The hint '; did you mean X?' for a misspelt word, or an empty string."""
-    lower = {item.lower(): item for item in known}
-    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
-    return f"; did you mean '{lower[close[0]]}'?" if close else ""
 
 
 def _sentence(text: str) -> str:
@@ -59,25 +75,32 @@ def _sentence(text: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    """What a value is, in words; the names of its classes are no help to the operator."""
-    for kind, word in ((bool, "truth value"), (Mapping, "dictionary"), (str, "text"), ((int, float), "number"), (Sequence, "list")):
+    """What a value is, in words; the names of its classes are no help to the operator. What it holds may be secret, so only keys are told."""
+    if isinstance(value, Mapping):
+        return f"the dictionary ({', '.join(shown(key) for key in value)})" if value else "the empty dictionary"
+    for kind, word in ((bool, "truth value"), (str, "text"), ((int, float), "number")):
         if isinstance(value, kind):  # type: ignore[arg-type]
-            return f"the {word}"
-    return "the value"
+            return f"the {word} '{shown(value)}'"
+    return "the list" if isinstance(value, (list, tuple)) else f"the value '{shown(value)}'"
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _Wrong("must be a text that is not empty")
+        quotes = {bool: "true or false", int: "a number", float: "a number"}.get(type(value))
+        raise _Wrong("must be a text that is not empty" + (f"; YAML reads it as {quotes}, so put it in quotes" if quotes else ""))
+    if value != value.strip():
+        raise _Wrong("must not begin or end with white space")
+    if not value.isprintable():
+        raise _Wrong("must not contain line breaks or invisible characters")
     return value
 
 
 def _number(value: Any) -> int:
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise _Wrong("must be a whole number of at least 1")
-    return value
+    number = whole(value)
+    wrong = out_of_range(number, 1)
+    if wrong:
+        raise _Wrong(wrong)
+    return int(number)
 
 
 def _flag(value: Any) -> bool:
@@ -89,62 +112,135 @@ def _flag(value: Any) -> bool:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, Mapping):
         raise _Wrong("must be a dictionary")
+    odd = unsendable(value)
+    if odd is not None:
+        raise _Wrong(f"holds '{odd}', which no request can carry; keys must be texts, and values texts, finite numbers, true, false or null")
     return dict(value)
 
 
+def _options(value: Any) -> dict[str, Any] | str:
+    if value == AUTO:
+        return AUTO
+    if not isinstance(value, Mapping):
+        raise _Wrong("must be a dictionary, or auto for options that fit the host")
+    return _mapping(value)
+
+
+def _autostart(value: Any) -> bool | dict[str, int]:
+    if not isinstance(value, Mapping):
+        try:
+            return _flag(value)
+        except _Wrong as wrong:
+            raise _Wrong(f"must be true, false or a dictionary with some of {', '.join(AUTOSTART)}") from wrong
+    numbers = {key: whole(item) for key, item in value.items()}
+    for key, item in numbers.items():
+        if key not in AUTOSTART:
+            raise _Wrong(f"has the unknown key '{shown(key)}'; allowed are {', '.join(AUTOSTART)}{nearest(shown(key), tuple(AUTOSTART))}")
+        wrong_number = out_of_range(item, 0 if key == "priority" else 1)
+        if wrong_number:
+            raise _Wrong(f"holds {key} '{shown(item)}', which {wrong_number}")
+    return numbers
+
+
 def _texts(value: Any) -> list[str]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item.strip() and item.isprintable() for item in value):
         raise _Wrong("must be a list of texts")
     return list(value)
 
 
 def _environment(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise _Wrong("must be a dictionary")
+    for key, item in value.items():
+        # What follows the mark of equality may be the secret.
+        name = shown(key).split("=", maxsplit=1)[0]
+        if not isinstance(key, str) or not key or not key.isprintable() or _VARIABLE_BAD.search(key):
+            raise _Wrong(f"holds a name that begins with '{name}' and that no variable can have; names are texts without white space and '='")
+        if isinstance(item, (Mapping, list, tuple)) or item is None:
+            raise _Wrong(f"must hold a text for every name, and '{name}' has none")
+        if "\0" in str(item) or unsendable(str(item)) is not None:
+            raise _Wrong(f"must hold texts that a process can get, and that of '{name}' is none")
+    return {key: str(item) for key, item in value.items()}
+
+
+def _adapters(value: Any) -> dict[str, Any]:
     checked = _mapping(value)
-    for key, item in checked.items():
-        if isinstance(item, (Mapping, list)) or item is None:
-            raise _Wrong(f"must hold a text for every name, and '{key}' has none")
-    return {key: str(item) for key, item in checked.items()}
+    for key in checked:
+        if key not in _LORA:
+            raise _Wrong(f"has the unknown key '{shown(key)}'; allowed are {', '.join(_LORA)}{nearest(key, _LORA)}")
+    adapters = checked.get("lora_list")
+    if not isinstance(adapters, list) or not adapters:
+        raise _Wrong("must hold lora_list, a list of dictionaries with lora_name and local_path")
+    for adapter in adapters:
+        if not isinstance(adapter, Mapping) or not all(isinstance(adapter.get(key), str) and adapter[key] for key in ("lora_name", "local_path")):
+            raise _Wrong(f"holds in lora_list '{shown(adapter)}', which must be a dictionary with the texts lora_name and local_path")
+        try:
+            _absolute(adapter["local_path"])
+        except _Wrong as wrong:
+            raise _Wrong(f"holds local_path '{shown(adapter['local_path'])}', which {wrong}") from wrong
+    return checked
 
 
 def _size(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or not _SIZE.fullmatch(str(value)):
+    text = shown(value)
+    fits = isinstance(value, (int, float, str)) and not isinstance(value, bool) and _SIZE.fullmatch(text)
+    if not fits or not float(text.replace("_", ".")):
         raise _Wrong("must be a number of billions such as 7, 0.6 or '0_6'")
     if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).replace(".", "_")
+        text = str(int(value))
+    return text.replace(".", "_")
 
 
 def _gpus(value: Any) -> Any:
     if value is None or value == "auto":
         return value
-    return _number(value)
+    try:
+        return _number(value)
+    except _Wrong as wrong:
+        raise _Wrong(f"{wrong}, auto or null; leave it out on a host without GPU") from wrong
 
 
 def _absolute(value: Any) -> str:
-    if not _text(value).startswith("/"):
+    path = _text(value)
+    if not path.startswith("/"):
         raise _Wrong("must be an absolute path as the server sees it, inside its container")
+    if ".." in path.split("/"):
+        raise _Wrong("must not contain '..'; write the path without it")
+    return path
+
+
+def _worker(value: Any) -> str:
+    if not _WORKERS.fullmatch(_text(value)):
+        raise _Wrong("must be the address of a worker, such as 10.0.0.5 or 10.0.0.5:40001")
     return str(value)
 
 
 def _one_of(choices: Sequence[str]) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in choices:
-            raise _Wrong(f"is not one of {', '.join(choices)}{nearest(str(value), choices)}")
+            raise _Wrong(f"is not one of {', '.join(choices)}{nearest(shown(value), choices)}")
         return str(value)
 
     return check
 
 
 def _uid(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value):
-        raise _Wrong("must be a text that is not empty")
-    uid = str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        uid = shown(value)
+    elif isinstance(value, str) and value:
+        uid = value
+    else:
+        uid = _text(value)
     if len(uid) > MAX_UID:
         raise _Wrong(f"has {len(uid)} characters; at most {MAX_UID} are allowed")
     if _UID_BAD.search(uid):
         raise _Wrong("must not contain white space or any of / \\ ? # %")
+    if not uid.isprintable():
+        raise _Wrong("must not contain invisible characters")
+    if uid in (".", ".."):
+        raise _Wrong("is a step in an address and cannot name a model")
     if _REPLICA_SUFFIX.search(uid):
         raise _Wrong("must not end in -rep and a number, which the server uses for replicas")
     if uid in RESERVED_UIDS:
@@ -177,25 +273,27 @@ FIELDS: dict[str, Field] = {
     "path": Field(_absolute, "model_path"),
     "download_hub": Field(_one_of(HUBS), "download_hub"),
     "n_gpu": Field(_gpus, "n_gpu"),
-    "worker_ip": Field(_text, "worker_ip"),
+    "worker_ip": Field(_worker, "worker_ip"),
     "request_limits": Field(_number, "request_limits"),
     "enable_thinking": Field(_flag, "enable_thinking"),
     "enable_virtual_env": Field(_flag, "enable_virtual_env"),
     "virtual_env_packages": Field(_texts, "virtual_env_packages"),
     "environment": Field(_environment, "envs"),
-    "engine_options": Field(_mapping),
+    "peft_model_config": Field(_adapters, "peft_model_config"),
+    "multimodal_projector": Field(_text, "multimodal_projector"),
+    "engine_options": Field(_options),
+    "autostart": Field(_autostart),
     "registration": Field(_mapping),
 }
 
 _SENT = {spec.sent: name for name, spec in FIELDS.items() if spec.sent}
-
-
-def same_size(one: Any, other: Any) -> bool:
-    """Whether two spellings of a size in billions mean the same: 0.6, "0.6" and "0_6" do."""
-    try:
-        return float(str(one).replace("_", ".")) == float(str(other).replace("_", "."))
-    except ValueError:
-        return False
+#: What people write for a field, and where it belongs.
+_BELONGS = {
+    **dict.fromkeys(LLAMA_CPP - {"reasoning_content"}, "engine_options"),
+    **dict.fromkeys(AUTOSTART, "autostart"),
+    **dict.fromkeys(("model_specs", "model_uri", "model_family", "model_ability", "chat_template"), "registration"),
+    **_SENT,
+}
 
 
 @dataclass(frozen=True)
@@ -219,24 +317,44 @@ class DeclaredModel:
     @property
     def type(self) -> str:
         """Model type, ``LLM`` unless declared otherwise."""
-        return str(self.given.get("type", "LLM"))
+        return str(self.wanted("type"))
+
+    def wanted(self, name: str) -> Any:
+        """What is declared for a field, with the defaults that hold where nothing is."""
+        return self.given.get(name, {"type": "LLM", "replica": 1}.get(name))
 
     @property
     def registration(self) -> dict[str, Any] | None:
         """The custom model's specification as the server takes it, or None for a model of the catalogue."""
         inline = self.given.get("registration")
-        return None if inline is None else {**inline, "model_name": self.name}
+        return None if inline is None else {"version": 2, **inline, "model_name": self.name}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The engine options; empty while they are still to be chosen for the host."""
+        given = self.given.get("engine_options")
+        return given if isinstance(given, dict) else {}
+
+    def autostart(self, default: bool) -> dict[str, int] | None:
+        """How the server shall start the model by itself, None where it shall not.
+
+        :param default: what holds for a model that does not say.
+        """
+        given = self.given.get("autostart", default)
+        if given is False:
+            return None
+        return {**AUTOSTART, **(given if isinstance(given, dict) else {})}
 
     def launch_request(self) -> dict[str, Any]:
         """Arguments of the launch request: only what was declared, so that the server's own defaults hold."""
-        request: dict[str, Any] = {"model_uid": self.uid, "model_type": self.type, "replica": 1}
+        request: dict[str, Any] = {"model_uid": self.uid, "model_type": self.type, "replica": self.wanted("replica")}
         for name, value in self.given.items():
             if FIELDS[name].sent:
                 request[FIELDS[name].sent] = value
         size = request.get("model_size_in_billions")
         if isinstance(size, str) and size.isdigit():
             request["model_size_in_billions"] = int(size)
-        request.update(self.given.get("engine_options") or {})
+        request.update(self.options)
         return request
 
     def shown(self) -> dict[str, Any]:
@@ -247,33 +365,42 @@ class DeclaredModel:
         return shown
 
 
-def _check_item(label: str, item: Any) -> tuple[dict[str, Any], list[str]]:
+def _instead(key: Any) -> str:
+    """What to write instead of an unknown field."""
+    place = _BELONGS.get(key) if isinstance(key, str) else None
+    if place is None:
+        return nearest(shown(key), tuple(FIELDS)) or f"; allowed are {', '.join(FIELDS)}"
+    return f"; did you mean '{place}'?" if key in _SENT else f"; it belongs into {place}"
+
+
+def _check_item(label: str, item: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
     """Normalised fields of one item, and its problems."""
     if not isinstance(item, Mapping):
-        return {}, [f"{label}: is {_kind(item)} '{item}', but must be a dictionary with at least 'uid' and 'name'."]
+        return {}, [f"{label}: is {_kind(item)}, but must be a dictionary with at least 'uid' and 'name'."]
     problems: list[str] = []
     given: dict[str, Any] = {}
     for key, value in item.items():
         spec = FIELDS.get(key) if isinstance(key, str) else None
         if spec is None:
-            hint = nearest(str(key), tuple(FIELDS))
-            problems.append(_sentence(f"{label}: field '{key}' is unknown{hint or '; allowed are ' + ', '.join(FIELDS)}"))
+            problems.append(_sentence(f"{label}: field '{shown(key)}' is unknown{_instead(key)}"))
             continue
         if value is None and key != "n_gpu":
             continue
         try:
             given[key] = spec.check(value)
         except _Wrong as wrong:
-            shown = "********" if key == "environment" else value
-            problems.append(_sentence(f"{label}: {key} '{shown}' {wrong}"))
+            text = "********" if key == "environment" else shown(value)
+            problems.append(_sentence(f"{label}: {key} '{text}' {wrong}"))
     if "uid" not in item or item["uid"] is None:
         problems.append(f"{label}: uid is missing; give the model a name of its own, or every run would launch another copy.")
-    if given.get("state") != "absent":
-        problems += _check_present(label, item, given)
+    # A misspelt state is one problem; what else the model needs depends on it.
+    state_known = item.get("state") is None or "state" in given
+    if state_known and given.get("state") != "absent":
+        problems += _check_present(label, item, given, strict)
     return given, problems
 
 
-def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any]) -> list[str]:
+def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], strict: bool) -> list[str]:
     """Problems of the fields taken together, for a model that shall run."""
     problems: list[str] = []
     model_type = given.get("type", "LLM")
@@ -286,36 +413,113 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any]) -
         problems.append(f"{label}: engine is missing; for type LLM it is one of {', '.join(ENGINES['LLM'])}.")
     if engine is not None and type_known and engine.lower() not in {known.lower() for known in ENGINES[model_type]}:
         allowed = ", ".join(ENGINES[model_type]) or "none"
-        hint = nearest(engine, ENGINES[model_type])
+        # An engine of another type is not misspelt.
+        hint = "" if any(engine.lower() == known.lower() for names in ENGINES.values() for known in names) else nearest(engine, ENGINES[model_type])
         problems.append(_sentence(f"{label}: engine '{engine}' is unknown for type {model_type}; allowed: {allowed}{hint}"))
-    for key in given.get("engine_options") or {}:
-        if key in _SENT or key == "wait_ready":
-            problems.append(f"{label}: engine_options '{key}' is not an option of the engine; use the field '{_SENT.get(key, 'wait')}' for it.")
-    registration = given.get("registration")
-    if registration is not None:
-        if registration.get("model_name") not in (None, given.get("name")):
-            problems.append(f"{label}: registration.model_name '{registration['model_name']}' differs from name '{given.get('name')}'; leave it out.")
-        if not isinstance(registration.get("model_specs"), list) or not registration["model_specs"]:
-            problems.append(f"{label}: registration.model_specs is missing; it is the list of the files that the model is made of.")
+    options = given.get("engine_options")
+    if isinstance(options, dict):
+        for key in options:
+            if key in _SENT or key in FIELDS:
+                problems.append(f"{label}: engine_options '{key}' is not an option of the engine; use the field '{_SENT.get(key, key)}' for it.")
+            elif key == "wait_ready":
+                problems.append(f"{label}: engine_options 'wait_ready' is not an option of the engine; use the module's option 'wait' for it.")
+        others = {key: value for key, value in options.items() if key not in _SENT and key not in FIELDS and key != "wait_ready"}
+        problems += [f"{label}: {problem}" for problem in (check_options(engine or "", others, model_type) if strict else [])]
+    if type_known:
+        problems += [f"{label}: {problem}" for problem in _check_type(given, model_type)]
+    problems += _check_together(label, item, given, model_type)
+    if given.get("registration") is not None and type_known:
+        problems += [f"{label}: {problem}" for problem in check_registration(model_type, given.get("name"), given["registration"], strict=strict)]
     return problems
 
 
-def check_models(raw: Any) -> tuple[list[DeclaredModel], list[str]]:
+def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any], model_type: str) -> list[str]:
+    """Fields that contradict each other."""
+    problems: list[str] = []
+    engine, form = str(given.get("engine", "")).lower(), given.get("format")
+    if engine == "llama.cpp" and form is not None and form != "ggufv2":
+        problems.append(f"{label}: format '{form}' cannot be loaded by engine llama.cpp; it loads ggufv2 only.")
+    if form == "ggufv2" and engine not in ("llama.cpp", "vllm", "") and model_type in ("LLM", "embedding", "rerank"):
+        problems.append(f"{label}: format 'ggufv2' cannot be loaded by engine {given['engine']}; use llama.cpp.")
+    if form == "ggufv2" and not engine and item.get("engine") is None and model_type == "embedding":
+        problems.append(f"{label}: engine is missing; the server takes sentence_transformers for type embedding, which cannot load ggufv2, so give llama.cpp.")
+    if given.get("engine_options") == AUTO and engine != "llama.cpp":
+        problems.append(f"{label}: engine_options 'auto' is possible for engine llama.cpp only; {given.get('engine') or model_type} chooses by itself.")
+    if given.get("virtual_env_packages") and given.get("enable_virtual_env") is False:
+        problems.append(f"{label}: virtual_env_packages need enable_virtual_env, which is false.")
+    if given.get("path") is not None and engine:
+        wrong = _check_path(given["path"], engine, model_type)
+        problems += [f"{label}: path '{shown(given['path'])}' {wrong}."] if wrong else []
+    registration = given.get("registration") or {}
+    ability, specs = registration.get("model_ability"), registration.get("model_specs")
+    if given.get("enable_thinking") is False and model_type == "LLM" and isinstance(ability, list) and "hybrid" not in ability:
+        problems.append(f"{label}: enable_thinking 'false' would be ignored in silence, because registration.model_ability does not hold hybrid.")
+    if isinstance(specs, list) and all(isinstance(spec, Mapping) for spec in specs) and specs:
+        problems += _check_choice(label, given, specs)
+        formats = {spec.get("model_format") for spec in specs if isinstance(spec.get("model_format"), str)}
+        if formats and engine == "llama.cpp" and form is None and "ggufv2" not in formats:
+            problems.append(f"{label}: engine 'llama.cpp' loads ggufv2 only, but registration.model_specs holds {', '.join(sorted(formats))}.")
+        if formats == {"ggufv2"} and form is None and engine in _NO_GGUF:
+            problems.append(f"{label}: engine '{given['engine']}' cannot load ggufv2, and registration.model_specs holds nothing else; use llama.cpp.")
+    return problems
+
+
+def _check_type(given: Mapping[str, Any], model_type: str) -> list[str]:
+    """Fields that a server would ignore in silence for this type or engine."""
+    problems = [
+        f"{name} '{shown(given[name])}' would be ignored in silence for type {model_type}; it is for {', '.join(types)}."
+        for name, types in ONLY_FOR.items()
+        if given.get(name) is not None and model_type not in types
+    ]
+    engine = str(given.get("engine", "")).lower()
+    if given.get("multimodal_projector") is not None and model_type == "LLM" and engine not in ("llama.cpp", ""):
+        problems.append(f"multimodal_projector '{shown(given['multimodal_projector'])}' is for engine llama.cpp only; {given['engine']} would ignore it.")
+    if given.get("peft_model_config") is not None and model_type == "LLM" and engine and (engine not in ADAPTING or given.get("format") == "ggufv2"):
+        problems.append(f"peft_model_config is possible for engines Transformers, vLLM and MLX and formats other than ggufv2 only, not for {given['engine']}.")
+    return problems
+
+
+def _check_path(path: str, engine: str, model_type: str) -> str:
+    """What a path must be for an engine; an empty string for one that may be right."""
+    is_file = path.lower().endswith(".gguf")
+    if engine == "llama.cpp" and model_type == "LLM":
+        return "" if is_file else "is no GGUF file; engine llama.cpp wants the file itself, with its name ending in .gguf"
+    if engine == "llama.cpp" and model_type in ("embedding", "rerank"):
+        return f"is a file; for type {model_type}, engine llama.cpp wants the folder of the GGUF file" if is_file else ""
+    return "is a GGUF file, which only engine llama.cpp loads" if is_file and engine in _NO_GGUF else ""
+
+
+def _check_choice(label: str, given: Mapping[str, Any], specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Format, size and quantization of a custom model must be among its own specifications."""
+    problems: list[str] = []
+    for field_name, key in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization")):
+        wanted = given.get(field_name)
+        offered = [shown(spec[key]) for spec in specs if spec.get(key) is not None]
+        if wanted is None or not offered:
+            continue
+        if not any(same_choice(field_name, wanted, one, given.get("type", "LLM")) for one in offered):
+            allowed, hint = ", ".join(dict.fromkeys(offered)), nearest_choice(field_name, wanted, offered)
+            problems.append(_sentence(f"{label}: {field_name} '{wanted}' is in no entry of registration.model_specs; they hold {allowed}{hint}"))
+    return problems
+
+
+def check_models(raw: Any, *, strict: bool = True) -> tuple[list[DeclaredModel], list[str]]:
     """Check a declaration.
 
     :param raw: what the operator wrote, of any type.
+    :param strict: also refuse engine options that are not known here.
     :returns: the models that are well-formed, and one sentence for each problem found in the others.
     """
-    if not isinstance(raw, Sequence) or isinstance(raw, (str, bytes)):
-        return [], [f"models: is {_kind(raw)} '{raw!s}', but must be a list of dictionaries."]
+    if not isinstance(raw, (list, tuple)):
+        return [], [f"models: is {_kind(raw)}, but must be a list of dictionaries."]
     models: list[DeclaredModel] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
     specs: dict[tuple[str, str], tuple[str, Any]] = {}
     for index, item in enumerate(raw):
         uid = item.get("uid") if isinstance(item, Mapping) else None
-        label = f"models[{index}]" + (f" (uid '{uid}')" if uid is not None else "")
-        given, found = _check_item(label, item)
+        label = f"models[{index}]" + (f" (uid '{shown(uid)}')" if uid is not None else "")
+        given, found = _check_item(label, item, strict)
         problems += found
         uid = given.pop("uid", None)
         if uid in seen:
@@ -334,9 +538,9 @@ def check_models(raw: Any) -> tuple[list[DeclaredModel], list[str]]:
     return models, problems
 
 
-def parse_models(raw: Any) -> list[DeclaredModel]:
+def parse_models(raw: Any, *, strict: bool = True) -> list[DeclaredModel]:
     """The declared models, or :class:`DeclarationError` with every problem at once."""
-    models, problems = check_models(raw)
+    models, problems = check_models(raw, strict=strict)
     if problems:
         raise DeclarationError(problems)
     return models

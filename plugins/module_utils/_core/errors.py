@@ -10,6 +10,7 @@ __all__ = [
     "AuthenticationError",
     "ConnectionFailed",
     "DeclarationError",
+    "NoAnswer",
     "XinferenceError",
 ]
 
@@ -31,6 +32,10 @@ class DeclarationError(XinferenceError):
 
 class ConnectionFailed(XinferenceError):
     """No answer from the server: refused, unresolved, interrupted or not in time."""
+
+
+class NoAnswer(ConnectionFailed):
+    """The server took the request and did not answer in time; it may go on with it."""
 
 
 class ApiError(XinferenceError):

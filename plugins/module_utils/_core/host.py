@@ -20,13 +20,17 @@ import socket
 import sqlite3
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["DockerSocket", "account_count", "client_version", "engine_facts", "gather", "path_facts"]
+__all__ = ["Deaths", "DockerSocket", "account_count", "client_version", "deaths", "engine_errors", "engine_facts", "gather", "path_facts"]
 
 MIB = 1024 * 1024
+#: Exit code of a container whose first process was killed by signal 9.
+_KILLED = 137
+_ENGINE_ERROR = re.compile(r"[\d.]+ E ")
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -79,15 +83,81 @@ class DockerSocket:
         body = self.read(route)
         return None if body is None else json.loads(body)
 
-    def log(self, container: str, lines: int) -> list[str]:
-        """The last lines that a container wrote."""
-        body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}") or b""
+    def log(self, container: str, lines: int, since: int = 0) -> list[str]:
+        """The last lines that a container wrote, at the earliest at ``since``, in seconds since the epoch."""
+        body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}{f'&since={since}' if since else ''}") or b""
         text, rest = b"", body
         # Without a terminal the engine sends frames: one byte for the stream, three empty, four for the length.
         while len(rest) >= 8 and rest[0] in (1, 2):
             length = int.from_bytes(rest[4:8], "big")
             text, rest = text + rest[8 : 8 + length], rest[8 + length :]
         return (text or body).decode(errors="replace").splitlines()[-lines:]
+
+
+def _counted(text: str) -> int | None:
+    """The number of processes that a control group's memory limit has killed."""
+    for line in text.splitlines():
+        name, _space, number = line.partition(" ")
+        if name == "oom_kill" and number.strip().isdigit():
+            return int(number)
+    return None
+
+
+@dataclass(frozen=True)
+class Deaths:
+    """What ended in a container so far.
+
+    :param killed: processes that were killed because its memory was used up.
+    :param restarts: how often the engine started it again.
+    """
+
+    killed: int = 0
+    restarts: int = 0
+
+
+def engine_errors(docker_host: str, container: str, since: int) -> list[str]:
+    """What llama.cpp printed as errors in a container; it says there alone why it does not load a file. Empty where this host cannot tell.
+
+    :param since: lines from this second on, since the epoch.
+    """
+    try:
+        lines = DockerSocket(docker_host).log(container, 400, since)
+    except OSError:
+        return []
+    return [line for line in lines if _ENGINE_ERROR.match(line)][-10:]
+
+
+def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths | None:
+    """What ended in a container so far; None where this host cannot tell.
+
+    :param docker_host: socket of the engine.
+    :param container: name or ID.
+    :param root: where the host's file system begins.
+    """
+    try:
+        found = DockerSocket(docker_host).get(f"/containers/{quote(container, safe='')}/json") or {}
+    except (OSError, ValueError):
+        return None
+    state, restarts = found.get("State") or {}, int(found.get("RestartCount") or 0)
+    if not state.get("Running"):
+        # Its control group is gone. The engine does not always notice the reason, but nothing else ends it by this signal unasked.
+        return Deaths(int(bool(state.get("OOMKilled")) or state.get("ExitCode") == _KILLED), restarts)
+    try:
+        groups = (root / "proc" / str(state.get("Pid") or 0) / "cgroup").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return Deaths(0, restarts)
+    for line in groups.splitlines():
+        _number, controllers, path = line.split(":", 2)
+        # Version 1 has a hierarchy of its own for memory, version 2 has one for all.
+        places = {"memory": ("sys/fs/cgroup/memory", "memory.oom_control"), "": ("sys/fs/cgroup", "memory.events")}
+        folder, name = places.get("memory" if "memory" in controllers.split(",") else controllers, ("", ""))
+        try:
+            counted = _counted((root / folder / path.lstrip("/") / name).read_text(encoding="ascii")) if name else None
+        except OSError:
+            continue
+        if counted is not None:
+            return Deaths(counted, restarts)
+    return Deaths(0, restarts)
 
 
 def _container_facts(found: dict[str, Any]) -> dict[str, Any]:

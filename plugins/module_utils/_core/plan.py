@@ -1,29 +1,37 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: a pure function of what is declared and what is observed. Private to this collection."""
+"""The plan: a pure function of what is declared, what is observed and what was applied. Private to this collection."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .declared import DeclaredModel, same_size
-from .observed import ABSENT, BUSY, ERROR, READY, TERMINATING, UNLISTED, Observed, ObservedModel
+from .applied import FILLED_IN, Applied, Entry, cleaned
+from .declared import FIELDS, DeclaredModel
+from .observed import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
+from .registered import registration_drift
+from .values import same_size, same_value
 
-__all__ = ["CHANGING", "Action", "Plan", "drift", "make_plan"]
+__all__ = ["CHANGING", "ON_DRIFT", "Action", "Choices", "Plan", "describe", "drift", "make_plan", "plan_downloads", "unverified"]
 
 KEEP = "keep"
 WAIT = "wait"
 LAUNCH = "launch"
+RELAUNCH = "relaunch"
+SCALE = "scale"
 TERMINATE = "terminate"
 CANCEL = "cancel"
-#: Actions that write to the server.
-CHANGING = frozenset({LAUNCH, TERMINATE, CANCEL})
+DOWNLOAD = "download"
+#: Actions that change which models run, or which files are there.
+CHANGING = frozenset({LAUNCH, RELAUNCH, SCALE, TERMINATE, CANCEL, DOWNLOAD})
+
+ON_DRIFT = ("relaunch", "report", "ignore")
 
 #: Declared field → key in the server's description, for what the server reports.
-_REPORTED = {
+REPORTED = {
     "name": "model_name",
     "type": "model_type",
     "engine": "model_engine",
@@ -31,8 +39,31 @@ _REPORTED = {
     "size_in_billions": "model_size_in_billions",
     "quantization": "quantization",
     "replica": "replica",
+    "multimodal_projector": "multimodal_projector",
 }
+#: Reported as null when the model has none, and not when the server does not know.
+_NULL_IS_NONE = frozenset({"multimodal_projector"})
 _ANY_CASE = frozenset({"engine", "quantization"})
+#: Declared fields of the launch request that no server reports.
+UNREPORTED = {name: spec.sent for name, spec in FIELDS.items() if spec.sent and name not in REPORTED and name != "uid"}
+_SENT = frozenset(spec.sent for spec in FIELDS.values() if spec.sent)
+_MASK = "********"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the operator chose for the whole list.
+
+    :param exclusive: also terminate what runs and is not declared, and remove the autostart entries of such models.
+    :param on_drift: relaunch, report or ignore a running model that differs from its declaration.
+    :param autostart: whether models that do not say get an autostart entry.
+    :param scaling: whether the server can add and remove copies of a running model.
+    """
+
+    exclusive: bool = False
+    on_drift: str = "relaunch"
+    autostart: bool = False
+    scaling: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,13 +71,20 @@ class Action:
     """What to do about one model.
 
     :param uid: the model.
-    :param kind: keep, wait, launch, terminate or cancel.
+    :param kind: keep, wait, launch, relaunch, scale, terminate, cancel or download.
     :param state: the state it was seen in.
     :param before: what is there, None when nothing is.
     :param after: what shall be there, None when nothing shall.
     :param request: arguments of the launch request.
     :param register: (type, specification) to register before the launch.
+    :param replaced: the specification that the registration has now, when it is to be replaced.
+    :param previous: launch request that puts the running model back.
     :param drift: fields in which the running model differs from the declaration: field → {declared, running}.
+    :param unverified: declared fields of a running model that could not be compared.
+    :param entry: autostart entry to write.
+    :param old_entry: the autostart entry that is there.
+    :param drop_entry: whether the autostart entry is removed.
+    :param model: the declaration.
     """
 
     uid: str
@@ -56,96 +94,290 @@ class Action:
     after: dict[str, Any] | None = None
     request: dict[str, Any] = field(default_factory=dict)
     register: tuple[str, dict[str, Any]] | None = None
+    replaced: dict[str, Any] | None = None
+    previous: dict[str, Any] | None = None
     drift: dict[str, Any] = field(default_factory=dict)
+    unverified: tuple[str, ...] = ()
+    entry: dict[str, Any] | None = None
+    old_entry: Entry | None = None
+    drop_entry: bool = False
+    model: DeclaredModel | None = None
+
+    @property
+    def changing(self) -> bool:
+        """Whether carrying the action out writes anything that the operator declared."""
+        return self.kind in CHANGING or self.register is not None or self.entry is not None or self.drop_entry
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Ordered actions, and what they amount to."""
+    """Ordered actions, and what they amount to.
+
+    :param notes: what the operator should know besides, one sentence each.
+    """
 
     actions: tuple[Action, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether carrying the plan out writes anything."""
-        return any(action.kind in CHANGING for action in self.actions)
+        return any(action.changing for action in self.actions)
 
     def side(self, name: str) -> dict[str, Any]:
         """One side of the diff, ``before`` or ``after``: the models that the plan changes, by uid."""
-        return {action.uid: getattr(action, name) or {"state": ABSENT} for action in self.actions if action.kind in CHANGING}
+        return {action.uid: _side(action, name) for action in self.actions if action.changing}
 
 
-def drift(model: DeclaredModel, running: ObservedModel) -> dict[str, Any]:
-    """Fields in which a running model differs from its declaration, as far as the server reports them.
+def _side(action: Action, name: str) -> dict[str, Any]:
+    """One model's side of the diff: what runs, the options that no server reports where they differ, and the autostart entry."""
+    shown = dict(getattr(action, name) or {"state": ABSENT})
+    key = "running" if name == "before" else "declared"
+    if action.kind in (RELAUNCH, SCALE):
+        shown.update({field_name: values[key] for field_name, values in action.drift.items()})
+    if action.entry is not None or action.drop_entry:
+        policy = action.entry if name == "after" and action.entry is not None else None
+        if name == "before" and action.old_entry is not None:
+            old = action.old_entry
+            policy = dict(old.policy)
+        shown["autostart"] = False if policy is None else {key: policy[key] for key in ("priority", "max_retries", "retry_interval_seconds")}
+    return shown
 
-    The server echoes the caller's case for engines, its own for quantizations, and writes 0.6 as 0_6.
-    """
+
+def _same(name: str, wanted: Any, actual: Any) -> bool:
+    """Whether a reported value is the declared one: engines echo the caller's case, quantizations have their own, and 0.6 is written 0_6."""
+    if name == "size_in_billions":
+        return same_size(wanted, actual)
+    if name in _ANY_CASE:
+        return str(wanted).lower() == str(actual).lower()
+    return str(wanted) == str(actual)
+
+
+def _masked(name: str, value: Any) -> Any:
+    """A value as it may be shown."""
+    return dict.fromkeys(value, _MASK) if name == "environment" and isinstance(value, Mapping) else value
+
+
+def _said(value: Any) -> Any:
+    """A value, or None for an empty list or dictionary, which asks for nothing."""
+    return None if value in ({}, []) else value
+
+
+def _unreported(model: DeclaredModel, applied: Applied) -> dict[str, Any]:
+    """Differences in what no server reports, against what was really applied."""
     found: dict[str, Any] = {}
-    for name, reported in _REPORTED.items():
-        if name not in model.given or running.spec.get(reported) is None:
+    for name, sent in UNREPORTED.items():
+        wanted, actual = _said(model.given.get(name)), _said(applied.request.get(sent))
+        if sent in applied.hidden:
             continue
-        wanted, actual = model.given[name], running.spec[reported]
-        if name == "size_in_billions":
-            same = same_size(wanted, actual)
-        elif name in _ANY_CASE:
-            same = str(wanted).lower() == str(actual).lower()
-        else:
-            same = str(wanted) == str(actual)
-        if not same:
-            found[name] = {"declared": wanted, "running": actual}
+        if wanted is None and (actual is None or sent in FILLED_IN):
+            continue
+        # Both mean no GPU on a host that has none, and a server stores the one as the other.
+        if name == "n_gpu" and wanted in (None, "auto") and actual in (None, "auto"):
+            continue
+        if wanted is None or actual is None or not same_value(wanted, actual):
+            found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}
+    actual_options = {key: value for key, value in applied.request.items() if key not in _SENT}
+    for key in sorted({*model.options, *actual_options}):
+        wanted, actual = model.options.get(key), actual_options.get(key)
+        if key in applied.hidden:
+            continue
+        if (wanted is None) != (actual is None) or not same_value(wanted, actual):
+            found[f"engine_options.{key}"] = {"declared": wanted, "running": actual}
     return found
 
 
-def _spec(running: ObservedModel) -> dict[str, Any]:
+def drift(model: DeclaredModel, running: ObservedModel, applied: Applied | None = None) -> dict[str, Any]:
+    """Fields in which a running model differs from its declaration: field → {declared, running}.
+
+    :param model: as declared.
+    :param running: as the server reports it.
+    :param applied: what it was launched with; None where that cannot be read, and then nothing is assumed.
+    """
+    found: dict[str, Any] = {}
+    for name, reported in REPORTED.items():
+        wanted = model.wanted(name)
+        actual = running.spec.get(reported)
+        if actual is None and applied is not None:
+            # Servers before 3.1 do not report the engine, but what was applied tells it.
+            actual = applied.request.get(FIELDS[name].sent)
+        if wanted is None or (actual is None and not (name in _NULL_IS_NONE and reported in running.spec)):
+            continue
+        if actual is None or not _same(name, wanted, actual):
+            found[name] = {"declared": wanted, "running": actual}
+    if applied is not None:
+        found.update(_unreported(model, applied))
+    return found
+
+
+def unverified(model: DeclaredModel, running: ObservedModel, applied: Applied | None) -> tuple[str, ...]:
+    """Declared fields of a running model that cannot be compared with anything."""
+    missing = [
+        name
+        for name, reported in REPORTED.items()
+        if model.given.get(name) is not None
+        and running.spec.get(reported) is None
+        and not (name in _NULL_IS_NONE and reported in running.spec)
+        and (applied is None or applied.request.get(FIELDS[name].sent) is None)
+    ]
+    missing += [name for name, sent in UNREPORTED.items() if model.given.get(name) is not None and (applied is None or sent in applied.hidden)]
+    missing += [f"engine_options.{key}" for key in sorted(model.options) if applied is None or key in applied.hidden]
+    return tuple(missing)
+
+
+def _reported_request(running: ObservedModel) -> dict[str, Any]:
+    """As much of a launch request as a server reports."""
+    request = {FIELDS[name].sent: running.spec[key] for name, key in REPORTED.items() if running.spec.get(key) is not None}
+    return {**request, "model_uid": running.uid}
+
+
+def describe(running: ObservedModel) -> dict[str, Any]:
     """A running model in the terms of a declaration."""
-    spec = {name: running.spec[key] for name, key in _REPORTED.items() if running.spec.get(key) is not None}
+    spec = {name: running.spec[key] for name, key in REPORTED.items() if running.spec.get(key) is not None}
     return {"state": running.state, **spec}
 
 
-def _absent(model: DeclaredModel, running: ObservedModel | None) -> Action:
+def entry_of(model: DeclaredModel, policy: Mapping[str, int]) -> dict[str, Any]:
+    """The autostart entry of a model."""
+    return {"enabled": True, **policy, "launch": cleaned(model.launch_request())}
+
+
+def _entry_differs(wanted: Mapping[str, Any], found: Entry | None) -> bool:
+    """Whether an entry has to be written."""
+    if found is None or found.launch is None:
+        return True
+    # An entry that another client wrote may leave out the one copy that the server takes then.
+    return not same_value(dict(wanted["launch"]), {"replica": 1, **found.launch}) or any(
+        wanted[key] != getattr(found, key) for key in ("priority", "max_retries", "retry_interval_seconds")
+    )
+
+
+def _absent(model: DeclaredModel, observed: Observed) -> Action:
     """What to do about a model that shall not run."""
+    running = observed.models.get(model.uid)
+    entry = observed.entries.get(model.uid)
+    state = running.state if running else ABSENT
+    kind = TERMINATE
     if running is None or running.state == ERROR:
         # What is left of a failed launch holds nothing and cannot be terminated.
-        return Action(model.uid, KEEP, running.state if running else ABSENT)
-    if running.state == TERMINATING:
-        return Action(model.uid, WAIT, running.state, before=_spec(running))
-    kind = CANCEL if running.state in BUSY else TERMINATE
-    return Action(model.uid, kind, running.state, before=_spec(running))
+        kind, running = KEEP, None
+    elif running.state == TERMINATING:
+        kind = WAIT
+    elif running.state in BUSY - SETTLING:
+        kind = CANCEL
+    before = describe(running) if running else None
+    return Action(model.uid, kind, state, before=before, old_entry=entry, drop_entry=entry is not None, model=model)
 
 
-def _present(model: DeclaredModel, running: ObservedModel | None, observed: Observed) -> Action:
+#: (type, name) → specification, for what the declaration registers.
+_Inline = Mapping[tuple[str, str], dict[str, Any]]
+
+
+def _inline(declared: Sequence[DeclaredModel]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The registrations that the declaration brings; a model may use one that stands with another model."""
+    present = [model for model in declared if model.state == "present"]
+    return {(model.type, model.name): model.registration for model in present if model.registration is not None}
+
+
+def _registration(model: DeclaredModel, observed: Observed, inline: _Inline) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The registration that is there, and how it differs from the declared one."""
+    wanted = inline.get((model.type, model.name))
+    if wanted is None:
+        return None, {}
+    found = observed.registrations.get((model.type, model.name))
+    if found is None:
+        return None, {}
+    record = observed.records.get(model.uid)
+    return found, registration_drift(wanted, found, record.registration if record else None)
+
+
+def _present(model: DeclaredModel, observed: Observed, choices: Choices, inline: _Inline) -> Action:
     """What to do about a model that shall run."""
-    after = {"state": READY, **model.shown()}
-    if running is not None and running.state == READY:
-        return Action(model.uid, KEEP, READY, before=_spec(running), after=after, drift=drift(model, running))
-    if running is not None and running.state in (*BUSY, UNLISTED):
-        return Action(model.uid, WAIT, running.state, before=_spec(running), after=after)
-    register = None
-    if model.registration is not None and (model.type, model.name) not in observed.registrations:
-        register = (model.type, model.registration)
+    running = observed.models.get(model.uid)
     state = running.state if running else ABSENT
-    return Action(model.uid, LAUNCH, state, after=after, request=model.launch_request(), register=register)
+    found, registration = _registration(model, observed, inline)
+    wanted = inline.get((model.type, model.name))
+    register = (model.type, wanted) if wanted is not None and (found is None or registration) else None
+    entry, old, drop = _autostart(model, observed, choices)
+    shared: dict[str, Any] = {"entry": entry, "old_entry": old, "drop_entry": drop, "model": model}
+    after = {"state": READY, **model.shown()}
+    request = model.launch_request()
+    replaced = found if registration else None
+    if running is None or running.state in (ERROR, TERMINATING):
+        return Action(model.uid, LAUNCH, state, after=after, request=request, register=register, replaced=replaced, **shared)
+    shared.update(before=describe(running), after=after)
+    if running.state in BUSY or running.state == UNLISTED:
+        return Action(model.uid, WAIT, state, **shared)
+    applied = observed.applied.get(model.uid)
+    differs = drift(model, running, applied)
+    differs.update({f"registration.{name}": values for name, values in registration.items()})
+    shared.update(drift=differs, unverified=unverified(model, running, applied))
+    if not differs or choices.on_drift != "relaunch":
+        lost = register is not None and found is None
+        # A registration that disappeared under a running model is put back without touching the model.
+        return Action(model.uid, KEEP, state, register=register if lost else None, **shared)
+    if set(differs) == {"replica"} and choices.scaling:
+        return Action(model.uid, SCALE, state, request=request, **shared)
+    previous = applied.request if applied is not None else _reported_request(running)
+    return Action(model.uid, RELAUNCH, state, request=request, register=register, replaced=replaced, previous=previous, **shared)
 
 
-def make_plan(declared: Sequence[DeclaredModel], observed: Observed, *, exclusive: bool = False) -> Plan:
+def _autostart(model: DeclaredModel, observed: Observed, choices: Choices) -> tuple[dict[str, Any] | None, Entry | None, bool]:
+    """The autostart entry to write, the one that is there, and whether that one is removed."""
+    old = observed.entries.get(model.uid)
+    policy = model.autostart(choices.autostart)
+    if policy is None:
+        # Where nobody said anything, an entry that somebody else made is left alone.
+        return None, old, old is not None and model.given.get("autostart") is False
+    if not observed.autostart:
+        return None, old, False
+    wanted = entry_of(model, policy)
+    return (wanted if _entry_differs(wanted, old) else None), old, False
+
+
+def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Choices = Choices()) -> Plan:
     """Compare the declaration with the server.
 
     :param declared: the models as declared.
-    :param observed: the server as it is.
-    :param exclusive: also terminate what runs and is not declared.
-    :returns: one action per declared model and per model to remove: terminations first, because they free memory for the
-        launches, then launches in the order of the declaration.
+    :param observed: the server as it is, with what was applied.
+    :param choices: what holds for the whole list.
+    :returns: one action per declared model and per model to remove: removals first, because they free memory for the
+        launches, then the others in the order of the declaration.
     """
     removals: list[Action] = []
     others: list[Action] = []
+    notes: list[str] = []
+    inline = _inline(declared)
     for model in declared:
-        running = observed.models.get(model.uid)
         if model.state == "absent":
-            removals.append(_absent(model, running))
-        else:
-            others.append(_present(model, running, observed))
-    if exclusive:
+            removals.append(_absent(model, observed))
+            continue
+        others.append(_present(model, observed, choices, inline))
+        if model.given.get("autostart") not in (None, False) and not observed.autostart:
+            notes.append(f"{model.uid}: autostart is declared, but this server has none; it exists since 2.12.")
+    if choices.exclusive:
         names = {model.uid for model in declared}
-        for uid in sorted(set(observed.models) - names):
-            removals.append(_absent(DeclaredModel(uid, "absent"), observed.models[uid]))
-    return Plan(tuple(removals + others))
+        for uid in sorted({*observed.models, *observed.entries} - names):
+            removals.append(_absent(DeclaredModel(uid, "absent"), observed))
+    return Plan(tuple(removals + others), tuple(notes))
+
+
+def plan_downloads(declared: Sequence[DeclaredModel], observed: Observed, missing: Collection[str]) -> Plan:
+    """Only get the files of the declared models; what runs is left as it is.
+
+    :param missing: models whose files a hub has and the server has not.
+    """
+    actions: list[Action] = []
+    inline = _inline(declared)
+    for model in declared:
+        state = observed.state(model.uid)
+        if model.state == "absent" or model.uid not in missing:
+            actions.append(Action(model.uid, KEEP, state, model=model))
+            continue
+        found, _differs = _registration(model, observed, inline)
+        wanted = inline.get((model.type, model.name))
+        register = (model.type, wanted) if wanted is not None and found is None else None
+        actions.append(
+            Action(model.uid, DOWNLOAD, state, before={"files": ABSENT}, after={"files": "present", **model.shown()}, register=register, model=model)
+        )
+    return Plan(tuple(actions))

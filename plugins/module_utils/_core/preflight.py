@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from .declared import DeclaredModel, check_models, nearest
+from .declared import check_models
+from .paths import container_paths
+from .values import nearest
 from .volumes import host_path
 
 __all__ = ["Failure", "Settings", "check_host", "container_paths"]
@@ -51,6 +53,7 @@ class Failure:
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
+    :param validate_engine_options: whether options of an engine that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
@@ -70,6 +73,7 @@ class Settings:
     authentication: bool
     admin_password_length: int
     models: Any
+    validate_engine_options: bool
     volumes: list[dict[str, Any]]
     variables: list[str]
     known_variables: list[str]
@@ -79,21 +83,6 @@ def _size_mib(text: str) -> float | None:
     """A size such as 12g or 512m in MiB; None when it is none."""
     matched = _SIZE.fullmatch(str(text).strip())
     return float(matched.group(1)) * _UNITS[matched.group(2).lower()] / (1 << 20) if matched else None
-
-
-def container_paths(models: Iterable[DeclaredModel]) -> list[tuple[str, str, str]]:
-    """Local files that the declared models need: (uid, field, path inside the container)."""
-    found: list[tuple[str, str, str]] = []
-    for model in models:
-        if model.state != "present":
-            continue
-        if "path" in model.given:
-            found.append((model.uid, "path", model.given["path"]))
-        for spec in (model.registration or {}).get("model_specs", []):
-            uri = spec.get("model_uri") if isinstance(spec, Mapping) else None
-            if isinstance(uri, str) and (uri.startswith("/") or uri.startswith("file:///")):
-                found.append((model.uid, "registration.model_specs.model_uri", uri[len("file://") :] if uri.startswith("file://") else uri))
-    return found
 
 
 def _check_variables(settings: Settings) -> list[Failure]:
@@ -282,7 +271,7 @@ def _check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 
 
 def _check_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
-    models, problems = check_models(settings.models)
+    models, problems = check_models(settings.models, strict=settings.validate_engine_options)
     failures = [Failure("models", f"xinference_{problem}", "") for problem in problems]
     for uid, name, path in container_paths(models):
         place = host_path(path, settings.data_root, settings.volumes)

@@ -18,6 +18,14 @@ model_host_paths = ModelHostPaths().filters()["model_host_paths"]
 preflight_failures = PreflightFailures().filters()["preflight_failures"]
 VOLUMES = [{"path": "models", "target": "/models"}, {"path": "backups"}]
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
+SPEC = {
+    "model_format": "ggufv2",
+    "model_size_in_billions": 1,
+    "quantization": "Q4_1",
+    "model_file_name_template": "a.gguf",
+    "model_uri": "file:///models/a.gguf",
+}
+REGISTRATION = {"version": 2, "model_lang": ["en"], "model_ability": ["generate"], "model_family": "qwen3", "model_specs": [SPEC]}
 
 
 @pytest.mark.parametrize(
@@ -26,11 +34,11 @@ CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
         ([], []),
         ("no list", []),
         ([CHAT], []),
-        ([{**CHAT, "path": "/models/b"}, {**CHAT, "uid": "two", "path": "/models/a"}], ["/srv/d/models/a", "/srv/d/models/b"]),
-        ([{**CHAT, "path": "/models/a"}, {**CHAT, "uid": "two", "path": "/models/a"}], ["/srv/d/models/a"]),
-        ([{**CHAT, "path": "/elsewhere/a"}], []),
-        ([{**CHAT, "path": "/models/a", "replica": 0}], []),
-        ([{**CHAT, "registration": {"model_specs": [{"model_uri": "file:///models/a"}]}}], ["/srv/d/models/a"]),
+        ([{**CHAT, "path": "/models/b.gguf"}, {**CHAT, "uid": "two", "path": "/models/a.gguf"}], ["/srv/d/models/a.gguf", "/srv/d/models/b.gguf"]),
+        ([{**CHAT, "path": "/models/a.gguf"}, {**CHAT, "uid": "two", "path": "/models/a.gguf"}], ["/srv/d/models/a.gguf"]),
+        ([{**CHAT, "path": "/elsewhere/a.gguf"}], []),
+        ([{**CHAT, "path": "/models/a.gguf", "replica": 0}], []),
+        ([{**CHAT, "registration": REGISTRATION}], ["/srv/d/models/a.gguf"]),
     ],
 )
 def test_where_the_files_of_models_lie(models: Any, paths: list[str]) -> None:
@@ -64,6 +72,7 @@ def test_failures_are_texts() -> None:
         image_archive="",
         authentication=True,
         admin_password_length=12,
+        validate_engine_options=True,
         models=[CHAT],
         volumes=VOLUMES,
         variables=[],

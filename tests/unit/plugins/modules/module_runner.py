@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
@@ -22,6 +23,8 @@ class Runner:
         self.main = main
         self.capsys = capsys
         self.monkeypatch = monkeypatch
+        # A module's process knows nothing of a controller; here tests of the action plugin may have loaded one.
+        monkeypatch.setattr(_internal, "is_controller", False)
         self.output = ""
         self.connections: list[dict[str, Any]] = []
 

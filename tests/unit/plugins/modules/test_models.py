@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
+from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import apply_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import AUTOSTART
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
 from ansible_collections.inferops.xinference.plugins.modules import models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer, Script
@@ -19,6 +22,8 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_r
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 OLD = {"uid": "old", "state": "absent"}
 LAUNCHED = {"state": "ready", "type": "LLM", "name": "qwen3", "engine": "llama.cpp"}
+EMBED = {"uid": "embed", "name": "bge-m3", "type": "embedding"}
+OPTIONS = {**CHAT, "engine_options": {"n_ctx": 2048}}
 
 
 @pytest.fixture
@@ -27,25 +32,40 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return Runner(models.main, capsys, monkeypatch)
 
 
+@pytest.fixture(autouse=True)
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The warnings of the module; where Ansible keeps them depends on what else runs in the process."""
+    texts: list[str] = []
+    monkeypatch.setattr(models.AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    return texts
+
+
 def serve(run: Runner, server: FakeServer) -> FakeServer:
     """Let the module talk to this server, in the server's own time."""
     run.use(server)
-    run.monkeypatch.setattr(models, "apply_plan", functools.partial(models.apply_plan, clock=server.clock, sleep=server.clock.sleep))
+    run.monkeypatch.setattr(converge, "apply_plan", functools.partial(apply_plan, clock=server.clock, sleep=server.clock.sleep))
     return server
+
+
+def written(server: FakeServer) -> list[str]:
+    """Names of the writing calls so far, in order."""
+    return [name for name, _argument in server.writes()]
 
 
 # What it does and returns.
 
 
-def test_it_launches_what_is_missing_and_terminates_what_is_absent(run: Runner) -> None:
+def test_it_launches_what_is_missing_and_terminates_what_is_absent(run: Runner, warned: list[str]) -> None:
     server = serve(run, FakeServer().run("old"))
-    answer = run(models=[CHAT, OLD])
+    answer = run(models=[CHAT, OLD], download="with_launch")
     assert (answer["failed"], answer["changed"]) == (False, True)
-    assert [call[0] for call in server.writes()] == ["terminate", "launch"]
+    assert written(server) == ["terminate", "launch", "remember", "set_autostart"]
     assert answer["diff"] == {
-        "before": {"old": answer["models"][0]["before"], "chat": {"state": "absent"}},
-        "after": {"old": {"state": "absent"}, "chat": LAUNCHED},
+        "before": {"old": answer["models"][0]["before"], "chat": {"state": "absent", "autostart": False}},
+        "after": {"old": {"state": "absent"}, "chat": {**LAUNCHED, "autostart": AUTOSTART}},
     }
+    answered = answer["models"][1].pop("answered")
+    assert 0 <= answered < 60
     assert answer["models"][1] == {
         "uid": "chat",
         "result": "launched",
@@ -55,8 +75,12 @@ def test_it_launches_what_is_missing_and_terminates_what_is_absent(run: Runner) 
         "before": None,
         "after": LAUNCHED,
         "drift": {},
+        "unverified": [],
+        "restored": False,
         "message": "",
+        "log": [],
     }
+    assert warned == []
     assert server.closed
 
 
@@ -86,23 +110,21 @@ def test_check_mode_predicts_changed_and_diff_and_writes_nothing(run: Runner, it
     assert not done["failed"]
     assert (predicted["changed"], predicted["diff"]) == (done["changed"], done["diff"])
     for before, after in zip(predicted["models"], done["models"], strict=True):
-        assert {**before, "seconds": 0} == {**after, "seconds": 0}
+        # What only a run can measure.
+        assert {**before, "seconds": 0, "answered": None} == {**after, "seconds": 0, "answered": None}
 
 
-def test_check_mode_makes_exactly_the_two_reads(run: Runner) -> None:
-    script = Script(("list_instances", []), ("list_models", {}))
+def test_where_nothing_is_to_do_three_reads_suffice(run: Runner) -> None:
+    serve(run, FakeServer())
+    run(models=[CHAT])
+    rows: list[dict[str, Any]] = [{"model_name": "other", "model_uid": "other", "data": {}, "autostart_enabled": False}]
+    described = {"model_name": "qwen3", "model_type": "LLM", "model_engine": "llama.cpp", "replica": 1}
+    script = Script(("list_instances", []), ("list_models", {"chat": described}), ("history", rows))
     run.use(script)
-    assert run(check=True, models=[CHAT])["changed"] is True
+    answer = run(models=[CHAT], autostart=False)
+    assert (answer["failed"], answer["changed"]) == (False, False)
     script.finish()
     assert script.closed
-
-
-def test_registrations_are_read_only_when_a_declared_model_brings_one(run: Runner) -> None:
-    registration = {"model_specs": [{"model_uri": "/models/a"}]}
-    script = Script(("list_instances", []), ("list_models", {}), ("list_registrations", {}))
-    run.use(script)
-    run(check=True, models=[{**CHAT, "registration": registration}, {**CHAT, "uid": "old", "type": "rerank", "state": "absent"}])
-    script.finish()
 
 
 def test_the_wait_options_are_used(run: Runner) -> None:
@@ -111,6 +133,7 @@ def test_the_wait_options_are_used(run: Runner) -> None:
     assert answer["failed"]
     assert server.clock.now == 1030.0
     assert server.most_at_once == 2
+    assert [model["message"] for model in answer["models"]] == ["is creating and not ready after 30 s (wait_timeout)"] * 2
 
 
 def test_it_does_not_wait_when_told_so(run: Runner) -> None:
@@ -120,12 +143,149 @@ def test_it_does_not_wait_when_told_so(run: Runner) -> None:
     assert server.clock.now == 1000.0
 
 
-def test_drift_is_a_warning_and_no_change(run: Runner) -> None:
-    serve(run, FakeServer(allowed=frozenset()).run("drifting", model_engine="vLLM"))
-    answer = run(models=[{**CHAT, "uid": "drifting"}])
-    assert (answer["failed"], answer["changed"]) == (False, False)
-    assert answer["models"][0]["drift"] == {"engine": {"declared": "llama.cpp", "running": "vLLM"}}
-    assert "drifting: engine is declared as 'llama.cpp' and running as 'vLLM'; it was left as it runs." in str(answer["warnings"])
+def drifting(run: Runner) -> FakeServer:
+    """A server that runs something else."""
+    return serve(run, FakeServer().run("chat", model_engine="llama.cpp", quantization="Q4_K_M"))
+
+
+DRIFTED = {"quantization": {"declared": "Q8_0", "running": "Q4_K_M"}}
+
+
+def test_drift_is_repaired_by_default_and_is_no_warning(run: Runner, warned: list[str]) -> None:
+    server = drifting(run)
+    answer = run(models=[{**CHAT, "quantization": "Q8_0"}])
+    (model,) = answer["models"]
+    assert (model["result"], model["drift"], answer["changed"]) == ("relaunched", DRIFTED, True)
+    assert server.models["chat"].request["quantization"] == "Q8_0"
+    assert warned == []
+
+
+@pytest.mark.parametrize(("on_drift", "told"), [("report", True), ("ignore", False)])
+def test_drift_that_is_left_is_a_warning_where_that_was_chosen(run: Runner, warned: list[str], on_drift: str, told: bool) -> None:
+    server = drifting(run)
+    server.allowed = frozenset()
+    answer = run(models=[{**CHAT, "quantization": "Q8_0"}], on_drift=on_drift, autostart=False)
+    assert (answer["failed"], answer["changed"], answer["models"][0]["drift"]) == (False, False, DRIFTED)
+    words = ["chat: quantization is declared as 'Q8_0' and running as 'Q4_K_M'; it was left as it runs."]
+    assert warned == (words if told else [])
+
+
+def test_what_nothing_tells_is_unverified_and_no_warning(run: Runner, warned: list[str]) -> None:
+    serve(run, FakeServer(allowed=frozenset()).run("chat", model_engine="llama.cpp", n_ctx=1))
+    answer = run(models=[OPTIONS], autostart=False)
+    assert (answer["changed"], answer["models"][0]["unverified"]) == (False, ["engine_options.n_ctx"])
+    assert warned == []
+
+
+def test_options_that_no_server_reports_are_compared_with_the_launch(run: Runner) -> None:
+    server = serve(run, FakeServer())
+    run(models=[OPTIONS])
+    answer = run(models=[{**CHAT, "engine_options": {"n_ctx": 4096}}])
+    assert answer["models"][0]["drift"] == {"engine_options.n_ctx": {"declared": 4096, "running": 2048}}
+    assert answer["diff"]["before"]["chat"]["engine_options.n_ctx"] == 2048
+    assert server.models["chat"].request["n_ctx"] == 4096
+
+
+def test_autostart_that_the_server_does_not_have_is_a_warning(run: Runner, warned: list[str]) -> None:
+    serve(run, FakeServer(with_autostart=False))
+    run(models=[CHAT])
+    assert warned == []
+    run(models=[{**CHAT, "autostart": True}])
+    assert warned == ["chat: autostart is declared, but this server has none; it exists since 2.12."]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_autostart_entries_are_kept_by_default(run: Runner, check: bool) -> None:
+    server = serve(run, FakeServer().run("chat", model_engine="llama.cpp"))
+    answer = run(check=check, models=[CHAT])
+    assert (answer["changed"], answer["models"][0]["result"]) == (True, "updated")
+    assert answer["diff"]["after"]["chat"]["autostart"] == AUTOSTART
+    assert written(server) == ([] if check else ["set_autostart"])
+    assert run(check=check, models=[CHAT], autostart=False)["changed"] is False
+
+
+def test_exclusive_terminates_what_is_not_declared(run: Runner) -> None:
+    server = serve(run, FakeServer().run("stray"))
+    assert [model["result"] for model in run(models=[CHAT], exclusive=True)["models"]] == ["terminated", "launched"]
+    assert server.ready() == {"chat"}
+
+
+@pytest.mark.parametrize(("smoke", "asked"), [("launched", 1), ("all", 2), ("none", 0)])
+def test_the_smoke_test_is_chosen(run: Runner, smoke: str, asked: int) -> None:
+    server = serve(run, FakeServer().run("chat", model_engine="llama.cpp"))
+    answer = run(models=[CHAT, {**CHAT, "uid": "new"}], smoke_test=smoke, smoke_test_timeout=7)
+    assert not answer["failed"]
+    assert len([name for name, _argument in server.calls if name == "ask"]) == asked
+
+
+def test_a_model_that_does_not_answer_in_time_is_a_failure(run: Runner) -> None:
+    server = serve(run, FakeServer(mute={"chat"}))
+    answer = run(models=[CHAT, EMBED], smoke_test_timeout=7)
+    assert answer["msg"].startswith("1 of 2 models are not as declared. chat: is ready, but did not answer: POST ")
+    assert "no answer within 7 s" in answer["msg"]
+    assert server.ready() == {"chat", "embed"}
+
+
+def test_files_are_got_first_by_default(run: Runner) -> None:
+    server = serve(run, FakeServer())
+    run(models=[CHAT])
+    assert written(server)[:2] == ["cache", "launch"]
+
+
+def test_only_files_are_got_where_that_was_chosen(run: Runner) -> None:
+    server = serve(run, FakeServer())
+    answer = run(models=[CHAT], download="only")
+    assert ([model["result"] for model in answer["models"]], written(server)) == (["downloaded"], ["cache"])
+    assert run(models=[CHAT], download="only")["changed"] is False
+
+
+def test_options_of_the_engine_are_checked_unless_that_is_switched_off(run: Runner) -> None:
+    server = serve(run, FakeServer())
+    unknown = {**CHAT, "engine_options": {"n_ctxx": 1}}
+    answer = run(models=[unknown])
+    assert answer["failed"]
+    assert "did you mean 'n_ctx'" in answer["msg"]
+    assert server.calls == []
+    assert not run(models=[unknown], validate_engine_options=False)["failed"]
+
+
+def test_the_memory_is_checked_unless_that_is_switched_off(run: Runner) -> None:
+    server = serve(run, FakeServer(allowed=frozenset()))
+    answer = run(models=[CHAT], memory_mib=1000)
+    assert answer["failed"]
+    assert answer["problems"] == [answer["msg"]]
+    assert "but the server has 1000: server 920 + chat " in answer["msg"]
+    server.allowed = None
+    assert not run(models=[CHAT], memory_mib=1000, check_memory=False)["failed"]
+
+
+def test_options_that_fit_the_host_take_the_cores_that_were_given(run: Runner) -> None:
+    server = serve(run, FakeServer())
+    run(models=[{**CHAT, "engine_options": "auto"}], cores=2.5, memory_mib=8000)
+    assert server.models["chat"].request["n_threads"] == 2
+
+
+def test_the_server_s_files_are_read_where_they_are_mounted(run: Runner, tmp_path: Any) -> None:
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "xinference.log"
+    log.write_text("yesterday chat was fine\n", encoding="utf-8")
+    server = serve(run, FakeServer(broken={"chat": "Failed to init server"}))
+
+    def write() -> None:
+        log.write_text("yesterday chat was fine\nchat: no such file\n", encoding="utf-8")
+
+    server.clock.after(1, write)
+    answer = run(models=[CHAT], mounts={"/data": str(tmp_path)}, home="/data")
+    assert answer["models"][0]["log"] == ["chat: no such file"]
+
+
+def test_records_of_an_old_server_are_in_a_file_of_this_host(run: Runner, tmp_path: Any) -> None:
+    serve(run, FakeServer(with_history=False))
+    run(models=[OPTIONS], state_path=str(tmp_path / "state.json"))
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+    again = run(models=[{**CHAT, "engine_options": {"n_ctx": 4096}}], state_path=str(tmp_path / "state.json"))
+    assert again["models"][0]["drift"] == {"engine_options.n_ctx": {"declared": 4096, "running": 2048}}
+    assert run(models=[OPTIONS])["models"][0]["unverified"] == ["engine_options.n_ctx"]
 
 
 # Failures.
@@ -138,6 +298,25 @@ def test_one_bad_model_does_not_hide_the_others(run: Runner) -> None:
     assert answer["changed"] is True
     assert answer["msg"] == "1 of 2 models are not as declared. bad: Failed to init server, please check the input params."
     assert [model["result"] for model in answer["models"]] == ["failed", "launched"]
+
+
+def test_a_relaunch_that_fails_says_that_the_previous_model_is_back(run: Runner) -> None:
+    server = drifting(run)
+    server.fail_next("launch", ApiError("POST", "http://x", 503, "No available worker found"))
+    answer = run(models=[{**CHAT, "quantization": "Q8_0"}])
+    assert answer["msg"] == "1 of 1 models are not as declared. chat: No available worker found; the previous model was put back."
+    assert (answer["models"][0]["restored"], answer["models"][0]["state"]) == (True, "ready")
+    assert server.models["chat"].request["quantization"] == "Q4_K_M"
+
+
+def test_what_the_server_cannot_launch_is_refused_before_anything_is_written(run: Runner) -> None:
+    server = serve(run, FakeServer(allowed=frozenset()).run("old"))
+    answer = run(models=[OLD, {**CHAT, "name": "qwen4"}])
+    assert answer["failed"]
+    assert answer["problems"] == [answer["msg"]]
+    assert "did you mean 'qwen3'?" in answer["msg"]
+    assert "models" not in answer
+    assert server.closed
 
 
 def test_a_wrong_declaration_fails_before_anything_is_asked(run: Runner) -> None:
@@ -154,7 +333,7 @@ def test_a_wrong_declaration_fails_before_anything_is_asked(run: Runner) -> None
     ("raw", "words"),
     [
         ("chat", "models[0]: is the text 'chat', but must be a dictionary with at least 'uid' and 'name'."),
-        ([["chat"]], "models[0]: is the list '['chat']', but must be a dictionary with at least 'uid' and 'name'."),
+        ([["chat"]], "models[0]: is the list, but must be a dictionary with at least 'uid' and 'name'."),
         (None, "argument 'models' is of type NoneType"),
         ({"uid": "chat"}, "argument 'models' is of type dict"),
     ],
@@ -173,6 +352,10 @@ def test_a_declaration_that_is_no_list_is_one_sentence(run: Runner, raw: Any, wo
         ({"wait_timeout": -1}, "wait_timeout '-1' is too small; it must be at least 0."),
         ({"wait_sleep": 0}, "wait_sleep '0' is too small; it must be at least 0.1."),
         ({"max_concurrent_launches": 0}, "max_concurrent_launches '0' is too small; it must be at least 1."),
+        ({"smoke_test_timeout": 0}, "smoke_test_timeout '0' is too small; it must be at least 0.1."),
+        ({"cores": 0}, "cores '0' is too small; it must be at least 0.1."),
+        ({"memory_mib": 0}, "memory_mib '0' is too small; it must be at least 1."),
+        ({"memory_mib": -5}, "memory_mib '-5' is too small; it must be at least 1."),
         ({"timeout": 0}, "timeout '0' must be more than 0 seconds."),
         ({"ca_path": "/nowhere/ca.pem"}, "ca_path '/nowhere/ca.pem' is not a file on this host."),
     ],
@@ -263,7 +446,7 @@ def test_values_of_environment_variables_are_in_no_output(run: Runner, check: bo
     assert "hf_hunter2" not in run.output
     assert "73910" not in run.output
     if not check:
-        assert server.writes()[0][1]["envs"] == {"HF_TOKEN": "hf_hunter2", "PIN": "73910"}
+        assert next(request for name, request in server.writes() if name == "launch")["envs"] == {"HF_TOKEN": "hf_hunter2", "PIN": "73910"}
 
 
 def test_values_of_environment_variables_are_in_no_sentence_about_a_wrong_declaration(run: Runner) -> None:

@@ -43,6 +43,39 @@ def test_only_the_models_that_are_asked_for_in_that_order(run: Runner) -> None:
     assert run(uids=[])["models"] == []
 
 
+def test_a_model_of_which_a_copy_is_still_loading_is_not_ready(run: Runner) -> None:
+    server = FakeServer(load_seconds=10)
+    server.launch({"model_uid": "chat", "model_type": "LLM", "model_name": "qwen3", "model_engine": "llama.cpp", "replica": 2})
+    run.use(server)
+    states = []
+    for _look in range(3):
+        states.append(run()["models"][0]["state"])
+        server.clock.sleep(10)
+    assert states == ["creating", "scaling", "ready"]
+
+
+def test_a_model_that_the_server_lists_late_is_ready(run: Runner) -> None:
+    server = FakeServer(load_seconds=10, list_seconds=3)
+    server.launch({"model_uid": "chat", "model_type": "LLM", "model_name": "qwen3", "model_engine": "llama.cpp"})
+    server.clock.sleep(11)
+    run.use(server)
+    (model,) = run()["models"]
+    assert (model["state"], model["spec"]["model_name"]) == ("ready", "qwen3")
+
+
+def test_what_a_cancellation_left_behind_is_named(run: Runner) -> None:
+    server = FakeServer().run("chat")
+    server.cancel("chat")
+    run.use(server)
+    (model,) = run()["models"]
+    assert (model["state"], model["spec"]) == ("unlisted", {})
+
+
+def test_a_server_without_accounts_says_so(run: Runner) -> None:
+    run.use(FakeServer(authenticated=False, username="", release="2.11.0", with_autostart=False))
+    assert run()["server"] == {"version": "2.11.0", "authenticated": False, "workers": [WORKER]}
+
+
 def test_it_only_reads(run: Runner) -> None:
     script = Script(("list_instances", []), ("list_models", {}), ("version", None), ("workers", []))
     run.use(script)
@@ -58,3 +91,13 @@ def test_failures_are_one_sentence(run: Runner, error: Exception) -> None:
     assert (answer["failed"], answer["msg"]) == (True, str(error))
     assert "Traceback" not in run.output
     assert "s3cret-pass" not in run.output
+
+
+def test_a_server_that_is_lost_on_the_way_is_one_sentence_and_is_let_go(run: Runner) -> None:
+    server = FakeServer().run("chat")
+    server.fail_next("list_models", ConnectionFailed("GET http://fake:9997/v1/models: no connection (Connection refused)."))
+    run.use(server)
+    answer = run()
+    assert (answer["failed"], answer["msg"]) == (True, "GET http://fake:9997/v1/models: no connection (Connection refused).")
+    assert "Traceback" not in run.output
+    assert server.closed

@@ -11,49 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import Result, Waiting, apply_plan, predict
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import Result, predict
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.home import DEFAULT_HOME, Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import Deaths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import observe
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Plan, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Choices
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import Run, custom, gone, llm, reach, refused, written
 
-SPECIFICATION = {"version": 2, "model_specs": [{"model_uri": "file:///models/a.gguf"}]}
 DIED = "Remote server unixsocket:///7 closed: 0 bytes read on a total of 11 expected bytes"
-
-
-def llm(uid: str, **fields: Any) -> dict[str, Any]:
-    """A declared model that shall run."""
-    return {"uid": uid, "name": "qwen3", "engine": "llama.cpp", **fields}
-
-
-def gone(uid: str) -> dict[str, Any]:
-    """A declared model that shall not run."""
-    return {"uid": uid, "state": "absent"}
-
-
-def plan_for(server: FakeServer, *items: dict[str, Any], exclusive: bool = False) -> Plan:
-    """The plan for a declaration, from what the server is now."""
-    declared = parse_models(list(items))
-    types = {model.type for model in declared if model.registration is not None}
-    return make_plan(declared, observe(server, types), exclusive=exclusive)
-
-
-def carry_out(server: FakeServer, plan: Plan, **waiting: Any) -> dict[str, Result]:
-    """Results by uid."""
-    results = apply_plan(plan, server, Waiting(**waiting), clock=server.clock, sleep=server.clock.sleep)
-    assert [result.uid for result in results] == [action.uid for action in plan.actions]
-    return {result.uid: result for result in results}
-
-
-def reach(server: FakeServer, *items: dict[str, Any], exclusive: bool = False, **waiting: Any) -> dict[str, Result]:
-    """Plan and carry out."""
-    return carry_out(server, plan_for(server, *items, exclusive=exclusive), **waiting)
-
-
-def refused(words: str, status: int = 400) -> ApiError:
-    """An error of the server."""
-    return ApiError("POST", "http://fake/v1/models", status, words)
 
 
 # What goes well.
@@ -64,9 +31,11 @@ def test_a_launch_waits_until_the_model_is_ready() -> None:
     (result,) = reach(server, llm("chat")).values()
     assert (result.result, result.changed, result.state, result.seconds, result.message) == ("launched", True, "ready", 12.0, "")
     assert server.ready() == {"chat"}
-    assert server.writes() == [
-        ("launch", {"model_uid": "chat", "model_type": "LLM", "replica": 1, "model_name": "qwen3", "model_engine": "llama.cpp"}),
-    ]
+    assert server.writes()[0] == (
+        "launch",
+        {"model_uid": "chat", "model_type": "LLM", "replica": 1, "model_name": "qwen3", "model_engine": "llama.cpp"},
+    )
+    assert written(server) == ["launch", "remember"]
 
 
 def test_what_runs_is_left_alone() -> None:
@@ -79,7 +48,7 @@ def test_what_runs_is_left_alone() -> None:
 def test_removals_come_first_and_free_memory_for_launches() -> None:
     server = FakeServer(terminate_seconds=4).run("old")
     results = reach(server, llm("new"), gone("old"))
-    assert [call[0] for call in server.writes()] == ["terminate", "launch"]
+    assert written(server) == ["terminate", "launch", "remember"]
     assert (results["old"].result, results["old"].changed, results["old"].state, results["old"].seconds) == ("terminated", True, "absent", 4.0)
     assert results["new"].result == "launched"
 
@@ -93,7 +62,7 @@ def test_a_launch_under_way_that_is_declared_absent_is_cancelled() -> None:
 
 def test_exclusive_removes_what_is_not_declared() -> None:
     server = FakeServer().run("chat", "stray").put("loading", "CREATING")
-    results = reach(server, llm("chat"), exclusive=True)
+    results = reach(server, llm("chat"), choices=Choices(exclusive=True))
     assert {uid: result.result for uid, result in results.items()} == {"loading": "cancelled", "stray": "terminated", "chat": "unchanged"}
     assert server.ready() == {"chat"}
 
@@ -101,7 +70,7 @@ def test_exclusive_removes_what_is_not_declared() -> None:
 def test_a_model_that_somebody_else_launches_is_waited_for() -> None:
     server = FakeServer(allowed=frozenset(), load_seconds=7).put("chat", "CREATING")
     (result,) = reach(server, llm("chat")).values()
-    assert (result.result, result.changed, result.state, result.seconds) == ("waited", False, "ready", 8.0)
+    assert (result.result, result.changed, result.state, result.seconds) == ("waited", False, "ready", 7.0)
 
 
 def test_a_model_that_somebody_else_terminates_is_waited_for() -> None:
@@ -140,9 +109,9 @@ def test_launches_of_others_count_as_under_way() -> None:
 
 def test_a_custom_model_is_registered_once_before_its_launches() -> None:
     server = FakeServer()
-    items = [llm(uid, name="custom", registration=SPECIFICATION) for uid in ("one", "two")]
+    items = [custom(uid) for uid in ("one", "two")]
     reach(server, *items)
-    assert [call[0] for call in server.writes()] == ["register", "launch", "launch"]
+    assert written(server) == ["register", "launch", "remember", "launch", "remember"]
     assert server.writes()[0] == ("register", ("LLM", "custom"))
     assert server.ready() == {"one", "two"}
 
@@ -181,12 +150,13 @@ def test_without_waiting_a_termination_of_somebody_else_is_reported_as_it_is() -
     assert (result.result, result.changed, result.state) == ("unchanged", False, "terminating")
 
 
-def test_without_waiting_models_that_were_launched_before_the_server_was_lost_count() -> None:
+def test_without_waiting_nothing_is_finished_when_the_server_is_lost() -> None:
     server = FakeServer()
     server.fail_next("launch", None, ConnectionFailed("no connection."))
     results = reach(server, llm("one"), llm("two"), llm("three"), wait=False)
     assert {uid: (result.result, result.changed, result.message) for uid, result in results.items()} == {
-        "one": ("launched", True, ""),
+        # It was launched, but what it was launched with is not written down.
+        "one": ("failed", True, "no connection."),
         # Whether the request arrived is not known.
         "two": ("failed", True, "no connection."),
         "three": ("failed", False, "no connection."),
@@ -228,7 +198,7 @@ def test_a_launch_that_is_refused_wrote_nothing(words: str, message: str) -> Non
 def test_a_refused_launch_after_a_registration_wrote_something() -> None:
     server = FakeServer()
     server.fail_next("launch", refused("No available worker found", 503))
-    (result,) = reach(server, llm("bad", name="custom", registration=SPECIFICATION)).values()
+    (result,) = reach(server, custom("bad")).values()
     assert (result.result, result.changed) == ("failed", True)
 
 
@@ -241,7 +211,7 @@ def test_a_missing_file_is_the_failure_of_its_model() -> None:
 
 def test_a_registration_that_is_refused_is_the_failure_of_its_model() -> None:
     server = FakeServer(files=frozenset())
-    results = reach(server, llm("bad", name="custom", registration=SPECIFICATION), llm("good"))
+    results = reach(server, custom("bad"), llm("good"))
     assert (results["bad"].result, results["bad"].changed) == ("failed", False)
     assert results["bad"].message.endswith("Invalid model URI file:///models/a.gguf.")
     assert results["good"].result == "launched"
@@ -271,6 +241,39 @@ def test_a_model_that_is_not_seen_for_a_moment_has_not_disappeared() -> None:
     assert (result.result, result.state) == ("launched", "ready")
 
 
+KILLED = "a process of the server was killed, because the container's memory was used up"
+ENDED = "the server's container ended meanwhile and was started again"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "cause"),
+    [
+        (Deaths(1, 2), Deaths(2, 2), f" ({KILLED})"),
+        # A container that is started again counts anew.
+        (Deaths(5, 2), Deaths(1, 3), f" ({KILLED})"),
+        (Deaths(0, 2), Deaths(0, 3), f" ({ENDED})"),
+        (Deaths(1, 2), Deaths(1, 2), ""),
+        (None, Deaths(1, 2), ""),
+        (Deaths(1, 2), None, ""),
+    ],
+)
+def test_the_cause_of_a_failure_is_named_where_this_host_sees_it(before: Deaths | None, now: Deaths | None, cause: str) -> None:
+    looks = iter([before])
+    server = FakeServer(broken={"chat": "Failed to init server"})
+    (result,) = reach(server, llm("chat"), deaths=lambda: next(looks, now)).values()
+    assert result.message == f"Failed to init server{cause}"
+
+
+def test_a_failure_comes_with_the_end_of_the_server_s_log(tmp_path: Any) -> None:
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "xinference.log"
+    log.write_text("chat failed yesterday\n", encoding="utf-8")
+    server = FakeServer(broken={"chat": "Failed to init server"})
+    server.clock.after(1, lambda: log.write_text("chat failed yesterday\nchat: no such file\n", encoding="utf-8") and None)
+    results = reach(server, llm("chat"), llm("other"), home=Home({DEFAULT_HOME: str(tmp_path)}))
+    assert (results["chat"].log, results["other"].log) == (["chat: no such file"], [])
+
+
 # The time that is allowed.
 
 
@@ -281,7 +284,7 @@ def test_models_that_are_not_ready_in_time_fail_with_their_last_state() -> None:
     assert (results["one"].result, results["one"].changed, results["one"].state, results["one"].seconds) == ("failed", True, "creating", 30.0)
     assert results["one"].message == f"is creating {words}"
     assert (results["two"].result, results["two"].changed, results["two"].message) == ("failed", False, f"is absent {words}")
-    assert [call[1]["model_uid"] for call in server.writes()] == ["one"]
+    assert [argument["model_uid"] for name, argument in server.writes() if name == "launch"] == ["one"]
 
 
 def test_no_time_at_all_still_asks_for_the_launch() -> None:
@@ -306,9 +309,9 @@ def test_a_model_that_never_goes_away_is_never_launched() -> None:
 @pytest.mark.parametrize("sleep", [0.5, 2.0, 5.0])
 def test_the_server_is_asked_at_the_pace_that_was_given(sleep: float) -> None:
     server = FakeServer(load_seconds=10)
-    plan = plan_for(server, llm("chat"))
+    run = Run(server, llm("chat"))
     server.calls.clear()
-    carry_out(server, plan, sleep=sleep)
+    run.carry_out(sleep=sleep)
     assert len([call for call in server.calls if call[0] == "list_instances"]) == 10 / sleep + 1
 
 
@@ -318,53 +321,53 @@ def test_the_server_is_asked_at_the_pace_that_was_given(sleep: float) -> None:
 @pytest.mark.parametrize(("status", "outcome"), [("CREATING", "waited"), ("READY", "waited")])
 def test_somebody_else_launched_it_in_the_meantime(status: str, outcome: str) -> None:
     server = FakeServer()
-    plan = plan_for(server, llm("chat"))
+    run = Run(server, llm("chat"))
     server.put("chat", status)
-    (result,) = carry_out(server, plan).values()
+    (result,) = run.carry_out().values()
     assert (result.result, result.changed, result.state) == (outcome, False, "ready")
 
 
 def test_somebody_else_registered_it_in_the_meantime() -> None:
     server = FakeServer()
-    plan = plan_for(server, llm("chat", name="custom", registration=SPECIFICATION))
+    run = Run(server, custom("chat"))
     server.registered[("LLM", "custom")] = False
-    (result,) = carry_out(server, plan).values()
+    (result,) = run.carry_out().values()
     assert (result.result, result.changed) == ("launched", True)
 
 
 def test_somebody_else_terminated_it_in_the_meantime() -> None:
     server = FakeServer().run("old")
-    plan = plan_for(server, gone("old"))
+    run = Run(server, gone("old"))
     server.become("old", "TERMINATED")()
-    (result,) = carry_out(server, plan).values()
+    (result,) = run.carry_out().values()
     assert (result.failed, result.changed, result.state) == (False, False, "absent")
 
 
 def test_somebody_else_cancelled_it_in_the_meantime() -> None:
     server = FakeServer().put("old", "CREATING")
-    plan = plan_for(server, gone("old"))
+    run = Run(server, gone("old"))
     server.cancel("old")
-    (result,) = carry_out(server, plan).values()
+    (result,) = run.carry_out().values()
     assert (result.failed, result.changed) == (False, False)
 
 
 def test_a_model_that_is_ready_before_it_is_cancelled_is_terminated() -> None:
     """To cancel it would leave its process running where nobody can reach it."""
     server = FakeServer().put("old", "CREATING")
-    plan = plan_for(server, gone("old"))
+    run = Run(server, gone("old"))
     server.become("old", "READY")()
-    (result,) = carry_out(server, plan).values()
-    assert [call[0] for call in server.writes()] == ["terminate"]
+    (result,) = run.carry_out().values()
+    assert written(server) == ["terminate"]
     assert (result.failed, result.changed) == (False, True)
     assert not server.models
 
 
 def test_a_model_that_somebody_launches_again_before_it_is_terminated_is_cancelled() -> None:
     server = FakeServer().run("old")
-    plan = plan_for(server, gone("old"))
+    run = Run(server, gone("old"))
     server.put("old", "CREATING")
-    (result,) = carry_out(server, plan).values()
-    assert [call[0] for call in server.writes()] == ["cancel"]
+    (result,) = run.carry_out().values()
+    assert written(server) == ["cancel"]
     assert not result.failed
     assert server.ready() == set()
 
@@ -373,7 +376,7 @@ def test_a_cancellation_that_answers_that_nothing_was_launched_is_looked_at_agai
     server = FakeServer().put("old", "CREATING")
     server.fail_next("cancel", refused("Model old has not been launched yet", 500))
     (result,) = reach(server, gone("old")).values()
-    assert [call[0] for call in server.writes()] == ["cancel", "terminate"]
+    assert written(server) == ["cancel", "terminate"]
     assert not result.failed
 
 
@@ -404,18 +407,18 @@ def test_when_the_server_is_lost_during_a_removal_the_launches_fail_too() -> Non
 @pytest.mark.parametrize("call", ["list_instances", "list_models", "launch"])
 def test_credentials_that_expire_end_the_run_with_what_was_done(call: str) -> None:
     server = FakeServer()
-    plan = plan_for(server, llm("one"), llm("two"))
+    run = Run(server, llm("one"), llm("two"))
     server.fail_next(call, AuthenticationError("GET", "http://fake", 401, "Could not validate credentials"))
-    results = carry_out(server, plan)
+    results = run.carry_out()
     assert all(result.message == "GET http://fake answered 401: Could not validate credentials" for result in results.values())
 
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_server_that_cannot_be_read_any_more_ends_the_run_with_what_was_done(status: int) -> None:
     server = FakeServer()
-    plan = plan_for(server, llm("one"), llm("two"))
+    run = Run(server, llm("one"), llm("two"))
     server.clock.after(11, lambda: server.fail_next("list_models", refused("Internal Server Error", status)))
-    results = carry_out(server, plan)
+    results = run.carry_out()
     assert (results["one"].result, results["one"].changed) == ("launched", True)
     assert (results["two"].result, results["two"].changed) == ("failed", True)
     assert results["two"].message == f"POST http://fake/v1/models answered {status}: Internal Server Error"
@@ -443,40 +446,36 @@ def test_check_mode_predicts_what_a_run_that_goes_well_reports_and_writes_nothin
     for uid, status in states.items():
         server.put(uid, status)
     server.load_seconds = 10
-    plan = plan_for(server, *(llm(uid) if wanted else gone(uid) for uid, wanted in declared), exclusive=exclusive)
-    predicted = predict(plan)
+    run = Run(server, *(llm(uid) if wanted else gone(uid) for uid, wanted in declared), choices=Choices(exclusive=exclusive))
+    predicted = predict(run.plan)
     assert server.writes() == []
-    results = apply_plan(plan, server, Waiting(at_once=at_once), clock=server.clock, sleep=server.clock.sleep)
+    results = list(run.carry_out(at_once=at_once).values())
     assert facts(predicted) == facts(results)
-    assert any(result.changed for result in results) == plan.changed
-    assert set(plan.side("after")) == {result.uid for result in results if result.changed}
+    assert any(result.changed for result in results) == run.plan.changed
+    assert set(run.plan.side("after")) == {result.uid for result in results if result.changed}
 
 
 def test_results_show_the_drift_of_what_runs() -> None:
     server = FakeServer(allowed=frozenset()).run("chat", model_engine="vLLM")
-    (result,) = reach(server, llm("chat")).values()
+    (result,) = reach(server, llm("chat"), choices=Choices(on_drift="report")).values()
     assert result.drift == {"engine": {"declared": "llama.cpp", "running": "vLLM"}}
 
 
-class LaggingServer(FakeServer):
-    """Its list is a few seconds old, as the real server's is."""
-
-    lag = 0
-
-    def list_models(self) -> dict[str, dict[str, Any]]:
-        """The list, without what became ready during the lag."""
-        models = super().list_models()
-        if models and self.lag:
-            self.lag -= 1
-            return {}
-        return models
+@pytest.mark.parametrize("seconds", [0, 3, 600])
+def test_a_model_that_is_ready_and_not_listed_yet_is_looked_up(seconds: float) -> None:
+    """The list is a few seconds old."""
+    result = reach(FakeServer(list_seconds=seconds), llm("chat"))["chat"]
+    assert (result.result, result.seconds) == ("launched", 10.0)
 
 
-@pytest.mark.parametrize(("lag", "outcome"), [(0, "launched"), (3, "launched"), (50, "failed")])
-def test_a_model_that_is_ready_and_not_listed_yet_is_waited_for(lag: int, outcome: str) -> None:
-    """For some seconds that is the age of the list; for longer it is a model that nobody can use."""
-    server = LaggingServer()
-    server.lag = lag
-    result = reach(server, llm("chat"))["chat"]
-    assert result.result == outcome
-    assert ("restart the server" in result.message) == (outcome == "failed")
+def test_a_model_that_is_ready_and_that_nobody_can_use_is_given_up() -> None:
+    """Somebody cancelled it in the moment in which it was ready."""
+    server = FakeServer()
+    run = Run(server, llm("chat"), llm("other"))
+    server.clock.after(10, lambda: server.cancel("chat"))
+    server.cancel_seconds = 0
+    server.load_seconds = 9.9
+    results = run.carry_out()
+    assert (results["chat"].result, results["chat"].state) == ("failed", "unlisted")
+    assert "restart the server" in results["chat"].message
+    assert results["other"].result == "launched"

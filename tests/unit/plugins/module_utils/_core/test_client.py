@@ -15,14 +15,22 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core import client as client_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import (
+    ApiError,
+    AuthenticationError,
+    ConnectionFailed,
+    NoAnswer,
+    XinferenceError,
+)
 
 #: What 4.1.0 answers, as recorded; the contract test compares with a real one.
 LOGIN = (200, {"access_token": "token-1", "refresh_token": "refresh", "token_type": "bearer"})
 WRONG_PASSWORD = (401, {"detail": "Incorrect username or password"})
 EXPIRED = (401, {"detail": "Could not validate credentials"})
 NO_MODELS = (200, {"object": "list", "data": []})
+NO_ACCOUNT = "the server asks for an account; give username and password."
 
 
 class Recorded:
@@ -32,7 +40,7 @@ class Recorded:
     """
 
     def __init__(self) -> None:
-        self.answers: dict[str, list[Any]] = {"GET /v1/cluster/auth": [(200, {"auth": True})], "POST /token": [LOGIN]}
+        self.answers: dict[str, list[Any]] = {"POST /token": [LOGIN]}
         self.requests: list[tuple[str, str | None, Any]] = []
         recorded = self
 
@@ -125,9 +133,9 @@ def test_a_refused_connection_is_one_sentence_with_the_url(monkeypatch: pytest.M
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     url = f"http://127.0.0.1:{unused_port()}"
     with pytest.raises(ConnectionFailed) as raised:
-        Client(url)
+        Client(url).list_models()
     sentence = str(raised.value)
-    assert sentence.startswith(f"GET {url}/v1/cluster/auth: no connection (") and sentence.endswith("Connection refused).")
+    assert sentence.startswith(f"GET {url}/v1/models: no connection (") and sentence.endswith("Connection refused).")
     assert "0x" not in sentence and "object at" not in sentence and "\n" not in sentence
 
 
@@ -138,8 +146,9 @@ def test_a_name_that_does_not_exist_is_one_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(ConnectionFailed) as raised:
-        Client("http://nowhere.invalid:9997")
-    assert str(raised.value).startswith("GET http://nowhere.invalid:9997/v1/cluster/auth: no connection (")
+        Client("http://nowhere.invalid:9997", username="admin", password="s3cret-pass")
+    assert str(raised.value).startswith("POST http://nowhere.invalid:9997/token: no connection (")
+    assert "s3cret-pass" not in str(raised.value)
     assert "Name or service not known" in str(raised.value)
     assert "0x" not in str(raised.value)
 
@@ -163,11 +172,17 @@ def test_a_server_that_breaks_the_connection_is_one_sentence(recorded: Recorded)
     ],
 )
 def test_something_else_at_the_address_is_one_sentence(recorded: Recorded, answer: Any) -> None:
-    recorded.answer("GET /v1/cluster/auth", lambda handler: handler.give(*answer))
+    recorded.answer("POST /token", lambda handler: handler.give(*answer))
     with pytest.raises(ApiError) as raised:
         connect(recorded)
-    assert str(raised.value).startswith(f"GET {recorded.endpoint}/v1/cluster/auth answered 200: ")
+    assert str(raised.value).startswith(f"POST {recorded.endpoint}/token answered 200: ")
     assert "Xinference" in str(raised.value)
+
+
+def test_a_page_in_place_of_the_models_is_one_sentence(recorded: Recorded) -> None:
+    recorded.answer("GET /v1/models", lambda handler: handler.give(200, "<html>It works!</html>", "text/html"))
+    with pytest.raises(ApiError, match="this is not the answer of an Xinference server"):
+        connect(recorded, username=None).list_models()
 
 
 def test_a_certificate_that_is_not_trusted_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,9 +193,9 @@ def test_a_certificate_that_is_not_trusted_is_explained(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(requests.Session, "request", fail)
     with pytest.raises(ConnectionFailed) as raised:
-        Client("https://inference.example")
+        Client("https://inference.example").list_models()
     assert str(raised.value) == (
-        "GET https://inference.example/v1/cluster/auth: the certificate is not trusted (certificate verify failed: self-signed certificate); "
+        "GET https://inference.example/v1/models: the certificate is not trusted (certificate verify failed: self-signed certificate); "
         "give its authority as ca_path."
     )
 
@@ -244,22 +259,59 @@ def test_a_wrong_password_is_tried_exactly_once(recorded: Recorded) -> None:
     assert len(recorded.asked("POST /token")) == 1
 
 
-@pytest.mark.parametrize("credentials", [{"username": None}, {"password": None}, {"username": None, "password": None}])
-def test_missing_credentials_are_explained_without_a_try(recorded: Recorded, credentials: dict[str, None]) -> None:
-    with pytest.raises(AuthenticationError, match=r"the server asks for an account; give username and password\.$"):
-        connect(recorded, **credentials)
-    assert recorded.asked("POST /token") == []
+@pytest.mark.parametrize("credentials", [{"username": None}, {"password": None}, {"username": None, "password": None}, {"password": ""}])
+def test_without_credentials_nothing_is_asked_at_first_and_a_refusal_is_explained(recorded: Recorded, credentials: dict[str, str | None]) -> None:
+    client = connect(recorded, **credentials)
+    assert recorded.requests == []
+    assert not client.authenticated
+    recorded.answer("GET /v1/models", EXPIRED)
+    with pytest.raises(AuthenticationError) as raised:
+        client.list_models()
+    assert str(raised.value) == f"GET {recorded.endpoint}/v1/models answered 401: {NO_ACCOUNT}"
+    assert [name for name, _token, _body in recorded.requests] == ["GET /v1/models"]
 
 
-@pytest.mark.parametrize("answer", [(200, {"auth": False}), (404, {"detail": "Not Found"})])
-def test_a_server_without_authentication_is_not_logged_in_to(recorded: Recorded, answer: Any) -> None:
-    recorded.answer("GET /v1/cluster/auth", answer)
+def test_without_credentials_no_token_is_sent(recorded: Recorded) -> None:
+    recorded.answer("GET /v1/models", NO_MODELS)
+    client = connect(recorded, username=None, password=None)
+    assert client.list_models() == {}
+    assert recorded.requests == [("GET /v1/models", None, None)]
+
+
+@pytest.mark.parametrize("answer", [(404, {"detail": "Not Found"}), (405, {"detail": "Method Not Allowed"}), (404, "<html></html>")])
+def test_a_server_without_authentication_needs_no_token(recorded: Recorded, answer: Any) -> None:
+    recorded.answer("POST /token", answer)
     recorded.answer("GET /v1/models", NO_MODELS)
     client = connect(recorded)
     assert not client.authenticated
     assert client.list_models() == {}
-    assert recorded.asked("POST /token") == []
+    assert len(recorded.asked("POST /token")) == 1
     assert recorded.asked("GET /v1/models") == [(None, None)]
+
+
+def test_a_server_without_authentication_that_refuses_is_not_logged_in_to_again(recorded: Recorded) -> None:
+    recorded.answer("POST /token", (405, {"detail": "Method Not Allowed"}))
+    recorded.answer("GET /v1/models", EXPIRED)
+    client = connect(recorded)
+    with pytest.raises(AuthenticationError, match="Could not validate credentials"):
+        client.list_models()
+    assert len(recorded.asked("POST /token")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((403, {"detail": "Account is disabled"}), AuthenticationError),
+        ((429, {"detail": "Too many failed attempts"}), AuthenticationError),
+        ((503, {"detail": "starting"}), ApiError),
+    ],
+)
+def test_a_login_that_is_refused_is_tried_once(recorded: Recorded, answer: Any, kind: type[ApiError]) -> None:
+    recorded.answer("POST /token", answer)
+    with pytest.raises(kind) as raised:
+        connect(recorded)
+    assert (type(raised.value), raised.value.status, raised.value.detail) == (kind, answer[0], answer[1]["detail"])
+    assert len(recorded.asked("POST /token")) == 1
 
 
 def test_an_expired_token_is_renewed_once_and_the_request_repeated(recorded: Recorded) -> None:
@@ -278,6 +330,30 @@ def test_a_write_is_repeated_with_the_renewed_token_too(recorded: Recorded) -> N
     recorded.answer("POST /v1/models", EXPIRED, (200, {"model_uid": "chat"}))
     connect(recorded).launch({"model_uid": "chat"})
     assert recorded.asked("POST /v1/models") == [("Bearer token-1", {"model_uid": "chat"}), ("Bearer token-2", {"model_uid": "chat"})]
+
+
+def test_a_token_that_expires_in_the_middle_of_a_long_launch_is_renewed_once(recorded: Recorded) -> None:
+    """Half an hour of looks at a launch: one answer is a refusal, and none after it."""
+    loading, ready = (200, [{"model_uid": "chat", "status": "CREATING"}]), (200, [{"model_uid": "chat", "status": "READY"}])
+    recorded.answer("POST /token", LOGIN, (200, {"access_token": "token-2"}))
+    recorded.answer("POST /v1/models", (200, {"model_uid": "chat"}))
+    recorded.answer("GET /v1/models/instances", loading, loading, EXPIRED, loading, loading, ready)
+    client = connect(recorded)
+    client.launch({"model_uid": "chat"})
+    statuses = [client.list_instances()[0]["status"] for _look in range(5)]
+    assert statuses == ["CREATING"] * 4 + ["READY"]
+    assert [token for token, _body in recorded.asked("GET /v1/models/instances")] == ["Bearer token-1"] * 3 + ["Bearer token-2"] * 3
+    assert len(recorded.asked("POST /token")) == 2
+    assert len(recorded.asked("POST /v1/models")) == 1
+
+
+def test_a_token_may_expire_more_than_once(recorded: Recorded) -> None:
+    recorded.answer("POST /token", LOGIN, (200, {"access_token": "token-2"}), (200, {"access_token": "token-3"}))
+    recorded.answer("GET /v1/models", NO_MODELS, EXPIRED, NO_MODELS, EXPIRED, NO_MODELS)
+    client = connect(recorded)
+    for _look in range(3):
+        assert client.list_models() == {}
+    assert [token for token, _body in recorded.asked("GET /v1/models")] == [f"Bearer token-{number}" for number in (1, 1, 2, 2, 3)]
 
 
 def test_a_token_that_does_not_help_is_not_renewed_for_ever(recorded: Recorded) -> None:
@@ -330,11 +406,22 @@ def test_a_read_is_tried_again_a_few_times(recorded: Recorded, status: int) -> N
     assert len(recorded.asked("GET /v1/models")) == 3
 
 
-WRITES: dict[str, Callable[[Client], None]] = {
+WRITES: dict[str, Callable[[Client], Any]] = {
     "POST /v1/models": lambda client: client.launch({"model_uid": "chat"}),
     "DELETE /v1/models/chat": lambda client: client.terminate("chat"),
     "POST /v1/models/chat/cancel": lambda client: client.cancel("chat"),
+    "POST /v1/models/chat/replicas": lambda client: client.add_replicas("chat", 2),
+    "DELETE /v1/models/chat/replicas/1": lambda client: client.remove_replica("chat", 1),
     "POST /v1/model_registrations/LLM": lambda client: client.register("LLM", {"model_name": "a"}),
+    "DELETE /v1/model_registrations/LLM/a": lambda client: client.unregister("LLM", "a"),
+    "POST /v1/launch_history": lambda client: client.remember("ours", "chat", {"created": 1}),
+    "DELETE /v1/launch_history/ours/chat": lambda client: client.forget("ours", "chat"),
+    "POST /v1/autostart/models": lambda client: client.set_autostart({"launch": {"model_uid": "chat"}}),
+    "DELETE /v1/autostart/models/chat": lambda client: client.remove_autostart("chat"),
+    "POST /v1/cache/models": lambda client: client.cache({"cache_uid": "chat"}),
+    "POST /v1/downloads/chat/resume": lambda client: client.resume_download("chat"),
+    "DELETE /v1/cache/models": lambda client: client.remove_cached("a--1B--ggufv2--Q4_1"),
+    "POST /v1/chat/completions": lambda client: client.ask("chat/completions", {"model": "chat"}, 5),
 }
 
 
@@ -395,12 +482,12 @@ def test_a_proxy_of_the_environment_serves_all_but_loopback(monkeypatch: pytest.
     def request(session: requests.Session, _method: str, _url: str, **_options: Any) -> requests.Response:
         seen.append(session)
         response = requests.Response()
-        response.status_code, response._content = 200, b'{"auth": false}'
+        response.status_code, response._content = 200, b'{"object": "list", "data": []}'
         response.headers["Content-Type"] = "application/json"
         return response
 
     monkeypatch.setattr(requests.Session, "request", request)
-    Client(f"http://{host}:9997")
+    Client(f"http://{host}:9997").list_models()
     assert seen[0].trust_env is used
 
 
@@ -436,10 +523,43 @@ def test_what_a_registration_sends(recorded: Recorded) -> None:
         (
             "GET /v1/model_registrations/LLM",
             [{"model_name": "qwen3", "is_builtin": True}, {"model_name": "mine", "is_builtin": False}],
-            lambda client: client.list_registrations("LLM"),
+            lambda client: client.registered_names("LLM"),
             {"qwen3": True, "mine": False},
         ),
         ("GET /v1/engines/LLM/qwen3", {"vLLM": "no"}, lambda client: client.engines("LLM", "qwen3"), {"vLLM": "no"}),
+        ("GET /v1/models/chat", {"model_name": "a", "replica": 1}, lambda client: client.describe("chat"), {"model_name": "a", "replica": 1}),
+        ("GET /v1/models/chat/progress", {"progress": 0.5}, lambda client: client.progress("chat"), {"progress": 0.5}),
+        (
+            "GET /v1/model_registrations/LLM/mine",
+            {"model_name": "mine"},
+            lambda client: client.registrations("LLM", {"mine"}),
+            {"mine": {"model_name": "mine"}},
+        ),
+        ("GET /v1/model_registrations/LLM/mine", None, lambda client: client.registrations("LLM", {"mine"}), {}),
+        (
+            "GET /v1/model_registrations/LLM",
+            [{"model_name": "a", "version": 2}, {"model_name": "b", "version": 2}, {"model_name": "qwen3", "version": 2}],
+            lambda client: client.registrations("LLM", {"a", "b", "c"}),
+            {"a": {"model_name": "a", "version": 2}, "b": {"model_name": "b", "version": 2}},
+        ),
+        ("GET /v1/launch_history", [{"id": 1}], Client.history, [{"id": 1}]),
+        ("POST /v1/launch_history", {"status": "ok"}, lambda client: client.remember("ours", "chat", {}), True),
+        ("DELETE /v1/launch_history/ours/chat", {"status": "ok"}, lambda client: client.forget("ours", "chat"), None),
+        ("GET /v1/autostart/models", {"models": [{"enabled": True}]}, Client.autostart, [{"enabled": True}]),
+        ("POST /v1/autostart/models", {"models": []}, lambda client: client.set_autostart({"launch": {}}), None),
+        ("DELETE /v1/autostart/models/chat", {"models": []}, lambda client: client.remove_autostart("chat"), None),
+        (
+            "GET /openapi.json",
+            {"paths": {"/v1/models": {"get": {}, "post": {}}, "/status": {"get": {}}}},
+            Client.routes,
+            frozenset({"GET /v1/models", "POST /v1/models", "GET /status"}),
+        ),
+        ("GET /v1/cache/models", {"list": [{"model_name": "a"}]}, Client.cached, [{"model_name": "a"}]),
+        ("GET /v1/downloads", {"list": [{"cache_uid": "a"}]}, Client.downloads, [{"cache_uid": "a"}]),
+        ("POST /v1/cache/models", {"cache_uid": "a"}, lambda client: client.cache({"cache_uid": "a"}), True),
+        ("POST /v1/downloads/a/resume", {"cache_uid": "a"}, lambda client: client.resume_download("a"), None),
+        ("POST /v1/embeddings", {"data": [1]}, lambda client: client.ask("embeddings", {"model": "a"}, 5), {"data": [1]}),
+        ("GET /status", {"uptime": 3, "workers": {}}, Client.status, {"uptime": 3, "workers": {}}),
         ("GET /v1/engines/LLM/nope", None, lambda client: client.engines("LLM", "nope"), None),
         ("GET /status", {"uptime": 3, "workers": {"b:2": {}, "a:1": {}}}, Client.workers, ["a:1", "b:2"]),
         ("GET /status", {"uptime": 3, "workers": {}}, Client.workers, []),
@@ -450,6 +570,143 @@ def test_what_a_registration_sends(recorded: Recorded) -> None:
 def test_what_the_calls_return(recorded: Recorded, route: str, answer: Any, call: Callable[[Client], Any], result: Any) -> None:
     recorded.answer(route, (200, answer))
     assert call(connect(recorded)) == result
+
+
+NAMED: dict[str, Callable[[Client], Any]] = {
+    "GET /v1/models/{}": lambda client: client.describe(ODD),
+    "DELETE /v1/models/{}": lambda client: client.terminate(ODD),
+    "POST /v1/models/{}/cancel": lambda client: client.cancel(ODD),
+    "GET /v1/models/{}/progress": lambda client: client.progress(ODD),
+    "POST /v1/models/{}/replicas": lambda client: client.add_replicas(ODD, 1),
+    "DELETE /v1/models/{}/replicas/3": lambda client: client.remove_replica(ODD, 3),
+    "GET /v1/model_registrations/LLM/{}": lambda client: client.registrations("LLM", {ODD}),
+    "DELETE /v1/model_registrations/LLM/{}": lambda client: client.unregister("LLM", ODD),
+    "GET /v1/engines/LLM/{}": lambda client: client.engines("LLM", ODD),
+    "DELETE /v1/launch_history/{}/{}": lambda client: client.forget(ODD, ODD),
+    "DELETE /v1/autostart/models/{}": lambda client: client.remove_autostart(ODD),
+    "POST /v1/downloads/{}/resume": lambda client: client.resume_download(ODD),
+}
+ODD = "ä b/../c?d=1#e%20"
+QUOTED = "%C3%A4%20b%2F..%2Fc%3Fd%3D1%23e%2520"
+
+
+@pytest.mark.parametrize("route", NAMED)
+def test_names_are_quoted(recorded: Recorded, route: str) -> None:
+    asked = route.replace("{}", QUOTED)
+    recorded.answer(asked, (200, {"remaining_replicas": 1}))
+    NAMED[route](connect(recorded))
+    assert recorded.requests[-1][0] == asked
+
+
+def test_what_the_writing_calls_send(recorded: Recorded) -> None:
+    for route in WRITES:
+        recorded.answer(route, (200, {"models": []}))
+    client = connect(recorded)
+    client.add_replicas("chat", 2)
+    client.remember("ours", "chat", {"request": {"n_gpu": None}, "created": 1})
+    client.set_autostart({"enabled": True, "launch": {"model_uid": "chat"}})
+    client.remove_cached("a b--1B")
+    client.cache({"cache_uid": "chat.1"})
+    client.ask("chat/completions", {"model": "chat"}, 5)
+    assert [(name, body) for name, _token, body in recorded.requests[1:]] == [
+        ("POST /v1/models/chat/replicas", {"replica": 2}),
+        ("POST /v1/launch_history", {"model_name": "ours", "model_uid": "chat", "data": {"request": {"n_gpu": None}, "created": 1}}),
+        ("POST /v1/autostart/models", {"enabled": True, "launch": {"model_uid": "chat"}}),
+        ("DELETE /v1/cache/models?model_version=a+b--1B", None),
+        ("POST /v1/cache/models", {"cache_uid": "chat.1"}),
+        ("POST /v1/chat/completions", {"model": "chat"}),
+    ]
+
+
+def test_several_registrations_are_one_request(recorded: Recorded) -> None:
+    recorded.answer("GET /v1/model_registrations/LLM", (200, []))
+    assert connect(recorded).registrations("LLM", {"a", "b"}) == {}
+    assert [name for name, _token, _body in recorded.requests[1:]] == ["GET /v1/model_registrations/LLM?detailed=true"]
+
+
+# What is not there.
+
+
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_a_model_that_is_not_served_has_no_description(recorded: Recorded, status: int) -> None:
+    recorded.answer("GET /v1/models/chat", (status, {"detail": "Model not found in the model list, uid: chat"}))
+    assert connect(recorded).describe("chat") is None
+    assert len(recorded.asked("GET /v1/models/chat")) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_registration_that_is_not_there(recorded: Recorded, status: int) -> None:
+    recorded.answer("GET /v1/model_registrations/LLM/mine", (status, {"detail": "Model mine not found"}))
+    assert connect(recorded).registrations("LLM", {"mine"}) == {}
+
+
+ROUTES_OF_LATER_SERVERS: dict[str, tuple[Callable[[Client], Any], Any]] = {
+    "GET /v1/launch_history": (Client.history, None),
+    "POST /v1/launch_history": (lambda client: client.remember("ours", "chat", {}), False),
+    "DELETE /v1/launch_history/ours/chat": (lambda client: client.forget("ours", "chat"), None),
+    "GET /v1/autostart/models": (Client.autostart, None),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES_OF_LATER_SERVERS)
+@pytest.mark.parametrize("answer", [(404, {"detail": "Not Found"}), (404, "<html></html>"), (405, {"detail": "Method Not Allowed"})])
+def test_what_an_older_server_does_not_have(recorded: Recorded, route: str, answer: Any) -> None:
+    call, result = ROUTES_OF_LATER_SERVERS[route]
+    recorded.answer(route, answer)
+    assert call(connect(recorded)) is result
+    assert len(recorded.asked(route)) == 1
+
+
+@pytest.mark.parametrize("route", ROUTES_OF_LATER_SERVERS)
+@pytest.mark.parametrize(("status", "kind"), [(500, ApiError), (403, AuthenticationError), (401, AuthenticationError)])
+def test_a_failure_is_not_taken_for_an_older_server(recorded: Recorded, route: str, status: int, kind: type[ApiError]) -> None:
+    recorded.answer(route, (status, {"detail": "broken"}))
+    client = connect(recorded)
+    with pytest.raises(kind, match="broken"):
+        ROUTES_OF_LATER_SERVERS[route][0](client)
+
+
+@pytest.mark.parametrize("call", [Client.describe, Client.history, Client.autostart])
+def test_a_refused_account_is_not_taken_for_something_missing(recorded: Recorded, call: Callable[..., Any]) -> None:
+    for route in ("GET /v1/models/chat", "GET /v1/launch_history", "GET /v1/autostart/models"):
+        recorded.answer(route, (403, {"detail": "Not enough permissions"}))
+    client = connect(recorded)
+    with pytest.raises(AuthenticationError, match="Not enough permissions"):
+        call(client, "chat") if call is Client.describe else call(client)
+
+
+# Time-outs of their own.
+
+
+def late(recorded: Recorded, route: str, seconds: float) -> None:
+    """Let a route answer after some seconds."""
+
+    def answer(handler: Any) -> None:
+        time.sleep(seconds)
+        handler.give(200, {})
+
+    recorded.answer(route, answer)
+
+
+def test_copies_may_take_longer_than_other_requests(recorded: Recorded) -> None:
+    late(recorded, "POST /v1/models/chat/replicas", 0.5)
+    connect(recorded, timeout=0.2).add_replicas("chat", 1)
+    assert len(recorded.asked("POST /v1/models/chat/replicas")) == 1
+
+
+def test_a_download_is_left_to_the_server_after_a_moment(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "DOWNLOAD_MOMENT", 0.2)
+    late(recorded, "POST /v1/cache/models", 0.6)
+    assert connect(recorded).cache({"cache_uid": "a"}) is False
+
+
+def test_an_answer_of_a_model_has_the_time_that_was_given(recorded: Recorded) -> None:
+    late(recorded, "POST /v1/embeddings", 0.5)
+    client = connect(recorded, timeout=0.2)
+    assert client.ask("embeddings", {"model": "a"}, 5) == {}
+    with pytest.raises(NoAnswer) as raised:
+        client.ask("embeddings", {"model": "a"}, 0.1)
+    assert str(raised.value) == f"POST {recorded.endpoint}/v1/embeddings: no answer within 0.1 s."
 
 
 def test_a_version_that_the_account_may_not_see_is_none(recorded: Recorded) -> None:
@@ -463,4 +720,17 @@ def test_an_endpoint_with_a_slash_at_its_end(recorded: Recorded) -> None:
     client = connect(recorded)
     assert client.list_models() == {}
     client.close()
-    assert [name for name, _token, _body in recorded.requests] == ["GET /v1/cluster/auth", "POST /token", "GET /v1/models"]
+    assert [name for name, _token, _body in recorded.requests] == ["POST /token", "GET /v1/models"]
+
+
+@pytest.mark.parametrize("open_", [True, False])
+def test_an_older_server_without_authentication_stumbles_over_a_login(recorded: Recorded, open_: bool) -> None:
+    """Servers before 3.0 answer 500 there; only a server that says that it asks for no account is taken for one."""
+    recorded.answer("POST /token", (500, "Internal Server Error: 'NoneType' object has no attribute 'user_config'"))
+    recorded.answer("GET /v1/cluster/auth", (200, {"auth": not open_}))
+    if open_:
+        assert not connect(recorded).authenticated
+    else:
+        with pytest.raises(ApiError, match="has no attribute 'user_config'"):
+            connect(recorded)
+    assert len(recorded.asked("POST /token")) == 1

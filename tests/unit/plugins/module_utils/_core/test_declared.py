@@ -18,35 +18,45 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declared
     RESERVED_UIDS,
     DeclaredModel,
     check_models,
-    nearest,
     parse_models,
-    same_size,
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.values import shown
 
 LLM = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 LABEL = "models[0] (uid 'chat'): "
 LLM_ENGINES = ", ".join(ENGINES["LLM"])
 EMBEDDING_ENGINES = ", ".join(ENGINES["embedding"])
-SPECS = [{"model_format": "ggufv2", "model_uri": "file:///models/a.gguf"}]
+SPECS = [
+    {
+        "model_format": "ggufv2",
+        "model_size_in_billions": 7,
+        "quantization": "Q4_0",
+        "model_file_name_template": "a.gguf",
+        "model_uri": "file:///models/a.gguf",
+    }
+]
+REGISTRATION = {"model_lang": ["en"], "model_ability": ["generate"], "model_family": "qwen3", "model_specs": SPECS}
 UID_CHARACTERS = "must not contain white space or any of / \\ ? # %"
 NUMBER = "must be a whole number of at least 1"
 TEXT = "must be a text that is not empty"
+QUOTES = "; YAML reads it as a number, so put it in quotes"
+GPUS = "must be a whole number of at least 1, auto or null; leave it out on a host without GPU"
 SIZE = "must be a number of billions such as 7, 0.6 or '0_6'"
 
 
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
-        (None, "models: is the value 'None', but must be a list of dictionaries."),
+        (None, "models: is the value 'null', but must be a list of dictionaries."),
         ("chat", "models: is the text 'chat', but must be a list of dictionaries."),
-        (b"chat", "models: is the list 'b'chat'', but must be a list of dictionaries."),
-        (True, "models: is the truth value 'True', but must be a list of dictionaries."),
+        (b"chat", "models: is the value 'b'chat'', but must be a list of dictionaries."),
+        (True, "models: is the truth value 'true', but must be a list of dictionaries."),
         (7, "models: is the number '7', but must be a list of dictionaries."),
-        ({"uid": "chat"}, "models: is the dictionary '{'uid': 'chat'}', but must be a list of dictionaries."),
+        ({"uid": "chat"}, "models: is the dictionary (uid), but must be a list of dictionaries."),
         (["chat"], "models[0]: is the text 'chat', but must be a dictionary with at least 'uid' and 'name'."),
-        ([None], "models[0]: is the value 'None', but must be a dictionary with at least 'uid' and 'name'."),
-        ([[LLM]], f"models[0]: is the list '{[LLM]}', but must be a dictionary with at least 'uid' and 'name'."),
+        ([None], "models[0]: is the value 'null', but must be a dictionary with at least 'uid' and 'name'."),
+        ([[LLM]], "models[0]: is the list, but must be a dictionary with at least 'uid' and 'name'."),
     ],
 )
 def test_what_is_no_list_of_dictionaries_is_refused(raw: Any, sentence: str) -> None:
@@ -70,13 +80,13 @@ def test_what_is_no_list_of_dictionaries_is_refused(raw: Any, sentence: str) -> 
         ({"uid": "chat-rep0"}, "uid 'chat-rep0' must not end in -rep and a number, which the server uses for replicas."),
         ({"uid": "instances"}, "uid 'instances' is a fixed route of the server and cannot name a model."),
         ({"uid": ""}, f"uid '' {TEXT}."),
-        ({"uid": True}, f"uid 'True' {TEXT}."),
-        ({"uid": ["chat"]}, f"uid '['chat']' {TEXT}."),
+        ({"uid": True}, f"uid 'true' {TEXT}; YAML reads it as true or false, so put it in quotes."),
+        ({"uid": ["chat"]}, f"uid '[chat]' {TEXT}."),
         # Choices.
         ({"type": "embeding"}, "type 'embeding' is not one of LLM, embedding, rerank, image, audio, video, world, flexible; did you mean 'embedding'?"),
         ({"type": "llm"}, "type 'llm' is not one of LLM, embedding, rerank, image, audio, video, world, flexible; did you mean 'LLM'?"),
         ({"type": 3}, "type '3' is not one of LLM, embedding, rerank, image, audio, video, world, flexible."),
-        ({"type": ["LLM"]}, "type '['LLM']' is not one of LLM, embedding, rerank, image, audio, video, world, flexible; did you mean 'LLM'?"),
+        ({"type": ["LLM"]}, "type '[LLM]' is not one of LLM, embedding, rerank, image, audio, video, world, flexible; did you mean 'LLM'?"),
         # One mistake is one problem: which engines a misspelt type has cannot be said.
         (
             {"type": "rerankk", "engine": "sentence_transformers"},
@@ -94,31 +104,34 @@ def test_what_is_no_list_of_dictionaries_is_refused(raw: Any, sentence: str) -> 
             f"engine 'sentence-transformers' is unknown for type embedding; allowed: {EMBEDDING_ENGINES}; did you mean 'sentence_transformers'?",
         ),
         ({"type": "flexible"}, "engine 'llama.cpp' is unknown for type flexible; allowed: none."),
-        ({"engine": 5}, f"engine '5' {TEXT}."),
+        ({"engine": 5}, f"engine '5' {TEXT}{QUOTES}."),
         # Values.
         ({"name": " "}, f"name ' ' {TEXT}."),
-        ({"name": ["qwen3"]}, f"name '['qwen3']' {TEXT}."),
-        ({"format": 4}, f"format '4' {TEXT}."),
+        ({"name": ["qwen3"]}, f"name '[qwen3]' {TEXT}."),
+        ({"format": 4}, f"format '4' {TEXT}{QUOTES}."),
         ({"size_in_billions": "big"}, f"size_in_billions 'big' {SIZE}."),
-        ({"size_in_billions": True}, f"size_in_billions 'True' {SIZE}."),
+        ({"size_in_billions": True}, f"size_in_billions 'true' {SIZE}."),
         ({"size_in_billions": -1}, f"size_in_billions '-1' {SIZE}."),
         ({"size_in_billions": "0_6_1"}, f"size_in_billions '0_6_1' {SIZE}."),
         ({"replica": 0}, f"replica '0' {NUMBER}."),
         ({"replica": "two"}, f"replica 'two' {NUMBER}."),
         ({"replica": "²"}, f"replica '²' {NUMBER}."),
         ({"replica": 1.5}, f"replica '1.5' {NUMBER}."),
-        ({"replica": True}, f"replica 'True' {NUMBER}."),
+        ({"replica": True}, f"replica 'true' {NUMBER}."),
         ({"request_limits": -3}, f"request_limits '-3' {NUMBER}."),
-        ({"n_gpu": 0}, f"n_gpu '0' {NUMBER}."),
-        ({"n_gpu": "None"}, f"n_gpu 'None' {NUMBER}."),
+        ({"n_gpu": 0}, f"n_gpu '0' {GPUS}."),
+        ({"n_gpu": "None"}, f"n_gpu 'None' {GPUS}."),
         ({"path": "models/a.gguf"}, "path 'models/a.gguf' must be an absolute path as the server sees it, inside its container."),
-        ({"path": 3}, f"path '3' {TEXT}."),
+        ({"path": 3}, f"path '3' {TEXT}{QUOTES}."),
         ({"enable_thinking": "maybe"}, "enable_thinking 'maybe' must be true or false."),
         ({"enable_virtual_env": 1}, "enable_virtual_env '1' must be true or false."),
         ({"virtual_env_packages": "torch"}, "virtual_env_packages 'torch' must be a list of texts."),
         ({"virtual_env_packages": [1]}, "virtual_env_packages '[1]' must be a list of texts."),
-        ({"engine_options": ["n_ctx"]}, "engine_options '['n_ctx']' must be a dictionary."),
-        ({"engine_options": {1: 2}}, "engine_options '{1: 2}' must be a dictionary."),
+        ({"engine_options": ["n_ctx"]}, "engine_options '[n_ctx]' must be a dictionary, or auto for options that fit the host."),
+        (
+            {"engine_options": {1: 2}},
+            "engine_options '{1: 2}' holds '1', which no request can carry; keys must be texts, and values texts, finite numbers, true, false or null.",
+        ),
         ({"registration": "file"}, "registration 'file' must be a dictionary."),
         # Environment variables: their values are in no sentence.
         ({"environment": "HF_TOKEN=hunter2"}, "environment '********' must be a dictionary."),
@@ -132,10 +145,9 @@ def test_what_is_no_list_of_dictionaries_is_refused(raw: Any, sentence: str) -> 
             "engine_options 'model_engine' is not an option of the engine; use the field 'engine' for it.",
         ),
         ({"engine_options": {"envs": {}}}, "engine_options 'envs' is not an option of the engine; use the field 'environment' for it."),
-        ({"registration": {}}, "registration.model_specs is missing; it is the list of the files that the model is made of."),
-        ({"registration": {"model_specs": []}}, "registration.model_specs is missing; it is the list of the files that the model is made of."),
+        ({"registration": {**REGISTRATION, "model_specs": []}}, "registration.model_specs is missing; it is the list of the files that the model is made of."),
         (
-            {"registration": {"model_name": "other", "model_specs": SPECS}},
+            {"registration": {**REGISTRATION, "model_name": "other"}},
             "registration.model_name 'other' differs from name 'qwen3'; leave it out.",
         ),
     ],
@@ -144,7 +156,7 @@ def test_a_wrong_field_gives_one_sentence_with_item_field_value_and_what_is_allo
     item = {**LLM, **change}
     models, problems = check_models([item])
     assert models == []
-    assert problems == [f"models[0] (uid '{item['uid']}'): {sentence}"]
+    assert problems == [f"models[0] (uid '{shown(item['uid'])}'): {sentence}"]
 
 
 def test_a_missing_uid_is_explained() -> None:
@@ -172,8 +184,8 @@ def test_a_wrong_item_does_not_hide_that_its_uid_is_used_twice() -> None:
 
 
 def test_one_name_has_one_registration() -> None:
-    first = {**LLM, "registration": {"model_specs": SPECS}}
-    second = {**LLM, "uid": "two", "registration": {"model_specs": SPECS, "context_length": 1}}
+    first = {**LLM, "registration": REGISTRATION}
+    second = {**LLM, "uid": "two", "registration": {**REGISTRATION, "context_length": 1}}
     models, problems = check_models([first, second, {**first, "uid": "three"}])
     assert [model.uid for model in models] == ["chat", "three"]
     assert problems == ["models[1] (uid 'two'): registration of 'qwen3' differs from the one in models[0] (uid 'chat'); one name has one registration."]
@@ -226,7 +238,7 @@ def test_only_llms_need_an_engine(kind: str) -> None:
         ("enable_virtual_env", True, True),
         ("virtual_env_packages", ("a", "b"), ["a", "b"]),
         ("environment", {"A": 1, "B": True, "C": ""}, {"A": "1", "B": "True", "C": ""}),
-        ("engine_options", {"n_ctx": 512, "flash": None}, {"n_ctx": 512, "flash": None}),
+        ("engine_options", {"n_ctx": 512, "model_alias": None}, {"n_ctx": 512, "model_alias": None}),
     ],
 )
 def test_values_are_normalised(field: str, raw: Any, normalised: Any) -> None:
@@ -259,7 +271,7 @@ def test_the_launch_request_uses_the_server_s_names() -> None:
                 "n_gpu": None,
                 "environment": {"A": 1},
                 "engine_options": {"n_ctx": 512},
-                "registration": {"model_specs": SPECS},
+                "registration": REGISTRATION,
             }
         ]
     )
@@ -278,28 +290,15 @@ def test_the_launch_request_uses_the_server_s_names() -> None:
 
 
 def test_what_is_shown_masks_environment_variables_and_leaves_out_the_registration() -> None:
-    (model,) = parse_models([{**LLM, "environment": {"HF_TOKEN": "hunter2"}, "registration": {"model_specs": SPECS}}])
+    (model,) = parse_models([{**LLM, "environment": {"HF_TOKEN": "hunter2"}, "registration": REGISTRATION}])
     assert model.shown() == {"type": "LLM", "name": "qwen3", "engine": "llama.cpp", "environment": {"HF_TOKEN": "********"}}
 
 
 def test_the_registration_is_named_like_the_model() -> None:
-    (model,) = parse_models([{**LLM, "registration": {"version": 2, "model_specs": SPECS}}])
-    assert model.registration == {"version": 2, "model_specs": SPECS, "model_name": "qwen3"}
+    (model,) = parse_models([{**LLM, "registration": {"version": 2, **REGISTRATION}}])
+    assert model.registration == {"version": 2, **REGISTRATION, "model_name": "qwen3"}
     (plain,) = parse_models([LLM])
     assert plain.registration is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [("0_6", 0.6, True), ("0_6", "0.6", True), (7, "7", True), (7.0, "7", True), ("big", 7, False), ("7", "0_7", False), ("1", "1_5", False)],
-)
-def test_spellings_of_a_size(one: Any, other: Any, same: bool) -> None:
-    assert same_size(one, other) is same
-
-
-@pytest.mark.parametrize(("word", "hint"), [("engin", "; did you mean 'engine'?"), ("ENGINE", "; did you mean 'engine'?"), ("xyz", "")])
-def test_hints(word: str, hint: str) -> None:
-    assert nearest(word, ("engine", "format")) == hint
 
 
 VALUES = st.recursive(

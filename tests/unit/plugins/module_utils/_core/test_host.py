@@ -23,9 +23,11 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import host
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import (
+    Deaths,
     DockerSocket,
     account_count,
     client_version,
+    deaths,
     engine_facts,
     gather,
     path_facts,
@@ -230,6 +232,67 @@ def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int
 
 def test_the_log_of_a_container_that_is_gone(engine: Engine) -> None:
     assert DockerSocket(engine.address).log("gone", 5) == []
+
+
+# What ended in a container.
+
+V1 = "12:memory:/docker/0123\n11:cpu,cpuacct:/docker/0123\n1:name=systemd:/docker/0123\n"
+V2 = "0::/docker/0123\n"
+V1_FILE = "sys/fs/cgroup/memory/docker/0123/memory.oom_control"
+V2_FILE = "sys/fs/cgroup/docker/0123/memory.events"
+
+
+def with_groups(root: Path, groups: str, files: dict[str, str]) -> Path:
+    """A host on which the container's first process is 77."""
+    for path, content in {"proc/77/cgroup": groups, **files}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content, encoding="ascii")
+    return root
+
+
+def died(**state: Any) -> dict[str, Any]:
+    """A container as the engine describes it."""
+    return {"RestartCount": 2, "State": {"Running": True, "Pid": 77, "OOMKilled": False, "ExitCode": 0, **state}}
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "killed"),
+    [
+        (V1, {V1_FILE: "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"}, 3),
+        (V2, {V2_FILE: "low 0\nhigh 0\nmax 12\noom 2\noom_kill 4\noom_group_kill 0\n"}, 4),
+        # Both hierarchies side by side: the memory is in the first.
+        (V1 + V2, {V1_FILE: "oom_kill 5\n", V2_FILE: "oom_kill 6\n"}, 5),
+        # Nothing tells.
+        (V1, {V1_FILE: "oom_kill_disable 0\nunder_oom 0\n"}, 0),
+        (V1, {V1_FILE: "oom_kill many\n"}, 0),
+        (V1, {}, 0),
+        ("", {}, 0),
+    ],
+)
+def test_processes_that_were_killed_for_want_of_memory_are_counted(engine: Engine, tmp_path: Path, groups: str, files: dict[str, str], killed: int) -> None:
+    engine.answers["/containers/xinference/json"] = died()
+    assert deaths(engine.address, "xinference", with_groups(tmp_path, groups, files)) == Deaths(killed, 2)
+
+
+@pytest.mark.parametrize(
+    ("state", "killed"),
+    [({"OOMKilled": True, "ExitCode": 1}, 1), ({"ExitCode": 137}, 1), ({"ExitCode": 1}, 0), ({"ExitCode": 0}, 0)],
+)
+def test_of_a_container_that_ended_the_engine_tells_the_reason(engine: Engine, tmp_path: Path, state: dict[str, Any], killed: int) -> None:
+    engine.answers["/containers/xinference/json"] = died(Running=False, Pid=0, **state)
+    # The group of another process that has its number now is not asked.
+    assert deaths(engine.address, "xinference", with_groups(tmp_path, V1, {V1_FILE: "oom_kill 9\n"})) == Deaths(killed, 2)
+
+
+def test_what_ended_in_a_container_of_another_host_is_not_known(tmp_path: Path, engine: Engine) -> None:
+    assert deaths(f"unix://{tmp_path}/missing.sock", "xinference", tmp_path) is None
+    engine.answers["/containers/xinference/json"] = (500, {"message": "server error"})
+    assert deaths(engine.address, "xinference", tmp_path) is None
+
+
+def test_a_process_that_ended_in_the_meantime_is_no_failure(engine: Engine, tmp_path: Path) -> None:
+    engine.answers["/containers/xinference/json"] = died()
+    assert deaths(engine.address, "xinference", tmp_path) == Deaths(0, 2)
 
 
 # Paths.

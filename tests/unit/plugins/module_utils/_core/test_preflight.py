@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Failure, Settings, check_host, container_paths
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Failure, Settings, check_host
 
 ROOT = "/srv/xinference_data"
 GOOD_PATH = {"exists": True, "directory": True, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
@@ -42,6 +41,7 @@ SETTINGS = Settings(
     image_archive="",
     authentication=True,
     admin_password_length=12,
+    validate_engine_options=True,
     models=[{"uid": "chat", "name": "qwen3", "engine": "llama.cpp", "path": "/models/a.gguf"}],
     volumes=[{"path": "models", "target": "/models"}, {"path": ".xinference", "target": "/root/.xinference"}, {"path": "backups"}],
     variables=["xinference_port", "xinference_models"],
@@ -298,26 +298,6 @@ def test_all_failures_are_reported_at_once() -> None:
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "9p", "fuse.sshfs", "glusterfs"])
 def test_network_file_systems_are_refused(kind: str) -> None:
     assert [failure.check for failure in check_host(root(filesystem=kind), SETTINGS)] == ["data root"]
-
-
-@pytest.mark.parametrize(
-    ("fields", "paths"),
-    [
-        ({}, []),
-        ({"path": "/models/a"}, [("chat", "path", "/models/a")]),
-        ({"state": "absent", "path": "/models/a"}, []),
-        (
-            {
-                "registration": {
-                    "model_specs": [{"model_uri": "file:///models/a"}, {"model_uri": "/models/b"}, {"model_uri": "oci://c"}, {"model_uri": None}, "text"]
-                }
-            },
-            [("chat", "registration.model_specs.model_uri", "/models/a"), ("chat", "registration.model_specs.model_uri", "/models/b")],
-        ),
-    ],
-)
-def test_files_that_the_models_need(fields: dict[str, Any], paths: list[tuple[str, str, str]]) -> None:
-    assert container_paths(parse_models(model(**fields))) == paths
 
 
 def test_a_failure_without_a_remedy_is_its_problem() -> None:

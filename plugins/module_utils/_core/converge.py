@@ -1,0 +1,180 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run from the declaration to the results: read, refuse, plan, carry out. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from .applied import StateFile
+from .apply import Result, Surroundings, Waiting, Writer, apply_plan, predict
+from .catalogue import Catalogue, check_catalogue, check_registrations
+from .declared import AUTO, DeclaredModel
+from .download import ROUTE as DOWNLOAD
+from .download import is_cached, wanted_files
+from .errors import DeclarationError
+from .home import Home
+from .host import Deaths
+from .observed import Observed, survey
+from .paths import check_paths
+from .plan import DOWNLOAD as DOWNLOAD_FILES
+from .plan import LAUNCH, RELAUNCH, Choices, Plan, make_plan, plan_downloads
+from .sizing import Limits, choose_options, too_much
+
+__all__ = ["Outcome", "Server", "Wishes", "converge", "server_limits"]
+
+_ADD_COPY = "POST /v1/models/{model_uid}/replicas"
+
+
+class Server(Writer, Catalogue, Protocol):
+    """The whole client."""
+
+    def routes(self) -> frozenset[str]:
+        """What the server offers."""
+
+    def cached(self) -> list[dict[str, Any]]:
+        """Models whose files are there."""
+
+    def status(self) -> dict[str, Any]:
+        """Resources of its workers."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the operator wants of a run.
+
+    :param check: predict only.
+    :param download: get files from hubs first, only, or with the launch.
+    :param check_memory: refuse models that cannot fit.
+    :param cores: processor cores that the server may use; None asks it.
+    :param memory_mib: memory that it may use, in MiB; None asks it.
+    """
+
+    choices: Choices = field(default_factory=Choices)
+    waiting: Waiting = field(default_factory=Waiting)
+    check: bool = False
+    download: str = "with_launch"
+    check_memory: bool = True
+    cores: float | None = None
+    memory_mib: int | None = None
+    home: Home = field(default_factory=Home)
+    file: StateFile = field(default_factory=lambda: StateFile(None))
+    report: Callable[[str, str, dict[str, Any], float], None] | None = None
+    deaths: Callable[[], Deaths | None] = lambda: None
+    engine_errors: Callable[[int], list[str]] = lambda since: []
+
+    def around(self, observed: Observed, missing: frozenset[str]) -> Surroundings:
+        """What carrying a plan out needs besides the server."""
+        return Surroundings(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did, or would do.
+
+    :param notes: what the operator should know besides, one sentence each.
+    """
+
+    plan: Plan
+    results: list[Result]
+    notes: tuple[str, ...] = ()
+
+
+def server_limits(client: Server, wishes: Wishes) -> Limits:
+    """What the server may use: as given, else as its workers report their machine."""
+    if wishes.cores is not None and wishes.memory_mib is not None:
+        return Limits(wishes.cores, wishes.memory_mib)
+    machines = [worker.get("status", {}).get("cpu", {}) for worker in (client.status().get("workers") or {}).values()]
+    cores = max((float(machine.get("total", 1)) for machine in machines), default=1.0)
+    memory = sum(int(machine.get("memory_total", 0)) for machine in machines) >> 20
+    return Limits(wishes.cores or cores, wishes.memory_mib or memory)
+
+
+def _registered(models: Sequence[DeclaredModel]) -> dict[str, set[str]]:
+    """Names of the registrations that the declaration brings, by type."""
+    names: dict[str, set[str]] = {}
+    for model in models:
+        if model.state == "present" and model.registration is not None:
+            names.setdefault(model.type, set()).add(model.name)
+    return names
+
+
+def _missing(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> frozenset[str]:
+    """Models whose files are to be got before anything else happens; asked only where there is such a model."""
+    wanted = [model for model in models if model.state == "present" and wanted_files(model)]
+    if not wanted or wishes.download == "with_launch":
+        return frozenset()
+    if DOWNLOAD not in client.routes():
+        if wishes.download == "only":
+            raise DeclarationError(["download 'only' is not possible: this server cannot download without launching; servers since 3.4 can."])
+        return frozenset()
+    rows = client.cached()
+    return frozenset(model.uid for model in wanted if not is_cached(model, rows))
+
+
+def _plan(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> tuple[Plan, Surroundings]:
+    """Read the server and plan."""
+    kept = wishes.file.load()
+    observed = survey(client, _registered(models), wishes.home, kept)
+    if wishes.download == "only":
+        missing = _missing(client, models, wishes)
+        return plan_downloads(models, observed, missing), Surroundings(
+            observed, wishes.home, wishes.file, wishes.report, missing, wishes.deaths, wishes.engine_errors
+        )
+    plan = make_plan(models, observed, wishes.choices)
+    if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
+        plan = make_plan(models, observed, replace(wishes.choices, scaling=True))
+    launched = [action.model for action in plan.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]
+    return plan, wishes.around(observed, _missing(client, launched, wishes))
+
+
+def _refuse(client: Server, plan: Plan, models: Sequence[DeclaredModel], limits: Limits | None, wishes: Wishes) -> None:
+    """Stop before the first write when the server could not do what the plan asks."""
+    launched = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, DOWNLOAD_FILES)]
+    # For a registration that is to be made or replaced the server would answer wrongly.
+    problems = check_catalogue(client, [action.model for action in launched if action.model is not None and action.register is None])
+    problems += check_registrations(
+        client, [action.model for action in plan.actions if action.model is not None and action.register is not None and action.model.registration]
+    )
+    problems += check_paths([action.model for action in launched if action.model is not None], wishes.home)
+    if not problems and wishes.check_memory and any(action.kind != DOWNLOAD_FILES for action in launched):
+        limits = limits or server_limits(client, wishes)
+        if limits.memory_mib:
+            problems += too_much(models, limits, wishes.home)
+    if problems:
+        raise DeclarationError(problems)
+
+
+def converge(client: Server, declared: Sequence[DeclaredModel], wishes: Wishes) -> Outcome:
+    """Make a server run what was declared.
+
+    :param client: the server.
+    :param declared: the models, checked.
+    :param wishes: how.
+    :raises DeclarationError: when the server could not do it; nothing was changed.
+    :raises XinferenceError: when the server cannot be read.
+    """
+    limits = server_limits(client, wishes) if any(model.given.get("engine_options") == AUTO for model in declared) else None
+    models = choose_options(declared, limits, wishes.home) if limits else list(declared)
+    plan, around = _plan(client, models, wishes)
+    _refuse(client, plan, models, limits, wishes)
+    if wishes.check:
+        return Outcome(plan, predict(plan), plan.notes)
+    results = apply_plan(plan, client, wishes.waiting, around)
+    waited = {result.uid for result in results if result.result == "waited" and result.after is not None}
+    again = [model for model in models if model.uid in waited]
+    if again and wishes.waiting.wait:
+        # Somebody else launched them, maybe otherwise than declared here; now they can be compared.
+        second, around = _plan(client, again, replace(wishes, choices=replace(wishes.choices, exclusive=False)))
+        later = {result.uid: result for result in apply_plan(second, client, wishes.waiting, around)}
+        changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
+        for result in results:
+            if result.uid in later:
+                result.drift, result.unverified = later[result.uid].drift, later[result.uid].unverified
+        results = [changed.get(result.uid, result) for result in results]
+        actions = {action.uid: action for action in second.actions if action.uid in changed}
+        plan = Plan(tuple(actions.get(action.uid, action) for action in plan.actions), plan.notes)
+    return Outcome(plan, results, plan.notes)

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a model answers: one small request of the right kind. Private to this collection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .errors import ApiError, AuthenticationError, ConnectionFailed
+
+__all__ = ["Asker", "Unanswered", "smoke_test"]
+
+
+#: Seconds after which a server has forgotten that it did not know a model.
+_FORGOTTEN = 12
+_REMEMBERED = "cached, retry after"
+
+
+class Asker(Protocol):
+    """The part of the client that a smoke test needs."""
+
+    def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """Answer of a model."""
+
+    def describe(self, uid: str) -> dict[str, Any] | None:
+        """Description of one running model."""
+
+
+class Unanswered(Exception):
+    """A model did not answer, or with something else; the text says what."""
+
+
+def _token(answer: Mapping[str, Any], uid: str) -> None:
+    if not answer.get("choices"):
+        raise Unanswered(f"no choice in the answer {dict(answer)!r:.200}")
+
+
+def _vector(answer: Mapping[str, Any], expected: Any) -> None:
+    rows = answer.get("data") or [{}]
+    vector = rows[0].get("embedding") or []
+    if not vector or (isinstance(expected, int) and len(vector) != expected):
+        raise Unanswered(f"its vector has {len(vector)} numbers, but the model is known for {expected}")
+
+
+def _score(answer: Mapping[str, Any], uid: str) -> None:
+    rows = answer.get("results") or [{}]
+    if not isinstance(rows[0].get("relevance_score"), (int, float)):
+        raise Unanswered(f"no score in the answer {dict(answer)!r:.200}")
+
+
+def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> None:
+    kind, abilities = spec.get("model_type"), spec.get("model_ability") or []
+    if kind == "LLM" and "chat" in abilities:
+        question: dict[str, Any] = {"model": uid, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+        _token(client.ask("chat/completions", question, timeout), uid)
+    elif kind == "LLM":
+        _token(client.ask("completions", {"model": uid, "prompt": "Hello", "max_tokens": 1}, timeout), uid)
+    elif kind == "embedding":
+        _vector(client.ask("embeddings", {"model": uid, "input": "Hello"}, timeout), spec.get("dimensions"))
+    elif kind == "rerank":
+        _score(client.ask("rerank", {"model": uid, "query": "Hello", "documents": ["Hello"]}, timeout), uid)
+    elif client.describe(uid) is None:
+        # Sound, pictures and films would need input that fits the model; that it is served is what can be asked of any.
+        raise Unanswered("the server does not describe it")
+
+
+def _patiently(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> None:
+    """Ask again where the server remembers for some seconds that somebody asked for the model before it was there."""
+    for _try in range(_FORGOTTEN):
+        try:
+            return _ask(client, uid, spec, timeout)
+        except ApiError as error:
+            if error.status != 404 or _REMEMBERED not in error.detail:
+                raise
+        time.sleep(1)
+    return _ask(client, uid, spec, timeout)
+
+
+def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> float:
+    """Let a model answer one token, vector or score; other types must be described by the server.
+
+    :param spec: the server's description of the model.
+    :param timeout: seconds in which it must answer.
+    :returns: seconds that the answer took.
+    :raises Unanswered: when it does not answer, or with something else.
+    """
+    begun = time.monotonic()
+    try:
+        _patiently(client, uid, spec, timeout)
+    except AuthenticationError:
+        raise
+    except ApiError as error:
+        raise Unanswered(error.detail) from error
+    except ConnectionFailed as error:
+        # No answer in time is the model's failure; a server that is gone shows at the next request.
+        raise Unanswered(str(error)) from error
+    return round(time.monotonic() - begun, 3)

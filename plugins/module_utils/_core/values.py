@@ -1,0 +1,160 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Words and values: hints for misspelt ones, and when two spellings mean the same. Private to this collection."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+__all__ = ["LARGEST", "nearest", "nearest_choice", "not_whole", "out_of_range", "same_choice", "same_size", "same_value", "shown", "unsendable", "whole"]
+
+#: Characters of a value in a sentence, and how deep a value is shown.
+_LONGEST = 200
+_DEEPEST = 3
+#: Texts that YAML reads as something else without quotes.
+_NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)?", re.ASCII | re.IGNORECASE)
+#: Whole numbers are kept in 32 bits by engines and databases; a larger one is ignored in silence or ends in an error.
+LARGEST = 2**31 - 1
+#: Digits from which a text cannot be such a number.
+_DIGITS = 10
+
+
+def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
+    """The hint '; did you mean X?' for a misspelt word, or an empty string.
+
+    :param likeness: from 0 to 1, how alike the two must be.
+    """
+    lower = {item.lower(): item for item in known}
+    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=likeness)
+    return f"; did you mean '{lower[close[0]]}'?" if close else ""
+
+
+def _scalar(value: Any) -> str:
+    """A value as it is written in YAML."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    try:
+        text = str(value)
+    except ValueError:
+        # Python writes out no number of several thousand digits.
+        return "a number of thousands of digits"
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def shown(value: Any, depth: int = 0) -> str:
+    """A value as it may stand in a sentence: as it is written in YAML, on one line and of bounded length."""
+    if isinstance(value, (Mapping, list, tuple)) and depth == _DEEPEST:
+        text = "…"
+    elif isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{_scalar(key)}: {shown(item, depth + 1)}" for key, item in value.items()) + "}"
+    elif isinstance(value, (list, tuple)):
+        text = "[" + ", ".join(shown(item, depth + 1) for item in value) + "]"
+    elif depth and isinstance(value, str) and _NO_TEXT.fullmatch(value):
+        text = f'"{value}"'
+    else:
+        text = _scalar(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def whole(value: Any) -> Any:
+    """A value, as a number where it is a whole number that was written as text."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS:
+        return int(value)
+    return value
+
+
+def not_whole(value: Any, least: int, most: int = LARGEST) -> str:
+    """The same, for a value that is sent as it is: a number in quotes is none."""
+    wrong = out_of_range(value, least, most)
+    return f"{wrong}, without quotes" if wrong and not out_of_range(whole(value), least, most) else wrong
+
+
+def out_of_range(value: Any, least: int, most: int = LARGEST) -> str:
+    """What a whole number must be, for a value that is none in this range; an empty string for one that is."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        return f"must be a whole number of at least {least}"
+    return "" if value <= most else f"must be a whole number of at most {most}"
+
+
+def unsendable(value: Any) -> str | None:
+    """A part of a value that no request can carry, such as .nan, as it may be shown; None when there is none."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            odd = [key for key in part if not isinstance(key, str)]
+            if odd:
+                return shown(odd[0])
+            waiting += [*part, *part.values()]
+        elif isinstance(part, (list, tuple)):
+            waiting += part
+        elif isinstance(part, str):
+            # Halves of a surrogate pair, which are no characters.
+            if any("\ud800" <= letter <= "\udfff" for letter in part):
+                return shown(part)
+        elif isinstance(part, float):
+            if not math.isfinite(part):
+                return shown(part)
+        elif part is not None and not isinstance(part, int):
+            return shown(part)
+    return None
+
+
+def same_size(one: Any, other: Any) -> bool:
+    """Whether two spellings of a size in billions mean the same: 0.6, "0.6" and "0_6" do."""
+    try:
+        return float(str(one).replace("_", ".")) == float(str(other).replace("_", "."))
+    except ValueError:
+        return False
+
+
+def same_choice(field: str, one: Any, other: Any, model_type: str = "LLM") -> bool:
+    """Whether a server takes two values of a field that chooses the files for the same one.
+
+    The case of letters does not count in the quantization of an LLM, and counts in everything else.
+
+    :param field: ``format``, ``size_in_billions`` or ``quantization``, among others.
+    """
+    if field == "size_in_billions":
+        return same_size(one, other)
+    if field == "quantization" and model_type == "LLM":
+        return str(one).lower() == str(other).lower()
+    return str(one) == str(other)
+
+
+def _as_yaml_reads(size: str) -> str:
+    """What becomes of a size such as 0_6 that is written without quotes: a number in octal or with marks of thousands."""
+    digits = size.replace("_", "")
+    if not digits.isdecimal() or "_" not in size:
+        return size
+    if size.startswith("0"):
+        return str(int(digits, 8)) if set(digits) <= set("01234567") else size
+    return digits
+
+
+def nearest_choice(field: str, wanted: Any, offered: Collection[str]) -> str:
+    """The hint for a value that is not offered, or an empty string."""
+    if field != "size_in_billions":
+        return nearest(str(wanted), offered, 0.8)
+    meant = [size for size in offered if _as_yaml_reads(str(size)) == str(wanted) and str(size) != str(wanted)]
+    return f"; did you mean '{meant[0]}', which YAML reads as {wanted} without quotes?" if meant else ""
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two values of an option mean the same to a server: 2048 and "2048" do, true and 1 do not."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other or str(one).lower() == str(other).lower()
+    if isinstance(one, dict) and isinstance(other, dict):
+        return set(one) == set(other) and all(same_value(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same_value(first, second) for first, second in zip(one, other))
+    return bool(one == other) or str(one) == str(other)

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets of declared models, kept out of what Ansible prints. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+__all__ = ["hide_environment"]
+
+#: Shorter values of environment variables are no secrets worth masking in every text.
+SECRET_LENGTH = 6
+
+
+def hide_environment(module: AnsibleModule, option: str) -> list[Any]:
+    """Keep the values of the models' environment variables out of what Ansible prints, and return the declaration with them.
+
+    The arguments that Ansible repeats get a mask. What is long enough to be a secret is also masked in the server's words; a short
+    value such as a number of threads is not, because Ansible would mask it inside every other text too.
+
+    :param option: the option that holds the declared models.
+    """
+    declared: list[Any] = module.params[option]
+    shown: list[Any] = []
+    for item in declared:
+        environment = item.get("environment") if isinstance(item, Mapping) else None
+        if isinstance(environment, Mapping):
+            module.no_log_values.update(str(value) for value in environment.values() if len(str(value)) >= SECRET_LENGTH)
+            shown.append({**item, "environment": dict.fromkeys(environment, "********")})
+        else:
+            shown.append(item)
+    module.params[option] = shown
+    return declared

@@ -1,0 +1,194 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the declared models fit the host, and engine options that fit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS, DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.home import Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.sizing import CONTEXTS, Limits, choose_options, needs, too_much
+
+MIB = 1 << 20
+
+
+def model(uid: str = "chat", **fields: Any) -> DeclaredModel:
+    """A declared model."""
+    given = {"name": "qwen3", "engine": "llama.cpp", **fields}
+    # Each field as the declaration normalises it; whether they go together is checked elsewhere.
+    return DeclaredModel(uid, "present", {name: FIELDS[name].check(value) for name, value in given.items() if value is not None})
+
+
+def custom(context: int, uri: str = "file:///models/a.gguf") -> dict[str, Any]:
+    """A registration."""
+    spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_file_name_template": "a.gguf", "model_uri": uri}
+    return {"model_lang": ["en"], "model_ability": ["generate"], "model_family": "qwen3", "context_length": context, "model_specs": [spec]}
+
+
+def options(models: list[DeclaredModel]) -> list[Any]:
+    """The engine options of each."""
+    return [parsed.given.get("engine_options") for parsed in models]
+
+
+# The estimate.
+
+
+@pytest.mark.parametrize(
+    ("fields", "process", "weights", "context"),
+    [
+        # Weights of 1e9 parameters with 4.8 bits each are 572 MiB; 112 KiB per token of a model of that size.
+        ({"size_in_billions": 1, "quantization": "Q4_K_M", "engine_options": {"n_ctx": 1024}}, 460, 572, 112),
+        ({"size_in_billions": 1, "quantization": "Q8_0", "engine_options": {"n_ctx": 2048}}, 460, 1049, 224),
+        ({"size_in_billions": "0_135", "quantization": "Q4_1", "engine_options": {"n_ctx": 2048}}, 460, 77, 48),
+        ({"size_in_billions": 7, "quantization": "IQ3_M", "engine_options": {"n_ctx": 1024}}, 460, 3170, 160),
+        ({"size_in_billions": 70, "quantization": "Q4_K_M", "engine_options": {"n_ctx": 1024}}, 460, 40054, 320),
+        ({"size_in_billions": 1, "quantization": "F16", "engine_options": {"n_ctx": 1024}}, 460, 1907, 112),
+        ({"size_in_billions": 1, "quantization": "F32", "engine_options": {"n_ctx": 1024}}, 460, 3814, 112),
+        ({"size_in_billions": 1, "engine_options": {"n_ctx": 1024}}, 460, 1907, 112),
+        # The context is for all slots together, or given for each of them.
+        ({"engine_options": {"context_length": 1024, "n_parallel": 4}}, 460, None, 448),
+        ({"engine_options": {"context_length": 1024}}, 460, None, 112),
+        ({"engine_options": {"n_ctx": 1024, "n_parallel": 4}}, 460, None, 112),
+        ({}, 460, None, 448),
+        ({"registration": custom(512), "size_in_billions": 1, "quantization": "Q4_1"}, 460, 572, 56),
+        # Other engines take the memory of a context as they go.
+        ({"engine": "Transformers", "size_in_billions": 1}, 900, 1907, 0),
+        ({"engine": "vLLM", "size_in_billions": 1, "quantization": "Int4"}, 700, 572, 0),
+        ({"type": "embedding", "engine": "sentence_transformers"}, 700, None, 0),
+        ({"type": "embedding", "engine": None}, 700, None, 0),
+        ({"type": "embedding", "engine": "llama.cpp", "engine_options": {"n_ctx": 1024}}, 460, None, 0),
+    ],
+)
+def test_what_a_model_needs(fields: dict[str, Any], process: int, weights: int | None, context: int) -> None:
+    (need,) = needs([model(**fields)], Home())
+    assert (need.uid, need.copies, need.process, need.weights, need.context) == ("chat", 1, process, weights, context)
+    assert need.total == process + (weights or 0) + context
+
+
+def test_each_copy_needs_the_same_again() -> None:
+    one, three = needs([model("one"), model("three", replica=3)], Home())
+    assert three.total == 3 * one.total
+
+
+def test_what_shall_not_run_needs_nothing() -> None:
+    assert needs([DeclaredModel("old", "absent")], Home()) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"path": "/models/a.gguf", "size_in_billions": 70},
+        {"registration": custom(4096), "size_in_billions": 1},
+        {"registration": custom(4096, "/models/a.gguf"), "size_in_billions": 1},
+    ],
+)
+def test_files_that_this_host_sees_are_measured(tmp_path: Path, fields: dict[str, Any]) -> None:
+    (tmp_path / "a.gguf").write_bytes(bytes(3 * MIB))
+    (seen,) = needs([model(**fields)], Home({"/models": str(tmp_path)}))
+    (unseen,) = needs([model(**fields)], Home())
+    assert seen.weights == 3
+    assert unseen.weights is not None
+    assert unseen.weights > 500
+
+
+def test_folders_are_measured_with_all_that_is_in_them(tmp_path: Path) -> None:
+    (tmp_path / "minilm" / "onnx").mkdir(parents=True)
+    (tmp_path / "minilm" / "weights").write_bytes(bytes(2 * MIB))
+    (tmp_path / "minilm" / "onnx" / "weights").write_bytes(bytes(MIB))
+    (need,) = needs([model(type="embedding", engine="sentence_transformers", path="/models/minilm")], Home({"/models": str(tmp_path)}))
+    assert need.weights == 3
+
+
+SIZED: dict[str, Any] = {"size_in_billions": 1, "quantization": "Q4_K_M", "engine_options": {"n_ctx": 1024}}
+#: Memory of one such model: 460 + 572 + 112 MiB.
+EACH = 1144
+SERVER = 920
+
+
+def test_the_refusal_shows_the_whole_sum() -> None:
+    models = [model("chat", **SIZED, replica=2), model("embed", type="embedding", engine="sentence_transformers"), DeclaredModel("old", "absent")]
+    total = SERVER + 2 * EACH + 700
+    assert too_much(models, Limits(2, total - 1), Home()) == [
+        f"models: they need about {total} MiB of memory, but the server has {total - 1}: server 920"
+        " + chat 2288 (2 times process 460 + weights 572 + context 112) + embed 700 (process 700 + weights unknown)."
+        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set check_memory to false."
+    ]
+
+
+@pytest.mark.parametrize(("memory", "refused"), [(SERVER + 2 * EACH, False), (SERVER + 2 * EACH - 1, True), (100_000, False), (1, True)])
+def test_models_are_refused_when_their_sum_is_more_than_there_is(memory: int, refused: bool) -> None:
+    assert bool(too_much([model("one", **SIZED), model("two", **SIZED)], Limits(2, memory), Home())) is refused
+
+
+def test_nothing_that_runs_is_never_too_much() -> None:
+    assert too_much([DeclaredModel("old", "absent")], Limits(1, 1), Home()) == []
+    assert too_much([], Limits(1, 1), Home()) == []
+
+
+@pytest.mark.parametrize(
+    "given_options", [{"n_ctx": "4k"}, {"n_ctx": [1]}, {"context_length": "x"}, {"context_length": 8, "n_parallel": "auto"}, {"n_ctx": None}]
+)
+def test_options_that_were_not_checked_end_in_no_traceback(given_options: dict[str, Any]) -> None:
+    (need,) = needs([model(engine_options=given_options)], Home())
+    assert need.total >= need.process
+
+
+# Options that fit the host.
+
+
+def test_automatic_options_are_the_cores_and_the_largest_context() -> None:
+    models = choose_options([model(engine_options="auto"), model("fixed", engine_options={"n_ctx": 99}), model("plain")], Limits(7.9, 100_000), Home())
+    assert options(models) == [{"n_ctx": 4096, "n_parallel": 1, "n_threads": 7}, {"n_ctx": 99}, None]
+    assert [parsed.uid for parsed in models] == ["chat", "fixed", "plain"]
+
+
+def test_there_is_always_one_thread() -> None:
+    assert options(choose_options([model(engine_options="auto")], Limits(0.5, 100_000), Home())) == [{"n_ctx": 4096, "n_parallel": 1, "n_threads": 1}]
+
+
+def test_the_context_is_no_longer_than_the_model_s_own() -> None:
+    models = choose_options([model(engine_options="auto", registration=custom(1024)), model("long", engine_options="auto")], Limits(1, 100_000), Home())
+    assert [parsed.options["n_ctx"] for parsed in models] == [1024, 4096]
+
+
+@pytest.mark.parametrize(
+    ("spare", "context"),
+    # 112 KiB per token: 448, 224, 112 and 56 MiB.
+    [(448, 4096), (447, 2048), (224, 2048), (223, 1024), (112, 1024), (111, 512), (56, 512), (0, 512)],
+)
+def test_the_context_shrinks_until_everything_fits(spare: int, context: int) -> None:
+    wanted = model(size_in_billions=1, quantization="Q4_K_M", engine_options="auto")
+    limits = Limits(2, SERVER + 460 + 572 + spare)
+    (chosen,) = choose_options([wanted], limits, Home())
+    assert chosen.options["n_ctx"] == context
+    assert bool(too_much([chosen], limits, Home())) is (spare < 56)
+
+
+@given(st.integers(1, 6), st.integers(0, 5))
+def test_a_model_more_does_not_change_the_others_while_memory_suffices(before: int, more: int) -> None:
+    """Otherwise every model of the host would be relaunched."""
+    models = [model(f"m{number}", size_in_billions=1, quantization="Q4_K_M", engine_options="auto") for number in range(before + more)]
+    limits = Limits(4, SERVER + len(models) * (460 + 572 + 448))
+    assert choose_options(models, limits, Home())[:before] == choose_options(models[:before], limits, Home())
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 1, 7]), st.integers(1, 3), st.booleans()), max_size=5), st.integers(500, 40_000), st.floats(0.1, 64))
+def test_automatic_options_are_the_same_for_the_same_declaration(shapes: list[tuple[Any, int, bool]], memory: int, cores: float) -> None:
+    models = [
+        model(f"m{index}", size_in_billions=size, replica=replica, engine_options="auto" if auto else {}) for index, (size, replica, auto) in enumerate(shapes)
+    ]
+    limits = Limits(cores, memory)
+    chosen = choose_options(models, limits, Home())
+    assert choose_options(models, limits, Home()) == chosen == choose_options(chosen, limits, Home())
+    contexts = {parsed.options["n_ctx"] for parsed, (_size, _replica, auto) in zip(chosen, shapes) if auto}
+    assert contexts <= set(CONTEXTS)
+    assert len(contexts) <= 1
+    if too_much(chosen, limits, Home()) and contexts:
+        assert contexts == {CONTEXTS[-1]}

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a model answers: one small request of the right kind, and what counts as an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core import smoke
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.smoke import Unanswered, smoke_test
+
+CHAT = {"model_type": "LLM", "model_ability": ["chat", "tools"]}
+TEXT = {"model_type": "LLM", "model_ability": ["generate"]}
+EMBEDDING = {"model_type": "embedding", "dimensions": 3}
+RERANK = {"model_type": "rerank"}
+CHOICE = {"id": "1", "choices": [{"index": 0, "text": "", "finish_reason": "length"}]}
+
+
+class Model:
+    """Answers each question with the same, and keeps what it was asked."""
+
+    def __init__(self, answer: Any = None, described: Any = None) -> None:
+        self.answer = answer
+        self.described = described
+        self.asked: list[Any] = []
+
+    def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """The answer, or the error."""
+        self.asked.append((route, question, timeout))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        answer: dict[str, Any] = self.answer
+        return answer
+
+    def describe(self, uid: str) -> dict[str, Any] | None:
+        """The description, or the error."""
+        self.asked.append(("describe", uid))
+        if isinstance(self.described, Exception):
+            raise self.described
+        described: dict[str, Any] | None = self.described
+        return described
+
+
+@pytest.mark.parametrize(
+    ("spec", "answer", "route", "question"),
+    [
+        (CHAT, CHOICE, "chat/completions", {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}),
+        (TEXT, CHOICE, "completions", {"model": "m", "prompt": "Hello", "max_tokens": 1}),
+        ({"model_type": "LLM"}, CHOICE, "completions", {"model": "m", "prompt": "Hello", "max_tokens": 1}),
+        (EMBEDDING, {"data": [{"embedding": [0.1, 0.2, 0.3]}]}, "embeddings", {"model": "m", "input": "Hello"}),
+        ({"model_type": "embedding"}, {"data": [{"embedding": [0.1]}]}, "embeddings", {"model": "m", "input": "Hello"}),
+        (RERANK, {"results": [{"index": 0, "relevance_score": 0.0}]}, "rerank", {"model": "m", "query": "Hello", "documents": ["Hello"]}),
+    ],
+)
+def test_each_type_is_asked_in_its_own_way(spec: dict[str, Any], answer: dict[str, Any], route: str, question: dict[str, Any]) -> None:
+    model = Model(answer)
+    assert smoke_test(model, "m", spec, 7.5) >= 0
+    assert model.asked == [(route, question, 7.5)]
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "video", "world", "flexible"])
+def test_other_types_must_be_described(kind: str) -> None:
+    model = Model(described={"model_type": kind})
+    smoke_test(model, "m", {"model_type": kind}, 1)
+    assert model.asked == [("describe", "m")]
+    with pytest.raises(Unanswered, match=r"^the server does not describe it$"):
+        smoke_test(Model(described=None), "m", {"model_type": kind}, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "answer", "words"),
+    [
+        (CHAT, {}, "no choice in the answer {}"),
+        (CHAT, {"choices": []}, "no choice in the answer {'choices': []}"),
+        (TEXT, {"error": "busy"}, "no choice in the answer {'error': 'busy'}"),
+        (EMBEDDING, {"data": [{"embedding": [0.1, 0.2]}]}, "its vector has 2 numbers, but the model is known for 3"),
+        (EMBEDDING, {"data": [{"embedding": []}]}, "its vector has 0 numbers, but the model is known for 3"),
+        (EMBEDDING, {"data": []}, "its vector has 0 numbers, but the model is known for 3"),
+        (EMBEDDING, {}, "its vector has 0 numbers, but the model is known for 3"),
+        ({"model_type": "embedding"}, {"data": [{"embedding": None}]}, "its vector has 0 numbers, but the model is known for None"),
+        (RERANK, {"results": []}, "no score in the answer {'results': []}"),
+        (RERANK, {"results": [{"index": 0, "relevance_score": None}]}, "no score in the answer {'results': [{'index': 0, 'relevance_score': None}]}"),
+    ],
+)
+def test_an_answer_of_another_kind_is_none(spec: dict[str, Any], answer: dict[str, Any], words: str) -> None:
+    with pytest.raises(Unanswered) as raised:
+        smoke_test(Model(answer), "m", spec, 1)
+    assert str(raised.value) == words
+
+
+def test_a_long_answer_is_cut() -> None:
+    with pytest.raises(Unanswered) as raised:
+        smoke_test(Model({"error": "x" * 5000}), "m", CHAT, 1)
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ApiError("POST", "http://x/v1/chat/completions", 500, "Remote server closed"), "Remote server closed"),
+        (ConnectionFailed("POST http://x: no answer within 5 s."), "POST http://x: no answer within 5 s."),
+    ],
+)
+@pytest.mark.parametrize("spec", [CHAT, EMBEDDING, RERANK])
+def test_an_error_and_a_timeout_are_no_answer(spec: dict[str, Any], error: Exception, words: str) -> None:
+    with pytest.raises(Unanswered) as raised:
+        smoke_test(Model(error), "m", spec, 5)
+    assert str(raised.value) == words
+
+
+REFUSED = AuthenticationError("POST", "http://x", 401, "expired")
+
+
+@pytest.mark.parametrize(("spec", "model"), [(CHAT, Model(REFUSED)), (EMBEDDING, Model(REFUSED)), ({"model_type": "image"}, Model(described=REFUSED))])
+def test_refused_credentials_are_not_the_model_s_failure(spec: dict[str, Any], model: Model) -> None:
+    with pytest.raises(AuthenticationError):
+        smoke_test(model, "m", spec, 5)
+
+
+def test_the_time_of_the_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([100.0, 100.12345])
+    monkeypatch.setattr(smoke.time, "monotonic", lambda: next(times))
+    assert smoke_test(Model(CHOICE), "m", CHAT, 5) == 0.123
