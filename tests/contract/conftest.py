@@ -1,32 +1,37 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One real server for all contract tests, and one play of calls on it that the tests look at."""
+"""One real server for all contract tests, and one play of calls on it and on the fake one that the tests look at."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from play import play
-from real_server import PASSWORD, USERNAME, Server, serving
+from play import ADD_COPY, AUTOSTART, DOWNLOAD, FOLDER, GGUF, HISTORY, play
+from real_server import Server, serving
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
+
+#: Seconds after which a call that takes long is looked at; a copy of a model takes ten and more.
+_MOMENT = 2.0
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with an administrator and a worker."""
+    """A server with a worker, and with an administrator where it has accounts."""
     with serving(tmp_path_factory.mktemp("xinference-home")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[Client]:
-    """A client that is logged in."""
-    connected = Client(server.endpoint, username=USERNAME, password=PASSWORD)
+    """A client that is logged in, where the server has accounts."""
+    connected = Client(server.endpoint, **server.credentials)
     yield connected
     connected.close()
 
@@ -34,5 +39,33 @@ def client(server: Server) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def played(client: Client) -> dict[str, Any]:
     """What the real server answered in the play."""
-    answers: dict[str, Any] = play(client, time.sleep)
-    return answers
+
+    def meanwhile(call: Callable[[], None], look: Callable[[], None]) -> None:
+        thread = threading.Thread(target=call)
+        thread.start()
+        time.sleep(_MOMENT)
+        look()
+        thread.join()
+
+    return play(client, time.sleep, meanwhile)
+
+
+@pytest.fixture(scope="session")
+def imitated(server: Server, played: dict[str, Any]) -> dict[str, Any]:
+    """What the fake server answers in the same play, when it has what the real one has."""
+    there = set(played["routes"])
+    fake = FakeServer(
+        files=frozenset({GGUF, FOLDER}),
+        authenticated=server.accounts,
+        username=server.credentials.get("username", ""),
+        with_history=HISTORY in there,
+        with_autostart=AUTOSTART in there,
+        with_replicas=ADD_COPY in there,
+        with_downloads=DOWNLOAD in there,
+    )
+
+    def meanwhile(call: Callable[[], None], look: Callable[[], None]) -> None:
+        fake.clock.after(_MOMENT, look)
+        call()
+
+    return play(fake, fake.clock.sleep, meanwhile)

@@ -10,18 +10,24 @@ from typing import Any
 
 from real_server import own_words
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import RECORD
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import observe
+from ansible_collections.inferops.xinference.plugins.module_utils._core.smoke import smoke_test
 
 GGUF = "/models/SmolLM2-135M-Instruct.Q4_1.gguf"
+FOLDER = "/models/all-MiniLM-L6-v2"
 NAME = "contract-llm"
 UID = "chat"
+TEMPLATE = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}"
 LLM: dict[str, Any] = {
     "version": 2,
     "model_name": NAME,
     "model_lang": ["en"],
-    "model_ability": ["generate"],
+    "model_ability": ["generate", "chat"],
     "model_family": NAME,
+    "chat_template": TEMPLATE,
+    "stop": ["<|im_end|>"],
     "context_length": 8192,
     "model_specs": [
         {
@@ -34,13 +40,14 @@ LLM: dict[str, Any] = {
         }
     ],
 }
+EMBEDDING_NAME = "contract-embedding"
 EMBEDDING: dict[str, Any] = {
     "version": 2,
-    "model_name": "contract-embedding",
+    "model_name": EMBEDDING_NAME,
     "dimensions": 384,
     "max_tokens": 256,
     "language": ["en"],
-    "model_specs": [{"model_format": "pytorch", "quantization": "none", "model_id": None, "model_uri": "file:///models/all-MiniLM-L6-v2"}],
+    "model_specs": [{"model_format": "pytorch", "quantization": "none", "model_id": None, "model_uri": f"file://{FOLDER}"}],
 }
 LAUNCH: dict[str, Any] = {
     "model_uid": UID,
@@ -55,91 +62,262 @@ LAUNCH: dict[str, Any] = {
     "n_threads": 2,
     "n_parallel": 1,
 }
-LAUNCH_EMBEDDING = {"model_uid": "embed", "model_type": "embedding", "replica": 1, "model_name": "contract-embedding", "model_engine": "sentence_transformers"}
+LAUNCH_EMBEDDING = {"model_uid": "embed", "model_type": "embedding", "replica": 1, "model_name": EMBEDDING_NAME, "model_engine": "sentence_transformers"}
 MISSING = {**LAUNCH, "model_uid": "missing", "model_path": "/models/nothing.gguf"}
+#: What a record may hold: empty values, values that look like secrets, other alphabets.
+DATA: dict[str, Any] = {
+    "request": {**LAUNCH, "n_gpu": None, "envs": {"HF_TOKEN": "hf_secret", "LANG": "de_AT"}, "ratio": 0.25, "flags": [True, None], "peft": {"ß": "日本"}},
+    "created": 1_800_000_000,
+    "registration": LLM,
+}
+#: Null values do not come back from an autostart entry; the environment of its launch does, to its owner.
+ENTRY: dict[str, Any] = {
+    "enabled": True,
+    "priority": 50,
+    "max_retries": 2,
+    "retry_interval_seconds": 20,
+    "launch": {**LAUNCH_EMBEDDING, "n_gpu": None, "envs": {"CONTRACT": "kept"}},
+}
+#: What a plan may depend on, or be played differently for.
+ADD_COPY = "POST /v1/models/{model_uid}/replicas"
+HISTORY = "GET /v1/launch_history"
+AUTOSTART = "GET /v1/autostart/models"
+DOWNLOAD = "POST /v1/cache/models"
+#: Servers without it answer with fewer keys; what the collection does never depends on it.
+NEWEST = "POST /v1/models/{model_uid}/reload"
+ROUTES = frozenset({ADD_COPY, HISTORY, AUTOSTART, DOWNLOAD})
+
+Sleep = Callable[[float], None]
+#: Makes a call that takes long, and looks while it is under way.
+Meanwhile = Callable[[Callable[[], None], Callable[[], None]], None]
 
 
-def play(client: Any, sleep: Callable[[float], None]) -> dict[str, Any]:
-    """Answers by the name of the step; an error is its type, status and words."""
-    answers: dict[str, Any] = {}
+class Play:
+    """The client on stage, and what it was answered.
 
-    def step(name: str, call: Callable[[], Any]) -> None:
+    :param client: of a server without models.
+    :param sleep: lets time pass, in seconds.
+    :param meanwhile: looks while a call is under way.
+    """
+
+    def __init__(self, client: Any, sleep: Sleep, meanwhile: Meanwhile) -> None:
+        self.client = client
+        self.sleep = sleep
+        self.meanwhile = meanwhile
+        self.answers: dict[str, Any] = {}
+
+    def step(self, name: str, call: Callable[[], Any]) -> None:
+        """Note an answer; of an error its type, status and words."""
+        assert name not in self.answers, f"two steps are called '{name}'"
         try:
-            answers[name] = call()
+            self.answers[name] = call()
         except ApiError as error:
-            answers[name] = {"error": type(error).__name__, "status": error.status, "words": own_words(error.detail)}
+            self.answers[name] = {"error": type(error).__name__, "status": error.status, "words": own_words(error.detail)}
 
-    def instance(uid: str) -> dict[str, Any] | None:
-        return next((found for found in client.list_instances() if found["model_uid"] == uid), None)
+    def instance(self, uid: str) -> dict[str, Any] | None:
+        """The server's row of a model."""
+        return next((found for found in self.client.list_instances() if found["model_uid"] == uid), None)
 
-    def look(when: str, uid: str) -> None:
+    def look(self, when: str, uid: str) -> None:
         """The instance, the entry of the list and the state that the core makes of them."""
-        step(f"instance {when}", lambda: instance(uid))
-        step(f"list {when}", lambda: client.list_models().get(uid))
-        step(f"state {when}", lambda: observe(client).state(uid))
+        self.step(f"instance {when}", lambda: self.instance(uid))
+        self.step(f"list {when}", lambda: self.client.list_models().get(uid))
+        self.step(f"state {when}", lambda: observe(self.client).state(uid))
 
-    def until(uid: str, *statuses: str) -> None:
-        for _look in range(180):
-            found = instance(uid)
+    def until(self, uid: str, *statuses: str) -> None:
+        """Wait for a status."""
+        for _look in range(240):
+            found = self.instance(uid)
             if found is not None and found["status"] in statuses:
                 return
-            sleep(0.5)
-        raise AssertionError(f"{uid} was never {statuses}: {instance(uid)}")
+            assert found is None or found["status"] != "ERROR", f"{uid} failed: {found}"
+            self.sleep(0.5)
+        raise AssertionError(f"{uid} was never {statuses}: {self.instance(uid)}")
 
-    step("authenticated", lambda: client.authenticated)
-    step("version", client.version)
-    step("workers", client.workers)
-    step("models of an empty server", client.list_models)
-    step("instances of an empty server", client.list_instances)
-    look("of an unknown model", "unknown")
-    step("terminate unknown", lambda: client.terminate("unknown"))
-    step("cancel unknown", lambda: client.cancel("unknown"))
+    def ask(self, route: str, uid: str, **question: Any) -> dict[str, Any]:
+        """A request of inference. Of the answer, what an engine adds by itself is left out, and vectors become their length."""
+        answer = self.client.ask(route, {"model": uid, **question}, 60.0)
+        kept = {key: answer[key] for key in ("object", "choices", "data", "model_replica") if key in answer}
+        if "data" in kept:
+            kept["data"] = [{**row, "embedding": len(row["embedding"])} for row in kept["data"]]
+        return kept
 
-    step("register", lambda: client.register("LLM", LLM))
-    step("register again", lambda: client.register("LLM", LLM))
+
+def _empty(on: Play) -> None:
+    client = on.client
+    on.step("authenticated", lambda: client.authenticated)
+    on.step("version", client.version)
+    on.step("workers", client.workers)
+    on.step("routes", lambda: sorted(client.routes() & ROUTES))
+    on.step("newest", lambda: NEWEST in client.routes())
+    # The names of the workers are their addresses.
+    on.step("status", lambda: {**client.status(), "workers": list(client.status()["workers"].values())})
+    on.step("models of an empty server", client.list_models)
+    on.step("instances of an empty server", client.list_instances)
+    on.look("of an unknown model", "unknown")
+    on.step("describe unknown", lambda: client.describe("unknown"))
+    on.step("progress unknown", lambda: client.progress("unknown"))
+    on.step("terminate unknown", lambda: client.terminate("unknown"))
+    on.step("cancel unknown", lambda: client.cancel("unknown"))
+    on.step("ask unknown", lambda: on.ask("completions", "unknown", prompt="Hello", max_tokens=1))
+    on.step("add a copy to unknown", lambda: client.add_replicas("unknown", 1))
+    on.step("remove a copy of unknown", lambda: client.remove_replica("unknown", 0))
+
+
+def _history(on: Play) -> None:
+    client = on.client
+    on.step("history of an empty server", client.history)
+    on.step("autostart of an empty server", client.autostart)
+    on.step("forget unknown", lambda: client.forget(RECORD, UID))
+    on.step("remember", lambda: client.remember(RECORD, UID, {"request": {}, "created": 1, "registration": None}))
+    on.step("remember again", lambda: client.remember(RECORD, UID, DATA))
+    on.step("remember another", lambda: client.remember(RECORD, "a.b c+d", DATA))
+    on.step("history with records", client.history)
+    on.step("forget another", lambda: client.forget(RECORD, "a.b c+d"))
+    on.step("history with one record", client.history)
+    on.step("forget", lambda: client.forget(RECORD, UID))
+    on.step("history without records", client.history)
+
+
+def _registrations(on: Play) -> None:
+    client = on.client
+    on.step("register", lambda: client.register("LLM", LLM))
+    on.step("register again", lambda: client.register("LLM", LLM))
     missing_file = {**LLM, "model_name": "other", "model_specs": [{**LLM["model_specs"][0], "model_uri": "file:///models/nothing.gguf"}]}
-    step("register a missing file", lambda: client.register("LLM", missing_file))
-    step("registrations", lambda: {name: builtin for name, builtin in client.list_registrations("LLM").items() if name in ("qwen3", NAME)})
-    step("engines", lambda: {name: usable for name, usable in client.engines("LLM", NAME).items() if name in ("llama.cpp", "vLLM")})
-    step("engines of an unknown model", lambda: client.engines("LLM", "unknown"))
+    on.step("register a missing file", lambda: client.register("LLM", missing_file))
+    on.step("registered names", lambda: {name: builtin for name, builtin in client.registered_names("LLM").items() if name in ("qwen3", NAME)})
+    on.step("registration", lambda: client.registrations("LLM", {NAME}))
+    on.step("registration among many", lambda: client.registrations("LLM", {NAME, "unknown"}))
+    on.step("registration of unknown", lambda: client.registrations("LLM", {"unknown"}))
+    on.step("unregister unknown", lambda: client.unregister("LLM", "unknown"))
+    on.step("unregister a built-in model", lambda: client.unregister("embedding", "bge-m3"))
+    on.step("built-in model after unregister", lambda: client.registered_names("embedding").get("bge-m3"))
+    on.step("engines", lambda: {name: usable for name, usable in client.engines("LLM", NAME).items() if name in ("llama.cpp", "vLLM")})
+    on.step("engines of an unknown model", lambda: client.engines("LLM", "unknown"))
+    on.step("register an embedding model", lambda: client.register("embedding", EMBEDDING))
+    on.step("registration of an embedding model", lambda: client.registrations("embedding", {EMBEDDING_NAME}))
+    on.step("engines of an embedding model", lambda: client.engines("embedding", EMBEDDING_NAME))
 
-    step("launch without a name", lambda: client.launch({"model_uid": "nameless", "model_type": "LLM"}))
-    step("launch without an engine", lambda: client.launch({"model_uid": "engineless", "model_type": "LLM", "model_name": NAME}))
-    step("launch a missing file", lambda: client.launch(MISSING))
-    until("missing", "ERROR")
-    look("of a missing file", "missing")
-    step("terminate failed", lambda: client.terminate("missing"))
-    step("cancel failed", lambda: client.cancel("missing"))
-    step("launch an unknown model", lambda: client.launch({**LAUNCH, "model_uid": "unknown", "model_name": "unknown"}))
-    until("unknown", "ERROR")
 
-    step("launch", lambda: client.launch(LAUNCH))
-    look("while creating", UID)
-    step("launch while creating", lambda: client.launch(LAUNCH))
-    step("terminate while creating", lambda: client.terminate(UID))
-    until(UID, "READY")
-    look("when ready", UID)
-    step("launch when ready", lambda: client.launch(LAUNCH))
-    step("terminate", lambda: client.terminate(UID))
-    look("after terminate", UID)
+def _launch(on: Play) -> None:
+    client = on.client
+    on.step("launch without a name", lambda: client.launch({"model_uid": "nameless", "model_type": "LLM"}))
+    on.step("launch without an engine", lambda: client.launch({"model_uid": "engineless", "model_type": "LLM", "model_name": NAME}))
+    on.step("launch a missing file", lambda: client.launch(MISSING))
+    on.until("missing", "ERROR")
+    on.look("of a missing file", "missing")
+    on.step("progress of a failed launch", lambda: client.progress("missing"))
+    on.step("terminate failed", lambda: client.terminate("missing"))
+    on.step("cancel failed", lambda: client.cancel("missing"))
+    on.step("launch an unknown model", lambda: client.launch({**LAUNCH, "model_uid": "unknown", "model_name": "unknown"}))
+    on.until("unknown", "ERROR")
+
+    on.step("launch", lambda: client.launch(LAUNCH))
+    on.look("while creating", UID)
+    on.step("describe while creating", lambda: client.describe(UID))
+    on.step("progress while creating", lambda: client.progress(UID))
+    on.step("launch while creating", lambda: client.launch(LAUNCH))
+    on.step("terminate while creating", lambda: client.terminate(UID))
+    on.step("add a copy while creating", lambda: client.add_replicas(UID, 1))
+    on.until(UID, "READY")
+    on.look("when ready", UID)
+    on.step("describe when ready", lambda: client.describe(UID))
+    on.step("progress when ready", lambda: client.progress(UID))
+    on.step("launch when ready", lambda: client.launch(LAUNCH))
+    on.step("completions", lambda: on.ask("completions", UID, prompt="Hello", max_tokens=1))
+    on.step("chat", lambda: on.ask("chat/completions", UID, messages=[{"role": "user", "content": "Hello"}], max_tokens=1))
+    on.step("smoke test of chat", lambda: smoke_test(client, UID, client.describe(UID), 60.0))
+    on.step("cached", lambda: [row for row in client.cached() if row["model_name"] == NAME])
+
+
+def _copies(on: Play) -> None:
+    client = on.client
+    in_place = ADD_COPY in client.routes()
+    if in_place:
+        on.meanwhile(
+            lambda: on.step("add a copy", lambda: client.add_replicas(UID, 1)),
+            lambda: on.look("while a copy loads", UID),
+        )
+        on.look("with two copies", UID)
+        on.step("describe with two copies", lambda: client.describe(UID))
+        on.step("remove an unknown copy", lambda: client.remove_replica(UID, 7))
+        on.step("remove the first copy", lambda: client.remove_replica(UID, 0))
+        on.look("with the second copy", UID)
+    on.step("unregister a running model", lambda: client.unregister("LLM", NAME))
+    on.step("registration after unregister", lambda: client.registrations("LLM", {NAME}))
+    on.look("without a registration", UID)
+    on.step("completions without a registration", lambda: on.ask("completions", UID, prompt="Hello", max_tokens=1))
+    if in_place:
+        on.step("add a copy without a registration", lambda: client.add_replicas(UID, 1))
+        on.look("after a copy that failed", UID)
+    on.step("register anew", lambda: client.register("LLM", {**LLM, "context_length": 4096}))
+    on.step("registration anew", lambda: client.registrations("LLM", {NAME}))
+    on.step("terminate", lambda: client.terminate(UID))
+    on.look("after terminate", UID)
 
     # A failed model that is launched again is at once no failure any more.
-    step("launch the failed model", lambda: client.launch({**LAUNCH, "model_uid": "missing"}))
-    look("of a second try", "missing")
-    step("cancel", lambda: client.cancel("missing"))
-    look("after cancel", "missing")
+    on.step("launch the failed model", lambda: client.launch({**LAUNCH, "model_uid": "missing"}))
+    on.look("of a second try", "missing")
+    on.step("cancel", lambda: client.cancel("missing"))
+    on.look("after cancel", "missing")
 
-    step("register an embedding model", lambda: client.register("embedding", EMBEDDING))
-    step("launch an embedding model", lambda: client.launch(LAUNCH_EMBEDDING))
-    until("embed", "READY")
-    step("list embedding", lambda: client.list_models().get("embed"))
+
+def _autostart(on: Play) -> None:
+    """Launch the embedding model: by its entry, where there are entries."""
+    client = on.client
+    if client.autostart() is None:
+        on.step("launch an embedding model", lambda: client.launch(LAUNCH_EMBEDDING))
+        on.until("embed", "READY")
+        return
+    on.step("set a wrong entry", lambda: client.set_autostart({"launch": {"model_uid": "embed"}}))
+    on.step("set an entry", lambda: client.set_autostart(ENTRY))
+    on.until("embed", "READY")
+    # What became of an entry is noted a moment after the model is ready.
+    for _look in range(20):
+        if client.autostart()[0]["state"]["status"] == "active":
+            break
+        on.sleep(0.5)
+    on.step("instance by an entry", lambda: on.instance("embed"))
+    on.step("entries", client.autostart)
+    on.step("history with an entry", client.history)
+    on.step("set the entry again", lambda: client.set_autostart({**ENTRY, "priority": 7, "launch": LAUNCH_EMBEDDING}))
+    on.sleep(1)
+    on.step("entries after a change", client.autostart)
+    on.step("instance after a change", lambda: on.instance("embed"))
+    on.step("remove the entry", lambda: client.remove_autostart("embed"))
+    on.step("remove an unknown entry", lambda: client.remove_autostart("unknown"))
+    on.step("entries after removal", client.autostart)
+    on.step("history after removal", client.history)
+    on.step("forget the entry", lambda: client.forget(EMBEDDING_NAME, "embed"))
+    on.step("history after all", client.history)
+
+
+def _orphan(on: Play) -> None:
+    client = on.client
+    on.step("list embedding", lambda: client.list_models().get("embed"))
+    on.step("embeddings", lambda: on.ask("embeddings", "embed", input="Hello"))
+    on.step("smoke test of an embedding model", lambda: smoke_test(client, "embed", client.describe("embed"), 60.0))
+    on.step("chat with an embedding model", lambda: on.ask("chat/completions", "embed", messages=[{"role": "user", "content": "Hello"}], max_tokens=1))
     # Too late to cancel: the server says yes, and the model can neither be used nor terminated from then on.
-    step("cancel when ready", lambda: client.cancel("embed"))
-    sleep(4)
-    look("of an orphan", "embed")
-    step("terminate an orphan", lambda: client.terminate("embed"))
-    step("cancel an orphan", lambda: client.cancel("embed"))
-    step("launch an orphan", lambda: client.launch(LAUNCH_EMBEDDING))
-    until("embed", "ERROR")
-    look("of a former orphan", "embed")
-    return answers
+    on.step("cancel when ready", lambda: client.cancel("embed"))
+    on.sleep(4)
+    on.look("of an orphan", "embed")
+    on.step("describe an orphan", lambda: client.describe("embed"))
+    on.step("terminate an orphan", lambda: client.terminate("embed"))
+    on.step("cancel an orphan", lambda: client.cancel("embed"))
+    on.step("launch an orphan", lambda: client.launch(LAUNCH_EMBEDDING))
+    on.until("embed", "ERROR")
+    on.look("of a former orphan", "embed")
+
+
+def play(client: Any, sleep: Sleep, meanwhile: Meanwhile) -> dict[str, Any]:
+    """Answers by the name of the step; an error is its type, status and words.
+
+    :param client: of a server without models, records and entries.
+    :param sleep: lets time pass, in seconds.
+    :param meanwhile: makes a call that takes long, and looks while it is under way.
+    """
+    on = Play(client, sleep, meanwhile)
+    for act in (_empty, _history, _registrations, _launch, _copies, _autostart, _orphan):
+        act(on)
+    return on.answers

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ CONTAINER = "xinference-contract"
 HOME = "/root/.xinference"
 USERNAME = "admin"
 PASSWORD = "contract-password"
-START_TIMEOUT = 120
+START_TIMEOUT = 180
 #: The same restrictions as in the roles, because they decide what the server can do.
 RESTRICTIONS = ("--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--security-opt", "no-new-privileges", "--init")
 ENVIRONMENT = {
@@ -35,16 +35,24 @@ ENVIRONMENT = {
     "XINFERENCE_ENABLE_VIRTUAL_ENV": "0",
     "XINFERENCE_MODEL_SRC": "huggingface",
     "HF_HUB_OFFLINE": "1",
+    # Without it the server cannot tell how far a download is.
+    "TQDM_POSITION": "-1",
 }
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server answers, what it was made from, and the folder of the host that it keeps its files in."""
+    """Where the server answers, what it was made from, the folder of the host that it keeps its files in, and whether it has accounts."""
 
     endpoint: str
     image: str
     home: Path
+    accounts: bool
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What the client is given."""
+        return {"username": USERNAME, "password": PASSWORD} if self.accounts else {}
 
 
 def run(*command: str) -> str:
@@ -84,11 +92,11 @@ def make_account(image: str, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, text=True, capture_output=True, check=False, input=json.dumps({"auth_config": {}, "user_config": [account]}))
 
 
-def workers(endpoint: str) -> dict[str, Any]:
-    """Workers that the server reports; none while it does not answer."""
+def read(address: str) -> dict[str, Any]:
+    """What the server answers without an account; nothing while it does not answer."""
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{endpoint}/status", timeout=5) as answer:
-            return dict(json.load(answer).get("workers") or {})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=5) as answer:
+            return dict(json.load(answer))
     except OSError:
         return {}
 
@@ -99,9 +107,16 @@ def remove() -> None:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """A server with an administrator and a worker, for as long as the context lasts."""
+def serving(home: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server with an administrator and a worker, for as long as the context lasts.
+
+    :param environment: variables of its container, in place of the usual ones.
+    """
     image, models = build("server"), build("models")
+    # Servers before 3.0 remove an empty cache when they start, and cannot link the first model into it then.
+    cache = home / "cache" / "v2"
+    cache.mkdir(parents=True)
+    (cache / ".keep").touch()
     remove()
     written = make_account(image, home)
     assert written.returncode == 0, written.stdout + written.stderr
@@ -110,16 +125,16 @@ def serving(home: Path) -> Iterator[Server]:
         run(
             *("docker", "run", "--detach", "--name", CONTAINER, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
             *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),
-            *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
+            *(word for name, value in (environment or ENVIRONMENT).items() for word in ("--env", f"{name}={value}")),
             *(image, "xinference-local", "--host", "0.0.0.0", "--port", "9997"),
         )
         endpoint, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_TIMEOUT
-        while not workers(endpoint):
+        while not read(f"{endpoint}/status").get("workers"):
             if time.monotonic() > deadline:
                 log = subprocess.run(("docker", "logs", "--tail", "30", CONTAINER), text=True, capture_output=True, check=False)
                 raise AssertionError(f"no worker after {START_TIMEOUT} s; the server's last words: {log.stdout} {log.stderr}")
             time.sleep(1)
-        yield Server(endpoint, image, home)
+        yield Server(endpoint, image, home, bool(read(f"{endpoint}/v1/cluster/auth")["auth"]))
     finally:
         remove()
 
