@@ -18,7 +18,7 @@ if [ -x "molecule/$scenario/setup.sh" ]; then
 fi
 export MOLECULE_COMMAND_BORDERS=0 NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOWS=1
 log=build/molecule/$scenario.log
-mkdir -p "build/molecule/$scenario"
+mkdir -p "build/molecule/$scenario" build/versions
 MOLECULE_EPHEMERAL_DIRECTORY=$PWD/build/molecule/$scenario/state \
   molecule --base-config .config/molecule/config.yml test --scenario-name "$scenario" 2>&1 | tee "$log"
 # Molecule ends well when a playbook or every test of a scenario is missing; a warning of Ansible is a defect of ours.

@@ -26,8 +26,9 @@ class Server:
         """Status and decoded answer of a request; a POST when there is a body."""
         command = ["curl", "-s", "-m", "120", "-w", "\\n%{http_code}", f"{self.base}{path}"]
         if login:
-            _status, token = self.call("/token", {"username": "admin", "password": self.password}, login=False)
-            command += ["-H", f"Authorization: Bearer {token['access_token']}"]
+            answered, token = self.call("/token", {"username": "admin", "password": self.password}, login=False)
+            # Servers before 3.0 have no accounts.
+            command += ["-H", f"Authorization: Bearer {token['access_token']}"] if answered == 200 else []
         if body is not None:
             command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
         quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in command)

@@ -102,3 +102,8 @@ def test_password_is_not_in_the_container(host: Any) -> None:
     secret = "marked-secret-of-the-default-scenario"
     assert secret not in host.check_output(f"docker inspect {CONTAINER}")
     assert secret not in host.check_output(f"docker logs {CONTAINER} 2>&1")
+
+
+def test_no_autostart_entry_where_none_was_asked_for(server: Any) -> None:
+    status, answer = server.call("/v1/autostart/models/summary")
+    assert (status, answer) == (200, {"models": []})
