@@ -1,0 +1,402 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection costs, against plain tasks and a client by hand. docs/performance.md says what each row means.
+
+Prints a table, writes it as build/bench.json, and ends with 1 where a row misses its bound and with 2 where it cannot measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fake_api import PASSWORD, USERNAME, FakeApi, serving
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+FOLDER = ROOT / "build/bench"
+#: Commands of the environment that the bench runs in, whatever the PATH says.
+BIN = Path(sys.executable).parent
+CONTAINER = "xinference-bench"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+EMBEDDING_FOLDER = "all-MiniLM-L6-v2"
+#: Numbers of models on the fake API, and on the real server.
+COUNTS = (1, 5, 20, 50)
+REAL_COUNT = 20
+#: Launches that a server works on at a time; the others queue there.
+LAUNCHES_AT_ONCE = 5
+#: MiB that the server and its 20 models take, with some room.
+NEEDED_MIB = 12 << 10
+BEGUN = time.monotonic()
+
+
+class Unfit(Exception):
+    """The bench cannot measure; the text says why."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table.
+
+    :param name: what is measured, with its unit.
+    :param ours: one value per run.
+    :param against: the same of what it is compared with; None where the bound is on our own value.
+    :param at_most: bound of the ratio, or of our own value; None where it is only reported.
+    """
+
+    name: str
+    ours: list[float]
+    against: list[float] | None
+    at_most: float | None
+
+    def data(self) -> dict[str, Any]:
+        """The row as it is written: medians, their ratio, and the spread of the ratio over the runs."""
+        ours, against = statistics.median(self.ours), statistics.median(self.against) if self.against else None
+        single = [mine / other for mine, other in zip(self.ours, self.against)] if self.against else self.ours
+        numbers = {"ours": ours, "against": against, "ratio": ours if against is None else ours / against, "at_most": self.at_most}
+        spread = {"min": min(single), "median": statistics.median(single), "max": max(single)}
+        rounded = {name: None if value is None else round(value, 3) for name, value in {**numbers, **spread}.items()}
+        return {
+            "name": self.name,
+            **{name: rounded[name] for name in numbers},
+            "runs": len(self.ours),
+            **{name: rounded[name] for name in spread},
+        }
+
+
+def missed(row: dict[str, Any]) -> bool:
+    """Whether a row misses its bound."""
+    return row["at_most"] is not None and row["ratio"] > row["at_most"]
+
+
+def say(text: str) -> None:
+    """Report progress."""
+    print(f"bench: {time.monotonic() - BEGUN:4.0f} s  {text}", flush=True)
+
+
+def run(name: str, command: list[str], **environment: str) -> tuple[float, str]:
+    """Seconds that a command took, and its output, which is also kept as a log."""
+    log = FOLDER / "logs" / f"{name}.log"
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begun
+    log.write_text(done.stdout + done.stderr, encoding="utf-8")
+    if done.returncode:
+        output = done.stdout + done.stderr
+        reason = (re.findall(r'"msg": "(.*?)"[,}]', output) or [line for line in output.splitlines() if line.strip()] or [""])[-1]
+        raise Unfit(f"{name} ended with {done.returncode}: {reason[:300]} ({log.relative_to(ROOT)})")
+    return seconds, done.stdout
+
+
+def play(name: str, playbook: str, variables: dict[str, Any], *, no_op: bool = True, **environment: str) -> tuple[float, str]:
+    """Seconds that ansible-playbook took from start to end, and its output.
+
+    :param no_op: whether a run that changed anything is an error.
+    """
+    given = FOLDER / f"{name}.json"
+    given.write_text(json.dumps({"bench_folder": str(FOLDER), "bench_username": USERNAME, "bench_password": PASSWORD, **variables}), encoding="utf-8")
+    command = [str(BIN / "ansible-playbook"), "--inventory", str(HERE / "inventory.yml"), "--extra-vars", f"@{given}", playbook]
+    seconds, output = run(name, command, ANSIBLE_NOCOWS="1", ANSIBLE_NOCOLOR="1", **environment)
+    if no_op and not re.search(r"changed=0 +unreachable=0 +failed=0", output):
+        raise Unfit(f"{name} had nothing to change and changed something ({(FOLDER / 'logs' / name).relative_to(ROOT)}.log)")
+    return seconds, output
+
+
+def seconds_of(name: str, playbook: str, variables: dict[str, Any]) -> float:
+    """Seconds of a run that had nothing to change."""
+    return play(name, playbook, variables)[0]
+
+
+def alternating(runs: int, ours: Callable[[], float], against: Callable[[], float]) -> tuple[list[float], list[float]]:
+    """Both in turn, so that a busy moment of the machine meets both."""
+    pairs = [(ours(), against()) for _run in range(runs)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+# What is declared, and the same in the server's own terms for the others.
+
+
+def declared(count: int, *, embedding: bool = False) -> list[dict[str, Any]]:
+    """Small models that are on disk; the last one an embedding model if wanted."""
+    specification = {"model_format": "ggufv2", "model_size_in_billions": "0_135", "quantization": "Q4_1", "model_id": None}
+    language_model = {
+        "name": "bench-llm",
+        "engine": "llama.cpp",
+        "format": "ggufv2",
+        "size_in_billions": "0_135",
+        "quantization": "Q4_1",
+        "engine_options": {"n_ctx": 256, "n_threads": 1, "n_parallel": 1},
+        "registration": {
+            "version": 2,
+            "model_lang": ["en"],
+            "model_ability": ["generate"],
+            "model_family": "bench-llm",
+            "context_length": 8192,
+            "model_specs": [{**specification, "model_file_name_template": GGUF, "model_uri": f"file:///models/{GGUF}"}],
+        },
+    }
+    embedding_model = {
+        "uid": "bench-embed",
+        "name": "bench-embedding",
+        "type": "embedding",
+        "engine": "sentence_transformers",
+        "registration": {
+            "version": 2,
+            "dimensions": 384,
+            "max_tokens": 256,
+            "language": ["en"],
+            "model_specs": [{"model_format": "pytorch", "quantization": "none", "model_id": None, "model_uri": f"file:///models/{EMBEDDING_FOLDER}"}],
+        },
+    }
+    models = [{"uid": f"bench-{number:02}", **language_model} for number in range(1, count + 1 - embedding)]
+    return [*models, embedding_model] if embedding else models
+
+
+def launches(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bodies of POST /v1/models for declared models."""
+    keys = {
+        "name": "model_name",
+        "engine": "model_engine",
+        "format": "model_format",
+        "size_in_billions": "model_size_in_billions",
+        "quantization": "quantization",
+    }
+    return [
+        {
+            "model_uid": model["uid"],
+            "model_type": model.get("type", "LLM"),
+            "replica": 1,
+            **{key: model[field] for field, key in keys.items() if field in model},
+            **model.get("engine_options", {}),
+        }
+        for model in models
+    ]
+
+
+def variables_for(endpoint: str, models: list[dict[str, Any]]) -> dict[str, Any]:
+    """Variables of the playbooks of both sides."""
+    return {"bench_endpoint": endpoint, "xinference_models": models, "bench_launches": launches(models), "bench_launches_at_once": LAUNCHES_AT_ONCE}
+
+
+# Rows on the fake API.
+
+
+def no_op_rows(api: FakeApi, runs: int) -> list[Row]:
+    """A converge with nothing to change, from 1 to 50 models; how it grows; how many requests it takes."""
+    ours: dict[int, list[float]] = {}
+    rows, requests = [], []
+    for count in COUNTS:
+        say(f"no-op of the models task, {count} on the fake API")
+        given = {**variables_for(api.endpoint, declared(count)), "bench_check_memory": False}
+        # The module itself brings the models up, so that the server holds what the module leaves on one.
+        play(f"models-{count}-launch", str(HERE / "models_ours.yml"), {**given, "bench_launches_at_once": count}, no_op=False)
+        before = len(api.requests)
+        play(f"models-{count}-count", str(HERE / "models_ours.yml"), given)
+        requests.append(api.requests[before:])
+        ours[count], against = alternating(
+            runs,
+            partial(seconds_of, f"models-{count}-ours", str(HERE / "models_ours.yml"), given),
+            partial(seconds_of, f"models-{count}-plain", str(HERE / "models_plain.yml"), given),
+        )
+        rows.append(Row(f"no-op of the models task, {count} on a fake API (s)", ours[count], against, 0.2 if count == 20 else None))
+    say(f"requests of a no-op: {', '.join(requests[-1])}")
+    growth = [(high - low) / (COUNTS[-1] - COUNTS[0]) * 1000 for low, high in zip(ours[COUNTS[0]], ours[COUNTS[-1]])]
+    rows.append(Row("the same, growth per added model (ms)", growth, None, 10))
+    rows.append(Row(f"requests of a no-op, the most of {', '.join(map(str, COUNTS))} models", [float(max(map(len, requests)))], None, 6))
+    return rows
+
+
+def start_row(api: FakeApi, runs: int) -> Row:
+    """A whole execution of the module with nothing declared, against ping; as a host runs them, without the controller's part."""
+    say("start of the module")
+    arguments = {"endpoint": api.endpoint, "username": USERNAME, "password": PASSWORD, "models": []}
+    modules = {"inferops.xinference.models": json.dumps(arguments), "ansible.builtin.ping": "data=pong"}
+    payloads: dict[str, Path] = {}
+    for module, given in modules.items():
+        kept = FOLDER / "kept" / module
+        command = [str(BIN / "ansible"), "--inventory", str(HERE / "inventory.yml"), "localhost", "--module-name", module, "--args", given]
+        run(f"start-{module}", command, ANSIBLE_KEEP_REMOTE_FILES="1", ANSIBLE_REMOTE_TMP=str(kept))
+        (payloads[module],) = kept.glob("*/AnsiballZ_*.py")
+    ours, ping = (partial(run, f"start-{module}", [sys.executable, str(path)]) for module, path in payloads.items())
+    # Short, so it can be repeated more often.
+    mine, other = alternating(5 * runs, lambda: ours()[0], lambda: ping()[0])
+    return Row("execution of the module with an empty list, against ping (s)", mine, other, None)
+
+
+# Rows on a real server.
+
+
+def build(what: str) -> str:
+    """Name of an image or folder that the tests' build script makes."""
+    done = subprocess.run((sys.executable, str(ROOT / "tests/images/build.py"), what), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unfit(done.stderr.strip().splitlines()[-1])
+    return done.stdout.splitlines()[-1]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def remove() -> None:
+    """Remove the server of this run, or of an earlier one that was interrupted."""
+    subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
+    shutil.rmtree(FOLDER / "xinference_data", ignore_errors=True)
+
+
+def require_room() -> None:
+    """Refuse a machine on which the models would not fit."""
+    if os.geteuid():
+        raise Unfit("provisioning this machine needs root; run it with sudo")
+    (available,) = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"))
+    if int(available) >> 10 < NEEDED_MIB:
+        raise Unfit(f"{REAL_COUNT} real models need {NEEDED_MIB >> 10} GiB of free memory, and there are {int(available) >> 20}")
+
+
+@contextmanager
+def provisioned() -> Iterator[dict[str, Any]]:
+    """A real server with 20 real models, made by playbook provision; the variables with which it was made."""
+    repository, _colon, tag = build("server").rpartition(":")
+    source, port = Path(build("models")), free_port()
+    remove()
+    target = FOLDER / "xinference_data/models"
+    target.mkdir(parents=True)
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    given = {
+        **variables_for(f"http://127.0.0.1:{port}", declared(REAL_COUNT, embedding=True)),
+        "xinference_port": port,
+        "xinference_image": repository,
+        "xinference_image_tag": tag,
+        "xinference_admin_username": USERNAME,
+        "xinference_admin_password": PASSWORD,
+        "xinference_models_max_concurrent_launches": 2,
+    }
+    try:
+        say(f"provisioning a real server with {REAL_COUNT} real models (some minutes)")
+        play("provision-first", "inferops.xinference.provision", given, no_op=False)
+        yield given
+    finally:
+        remove()
+
+
+def executions(name: str, playbook: str, given: dict[str, Any]) -> float:
+    """Executions of modules on the host: Ansible names the file of each before it sends it."""
+    _seconds, output = play(name, playbook, given, ANSIBLE_VERBOSITY="3")
+    return float(output.count("Using module file "))
+
+
+def provision_rows(given: dict[str, Any], runs: int) -> list[Row]:
+    """The whole playbook with nothing to change, against the folk recipe on the same container and models."""
+    ours, folk = "inferops.xinference.provision", str(HERE / "folk_recipe.yml")
+    say(f"provision with nothing to change, {REAL_COUNT} real models")
+    count = executions("provision-count", ours, given)
+    say(f"executions of modules on the host: {count:.0f}, in the folk recipe {executions('folk-count', folk, given):.0f}")
+    mine, other = alternating(runs, partial(seconds_of, "provision-ours", ours, given), partial(seconds_of, "provision-folk", folk, given))
+    return [
+        Row(f"provision with nothing to change, {REAL_COUNT} real models (s)", mine, other, 0.5),
+        Row("the same, executions of modules on the host", [count], None, 12),
+    ]
+
+
+def launch_row(given: dict[str, Any], runs: int) -> Row:
+    """Four models that are on disk, with the module and with a client by hand, in turn on the same server."""
+    every = given["xinference_models"]
+    chosen = [*every[:3], every[-1]]
+    by_hand = FOLDER / "by-hand.json"
+    by_hand.write_text(json.dumps({"endpoint": given["bench_endpoint"], "username": USERNAME, "password": PASSWORD, "launches": launches(chosen)}))
+    module = str(HERE / "models_ours.yml")
+
+    def clear() -> None:
+        absent = [{"uid": model["uid"], "state": "absent"} for model in every]
+        play("launch-clear", module, {**given, "xinference_models": absent}, no_op=False)
+
+    def ours() -> float:
+        clear()
+        wanted = {**given, "xinference_models": chosen, "bench_launches_at_once": LAUNCHES_AT_ONCE}
+        _seconds, output = play("launch-ours", module, wanted, no_op=False, ANSIBLE_CALLBACKS_ENABLED="ansible.posix.profile_tasks")
+        # The task alone: what starts ansible-playbook is no part of launching.
+        (seconds,) = re.findall(r"^Ensure the declared models -+ ([0-9.]+)s$", output, flags=re.MULTILINE)
+        say(f"  ours {float(seconds):.1f} s")
+        return float(seconds)
+
+    def against() -> float:
+        clear()
+        seconds, _output = run("launch-by-hand", [sys.executable, str(HERE / "launch_by_hand.py"), str(by_hand)])
+        say(f"  by hand {seconds:.1f} s")
+        return seconds
+
+    say("launching 4 models that are on disk (the first time does not count)")
+    against()
+    # Loading varies more than the rest, and the bound is narrow.
+    mine, other = alternating(runs + 2, ours, against)
+    return Row("launching 4 models that are on disk (s)", mine, other, 1.05)
+
+
+# The table.
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a table in Markdown."""
+
+    def cell(value: Any) -> str:
+        return "-" if value is None else str(value)
+
+    columns = ("name", "ours", "against", "ratio", "at_most", "runs", "min", "median", "max")
+    lines = [list(columns), *([cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    text = ["| " + " | ".join(value.ljust(width) for value, width in zip(line, widths)) + " |" for line in lines]
+    return "\n".join([text[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *text[1:]])
+
+
+def measure(runs: int) -> list[Row]:
+    """Every row; what could keep it from going on comes first."""
+    require_room()
+    with serving() as api:
+        rows = [*no_op_rows(api, runs), start_row(api, runs)]
+    with provisioned() as given:
+        return [*rows, *provision_rows(given, runs), launch_row(given, runs)]
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side of a row, default 3")
+    chosen = parser.parse_args()
+    if chosen.runs < 1:
+        parser.error("--runs must be at least 1")
+    shutil.rmtree(FOLDER / "kept", ignore_errors=True)
+    (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
+    try:
+        rows = [row.data() for row in measure(chosen.runs)]
+    except Unfit as error:
+        print(f"bench: cannot go on: {error}", file=sys.stderr)
+        return 2
+    (ROOT / "build/bench.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    print(f"\n{table(rows)}\n")
+    late = [row for row in rows if missed(row)]
+    for row in late:
+        print(f"bench: {row['name']}: {row['ratio']} is more than {row['at_most']}")
+    say("done" if not late else f"{len(late)} of {len(rows)} rows miss their bound")
+    return 1 if late else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
