@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 SCENARIO ?= default
 VERSION ?= 4.1.0
+RUNS ?= 3
 BIN := $(CURDIR)/build/venv/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
@@ -18,7 +19,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export XINFERENCE_TEST_VERSION := $(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test lint unit docs-check sanity artifact mistakes contract awx molecule clean
+.PHONY: help setup engine images demo test test-versions bench lint unit docs-check sanity artifact mistakes contract downloads awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +29,13 @@ demo: setup engine images ## provision this machine, ask a real model, restart i
 
 test: ## every check and test, each with its own set-up; ends with how many passed and failed
 	@tools/test.sh
+
+test-versions: ## the module against every supported server; writes the table in README.md
+	@tools/test.sh molecule:models molecule:models:3.5.0 molecule:models:2.11.0 molecule:models:1.17.1 contract::3.5.0 contract::1.17.1
+	@python3 tests/versions_table.py
+
+bench: images ## how fast it is, as ratios in one run; fails where one misses its bound
+	python tests/bench/bench.py --runs $(RUNS)
 
 setup: ## virtual environment and collection path in build/
 	@tools/setup.sh
@@ -67,6 +75,9 @@ mistakes: images ## the obvious mistakes, each refused in one sentence
 
 contract: images ## what a real server answers to the calls that we use
 	python -m pytest tests/contract
+
+downloads: images ## a real server downloads from a hub of the tests
+	python -m pytest tests/downloads
 
 awx: images ## the AWX job templates, run through ansible-runner
 	python -m pytest tests/awx

@@ -29,7 +29,7 @@ export ANSIBLE_NOCOWS=1
 echo "demo: provisioning this machine"
 run provision
 ask
-echo "demo: restarting the container; Xinference forgets which models were running"
+echo "demo: restarting the container; by itself Xinference would forget which models were running, now it starts them, and provisioning waits for them"
 docker restart xinference-demo >/dev/null
 run provision
 ask

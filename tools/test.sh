@@ -2,11 +2,13 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every part in turn. A part that fails does not keep the others from running. The log of each stays in build/logs.
+# Every part in turn, or the parts that are named. A part that fails does not keep the others from running. The log of each stays in build/logs.
+# A part is a target of the Makefile, with a scenario and a version of the server where it takes them: target:scenario:version.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/logs
-parts=(setup lint unit docs-check sanity images contract mistakes artifact molecule:default molecule:host awx)
+parts=(setup lint unit docs-check sanity images contract downloads mistakes artifact molecule:default molecule:models molecule:models:2.11.0 molecule:host awx)
+[ "$#" -eq 0 ] || parts=(setup "$@")
 begun=$SECONDS
 was_running=false
 docker info >/dev/null 2>&1 && was_running=true
@@ -18,12 +20,13 @@ trap finish EXIT
 
 passed=0 failed=0 summary=()
 for part in "${parts[@]}"; do
-  target=${part%%:*}
+  IFS=: read -r target scenario version <<<"$part"
   arguments=()
-  [ "$target" = "$part" ] || arguments=("SCENARIO=${part#*:}")
-  log=build/logs/${part/:/-}.log
+  [ -z "$scenario" ] || arguments+=("SCENARIO=$scenario")
+  [ -z "$version" ] || arguments+=("VERSION=$version")
+  log=build/logs/${part//:/-}.log
   start=$SECONDS
-  printf '== %-18s ' "$part"
+  printf '== %-22s ' "$part"
   if make --no-print-directory "$target" "${arguments[@]}" >"$log" 2>&1 </dev/null; then
     verdict=passed
   else
@@ -40,7 +43,7 @@ for part in "${parts[@]}"; do
   passed=$((passed + good)) failed=$((failed + bad))
   took=$((SECONDS - start))
   printf '%s in %d s\n' "$verdict" "$took"
-  summary+=("$(printf '%-18s %-7s %5d s %5d passed' "$part" "$verdict" "$took" "$good")")
+  summary+=("$(printf '%-22s %-7s %5d s %5d passed' "$part" "$verdict" "$took" "$good")")
   if [ "$verdict" = FAILED ]; then
     echo "-- the end of $log:"
     tail -n 60 "$log"
@@ -51,6 +54,6 @@ for part in "${parts[@]}"; do
 done
 printf '\n'
 printf '%s\n' "${summary[@]}"
-printf '%-18s %13d s\n\n' "all parts" $((SECONDS - begun))
+printf '%-22s %13d s\n\n' "all parts" $((SECONDS - begun))
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
