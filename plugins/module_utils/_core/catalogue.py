@@ -98,6 +98,7 @@ class _Asked:
     def __init__(self, client: Catalogue) -> None:
         self.client = client
         self._names: dict[str, dict[str, bool]] = {}
+        self._engines: dict[tuple[str, str], dict[str, Any] | None] = {}
         self._workers: dict[str, Any] | None = None
 
     def names(self, model_type: str) -> dict[str, bool]:
@@ -105,6 +106,13 @@ class _Asked:
         if model_type not in self._names:
             self._names[model_type] = self.client.registered_names(model_type)
         return self._names[model_type]
+
+    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+        """Engines for a model of the catalogue; None for an unknown one."""
+        key = (model_type, name)
+        if key not in self._engines:
+            self._engines[key] = self.client.engines(model_type, name)
+        return self._engines[key]
 
     def workers(self) -> dict[str, Any]:
         """The workers by address, each with its devices."""
@@ -115,7 +123,7 @@ class _Asked:
 
 def _check_name(asked: _Asked, model: DeclaredModel) -> list[str]:
     """Name and engine of a model."""
-    engines = asked.client.engines(model.type, model.name)
+    engines = asked.engines(model.type, model.name)
     if engines:
         return _check_engine(model, engines)
     names = asked.names(model.type) if model.registration is None else {}
