@@ -47,6 +47,8 @@ for part in "${parts[@]}"; do
   if [ "$verdict" = FAILED ]; then
     echo "-- the end of $log:"
     tail -n 60 "$log"
+    echo "-- what failed:"
+    grep -aE '^(fatal|failed): |^(FAILED|ERROR) |^E  ' "$log" | cut -c 1-2000 | tail -n 20
     echo "--"
     # Nothing else can run without these.
     case $part in setup | images) break ;; esac

@@ -305,9 +305,9 @@ def _orphan(on: Play) -> None:
     on.step("describe an orphan", lambda: client.describe("embed"))
     on.step("terminate an orphan", lambda: client.terminate("embed"))
     on.step("cancel an orphan", lambda: client.cancel("embed"))
-    on.step("launch an orphan", lambda: client.launch(LAUNCH_EMBEDDING))
-    on.until("embed", "ERROR")
+    on.step("clear an orphan", lambda: client.clear_orphan("embed", 1))
     on.look("of a former orphan", "embed")
+    on.step("clear what is no orphan", lambda: client.clear_orphan("embed", 1))
 
 
 def play(client: Any, sleep: Sleep, meanwhile: Meanwhile) -> dict[str, Any]:

@@ -44,7 +44,6 @@ OLDER: dict[str, Any] = {
     "chat with an embedding model": refusal(500, "'SentenceTransformerEmbeddingModel' object has no attribute 'model_spec'"),
     # What a late cancellation leaves behind breaks the whole list.
     "list of an orphan": refusal(500, "'embed'"),
-    "state of an orphan": refusal(500, "'embed'"),
 }
 
 
@@ -190,8 +189,9 @@ def test_the_client_knows_whether_it_is_logged_in(played: dict[str, Any], server
         ("describe an orphan", None),
         ("terminate an orphan", refusal(400, "Model not found in the model list, uid: embed")),
         ("cancel an orphan", refusal(500, "Model embed has not been launched yet")),
-        ("launch an orphan", None),
+        ("clear an orphan", None),
         ("state of a former orphan", "error"),
+        ("clear what is no orphan", None),
     ],
 )
 def test_what_the_server_answers(played: dict[str, Any], there: frozenset[str], step: str, answer: Any) -> None:

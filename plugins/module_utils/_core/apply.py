@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from .download import Downloader, download
 from .errors import ApiError, AuthenticationError, ConnectionFailed, XinferenceError
 from .home import Home
 from .host import Deaths
-from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, SETTLING, TERMINATING, UNLISTED, Observed, Reader, observe
+from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, SCALING, SETTLING, TERMINATING, UNLISTED, Observed, Reader, observe
 from .plan import CANCEL, CHANGING, DOWNLOAD, KEEP, LAUNCH, RELAUNCH, SCALE, TERMINATE, WAIT, Action, Plan
 from .smoke import Asker, Unanswered, smoke_test
 
@@ -30,7 +31,14 @@ _REGISTERED = ("already registered", "conflicts with existing model")
 #: What a model's process that was killed leaves behind; the reason stands earlier in the log.
 _DIED = "bytes read on a total of"
 #: A model that is there for the server and for nobody else.
-_LEFT_BEHIND = "the server calls it ready, but does not list or serve it; restart the server, then run again"
+_LEFT_BEHIND = "the server calls it ready, but does not list or serve it, and it cannot be cleared away; restart the server, then run again"
+
+#: What the operator is told of a model that shall answer.
+_ASKED = "smoke test"
+#: Seconds between two looks: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
+_SHORTEST, _SHARE = 0.2, 0.03
+#: Seconds before the time for the plan is over: the last look comes when it is.
+_LEAST = 0.01
 
 #: Action → result when it succeeds.
 _OUTCOMES = {
@@ -56,6 +64,9 @@ class Writer(Reader, Asker, Downloader, Protocol):
 
     def launch(self, request: dict[str, Any]) -> None:
         """Ask for a launch."""
+
+    def clear_orphan(self, uid: str, copies: int) -> None:
+        """Free what a launch left behind that was cancelled too late."""
 
     def terminate(self, uid: str) -> None:
         """Stop a running model."""
@@ -91,7 +102,7 @@ class Waiting:
 
     :param wait: whether to wait at all.
     :param timeout: seconds for the whole plan.
-    :param sleep: seconds between two looks.
+    :param sleep: seconds between two looks, at most.
     :param at_once: launches under way at the same time.
     :param smoke: which models must answer a request: launched (all that this run touched), all, or none.
     :param answer: seconds in which a model must answer.
@@ -242,10 +253,13 @@ class _Run:
         self.log_size = around.home.log_size()
         self.deaths = around.deaths()
         self.wall = int(time.time())
+        self.told = -math.inf
         self.registered: set[tuple[str, str]] = set()
         self.unregistered: dict[str, tuple[str, dict[str, Any]]] = {}
         self.done: set[str] = set()
         self.cleared: set[str] = set()
+        #: What a late cancellation left behind is cleared away once per model.
+        self.orphans: set[str] = set()
         self.unrecorded = {action.uid for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, SCALE)}
         self.written: set[str] = set()
         #: Relaunches that failed and whose previous model is being put back: uid → why.
@@ -255,8 +269,16 @@ class _Run:
 
     def finish(self, uid: str) -> None:
         """Record that a model is as declared."""
-        self.results[uid].seconds = self.elapsed(uid)
+        result = self.results[uid]
+        result.seconds = self.elapsed(uid)
         self.done.add(uid)
+        # The state of a model says nothing of its files.
+        self.say(uid, result.result if self.actions[uid].kind == DOWNLOAD else result.state)
+
+    def say(self, uid: str, state: str, answer: dict[str, Any] | None = None) -> None:
+        """Tell the operator how far a model is."""
+        if self.around.report is not None:
+            self.around.report(uid, state, answer or {}, self.elapsed(uid))
 
     def fail(self, uid: str, words: str, state: str) -> None:
         """Record that a model is not as declared."""
@@ -324,7 +346,7 @@ class _Run:
     def clear(self, uid: str) -> bool:
         """Get a model off the server; False when it failed, with the reason recorded."""
         asked: set[str] = set()
-        unlisted = 0
+        unlisted: float | None = None
         while True:
             # Looked at before each request: a launch that ended in the meantime must be terminated. To cancel a model that
             # is ready would leave its process running where nobody can reach it.
@@ -337,14 +359,29 @@ class _Run:
                 if not self.ask_to_remove(uid, state):
                     return False
                 continue
-            unlisted = unlisted + 1 if state == UNLISTED else 0
-            if unlisted >= PATIENCE:
-                self.fail(uid, _LEFT_BEHIND, state)
-                return False
+            if state != UNLISTED:
+                unlisted = None
+            elif unlisted is None:
+                unlisted = self.clock()
+            elif self.clock() - unlisted >= PATIENCE:
+                if not self.clear_orphan(uid, seen):
+                    return False
+                unlisted = None
+                continue
             if self.late():
                 self.fail(uid, f"is still {state} after {self.waiting.timeout:g} s", state)
                 return False
+            self.say(uid, state)
             self.sleep(self.waiting.sleep)
+
+    def clear_orphan(self, uid: str, seen: Observed) -> bool:
+        """Clear away what a late cancellation left behind; False when that was tried before."""
+        if uid in self.orphans:
+            self.fail(uid, _LEFT_BEHIND, UNLISTED)
+            return False
+        self.orphans.add(uid)
+        copies = max(len(seen.models[uid].replicas), 1)
+        return self.attempt(uid, lambda: self.write(uid, lambda: self.client.clear_orphan(uid, copies)), state=UNLISTED)
 
     def ask_to_remove(self, uid: str, state: str) -> bool:
         """Ask for a removal; False when the server refuses."""
@@ -479,6 +516,7 @@ class _Run:
         restored = uid in self.restoring
         try:
             if self.waiting.smoke != "none":
+                self.say(uid, _ASKED)
                 self.results[uid].answered = smoke_test(self.client, uid, model.spec, self.waiting.answer)
         except Unanswered as error:
             words = self.explain(uid, f"is ready, but did not answer: {error}")
@@ -523,33 +561,49 @@ class _Run:
             return
         self.write(action.uid, lambda: self.client.set_autostart(entry))
 
-    def settle(self, under_way: dict[str, int], seen: Observed) -> None:
-        """Take out of ``under_way`` what is ready or has failed; it counts how often in a row a model was not seen."""
+    def settle(self, under_way: dict[str, float | None], seen: Observed) -> None:
+        """Take out of ``under_way`` what is ready or has failed; it holds since when a model is not where it should be."""
         for uid in list(under_way):
             state = seen.state(uid)
             if state == READY:
                 if not self.ready(uid, seen):
-                    under_way[uid] = 0
+                    under_way[uid] = None
                     continue
+            elif uid in self.orphans and self.actions[uid].kind == WAIT and state in (ABSENT, ERROR):
+                self.results[uid].state = ABSENT
+                self.finish(uid)
             elif state == ERROR:
                 if self.restore(self.actions[uid], self.explain(uid, seen.models[uid].message)):
-                    under_way[uid] = 0
+                    under_way[uid] = None
                     continue
             elif state in (ABSENT, TERMINATING, UNLISTED):
-                under_way[uid] += 1
-                if under_way[uid] < PATIENCE:
+                since = under_way[uid]
+                if since is None or self.clock() - since < PATIENCE:
+                    under_way[uid] = self.clock() if since is None else since
                     continue
-                words = _LEFT_BEHIND if state == UNLISTED else "disappeared from the server while it was launching"
-                if state == ABSENT and self.restore(self.actions[uid], self.explain(uid, words)):
-                    under_way[uid] = 0
+                if self.lost(uid, state, seen):
+                    under_way[uid] = None
                     continue
-                self.fail(uid, self.results[uid].message or words, state)
             else:
-                under_way[uid] = 0
+                under_way[uid] = None
                 if uid not in self.restoring:
                     self.attempt(uid, lambda uid=uid: self.record(uid, seen), state=state)  # type: ignore[misc]
                 continue
             del under_way[uid]
+
+    def lost(self, uid: str, state: str, seen: Observed) -> bool:
+        """A model is not where it should be and will not come by itself; False when it is not waited for any longer."""
+        action = self.actions[uid]
+        if state == UNLISTED and uid not in self.restoring:
+            if not self.clear_orphan(uid, seen):
+                return False
+            # What somebody else launched is planned anew when it is gone and all others are done.
+            return action.kind == WAIT or (self.launch(action) and not self.results[uid].failed)
+        words = _LEFT_BEHIND if state == UNLISTED else "disappeared from the server while it was launching"
+        if state == ABSENT and self.restore(action, self.explain(uid, words)):
+            return True
+        self.fail(uid, self.results[uid].message or words, state)
+        return False
 
     def scale(self, action: Action, seen: Observed) -> None:
         """Add copies to a running model, or take some away."""
@@ -558,6 +612,8 @@ class _Run:
         copies = seen.models[uid].replicas
         missing = wanted - len(copies)
         if missing > 0:
+            # The server answers when they are ready.
+            self.say(uid, SCALING)
             self.attempt(uid, lambda: self.write(uid, lambda: self.client.add_replicas(uid, missing)))
         for copy in sorted(copies, reverse=True)[: max(-missing, 0)]:
             self.attempt(uid, lambda copy=copy: self.write(uid, lambda: self.client.remove_replica(uid, copy)))  # type: ignore[misc]
@@ -569,16 +625,12 @@ class _Run:
             return
         self.started.setdefault(uid, self.clock())
 
-        def report(state: str, row: dict[str, Any]) -> None:
-            if self.around.report is not None:
-                self.around.report(uid, state, row, self.elapsed(uid))
-
         words = ""
         try:
             if action.replaced is None:
                 self.register(action)
             self.written.add(uid)
-            words = download(self.client, model, self.late, lambda: self.sleep(self.waiting.sleep), report)
+            words = download(self.client, model, self.late, lambda: self.sleep(self.waiting.sleep), lambda state, row: self.say(uid, state, row))
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -618,14 +670,14 @@ class _Run:
             if action.kind == WAIT:
                 self.leave(action)
 
-    def fill(self, queue: list[Action], under_way: dict[str, int]) -> bool:
+    def fill(self, queue: list[Action], under_way: dict[str, float | None]) -> bool:
         """Move launches from the queue until as many are under way as may be; False when the server is not ready to take the next."""
         while queue and len(under_way) < self.waiting.at_once:
             if not self.launch(queue[0]):
                 return False
             action = queue.pop(0)
             if not self.results[action.uid].failed:
-                under_way[action.uid] = 0
+                under_way[action.uid] = None
         return True
 
     def give_up(self, uids: Iterable[str], seen: Observed) -> None:
@@ -637,28 +689,36 @@ class _Run:
 
     def tell(self, under_way: Iterable[str], seen: Observed) -> None:
         """Say how far each launch is."""
-        if self.around.report is None:
+        if self.around.report is None or self.clock() < self.told + self.waiting.sleep:
             return
+        self.told = self.clock()
         for uid in under_way:
             try:
                 answer = self.client.progress(uid)
             except ApiError:
                 # It may have ended since the last look.
                 answer = {}
-            self.around.report(uid, seen.state(uid), answer, self.elapsed(uid))
+            self.say(uid, seen.state(uid), answer)
 
     def bring_up(self, launches: list[Action], waits: list[Action]) -> None:
         """Launch and wait, a bounded number at a time."""
         queue = list(launches)
-        under_way = {action.uid: 0 for action in waits}
+        under_way: dict[str, float | None] = {action.uid: None for action in waits}
         for uid in under_way:
             self.started.setdefault(uid, self.clock())
+        looked = moved = self.clock()
+        size = (0, 0)
         while queue or under_way:
             taken = self.fill(queue, under_way)
             if not queue and not under_way:
                 return
-            seen = observe(self.client)
+            # Rows of instances have been seen to lag behind the list, so that is read from time to time in any case.
+            whole = self.clock() - looked >= PATIENCE
+            seen = observe(self.client, () if whole else under_way)
+            looked = self.clock() if whole else looked
             self.settle(under_way, seen)
+            if (len(queue), len(under_way)) != size:
+                size, moved = (len(queue), len(under_way)), self.clock()
             if not queue and not under_way:
                 return
             self.tell(under_way, seen)
@@ -666,7 +726,9 @@ class _Run:
                 self.give_up([*under_way, *(action.uid for action in queue)], seen)
                 return
             if not (taken and queue and len(under_way) < self.waiting.at_once):
-                self.sleep(self.waiting.sleep)
+                now = self.clock()
+                pause = max(_SHORTEST, (now - moved) * _SHARE)
+                self.sleep(min(self.waiting.sleep, pause, max(self.begun + self.waiting.timeout - now, _LEAST)))
 
     def keep(self, action: Action) -> None:
         """What a running model that stays still needs: its registration and its autostart entry."""

@@ -240,7 +240,10 @@ class Client:
         return dict(self._api.list_models())
 
     def describe(self, uid: str) -> dict[str, Any] | None:
-        """Description of a running model; None for one that is not served. Fresher than the list, which the server keeps for some seconds."""
+        """Description of a running model; empty for one that still loads, None for one that is not served.
+
+        Fresher than the list, which the server keeps for some seconds.
+        """
         try:
             # 503 says that it is loading, so it is an answer and no reason to try again.
             return dict(self._call("GET", f"/v1/models/{quote(uid, safe='')}", tries=1))
@@ -248,7 +251,7 @@ class Client:
             raise
         except ApiError as error:
             if error.status in (400, 404, 503):
-                return None
+                return {} if error.status == 503 else None
             raise
 
     def list_instances(self) -> list[dict[str, Any]]:
@@ -294,6 +297,22 @@ class Client:
         Sent without the client's method, which adds empty keys that older servers hand to the engine.
         """
         self._call("POST", "/v1/models", json=request, params={"wait_ready": "false"})
+
+    def clear_orphan(self, uid: str, copies: int) -> None:
+        """Free what a launch left behind that was cancelled too late.
+
+        Every server clears it away when it refuses another launch of that name, and this launch can only be refused: nothing knows such an engine.
+
+        :param copies: how many there are of the model.
+        """
+        request = {"model_uid": uid, "model_name": uid, "model_type": "LLM", "model_engine": "none", "replica": copies}
+        try:
+            self._call("POST", "/v1/models", json=request, params={"wait_ready": "true"}, tries=1)
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            if error.status != 400:
+                raise
 
     def terminate(self, uid: str) -> None:
         """Stop a running model."""

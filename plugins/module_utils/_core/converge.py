@@ -26,6 +26,8 @@ from .sizing import Limits, choose_options, too_much
 
 __all__ = ["Outcome", "Server", "Wishes", "converge", "server_limits"]
 
+#: How often models are planned anew that others were launching: more than once only where others do it again and again.
+_LOOKS = 3
 _ADD_COPY = "POST /v1/models/{model_uid}/replicas"
 
 
@@ -76,11 +78,13 @@ class Outcome:
     """What a run did, or would do.
 
     :param notes: what the operator should know besides, one sentence each.
+    :param compared: models of others that were waited for and then compared.
     """
 
     plan: Plan
     results: list[Result]
     notes: tuple[str, ...] = ()
+    compared: frozenset[str] = frozenset()
 
 
 def server_limits(client: Server, wishes: Wishes) -> Limits:
@@ -163,18 +167,27 @@ def converge(client: Server, declared: Sequence[DeclaredModel], wishes: Wishes) 
     _refuse(client, plan, models, limits, wishes)
     if wishes.check:
         return Outcome(plan, predict(plan), plan.notes)
-    results = apply_plan(plan, client, wishes.waiting, around)
-    waited = {result.uid for result in results if result.result == "waited" and result.after is not None}
-    again = [model for model in models if model.uid in waited]
-    if again and wishes.waiting.wait:
-        # Somebody else launched them, maybe otherwise than declared here; now they can be compared.
-        second, around = _plan(client, again, replace(wishes, choices=replace(wishes.choices, exclusive=False)))
-        later = {result.uid: result for result in apply_plan(second, client, wishes.waiting, around)}
-        changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
-        for result in results:
-            if result.uid in later:
-                result.drift, result.unverified = later[result.uid].drift, later[result.uid].unverified
-        results = [changed.get(result.uid, result) for result in results]
-        actions = {action.uid: action for action in second.actions if action.uid in changed}
-        plan = Plan(tuple(actions.get(action.uid, action) for action in plan.actions), plan.notes)
-    return Outcome(plan, results, plan.notes)
+    outcome = Outcome(plan, apply_plan(plan, client, wishes.waiting, around), plan.notes)
+    for _look in range(_LOOKS if wishes.waiting.wait else 0):
+        again = [result.uid for result in outcome.results if result.result == "waited" and result.after is not None and result.uid not in outcome.compared]
+        if not again:
+            break
+        outcome = _look_again(client, [model for model in models if model.uid in again], wishes, outcome)
+    return outcome
+
+
+def _look_again(client: Server, models: Sequence[DeclaredModel], wishes: Wishes, before: Outcome) -> Outcome:
+    """Compare the models that somebody else launched, maybe otherwise than declared here, now that they are ready."""
+    plan, around = _plan(client, models, replace(wishes, choices=replace(wishes.choices, exclusive=False)))
+    later = {result.uid: result for result in apply_plan(plan, client, wishes.waiting, around)}
+    changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
+    for result in before.results:
+        if result.uid in later:
+            result.state, result.drift, result.unverified = later[result.uid].state, later[result.uid].drift, later[result.uid].unverified
+    actions = {action.uid: action for action in plan.actions if action.uid in changed}
+    return Outcome(
+        Plan(tuple(actions.get(action.uid, action) for action in before.plan.actions), before.notes),
+        [changed.get(result.uid, result) for result in before.results],
+        before.notes,
+        before.compared | {uid for uid, result in later.items() if result.result != "waited"},
+    )

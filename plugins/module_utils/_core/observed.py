@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .applied import Applied, Entry, Record, entries_of, launched_by_entry, recorded
+from .errors import ApiError
 from .home import Home
 
 __all__ = [
@@ -45,15 +46,15 @@ SCALING = "scaling"
 RECOVERING = "recovering"
 ERROR = "error"
 #: Ready by one account and unknown to the other. It is what a launch leaves that was cancelled in the moment in which it was ready:
-#: it can be neither used nor terminated.
+#: it can be neither used nor terminated, only cleared away.
 UNLISTED = "unlisted"
 ABSENT = "absent"
 #: Neither may be terminated nor cancelled: the server would say that there is no such model, and bring it back when it has settled.
 SETTLING = frozenset({SCALING, RECOVERING})
 #: Somebody is launching the model: wait, do not launch a second time.
 BUSY = frozenset({CREATING, LOADING}) | SETTLING
-#: Looks in a row after which a model that is not as it should be will not become so by itself.
-PATIENCE = 5
+#: Seconds after which a model that is not as it should be will not become so by itself; longer than the server keeps its list.
+PATIENCE = 5.0
 
 _STATES = {
     "READY": READY,
@@ -162,15 +163,18 @@ def _instance(instance: Mapping[str, Any]) -> ObservedModel:
     )
 
 
-def observe(reader: Reader) -> Observed:
+def observe(reader: Reader, loading: Collection[str] = ()) -> Observed:
     """Read the models: two requests.
 
     :param reader: the client.
+    :param loading: models of which it is enough to know that all of them still load; then one request tells it.
     :raises XinferenceError: when the server cannot be read.
     """
     models: dict[str, ObservedModel] = {}
     instances = [_instance(row) for row in reader.list_instances()]
-    listed = reader.list_models()
+    if loading and set(loading) <= {seen.uid for seen in instances if seen.state in BUSY}:
+        return Observed({seen.uid: seen for seen in instances if seen.uid in loading})
+    listed = _listed(reader, [seen.uid for seen in instances])
     for seen in instances:
         if seen.state == ABSENT:
             continue
@@ -178,7 +182,7 @@ def observe(reader: Reader) -> Observed:
         if seen.state == READY and spec is None:
             # The list is up to three seconds old; a single model is looked up anew.
             spec = reader.describe(seen.uid)
-            state = UNLISTED if spec is None else READY
+            state = UNLISTED if spec is None else READY if spec else LOADING
             models[seen.uid] = _with(seen, state, spec)
         else:
             models[seen.uid] = _with(seen, seen.state, spec if seen.state in (READY, TERMINATING, *SETTLING) else None)
@@ -190,6 +194,17 @@ def observe(reader: Reader) -> Observed:
             # The list names only what finished loading: newer than a row that still says creating, or error of an earlier try.
             models[uid] = _with(known, READY, spec)
     return Observed(models)
+
+
+def _listed(reader: Reader, uids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The running models; nothing where one that was cancelled too late breaks the list, as it does before 3.0, and each model is looked up then."""
+    try:
+        return reader.list_models()
+    except ApiError as error:
+        # The server says no more than the name.
+        if error.status == 500 and any(error.detail.endswith(f"] {uid!r}") for uid in uids):
+            return {}
+        raise
 
 
 def _with(seen: ObservedModel, state: str, spec: Mapping[str, Any] | None) -> ObservedModel:

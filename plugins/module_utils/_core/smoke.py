@@ -62,7 +62,7 @@ def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> No
         _vector(client.ask("embeddings", {"model": uid, "input": "Hello"}, timeout), spec.get("dimensions"))
     elif kind == "rerank":
         _score(client.ask("rerank", {"model": uid, "query": "Hello", "documents": ["Hello"]}, timeout), uid)
-    elif client.describe(uid) is None:
+    elif not client.describe(uid):
         # Sound, pictures and films would need input that fits the model; that it is served is what can be asked of any.
         raise Unanswered("the server does not describe it")
 

@@ -40,7 +40,7 @@ _SHARED = frozenset(
 #: Methods that change something on a server.
 WRITES = frozenset(
     {
-        *("register", "unregister", "launch", "terminate", "cancel", "add_replicas", "remove_replica"),
+        *("register", "unregister", "launch", "clear_orphan", "terminate", "cancel", "add_replicas", "remove_replica"),
         *("set_autostart", "remove_autostart", "remember", "forget", "cache", "resume_download", "remove_cached"),
     }
 )
@@ -465,6 +465,13 @@ class FakeServer:
             raise self._refusal("POST", "/v1/models", 400, f"Model is already in the model list, uid: {uid}")
         self._begin(copy.deepcopy(request))
 
+    def clear_orphan(self, uid: str, copies: int) -> None:
+        """A launch that can only be refused, and is waited for."""
+        self._called("clear_orphan", uid)
+        model = self.models.get(uid)
+        if model is None or model.orphan or model.status not in _ACTIVE:
+            self._begin({"model_uid": uid, "model_name": uid, "model_type": "LLM", "model_engine": "none", "replica": copies})
+
     def terminate(self, uid: str) -> None:
         """Stop a running model; one that is loading counts as unknown, and one of which a copy is loading comes back with that copy."""
         self._called("terminate", uid)
@@ -819,7 +826,9 @@ class FakeServer:
             model.copies = [Copy(0, 0, "TERMINATED")]
         path, engine = request.get("model_path"), str(request.get("model_engine") or "")
         usable = {usable.lower() for usable in self._offers(kind, name)}
-        if path and self.files is not None and path not in self.files:
+        if model.status == "ERROR":
+            pass
+        elif path and self.files is not None and path not in self.files:
             model.status, model.message = "ERROR", f"{_PREFIX}Invalid input. `model_path`: {path} File or directory does not exist."
         elif (kind, name) not in self.registered or (specification.get("model_specs") and not any(_chosen(specification, request))):
             model.status, model.message = "ERROR", _PREFIX + _unknown(request)

@@ -507,6 +507,21 @@ def test_what_a_launch_sends(recorded: Recorded) -> None:
     assert recorded.requests[-1] == ("POST /v1/models?wait_ready=false", "Bearer token-1", {"model_uid": "chat", "n_ctx": 512})
 
 
+@pytest.mark.parametrize("words", ["[address=0.0.0.0:1, pid=1] Model is already in the model list, uid: chat-rep0", "Model chat cannot be run on engine none."])
+def test_an_orphan_is_cleared_away_by_a_launch_that_can_only_be_refused(recorded: Recorded, words: str) -> None:
+    recorded.answer("POST /v1/models", (400, {"detail": words}))
+    connect(recorded).clear_orphan("chat", 2)
+    body = {"model_uid": "chat", "model_name": "chat", "model_type": "LLM", "model_engine": "none", "replica": 2}
+    assert recorded.requests[-1] == ("POST /v1/models?wait_ready=true", "Bearer token-1", body)
+
+
+def test_an_orphan_on_a_server_that_cannot_launch_stays(recorded: Recorded) -> None:
+    recorded.answer("POST /v1/models", (503, {"detail": "No available worker found"}))
+    with pytest.raises(ApiError, match="No available worker found"):
+        connect(recorded).clear_orphan("chat", 1)
+    assert len(recorded.asked("POST /v1/models")) == 1
+
+
 def test_what_a_registration_sends(recorded: Recorded) -> None:
     recorded.answer("POST /v1/model_registrations/LLM", (200, None))
     connect(recorded).register("LLM", {"model_name": "a", "version": 2})
@@ -627,10 +642,10 @@ def test_several_registrations_are_one_request(recorded: Recorded) -> None:
 # What is not there.
 
 
-@pytest.mark.parametrize("status", [400, 404, 503])
-def test_a_model_that_is_not_served_has_no_description(recorded: Recorded, status: int) -> None:
+@pytest.mark.parametrize(("status", "answer"), [(400, None), (404, None), (503, {})])
+def test_a_model_that_is_not_served_has_no_description_and_one_that_loads_an_empty_one(recorded: Recorded, status: int, answer: Any) -> None:
     recorded.answer("GET /v1/models/chat", (status, {"detail": "Model not found in the model list, uid: chat"}))
-    assert connect(recorded).describe("chat") is None
+    assert connect(recorded).describe("chat") == answer
     assert len(recorded.asked("GET /v1/models/chat")) == 1
 
 

@@ -106,12 +106,17 @@ def servers(draw: st.DrawFn, under_way: bool) -> FakeServer:
     if draw(st.booleans()):
         # What we launched ourselves, before the declaration changed.
         run(server, *draw(declarations()), choices={"autostart": draw(st.booleans())})
-    statuses = ["READY", "ERROR", "UNREGISTERED", *(["CREATING", "TERMINATING"] if under_way else [])]
+    statuses = ["READY", "ERROR", "UNREGISTERED", *(["CREATING", "TERMINATING", "ORPHAN"] if under_way else [])]
     for uid, status in draw(st.dictionaries(st.sampled_from(UIDS), st.sampled_from(statuses))).items():
         # What others did: with other options, quantizations and copies, with and without autostart.
         theirs = {"model_engine": "llama.cpp", **draw(st.sampled_from([{}, {"n_ctx": 7}, {"quantization": "Q8_0"}, {"replica": 2}]))}
         if status == "UNREGISTERED":
             server.unregister("LLM", "custom")
+        elif status == "ORPHAN":
+            # Cancelled by somebody in the moment in which it was ready.
+            if server.models.get(uid) is None:
+                server.put(uid, "READY", **theirs)
+                server.cancel(uid)
         elif server.models.get(uid) is None or server.models[uid].status == "READY":
             server.put(uid, status, **theirs)
     if server.with_autostart:
@@ -414,6 +419,15 @@ def test_what_somebody_else_launches_as_declared_is_only_waited_for() -> None:
     assert (result.result, result.changed, written(server)) == ("waited", False, [])
 
 
+def test_what_somebody_else_cancelled_too_late_is_cleared_away_and_launched_with_all_that_it_needs() -> None:
+    server = FakeServer().put("chat", "READY")
+    server.cancel("chat")
+    (result,) = run(server, llm("chat", name="custom", registration=SPECIFICATION), choices={"autostart": True}).results
+    assert (result.result, result.changed, result.state) == ("launched", True, "ready")
+    assert written(server) == ["clear_orphan", "register", "launch", "remember", "set_autostart"]
+    assert not changed(run(server, llm("chat", name="custom", registration=SPECIFICATION), choices={"autostart": True}))
+
+
 def test_exclusive_removes_nothing_more_in_the_second_look() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     server.clock.after(15, lambda: server.put("late", "READY"))
@@ -486,8 +500,8 @@ def test_a_server_that_cannot_download_alone_says_so() -> None:
 def test_how_far_a_download_is_is_told_at_each_look() -> None:
     told: list[Any] = []
     server = FakeServer(download_seconds=6)
-    run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: told.append((uid, state, answer["progress"], seconds)))
-    assert told == [("chat", "downloading", seconds / 6, seconds) for seconds in (3.0, 4.0, 5.0)]
+    run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: told.append((uid, state, answer.get("progress"), seconds)))
+    assert told == [*(("chat", "downloading", seconds / 6, seconds) for seconds in (3.0, 4.0, 5.0)), ("chat", "downloaded", None, 6.0)]
 
 
 def test_a_model_that_a_hub_has_is_registered_before_its_download() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import RECORD, Entry, Record
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.home import DEFAULT_HOME, Home
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, Observed, ObservedModel, observe, survey
 
@@ -43,6 +44,7 @@ class Server:
         self.rows: list[dict[str, Any]] | None = []
         self.entries: list[dict[str, Any]] | None = []
         self.asked: list[Any] = []
+        self.fails: ApiError | None = None
 
     def list_instances(self) -> list[dict[str, Any]]:
         """The instances."""
@@ -52,6 +54,8 @@ class Server:
     def list_models(self) -> dict[str, dict[str, Any]]:
         """The list."""
         self.asked.append("models")
+        if self.fails is not None:
+            raise self.fails
         return self.listed
 
     def describe(self, uid: str) -> dict[str, Any] | None:
@@ -157,6 +161,59 @@ def test_the_list_is_some_seconds_old_so_a_model_that_it_lacks_is_looked_up() ->
 def test_a_model_that_the_server_calls_ready_and_does_not_serve_is_unlisted() -> None:
     """A launch that is cancelled in the moment in which it is ready leaves such a model behind."""
     assert observe(Server(instance("chat", "READY"), listed={})).state("chat") == "unlisted"
+
+
+def test_a_model_that_is_called_ready_and_says_that_it_still_loads_is_loading() -> None:
+    server = Server(instance("chat", "READY"), listed={})
+    server.described["chat"] = {}
+    assert observe(server).state("chat") == "loading"
+
+
+@pytest.mark.parametrize("words", ["[address=0.0.0.0:46803, pid=10] 'left'", "[address=[::1]:1, pid=1] 'left'"])
+def test_a_list_that_is_broken_by_what_was_cancelled_too_late_is_done_without(words: str) -> None:
+    """Servers before 3.0 answer so, and say no more than the name."""
+    server = Server(instance("chat", "READY"), instance("left", "READY"), instance("new", "CREATING"))
+    server.described["chat"] = SPEC
+    server.fails = ApiError("GET", "http://fake/v1/models", 500, words)
+    seen = observe(server)
+    assert {uid: model.state for uid, model in seen.models.items()} == {"chat": "ready", "left": "unlisted", "new": "creating"}
+    assert seen.models["chat"].spec == SPEC
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(500, "[address=0.0.0.0:46803, pid=10] 'another'"), (500, "Internal Server Error"), (400, "[address=0.0.0.0:46803, pid=10] 'chat'")],
+)
+def test_any_other_error_of_the_list_is_an_error(status: int, words: str) -> None:
+    server = Server(instance("chat", "READY"))
+    server.fails = ApiError("GET", "http://fake/v1/models", status, words)
+    with pytest.raises(ApiError, match="answered"):
+        observe(server)
+
+
+# A look at models that load.
+
+
+def test_of_models_that_load_one_request_tells_that_they_still_do() -> None:
+    server = Server(instance("one", "CREATING"), instance("two", "CREATING"), instance("other", "READY"))
+    seen = observe(server, ["one", "two"])
+    assert server.asked == ["instances"]
+    assert {uid: (model.state, model.created) for uid, model in seen.models.items()} == dict.fromkeys(("one", "two"), ("creating", CREATED))
+
+
+@pytest.mark.parametrize("status", ["READY", "ERROR", "TERMINATED", "TERMINATING"])
+def test_when_one_of_them_does_not_load_any_more_all_is_read(status: str) -> None:
+    server = Server(instance("one", "CREATING"), instance("two", status))
+    seen = observe(server, ["one", "two"])
+    assert server.asked[:2] == ["instances", "models"]
+    assert seen.state("one") == "creating"
+    assert seen.state("two") != "creating"
+
+
+def test_a_model_that_is_gone_does_not_load() -> None:
+    server = Server(instance("one", "CREATING"))
+    assert observe(server, ["one", "two"]).state("two") == ABSENT
+    assert server.asked == ["instances", "models"]
 
 
 def test_an_unknown_model_is_absent() -> None:

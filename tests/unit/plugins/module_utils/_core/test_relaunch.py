@@ -773,11 +773,29 @@ def test_refused_credentials_are_not_the_model_s_failure() -> None:
 # While it lasts.
 
 
-def test_how_far_each_launch_is_is_told_at_each_look() -> None:
+def test_how_far_each_launch_is_is_told_at_the_pace_of_the_looks_and_at_its_end() -> None:
     told: list[Any] = []
-    server = FakeServer(load_seconds=3)
-    reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: told.append((uid, state, isinstance(answer, dict), seconds)), at_once=2)
-    assert told == [(uid, "creating", True, seconds) for seconds in (0.0, 1.0, 2.0) for uid in ("one", "two")]
+    server = FakeServer(load_seconds=3.1)
+    reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: told.append((uid, state, round(seconds))), at_once=2)
+    loading = [(uid, "creating", seconds) for seconds in (0, 1, 2) for uid in ("one", "two")]
+    assert told[:6] == loading
+    assert told[-4:] == [(uid, state, 3) for uid in ("one", "two") for state in ("smoke test", "ready")]
+    assert [name for name, _argument in server.calls].count("progress") in (6, 8)
+
+
+def test_how_far_a_removal_is_is_told() -> None:
+    told: list[Any] = []
+    server = FakeServer(terminate_seconds=2).run("old")
+    reach(server, gone("old"), report=lambda uid, state, answer, seconds: told.append((uid, state)))
+    assert told == [("old", "terminating"), ("old", "terminating"), ("old", "absent")]
+
+
+def test_that_copies_are_being_added_is_told() -> None:
+    told: list[Any] = []
+    server = FakeServer().run("chat", replica=1)
+    reach(server, llm("chat", replica=2), choices=Choices(scaling=True), report=lambda uid, state, answer, seconds: told.append((uid, state)))
+    assert told[0] == ("chat", "scaling")
+    assert told[-1] == ("chat", "ready")
 
 
 def test_a_launch_whose_progress_cannot_be_read_goes_on() -> None:
