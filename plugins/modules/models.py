@@ -176,7 +176,8 @@ options:
   smoke_test:
     description:
       - Which models must answer one small request before they count as ready. A chat or a completion of one token, one vector of the
-        right length, one score; models of other types must be described by the server. V(launched) means those that this run touched.
+        right length, one score; models of other types must be described by the server. V(launched) means those that this run touched, and those that did
+        not answer when they were launched.
     type: str
     choices: [launched, all, none]
     default: launched

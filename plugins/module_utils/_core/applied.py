@@ -48,15 +48,23 @@ class Record:
     :param request: the launch request.
     :param created: when the server made the instance, in seconds since the epoch.
     :param registration: the custom model's specification as it was declared, None without one.
+    :param mute: whether the model did not answer when it was asked for the first time.
     """
 
     request: dict[str, Any]
     created: int
     registration: dict[str, Any] | None = None
+    mute: bool = False
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Record:
+        """A record out of :meth:`data`."""
+        return cls(dict(data["request"]), data["created"], data.get("registration"), data.get("mute") is True)
 
     def data(self) -> dict[str, Any]:
         """The record as it is stored."""
-        return {"request": self.request, "created": self.created, "registration": self.registration}
+        kept = {"request": self.request, "created": self.created, "registration": self.registration}
+        return {**kept, "mute": True} if self.mute else kept
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def recorded(rows: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
     for row in rows:
         data = row.get("data")
         if row.get("model_name") == RECORD and row.get("is_owner", True) and isinstance(data, Mapping) and _is_record(data):
-            found[str(row.get("model_uid"))] = Record(dict(data["request"]), data["created"], data.get("registration"))
+            found[str(row.get("model_uid"))] = Record.read(data)
     return found
 
 
@@ -199,7 +207,7 @@ class StateFile:
             return {}
         if not isinstance(content, Mapping):
             return {}
-        return {str(uid): Record(dict(data["request"]), data["created"], data.get("registration")) for uid, data in content.items() if _is_record(data)}
+        return {str(uid): Record.read(data) for uid, data in content.items() if _is_record(data)}
 
     def save(self, records: Mapping[str, Record]) -> None:
         """Replace the file in one step, so that a power cut leaves the old or the new one."""

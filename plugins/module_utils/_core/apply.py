@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .applied import RECORD, Record, StateFile, cleaned
@@ -522,7 +522,14 @@ class _Run:
             words = self.explain(uid, f"is ready, but did not answer: {error}")
             if action.kind == RELAUNCH and action.previous and not restored and self.clear(uid):
                 return not self.restore(action, words)
-            self.restore(action, words) if restored else self.fail(uid, words, READY)
+            if restored:
+                self.restore(action, words)
+                return True
+            self.fail(uid, words, READY)
+            if action.request and model.created:
+                # So that the next run asks it again.
+                registration = action.model.registration if action.model is not None else None
+                self.attempt(uid, lambda: self.keeper.write(uid, Record(action.request, model.created, registration, mute=True)))
             return True
         if restored:
             self.put_back(action, model.created)
@@ -775,17 +782,24 @@ class _Run:
                 self.scale(action, seen)
 
     def smoke_all(self, actions: list[Action]) -> None:
-        """Let the models answer that this run did not touch, where that was chosen."""
-        if self.waiting.smoke != "all" or not self.waiting.wait:
+        """Let the models answer that this run did not touch: those that did not at their launch, or all where that was chosen."""
+        if self.waiting.smoke == "none" or not self.waiting.wait:
             return
         for action in actions:
             if action.kind != KEEP or action.after is None:
                 continue
+            uid, model = action.uid, self.around.observed.models[action.uid]
+            record = self.around.observed.records.get(uid)
+            mute = record is not None and record.mute and record.created == model.created
+            if self.waiting.smoke != "all" and not mute:
+                continue
             try:
-                spec = self.around.observed.models[action.uid].spec
-                self.results[action.uid].answered = smoke_test(self.client, action.uid, spec, self.waiting.answer)
+                self.results[uid].answered = smoke_test(self.client, uid, model.spec, self.waiting.answer)
             except Unanswered as error:
-                self.fail(action.uid, self.explain(action.uid, f"is ready, but did not answer: {error}"), READY)
+                self.fail(uid, self.explain(uid, f"is ready, but did not answer: {error}"), READY)
+                continue
+            if record is not None and mute:
+                self.attempt(uid, lambda uid=uid, record=record: self.keeper.write(uid, replace(record, mute=False)))  # type: ignore[misc]
 
 
 def apply_plan(

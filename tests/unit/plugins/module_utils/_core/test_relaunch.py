@@ -783,6 +783,41 @@ def test_how_far_each_launch_is_is_told_at_the_pace_of_the_looks_and_at_its_end(
     assert [name for name, _argument in server.calls].count("progress") in (6, 8)
 
 
+# A model that is ready and does not answer.
+
+
+def test_a_model_that_did_not_answer_at_its_launch_is_asked_again_until_it_does() -> None:
+    server = FakeServer(mute={"chat"})
+    words = "is ready, but did not answer: "
+    for changed in (True, False, False):
+        (result,) = reach(server, llm("chat")).values()
+        assert (result.result, result.changed, result.message[: len(words)]) == ("failed", changed, words)
+    server.mute.clear()
+    (result,) = reach(server, llm("chat")).values()
+    assert (result.result, result.changed) == ("unchanged", False)
+    assert result.answered is not None
+    server.allowed = frozenset()
+    (result,) = reach(server, llm("chat")).values()
+    assert (result.result, result.answered) == ("unchanged", None)
+
+
+def test_nobody_who_wants_no_smoke_test_asks_a_model_that_did_not_answer() -> None:
+    server = FakeServer(mute={"chat"})
+    reach(server, llm("chat"))
+    (result,) = reach(server, llm("chat"), smoke="none").values()
+    assert (result.result, result.answered) == ("unchanged", None)
+
+
+def test_a_model_that_somebody_launched_anew_is_not_the_one_that_did_not_answer() -> None:
+    server = FakeServer(mute={"chat"})
+    reach(server, llm("chat"))
+    server.terminate("chat")
+    server.clock.sleep(5)
+    server.run("chat")
+    (result,) = reach(server, llm("chat")).values()
+    assert (result.failed, result.answered) == (False, None)
+
+
 def test_how_far_a_removal_is_is_told() -> None:
     told: list[Any] = []
     server = FakeServer(terminate_seconds=2).run("old")
