@@ -37,6 +37,8 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     # Without it the server cannot tell how far a download is.
     "TQDM_POSITION": "-1",
+    # A token expires in the middle of the play; the server's own default is 30.
+    "XINFERENCE_ACCESS_TOKEN_EXPIRE_MINUTES": "1",
 }
 
 

@@ -9,6 +9,9 @@ servers have is looked for in the routes of the server: an older one must answer
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from typing import Any
 
 import pytest
@@ -128,6 +131,22 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
     # Role server takes these words for success.
     assert "already has users" in again.stdout
     assert account_count(str(server.home / "auth/auth.db")) == 1
+
+
+def expiry(client: Client) -> float:
+    """When the client's token expires, in seconds since the epoch."""
+    payload = client._api._headers["Authorization"].split(".")[1]
+    return float(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+
+
+def test_a_token_that_expired_is_renewed_without_a_word(played: dict[str, Any], client: Client, server: Server) -> None:
+    if not server.accounts:
+        assert "Authorization" not in client._api._headers
+        return
+    before = expiry(client)
+    time.sleep(max(before + 1 - time.time(), 0))
+    assert isinstance(client.list_models(), dict)
+    assert expiry(client) > before
 
 
 def test_the_client_knows_whether_it_is_logged_in(played: dict[str, Any], server: Server) -> None:
