@@ -187,7 +187,7 @@ def test_the_client_knows_whether_it_is_logged_in(played: dict[str, Any], server
         ("launch", None),
         ("list while creating", None),
         ("state while creating", "creating"),
-        ("describe while creating", None),
+        ("describe while creating", {}),
         ("launch while creating", refusal(400, f"Model is already in the model list, uid: {UID}")),
         ("terminate while creating", refusal(400, f"Model not found in the model list, uid: {UID}-rep0")),
         ("state when ready", "ready"),

@@ -441,10 +441,12 @@ class FakeServer:
         return listed
 
     def describe(self, uid: str) -> dict[str, Any] | None:
-        """Description of a running model; None for one that is not served."""
+        """Description of a running model; empty for one that loads, None for one that is not served."""
         self._called("describe", uid)
         model = self.models.get(uid)
         # The server asks the first copy.
+        if model is not None and not model.orphan and model.statuses()[0] == "CREATING":
+            return {}
         if model is None or not model.served or model.statuses()[0] in _BUSY:
             return None
         return {**self._description(model), "n_worker": 1, "replica": len(self._counted(model))}
