@@ -605,7 +605,9 @@ class _Run:
             if not self.clear_orphan(uid, seen):
                 return False
             # What somebody else launched is planned anew when it is gone and all others are done.
-            return action.kind == WAIT or (self.launch(action) and not self.results[uid].failed)
+            if action.kind != WAIT:
+                self.launch(action)
+            return not self.results[uid].failed
         words = _LEFT_BEHIND if state == UNLISTED else "disappeared from the server while it was launching"
         if state == ABSENT and self.restore(action, self.explain(uid, words)):
             return True

@@ -18,7 +18,7 @@ from .download import is_cached, wanted_files
 from .errors import DeclarationError
 from .home import Home
 from .host import Deaths
-from .observed import Observed, survey
+from .observed import ABSENT, Observed, survey
 from .paths import check_paths
 from .plan import DOWNLOAD as DOWNLOAD_FILES
 from .plan import LAUNCH, RELAUNCH, Choices, Plan, make_plan, plan_downloads
@@ -173,6 +173,9 @@ def converge(client: Server, declared: Sequence[DeclaredModel], wishes: Wishes) 
         if not again:
             break
         outcome = _look_again(client, [model for model in models if model.uid in again], wishes, outcome)
+    for result in outcome.results:
+        if result.result == "waited" and result.after is not None and result.state == ABSENT:
+            result.result, result.message = "failed", "is launched and cancelled by somebody else again and again"
     return outcome
 
 

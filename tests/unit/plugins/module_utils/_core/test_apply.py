@@ -563,6 +563,17 @@ def test_a_launch_that_is_cancelled_too_late_is_cleared_away() -> None:
     assert written(server) == ["cancel", "terminate", "clear_orphan"]
 
 
+def test_a_launch_that_is_refused_after_clearing_away_is_a_failure_of_that_model_alone() -> None:
+    server = FakeServer()
+    run = Run(server, llm("chat"), llm("other"))
+    server.clock.after(10, lambda: server.cancel("chat"))
+    server.load_seconds = 9.99
+    server.fail_next("launch", None, refused("Model is already in the model list, uid: chat"))
+    results = run.carry_out()
+    assert results["chat"].failed
+    assert results["other"].result == "launched"
+
+
 def test_what_cannot_be_cleared_away_is_given_up() -> None:
     server = orphan("chat", "old")
     server.clear_orphan = lambda uid, copies: None  # type: ignore[method-assign]

@@ -428,6 +428,23 @@ def test_what_somebody_else_cancelled_too_late_is_cleared_away_and_launched_with
     assert not changed(run(server, llm("chat", name="custom", registration=SPECIFICATION), choices={"autostart": True}))
 
 
+def test_what_is_cancelled_too_late_again_and_again_is_a_failure() -> None:
+    server = FakeServer().put("chat", "READY")
+    server.cancel("chat")
+    clear = server.clear_orphan
+
+    def again(uid: str, copies: int) -> None:
+        clear(uid, copies)
+        # Somebody else launches it, and cancels it in the moment in which it is ready.
+        server.clock.after(1, lambda: server.put(uid, "READY"))
+        server.clock.after(1, lambda: server.cancel(uid))
+
+    server.clear_orphan = again  # type: ignore[method-assign]
+    (result,) = run(server, llm("chat")).results
+    assert result.failed
+    assert "again" in result.message
+
+
 def test_exclusive_removes_nothing_more_in_the_second_look() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     server.clock.after(15, lambda: server.put("late", "READY"))
