@@ -260,7 +260,8 @@ class Client:
 
     def registrations(self, model_type: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
         """Specifications of the registered models of a type among these names; one request, however many names."""
-        if len(names) == 1:
+        # Servers before 2.0 deny every flexible model that is asked for by its name.
+        if len(names) == 1 and model_type != "flexible":
             (name,) = names
             try:
                 found = self._call("GET", f"/v1/model_registrations/{model_type}/{quote(name, safe='')}")

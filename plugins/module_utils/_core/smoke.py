@@ -15,8 +15,12 @@ __all__ = ["Asker", "Unanswered", "smoke_test"]
 
 
 #: Seconds after which a server has forgotten that it did not know a model.
-_FORGOTTEN = 12
-_REMEMBERED = "cached, retry after"
+_FORGOTTEN = 12.0
+#: Words of a server that lists a model as ready some moments before the way to it is open, or that remembers having been asked for it before it was there.
+_NOT_YET = "not yet ready for inference"
+_UNKNOWN = ("not found in the model list", "cached, retry after")
+#: Seconds until it is asked again.
+_PAUSE = 0.25
 
 
 class Asker(Protocol):
@@ -67,16 +71,18 @@ def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> No
         raise Unanswered("the server does not describe it")
 
 
-def _patiently(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> None:
-    """Ask again where the server remembers for some seconds that somebody asked for the model before it was there."""
-    for _try in range(_FORGOTTEN):
+def _patiently(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, begun: float) -> None:
+    """Ask again where the server does not know yet, or not any more for some seconds, that the model is there."""
+    while True:
         try:
             return _ask(client, uid, spec, timeout)
         except ApiError as error:
-            if error.status != 404 or _REMEMBERED not in error.detail:
+            loading = error.status == 503 and _NOT_YET in error.detail
+            unknown = error.status in (400, 404) and any(words in error.detail for words in _UNKNOWN)
+            patience = timeout if loading else min(timeout, _FORGOTTEN) if unknown else 0.0
+            if time.monotonic() - begun >= patience:
                 raise
-        time.sleep(1)
-    return _ask(client, uid, spec, timeout)
+        time.sleep(_PAUSE)
 
 
 def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> float:
@@ -89,7 +95,7 @@ def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float)
     """
     begun = time.monotonic()
     try:
-        _patiently(client, uid, spec, timeout)
+        _patiently(client, uid, spec, timeout, begun)
     except AuthenticationError:
         raise
     except ApiError as error:

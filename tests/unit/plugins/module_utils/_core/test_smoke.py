@@ -121,6 +121,58 @@ def test_refused_credentials_are_not_the_model_s_failure(spec: dict[str, Any], m
         smoke_test(model, "m", spec, 5)
 
 
+class Time:
+    """Time that passes only where somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let them pass."""
+        self.now += seconds
+
+
+class Late(Model):
+    """A model whose way opens after some seconds, and the words until then."""
+
+    def __init__(self, clock: Time, seconds: float, error: ApiError) -> None:
+        super().__init__(CHOICE)
+        self.clock, self.seconds, self.error = clock, seconds, error
+
+    def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """The answer, when it is time."""
+        if self.clock.now < self.seconds:
+            raise self.error
+        return super().ask(route, question, timeout)
+
+
+NOT_YET = ApiError("POST", "http://x", 503, "Model is loading, please retry later: [address=a, pid=1] Model m is launching, not yet ready for inference")
+NOT_FOUND = ApiError("POST", "http://x", 400, "[address=a, pid=1] Model not found in the model list, uid: m-0")
+REMEMBERED = ApiError("POST", "http://x", 404, "Model m not found (cached, retry after 10 s)")
+
+
+@pytest.mark.parametrize(("error", "seconds"), [(NOT_YET, 1.0), (NOT_YET, 25.0), (NOT_FOUND, 1.0), (NOT_FOUND, 11.0), (REMEMBERED, 11.0)])
+def test_a_model_that_is_ready_some_moments_before_the_server_finds_it_is_asked_again(error: ApiError, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Time()
+    monkeypatch.setattr(smoke, "time", clock)
+    assert smoke_test(Late(clock, seconds, error), "m", TEXT, 30.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "patience"), [(NOT_YET, 30.0), (NOT_FOUND, 12.0), (REMEMBERED, 12.0), (ApiError("POST", "http://x", 503, "Engine is broken"), 0.0)]
+)
+def test_but_not_for_ever(error: ApiError, patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Time()
+    monkeypatch.setattr(smoke, "time", clock)
+    with pytest.raises(Unanswered) as raised:
+        smoke_test(Late(clock, 1000.0, error), "m", TEXT, 30.0)
+    assert (str(raised.value), clock.now) == (error.detail, patience)
+
+
 def test_the_time_of_the_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([100.0, 100.12345])
     monkeypatch.setattr(smoke.time, "monotonic", lambda: next(times))
