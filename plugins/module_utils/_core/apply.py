@@ -499,14 +499,19 @@ class _Run:
         if action.kind != RELAUNCH or not action.previous:
             self.fail(uid, words, ERROR)
             return False
-        try:
-            self.reregister(uid)
-            self.client.launch(action.previous)
-        except AuthenticationError:
-            raise
-        except ApiError as error:
-            self.fail(uid, f"{words}; putting the previous model back failed: {error.detail}", ERROR)
-            return False
+        for again in (True, False):
+            try:
+                self.reregister(uid)
+                self.client.launch(action.previous)
+                break
+            except AuthenticationError:
+                raise
+            except ApiError as error:
+                # The new model was terminated while a copy of it was still on its way, and came back.
+                if again and _ALREADY in error.detail and self.clear(uid):
+                    continue
+                self.fail(uid, f"{words}; putting the previous model back failed: {error.detail}", ERROR)
+                return False
         self.restoring[uid] = words
         return True
 

@@ -161,6 +161,26 @@ FAILURES: list[tuple[Callable[[FakeServer], None], str]] = [
 ]
 
 
+def test_a_model_that_comes_back_while_the_previous_one_is_put_back_is_terminated_again() -> None:
+    server = with_old()
+    mute(server)
+    launch, times = server.launch, []
+
+    def late(what: dict[str, Any]) -> None:
+        times.append(what)
+        if len(times) == 2:
+            # A copy of the new model was still on its way when that was terminated.
+            server.put("chat", "READY")
+        launch(what)
+
+    server.launch = late  # type: ignore[method-assign]
+    (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
+    assert (result.result, result.state, result.restored) == ("failed", "ready", True)
+    assert result.message.endswith("; the previous model was put back")
+    assert runs(server) == request(OLD)
+    assert len(times) == 3
+
+
 @pytest.mark.parametrize(("failure", "words"), FAILURES)
 def test_when_a_relaunch_fails_the_previous_model_is_put_back(failure: Callable[[FakeServer], None], words: str) -> None:
     server = with_old()
