@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,29 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from awx_controller import ROOT, Controller
+from awx_controller import Controller
+
+from ansible_collections.inferops.xinference.tests.machine import built, free_port
 
 CONTAINER = "xinference-awx"
 HOST = "cpu-1"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def build(what: str) -> str:
-    """Name of an image or folder of the tests, made if it is not there."""
-    command = (sys.executable, str(ROOT / "tests/images/build.py"), what)
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-
-
 def remove_containers() -> None:
     """Remove the containers of these tests."""
     subprocess.run(("docker", "rm", "-f", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -120,8 +108,8 @@ def controller(folder: Path) -> Controller:
 @pytest.fixture(scope="session")
 def site(controller: Controller, folder: Path) -> Iterator[Site]:
     """A host without a server, with the model's file in place."""
-    repository, _colon, tag = build("server").rpartition(":")
-    source = Path(build("models")) / MODEL_FILE
+    repository, _colon, tag = built("server").rpartition(":")
+    source = Path(built("models")) / MODEL_FILE
     data_root = folder / "data"
     target = data_root / "models" / MODEL_FILE
     target.parent.mkdir(parents=True)

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,8 +26,9 @@ from typing import Any
 
 from fake_api import PASSWORD, USERNAME, FakeApi, serving
 
+from ansible_collections.inferops.xinference.tests.machine import ROOT, NotBuilt, built, free_port
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 FOLDER = ROOT / "build/bench"
 #: Commands of the environment that the bench runs in, whatever the PATH says.
 BIN = Path(sys.executable).parent
@@ -241,21 +241,6 @@ def start_row(api: FakeApi, runs: int) -> Row:
 # Rows on a real server.
 
 
-def build(what: str) -> str:
-    """Name of an image or folder that the tests' build script makes."""
-    done = subprocess.run((sys.executable, str(ROOT / "tests/images/build.py"), what), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Unfit(done.stderr.strip().splitlines()[-1])
-    return done.stdout.splitlines()[-1]
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def remove() -> None:
     """Remove the server of this run, or of an earlier one that was interrupted."""
     subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
@@ -274,8 +259,8 @@ def require_room() -> None:
 @contextmanager
 def provisioned() -> Iterator[dict[str, Any]]:
     """A real server with 20 real models, made by playbook provision; the variables with which it was made."""
-    repository, _colon, tag = build("server").rpartition(":")
-    source, port = Path(build("models")), free_port()
+    repository, _colon, tag = built("server").rpartition(":")
+    source, port = Path(built("models")), free_port()
     remove()
     target = FOLDER / "xinference_data/models"
     target.mkdir(parents=True)
@@ -386,7 +371,7 @@ def main() -> int:
     (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
     try:
         rows = [row.data() for row in measure(chosen.runs)]
-    except Unfit as error:
+    except (Unfit, NotBuilt) as error:
         print(f"bench: cannot go on: {error}", file=sys.stderr)
         return 2
     (ROOT / "build/bench.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -21,8 +18,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
+from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port
+
 CONTAINER = "xinference-contract"
 HOME = "/root/.xinference"
 USERNAME = "admin"
@@ -64,18 +61,6 @@ def run(*command: str) -> str:
     return done.stdout.strip()
 
 
-def build(what: str) -> str:
-    """Name of an image or folder that the tests' build script makes."""
-    return run(sys.executable, str(ROOT / "tests/images/build.py"), what, "--version", VERSION).splitlines()[-1]
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def account_command() -> list[str]:
     """The command with which role ``server`` makes the first administrator, out of the role itself."""
     tasks = yaml.safe_load((ROOT / "roles/server/tasks/account.yml").read_text(encoding="utf-8"))
@@ -114,7 +99,7 @@ def serving(home: Path, environment: Mapping[str, str] | None = None) -> Iterato
 
     :param environment: variables of its container, in place of the usual ones.
     """
-    image, models = build("server"), build("models")
+    image, models = built("server"), built("models")
     # Servers before 3.0 remove an empty cache when they start, and cannot link the first model into it then.
     cache = home / "cache" / "v2"
     cache.mkdir(parents=True)

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from hub import Hub, bridge_address
-from real_server import ENVIRONMENT, PASSWORD, USERNAME, Server, build, serving
+from real_server import ENVIRONMENT, PASSWORD, USERNAME, Server, serving
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
+from ansible_collections.inferops.xinference.tests.machine import built
 
 REPOSITORY = "inferops/smollm2-135m-gguf"
 OTHER = "inferops/smollm2-135m-again"
@@ -50,7 +51,7 @@ def declared(repository: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def hub() -> Iterator[Hub]:
     """The hub, where the server's container reaches it."""
-    file = Path(build("models")) / FILE
+    file = Path(built("models")) / FILE
     with Hub({REPOSITORY: file, OTHER: file}, address=bridge_address()) as running:
         yield running
 

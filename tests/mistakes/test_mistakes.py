@@ -16,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.tests.machine import built, free_port
+
 BIN = Path(sys.executable).parent
+PORT = free_port()
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 
 
@@ -33,7 +36,7 @@ def play(playbook: str, root: Path, *options: str, **variables: Any) -> tuple[in
         "xinference_data_root": str(root),
         "xinference_container_name": "xinference-mistakes",
         "xinference_image": "inferops-test/none",
-        "xinference_port": 9994,
+        "xinference_port": PORT,
         "xinference_admin_password": "marked-secret",
         "xinference_minimum_disk_mib": 1,
         "xinference_minimum_memory_mib": 1,
@@ -165,8 +168,7 @@ def test_check_mode_reports_the_same(root: Path) -> None:
 @pytest.fixture
 def image() -> str:
     """The server image of the tests."""
-    build = Path(__file__).parents[1] / "images" / "build.py"
-    return subprocess.run([sys.executable, build, "server"], check=True, text=True, capture_output=True).stdout.strip()
+    return built("server")
 
 
 def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:

@@ -445,7 +445,7 @@ class FakeServer:
         self._called("describe", uid)
         model = self.models.get(uid)
         # The server asks the first copy.
-        if model is not None and not model.orphan and model.statuses()[0] == "CREATING":
+        if model is not None and not model.orphan and model.statuses()[:1] == ["CREATING"]:
             return {}
         if model is None or not model.served or model.statuses()[0] in _BUSY:
             return None
@@ -825,7 +825,7 @@ class FakeServer:
         if before is not None and before.orphan:
             # The first launch after it only clears the orphan away.
             model.status = "ERROR"
-            model.copies = [Copy(0, 0, "TERMINATED")]
+            model.copies = [Copy(0, 0, "TERMINATED")] if self.with_history else []
         path, engine = request.get("model_path"), str(request.get("model_engine") or "")
         usable = {usable.lower() for usable in self._offers(kind, name)}
         if model.status == "ERROR":

@@ -202,13 +202,17 @@ def test_a_model_gets_a_line_per_half_interval_and_one_for_each_new_state(tmp_pa
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_process_that_is_told_to_end_removes_the_file(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "lines"
-    assert signal.getsignal(number) is signal.SIG_DFL
-    with pytest.raises(SystemExit) as ended, progress_file(str(path), 2):
-        assert path.exists()
-        signal.raise_signal(number)
+    # A test run that outlives its terminal inherits a signal that is ignored.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended, progress_file(str(path), 2):
+            assert path.exists()
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     assert ended.value.code == 128 + number
     assert not path.exists()
-    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,39 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests take from the machine that they run on: a port that is free, an image or folder that is built."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Version of the server that is tested.
+VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
+
+
+class NotBuilt(Exception):
+    """The build script could not make what a test needs; the text is its reason."""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def built(what: str) -> str:
+    """Name of an image, or path of a folder, that the tests' build script makes if it is not there.
+
+    :raises NotBuilt: with the last line of the script's error output.
+    """
+    command = (sys.executable, str(ROOT / "tests/images/build.py"), what, "--version", VERSION)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotBuilt((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
+    return done.stdout.splitlines()[-1]
