@@ -6,6 +6,8 @@ SHELL := /bin/bash
 SCENARIO ?= default
 VERSION ?= 4.1.0
 RUNS ?= 3
+FAULT ?=
+SERVER ?=
 BIN := $(CURDIR)/build/venv/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
@@ -16,10 +18,10 @@ export MOLECULE_GLOB := molecule/*/molecule.yml
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
-export XINFERENCE_TEST_VERSION := $(VERSION)
+export XINFERENCE_TEST_VERSION := $(or $(SERVER),$(VERSION))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-versions bench lint unit docs-check sanity artifact mistakes contract downloads awx molecule clean
+.PHONY: help setup engine images demo test test-versions bench faults lint unit docs-check sanity artifact mistakes contract downloads awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +38,10 @@ test-versions: ## the module against every supported server; writes the table in
 
 bench: images ## how fast it is, as ratios in one run; fails where one misses its bound
 	python tests/bench/bench.py --runs $(RUNS)
+
+faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
+	@python3 tests/images/build.py models >/dev/null
+	@tools/faults.sh $(FAULT)
 
 setup: ## virtual environment and collection path in build/
 	@tools/setup.sh

@@ -13,6 +13,10 @@ if docker info >/dev/null 2>&1; then
   mapfile -t images < <(docker images --format '{{.Repository}}:{{.Tag}}' | grep '^inferops-test/' || true)
   [ "${#images[@]}" -eq 0 ] || docker rmi -f "${images[@]}" >/dev/null
 fi
+# The disk of a test machine, where a test was interrupted.
+if [ -f build/molecule/recovery/disk.img ]; then
+  losetup --noheadings --output NAME --associated build/molecule/recovery/disk.img | xargs --no-run-if-empty losetup --detach
+fi
 tools/engine.sh stop
 rm -rf build
 echo "clean: done"

@@ -2,10 +2,10 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# One Molecule scenario against the server image, which it finds in the environment.
+# One Molecule scenario against the server image, which it finds in the environment; the second argument is a command of Molecule other than test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scenario=$1
+scenario=$1 command=${2:-test}
 if [ ! -f "molecule/$scenario/molecule.yml" ]; then
   echo "molecule: there is no scenario '$scenario'; there are: $(cd molecule && echo */molecule.yml | sed 's,/molecule.yml,,g')" >&2
   exit 2
@@ -20,7 +20,7 @@ export MOLECULE_COMMAND_BORDERS=0 NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0 A
 log=build/molecule/$scenario.log
 mkdir -p "build/molecule/$scenario" build/versions
 MOLECULE_EPHEMERAL_DIRECTORY=$PWD/build/molecule/$scenario/state \
-  molecule --base-config .config/molecule/config.yml test --scenario-name "$scenario" 2>&1 | tee "$log"
+  molecule --base-config .config/molecule/config.yml "$command" --scenario-name "$scenario" 2>&1 | tee "$log"
 # Molecule ends well when a playbook or every test of a scenario is missing; a warning of Ansible is a defect of ours.
 if grep -qE 'Missing playbook|no tests found' "$log"; then
   echo "molecule: scenario '$scenario' lacks a playbook or tests (see above)" >&2

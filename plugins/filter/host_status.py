@@ -27,7 +27,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(container), C(health), C(version), C(workers), C(models) with C(uid), C(type), C(engine) and C(state), and C(trouble).
+  description: >-
+    C(container), C(health), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or null where no service is installed), C(models) with
+    C(uid), C(type), C(engine), C(state) and C(message), and C(trouble).
   type: dict
 """
 
@@ -35,32 +37,50 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def _recovery(service: Mapping[str, Any]) -> str | None:
+    """State of the recovery service."""
+    if not service["units"]:
+        return None
+    if not service["active"]:
+        return "stopped"
+    return "ready" if (service["state"] or {}).get("ready") else "not ready"
+
+
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     """State of one host."""
     host = (variables.get("_xinference_found") or {}).get("host")
     if host is None:
-        return {"container": None, "health": None, "version": None, "workers": [], "models": [], "trouble": "The host could not be read."}
+        return {"container": None, "health": None, "version": None, "workers": [], "recovery": None, "models": [], "trouble": "The host could not be read."}
     container = host["engine"]["container"] or {}
     running = variables.get("_xinference_running") or {}
     trouble = str(variables.get("_xinference_trouble") or "")
     if not trouble and not host["engine"]["reachable"]:
         trouble = f"No Docker Engine answers: {host['engine']['error']}."
     server = running.get("server") or {}
+    service = host["service"]
+    kept = dict((service["state"] or {}).get("models") or {}) if service["active"] and server else {}
     models = [
         {
             "uid": model["uid"],
             "type": model["spec"].get("model_type"),
             "engine": model["spec"].get("model_engine"),
             "state": model["state"],
-            "message": model["message"],
+            "message": model["message"] or own.get("message", ""),
         }
-        for model in running.get("models") or []
+        for model, own in ((model, kept.pop(model["uid"], {})) for model in running.get("models") or [])
+    ]
+    # What the service is to keep running and the server does not even know.
+    models += [
+        {"uid": uid, "type": None, "engine": None, "state": model["state"], "message": model["message"]}
+        for uid, model in sorted(kept.items())
+        if model["declared"] == "present"
     ]
     return {
         "container": container.get("status") or "absent",
         "health": container.get("health"),
         "version": server.get("version"),
         "workers": list(server.get("workers") or []),
+        "recovery": _recovery(service),
         "models": models,
         "trouble": trouble,
     }

@@ -35,7 +35,7 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-_HEADER = ("HOST", "CONTAINER", "SERVER", "WORKERS", "MODEL", "TYPE", "ENGINE", "STATE")
+_HEADER = ("HOST", "CONTAINER", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE")
 
 
 def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -44,13 +44,14 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     remarks: list[str] = []
     for name, status in hosts.items():
         state = str(status["container"] or "unknown") + (f" ({status['health']})" if status["health"] else "")
-        left = (name, state, str(status["version"] or "-"), str(len(status["workers"])) if status["version"] or status["workers"] else "-")
+        workers = str(len(status["workers"])) if status["version"] or status["workers"] else "-"
+        left: tuple[str, ...] = (name, state, str(status["version"] or "-"), workers, str(status["recovery"] or "-"))
         models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": ""}]
         for model in models:
             rows.append((*left, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))
             if model["message"]:
                 remarks.append(f"{name}: {model['uid']}: {model['message']}")
-            left = ("", "", "", "")
+            left = ("",) * len(left)
         if status["trouble"]:
             remarks.append(f"{name}: {status['trouble']}")
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]

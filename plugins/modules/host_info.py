@@ -52,6 +52,27 @@ options:
   account_database:
     description: File in which the server keeps its accounts, to count them.
     type: path
+  service:
+    description: The recovery service to describe.
+    type: dict
+    suboptions:
+      units:
+        description: Names of its units. The first is the service itself.
+        type: list
+        elements: str
+        required: true
+      user:
+        description: User that it runs as.
+        type: str
+        required: true
+      program:
+        description: Folder with its program.
+        type: path
+        required: true
+      state:
+        description: File in which it writes what it knows.
+        type: path
+        required: true
   log_lines:
     description: Number of lines at the end of the container's log to return, in C(engine.container.log).
     type: int
@@ -136,6 +157,13 @@ host:
       description: Number of accounts in O(account_database), 0 where it does not exist, null where it cannot be read.
       type: int
       returned: always
+    service:
+      description: >-
+        The recovery service, null without O(service): C(systemd) (whether that runs this host), C(units) (content of the unit files that are
+        there, by name), C(enabled), C(active), C(user) (whether there is one), C(program) (its fingerprint, or null), and C(state) with C(ready),
+        C(trouble) and for each declared model C(declared), C(state), C(answered), C(tries) and C(message), or null.
+      type: dict
+      returned: always
     client_version:
       description: Version of C(xinference-client) in O(client_environment), null where there is none.
       type: str
@@ -158,6 +186,15 @@ def main() -> None:
             "client_environment": {"type": "path"},
             "account_database": {"type": "path"},
             "log_lines": {"type": "int", "default": 0},
+            "service": {
+                "type": "dict",
+                "options": {
+                    "units": {"type": "list", "elements": "str", "required": True},
+                    "user": {"type": "str", "required": True},
+                    "program": {"type": "path", "required": True},
+                    "state": {"type": "path", "required": True},
+                },
+            },
         },
         supports_check_mode=True,
     )

@@ -242,6 +242,18 @@ options:
     description: Seconds between two looks at the server while waiting, at most. It looks more often in the first half minute after a launch.
     type: float
     default: 1.0
+  declaration_path:
+    description:
+      - File of this host in which the declaration is left for the service of role P(inferops.xinference.recovery#role), which keeps it true without
+        anybody. Its owner alone can read it, because it holds the credentials. It is written when nothing was refused, before anything is changed.
+      - Never written with O(download=only), which launches nothing.
+      - Never written in check mode. A declaration that is left for the first time, or another one, is no change of the models.
+    type: path
+  lock_path:
+    description: >-
+      File of this host that is locked while the server is changed, so that this module and the service never do it at the same time. It waits for
+      the lock as long as O(wait_timeout).
+    type: path
   max_concurrent_launches:
     description:
       - Number of launches under way at the same time. A launch from disk keeps about two processor cores busy, so more than one
@@ -402,17 +414,22 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import SMOKE_TESTS, Waiting
-from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Outcome, Wishes, converge
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import SMOKE_TESTS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Outcome, converge
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.download import DOWNLOADS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import deaths, engine_errors
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import ON_DRIFT, Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import ON_DRIFT
 from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import progress_file
-from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec, server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import wishes_of
+from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import hide_environment
+
+#: Options that say something of one run, and nothing of what shall be kept true.
+_OF_THE_RUN = frozenset({"models", "progress_path", "declaration_path", "lock_path"})
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -441,61 +458,26 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "wait_timeout": {"type": "float", "default": 1800.0},
         "wait_sleep": {"type": "float", "default": 1.0},
         "max_concurrent_launches": {"type": "int", "default": 1},
+        "declaration_path": {"type": "path"},
+        "lock_path": {"type": "path"},
     }
-
-
-def wishes(module: AnsibleModule) -> Wishes:
-    """The options of the run, checked, without the file for its progress."""
-    given = module.params
-    limits = {
-        "wait_timeout": 0,
-        "wait_sleep": 0.1,
-        "max_concurrent_launches": 1,
-        "smoke_test_timeout": 0.1,
-        "progress_interval": 1,
-        "cores": 0.1,
-        "memory_mib": 1,
-    }
-    problems = [
-        f"{name} '{given[name]:g}' is too small; it must be at least {least:g}."
-        for name, least in limits.items()
-        if given[name] is not None and given[name] < least
-    ]
-    if problems:
-        raise DeclarationError(problems)
-    home, file = server_files(given)
-    container, docker_host = given["container"], given["docker_host"]
-    return Wishes(
-        choices=Choices(exclusive=given["exclusive"], on_drift=given["on_drift"], autostart=given["autostart"]),
-        waiting=Waiting(
-            wait=given["wait"],
-            timeout=given["wait_timeout"],
-            sleep=given["wait_sleep"],
-            at_once=given["max_concurrent_launches"],
-            smoke=given["smoke_test"],
-            answer=given["smoke_test_timeout"],
-        ),
-        check=module.check_mode,
-        download=given["download"],
-        check_memory=given["check_memory"],
-        cores=given["cores"],
-        memory_mib=given["memory_mib"],
-        home=home,
-        file=file,
-        deaths=(lambda: deaths(docker_host, container)) if container else (lambda: None),
-        engine_errors=(lambda since: engine_errors(docker_host, container, since)) if container else (lambda since: []),
-    )
 
 
 def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
     """Read, plan, and unless in check mode carry out."""
-    wanted = wishes(module)
-    declared = parse_models(raw, strict=module.params["validate_engine_options"])
+    given = module.params
+    wanted = wishes_of(given, module.check_mode)
+    declared = parse_models(raw, strict=given["validate_engine_options"])
+    # Who only gets files does not want them launched yet.
+    if given["declaration_path"] and given["download"] != "only":
+        left, kept = LeftDeclaration(given["declaration_path"]), {name: given[name] for name in given if name not in _OF_THE_RUN}
+        wanted = replace(wanted, leave=lambda: left.save({**kept, "models": raw}))
     client = connect(module)
-    path, interval = module.params["progress_path"], module.params["progress_interval"]
-    shown = path and module.params["progress"] and not module.check_mode
+    path, interval = given["progress_path"], given["progress_interval"]
+    shown = path and given["progress"] and not module.check_mode
     try:
-        with progress_file(path, interval) if shown else nullcontext() as file:
+        lock = Lock(None if module.check_mode else given["lock_path"]).hold(given["wait_timeout"])
+        with lock, progress_file(path, interval) if shown else nullcontext() as file:
             return converge(client, declared, replace(wanted, report=file.tell) if file else wanted)
     finally:
         client.close()

@@ -180,7 +180,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.adopt import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, Observed, ObservedModel, observe, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec, server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 

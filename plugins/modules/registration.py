@@ -196,7 +196,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.register
     plan_registration,
     read,
 )
-from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec, server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 

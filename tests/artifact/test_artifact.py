@@ -87,7 +87,8 @@ def test_runs_by_name(installed: dict[str, str], tmp_path: Path) -> None:
     answer = run(
         *(BIN / "ansible-playbook", "--inventory", "localhost,", "--connection", "local", "--check", "inferops.xinference.provision"),
         *("--extra-vars", f"ansible_python_interpreter={sys.executable} xinference_hosts=all xinference_data_root={root} xinference_port={free_port()}"),
-        *("--extra-vars", "xinference_container_name=xinference-artifact xinference_image=inferops-test/none xinference_admin_password=long-enough"),
+        *("--extra-vars", "xinference_container_name=xinference-artifact xinference_image=inferops-test/none"),
+        *("--extra-vars", "xinference_recovery=autostart xinference_admin_password=long-enough"),
         *("--extra-vars", '{"xinference_minimum_disk_mib": 1, "xinference_minimum_memory_mib": 1}'),
         *("--extra-vars", '{"xinference_models": [{"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}]}'),
         environment=installed,

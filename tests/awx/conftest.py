@@ -124,6 +124,7 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
         "ansible_python_interpreter": sys.executable,
         "xinference_data_root": str(data_root),
         "xinference_container_name": CONTAINER,
+        "xinference_recovery": "autostart",
         "xinference_image": repository,
         "xinference_client_environment": str(folder / "client"),
         "xinference_offline": True,

@@ -15,6 +15,7 @@ from conftest import CONTAINER, HOST, Site
 
 PROVISION = "Xinference - Provision"
 STATUS = "Xinference - Status"
+RESTART = "Xinference - Restart"
 
 
 def container() -> dict[str, Any] | None:
@@ -156,7 +157,7 @@ def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
     assert states == {"chat": ("LLM", "llama.cpp", "ready"), "extra": ("LLM", "llama.cpp", "ready")}
     (table,) = [result["res"]["msg"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
-    assert table[0].split() == ["HOST", "CONTAINER", "SERVER", "WORKERS", "MODEL", "TYPE", "ENGINE", "STATE"]
+    assert table[0].split() == ["HOST", "CONTAINER", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE"]
     assert [line for line in table if line.startswith(f"{HOST} ")]
     assert all(any(uid in line.split() for line in table) for uid in states)
     assert "WARNING" not in job.output
@@ -169,6 +170,18 @@ def test_status_with_a_wrong_port(site: Site, provisioned: Job) -> None:
     found = job.summary["artifact_data"]["xinference_status"][HOST]
     assert found["trouble"] == ""
     assert {model["uid"] for model in found["models"]} == {"chat", "extra"}
+
+
+def test_restart(site: Site, provisioned: Job) -> None:
+    """The container is restarted, and the job ends when every declared model has answered."""
+    started = (container() or {})["State"]["StartedAt"]
+    job = site.controller.launch(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]})
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert (container() or {})["State"]["StartedAt"] != started
+    assert job.changed_tasks[0] == "Restart the container and see it healthy"
+    (models,) = [result["res"]["models"] for result in job.results("runner_on_ok") if result["task"] == "Ensure the declared models"]
+    assert {model["uid"]: (model["state"], model["answered"] is not None) for model in models} == {"chat": ("ready", True), "extra": ("ready", True)}
+    assert "WARNING" not in job.output
 
 
 def test_the_password_stays_where_awx_put_it(site: Site, provisioned: Job) -> None:

@@ -37,6 +37,7 @@ def play(playbook: str, root: Path, *options: str, **variables: Any) -> tuple[in
         "xinference_container_name": "xinference-mistakes",
         "xinference_image": "inferops-test/none",
         "xinference_port": PORT,
+        "xinference_recovery": "autostart",
         "xinference_admin_password": "marked-secret",
         "xinference_minimum_disk_mib": 1,
         "xinference_minimum_memory_mib": 1,
@@ -65,6 +66,11 @@ def refused(root: Path, *sentences: str, **variables: Any) -> None:
     assert head == f"{len(sentences)} {'problem' if len(sentences) == 1 else 'problems'}, nothing was changed."
     for sentence in sentences:
         assert any(sentence in line for line in said), message
+    untouched(root, output)
+
+
+def untouched(root: Path, output: str) -> None:
+    """Require that a run left everything as it was."""
     assert re.search(r"changed=0 ", output)
     assert not root.exists() or not any(root.iterdir())
     names = subprocess.run(["docker", "ps", "-a", "--format", "{{.Names}}"], check=True, text=True, capture_output=True).stdout
@@ -163,6 +169,20 @@ def test_check_mode_reports_the_same(root: Path) -> None:
     code, message, _output = provision(root, "--check", xinference_port=0)
     assert code == 2
     assert "xinference_port '0' is no port." in message
+
+
+def test_what_is_no_way_of_recovery(root: Path) -> None:
+    code, message, output = provision(root, xinference_recovery="always")
+    assert code == 2
+    assert "value of xinference_recovery must be one of: auto, service, autostart, none, got: always" in message, output
+    untouched(root, output)
+
+
+def test_a_restart_where_there_is_nothing_to_restart(root: Path) -> None:
+    code, message, output = play("restart", root)
+    assert code == 2
+    assert message == "There is no container xinference-mistakes on this host to restart: provision the host first.", output
+    untouched(root, output)
 
 
 @pytest.fixture

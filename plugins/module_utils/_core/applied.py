@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import calendar
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import XinferenceError
+from .private_file import replace_private
 
 __all__ = ["RECORD", "Applied", "Entry", "Record", "StateFile", "cleaned", "entries_of", "launched_by_entry", "recorded"]
 
@@ -214,17 +213,7 @@ class StateFile:
         if self.path is None:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, scratch = tempfile.mkstemp(prefix=f".{self.path.name}-", dir=self.path.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as sink:
-                    json.dump({uid: record.data() for uid, record in sorted(records.items())}, sink)
-                    sink.flush()
-                    os.fsync(sink.fileno())
-                Path(scratch).replace(self.path)
-            except BaseException:
-                # It holds whole requests, secrets included.
-                Path(scratch).unlink(missing_ok=True)
-                raise
+            # It holds whole requests, secrets included.
+            replace_private(self.path, json.dumps({uid: record.data() for uid, record in sorted(records.items())}))
         except OSError as error:
             raise XinferenceError(f"state_path '{self.path}' cannot be written: {error.strerror}.") from error

@@ -135,8 +135,10 @@ class _Session(SessionBase):  # type: ignore[misc]
 def _root(error: BaseException) -> str:
     """The innermost reason of a transport error, without object addresses."""
     reason: Any = error
-    while getattr(reason, "args", None) and isinstance(reason.args[0], BaseException):
-        reason = reason.args[0]
+    inner: Any = error
+    while inner is not None:
+        reason = inner
+        inner = next((part for part in getattr(reason, "args", ()) if isinstance(part, BaseException)), None)
     reason = getattr(reason, "reason", reason)
     text = str(reason)
     return text.rsplit(": ", maxsplit=1)[-1] if "object at 0x" in text or "HTTP" in text else text

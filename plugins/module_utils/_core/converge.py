@@ -53,6 +53,7 @@ class Wishes:
     :param check_memory: refuse models that cannot fit.
     :param cores: processor cores that the server may use; None asks it.
     :param memory_mib: memory that it may use, in MiB; None asks it.
+    :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
     """
 
     choices: Choices = field(default_factory=Choices)
@@ -67,6 +68,7 @@ class Wishes:
     report: Callable[[str, str, dict[str, Any], float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
+    leave: Callable[[], Any] = lambda: None
 
     def around(self, observed: Observed, missing: frozenset[str]) -> Surroundings:
         """What carrying a plan out needs besides the server."""
@@ -167,6 +169,7 @@ def converge(client: Server, declared: Sequence[DeclaredModel], wishes: Wishes) 
     _refuse(client, plan, models, limits, wishes)
     if wishes.check:
         return Outcome(plan, predict(plan), plan.notes)
+    wishes.leave()
     outcome = Outcome(plan, apply_plan(plan, client, wishes.waiting, around), plan.notes)
     for _look in range(_LOOKS if wishes.waiting.wait else 0):
         again = [result.uid for result in outcome.results if result.result == "waited" and result.after is not None and result.uid not in outcome.compared]

@@ -8,6 +8,7 @@ Standard library only: it runs on a host before anything is installed there.
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import http.client
 import importlib.util
@@ -19,17 +20,32 @@ import re
 import socket
 import sqlite3
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Deaths", "DockerSocket", "account_count", "client_version", "deaths", "engine_errors", "engine_facts", "gather", "path_facts"]
+from .fingerprint import folder_fingerprint
+from .private_file import read_regular
+
+__all__ = [
+    "KILLED",
+    "Deaths",
+    "DockerSocket",
+    "account_count",
+    "client_version",
+    "deaths",
+    "engine_errors",
+    "engine_facts",
+    "gather",
+    "path_facts",
+    "service_facts",
+]
 
 MIB = 1024 * 1024
 #: Exit code of a container whose first process was killed by signal 9.
-_KILLED = 137
+KILLED = 137
 _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
 
 
@@ -48,7 +64,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class DockerSocket:
-    """Reads from a Docker Engine on this host, without any Docker package.
+    """Talks to a Docker Engine on this host, without any Docker package.
 
     :param docker_host: ``unix:///path`` of the engine's socket.
     :param timeout: seconds until a request without an answer fails.
@@ -58,14 +74,25 @@ class DockerSocket:
         self.path = docker_host[len("unix://") :] if docker_host.startswith("unix://") else docker_host
         self.timeout = timeout
 
+    def send(self, route: str) -> None:
+        """Send a POST request without a body.
+
+        :raises OSError: when the engine does not answer, or with an error.
+        """
+        if self._ask("POST", route) is None:
+            raise OSError(f"{route} answered 404")
+
     def read(self, route: str) -> bytes | None:
         """Body of the engine's answer to a GET request; None where it says 404.
 
         :raises OSError: when the engine does not answer, or with an error.
         """
+        return self._ask("GET", route)
+
+    def _ask(self, method: str, route: str) -> bytes | None:
         connection = _UnixConnection(self.path, self.timeout)
         try:
-            connection.request("GET", route)
+            connection.request(method, route)
             answer = connection.getresponse()
             body = answer.read()
         except http.client.HTTPException as error:
@@ -74,7 +101,8 @@ class DockerSocket:
             connection.close()
         if answer.status == 404:
             return None
-        if answer.status != 200:
+        # 304 says that it is so already.
+        if answer.status not in (200, 204, 304):
             raise OSError(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
         return body
 
@@ -141,7 +169,7 @@ def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths |
     state, restarts = found.get("State") or {}, int(found.get("RestartCount") or 0)
     if not state.get("Running"):
         # Its control group is gone. The engine does not always notice the reason, but nothing else ends it by this signal unasked.
-        return Deaths(int(bool(state.get("OOMKilled")) or state.get("ExitCode") == _KILLED), restarts)
+        return Deaths(int(bool(state.get("OOMKilled")) or state.get("ExitCode") == KILLED), restarts)
     try:
         groups = (root / "proc" / str(state.get("Pid") or 0) / "cgroup").read_text(encoding="ascii")
     except (OSError, ValueError):
@@ -349,6 +377,41 @@ def account_count(database: str) -> int | None:
         return None
 
 
+def service_facts(units: Sequence[str], user: str, program: str, state: str, root: Path = Path("/")) -> dict[str, Any]:
+    """The recovery service of this host.
+
+    :param units: names of its units; the first is the service itself.
+    :param user: whom it runs as.
+    :param program: folder with its program.
+    :param state: file in which it writes what it knows.
+    :param root: where the host's file system begins.
+    :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
+        service itself, ``user`` (whether there is that user), ``program`` (fingerprint, None without one), ``state`` (None without one).
+    """
+    folder = root / "etc/systemd/system"
+    found: dict[str, str] = {}
+    for name in units:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found[name] = (folder / name).read_text(encoding="utf-8")
+    facts: dict[str, Any] = {
+        "systemd": (root / "run/systemd/system").is_dir(),
+        "units": found,
+        "enabled": (folder / "multi-user.target.wants" / units[0]).is_symlink(),
+        # What systemd keeps for the journal as long as a unit runs; asking it would need another process.
+        "active": (root / "run/systemd/units" / f"invocation:{units[0]}").is_symlink(),
+        "program": folder_fingerprint(root / program.lstrip("/")),
+        "state": None,
+        "user": True,
+    }
+    with contextlib.suppress(OSError, ValueError):
+        facts["state"] = json.loads(read_regular(root / state.lstrip("/")))
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        facts["user"] = False
+    return facts
+
+
 def gather(
     *,
     docker_host: str,
@@ -358,6 +421,7 @@ def gather(
     client_environment: str | None,
     account_database: str | None = None,
     log_lines: int = 0,
+    service: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
 
@@ -368,6 +432,7 @@ def gather(
     :param client_environment: folder of the virtual environment with the client.
     :param account_database: the server's file with its accounts.
     :param log_lines: number of lines of the container's log to return.
+    :param service: arguments of :func:`service_facts`; None asks for none.
     :returns: the facts, with sizes in MiB.
     """
     mounts = _mounts()
@@ -389,4 +454,5 @@ def gather(
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
         "accounts": account_count(account_database) if account_database else None,
+        "service": service_facts(**service) if service else None,
     }

@@ -55,6 +55,8 @@ class Settings:
 
     :param validate_engine_options: whether options of an engine that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
+    :param recovery: what brings the models back: auto, service, autostart or none.
+    :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
     """
@@ -75,6 +77,9 @@ class Settings:
     models: Any
     validate_engine_options: bool
     volumes: list[dict[str, Any]]
+    recovery: str
+    recovery_address: str
+    recovery_port: int
     variables: list[str]
     known_variables: list[str]
 
@@ -168,6 +173,14 @@ def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     return []
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _collide(one: str, other: str) -> bool:
     """Whether two sockets of one port cannot both listen: the same address, or a wildcard on either side."""
     # A socket of both families shows an address of the older one inside one of the newer.
@@ -175,16 +188,20 @@ def _collide(one: str, other: str) -> bool:
     return addresses[0] == addresses[1] or any(address.is_unspecified for address in addresses)
 
 
+def _taken(host: Mapping[str, Any], address: str, port: int) -> str:
+    """A sentence about who listens on a port already; empty when nobody does."""
+    taken = {listener["address"] for listener in host["listeners"] if listener["port"] == port and _collide(listener["address"], address)}
+    return f"Port {port} is in use on {', '.join(sorted(taken))} by something else." if taken else ""
+
+
 def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     failures: list[Failure] = []
     port = settings.port
     if not 1 <= port <= 65535:
         return [Failure("port", f"xinference_port '{port}' is no port.", "Use a number from 1 to 65535.")]
-    try:
-        address = ipaddress.ip_address(settings.address)
-    except ValueError:
+    if not _is_address(settings.address):
         return [Failure("address", f"xinference_address '{settings.address}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
-    if not address.is_loopback and not settings.authentication:
+    if not ipaddress.ip_address(settings.address).is_loopback and not settings.authentication:
         failures.append(
             Failure(
                 "address",
@@ -194,12 +211,27 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         )
     container = host["engine"]["container"] or {}
     ours = container.get("status") == "running" and port in container.get("ports", [])
-    taken = [listener["address"] for listener in host["listeners"] if listener["port"] == port and _collide(listener["address"], settings.address)]
+    taken = _taken(host, settings.address, port)
     if taken and not ours:
-        failures.append(
-            Failure("port", f"Port {port} is in use on {', '.join(sorted(set(taken)))} by something else.", "Free it, or set xinference_port to another one.")
-        )
+        failures.append(Failure("port", taken, "Free it, or set xinference_port to another one."))
     return failures
+
+
+def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    found, port = host["service"], settings.recovery_port
+    if settings.recovery == "service" and not found["systemd"]:
+        return [Failure("recovery", "xinference_recovery 'service' needs systemd, which does not run this host.", "Set it to auto, autostart or none.")]
+    if settings.recovery not in ("auto", "service") or not found["systemd"] or port == 0:
+        return []
+    address = settings.recovery_address
+    if not 1 <= port <= 65535:
+        return [Failure("recovery", f"xinference_recovery_port '{port}' is no port.", "Use a number from 1 to 65535, or 0 for none.")]
+    if not _is_address(address):
+        return [Failure("recovery", f"xinference_recovery_address '{address}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
+    if port == settings.port and _is_address(settings.address) and _collide(address, settings.address):
+        return [Failure("recovery", f"xinference_recovery_port '{port}' is the server's own port.", "Choose another one, or 0 for none.")]
+    taken = "" if found["active"] else _taken(host, address, port)
+    return [Failure("recovery", taken, "Free it, or set xinference_recovery_port to another one, or to 0 for none.")] if taken else []
 
 
 def _check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
@@ -322,6 +354,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_machine(host, settings),
         *_check_engine(host, settings),
         *_check_port(host, settings),
+        *_check_recovery(host, settings),
         *_check_disk(host, settings),
         *_check_image(host, settings),
         *_check_account(settings),

@@ -19,6 +19,9 @@ _FORGOTTEN = 12.0
 #: Words of a server that lists a model as ready some moments before the way to it is open, or that remembers having been asked for it before it was there.
 _NOT_YET = "not yet ready for inference"
 _UNKNOWN = ("not found in the model list", "cached, retry after")
+#: What a server says of a model that it calls ready, and of one whose limit of requests is used up.
+_LOADING = "is loading"
+_LIMITED = "rate limit reached"
 #: Seconds until it is asked again.
 _PAUSE = 0.25
 
@@ -34,7 +37,14 @@ class Asker(Protocol):
 
 
 class Unanswered(Exception):
-    """A model did not answer, or with something else; the text says what."""
+    """A model did not answer, or with something else; the text says what.
+
+    :param refused: whether the server says that it still loads, though it calls it ready.
+    """
+
+    def __init__(self, words: str, refused: bool = False) -> None:
+        super().__init__(words)
+        self.refused = refused
 
 
 def _token(answer: Mapping[str, Any], uid: str) -> None:
@@ -96,10 +106,12 @@ def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float)
     begun = time.monotonic()
     try:
         _patiently(client, uid, spec, timeout, begun)
-    except AuthenticationError:
-        raise
+    except AuthenticationError as error:
+        # A limit of requests that others used up: it serves.
+        if error.status != 429 or _LIMITED not in error.detail.lower():
+            raise
     except ApiError as error:
-        raise Unanswered(error.detail) from error
+        raise Unanswered(error.detail, refused=error.status == 503 and _LOADING in error.detail) from error
     except ConnectionFailed as error:
         # No answer in time is the model's failure; a server that is gone shows at the next request.
         raise Unanswered(str(error)) from error

@@ -56,6 +56,7 @@ def test_failures_are_texts() -> None:
         "client_version": None,
         "engine": {"reachable": False, "error": "there is none", "version": None, "container": None, "image_present": False},
         "listeners": [],
+        "service": {"systemd": False, "active": False},
         "paths": {"/srv/d": path},
     }
     settings = Settings(
@@ -75,6 +76,9 @@ def test_failures_are_texts() -> None:
         validate_engine_options=True,
         models=[CHAT],
         volumes=VOLUMES,
+        recovery="auto",
+        recovery_address="127.0.0.1",
+        recovery_port=9998,
         variables=[],
         known_variables=[],
     )

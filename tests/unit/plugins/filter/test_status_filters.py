@@ -15,7 +15,11 @@ from ansible_collections.inferops.xinference.plugins.filter.status_table import 
 host_status = HostStatus().filters()["host_status"]
 status_table = StatusTable().filters()["status_table"]
 
-HOST = {"engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy"}}}
+HOST = {
+    "engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy"}},
+    "service": {"units": {}, "active": False, "state": None},
+}
+UNITS = {"xinference-models.service": "[Unit]"}
 RUNNING = {
     "server": {"version": "4.1.0", "authenticated": True, "workers": ["0.0.0.0:1"]},
     "models": [
@@ -28,13 +32,17 @@ GOOD = {
     "health": "healthy",
     "version": "4.1.0",
     "workers": ["0.0.0.0:1"],
+    "recovery": None,
     "models": [
         {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": ""},
         {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory"},
     ],
     "trouble": "",
 }
-NOTHING: dict[str, Any] = {"version": None, "workers": [], "models": []}
+#: What the service knows about a model.
+KEPT = {"declared": "present", "state": "absent", "answered": False, "tries": 3, "message": "no such file"}
+OLD = {**KEPT, "declared": "absent"}
+NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
 
 
 @pytest.mark.parametrize(
@@ -42,9 +50,35 @@ NOTHING: dict[str, Any] = {"version": None, "workers": [], "models": []}
     [
         ({"_xinference_found": {"host": HOST}, "_xinference_running": RUNNING}, GOOD),
         ({}, {"container": None, "health": None, **NOTHING, "trouble": "The host could not be read."}),
+        *[
+            ({"_xinference_found": {"host": {**HOST, "service": service}}, "_xinference_running": RUNNING}, {**GOOD, "recovery": recovery})
+            for service, recovery in [
+                ({"units": UNITS, "active": False, "state": {"ready": True, "models": {"gone": KEPT}}}, "stopped"),
+                ({"units": UNITS, "active": True, "state": None}, "not ready"),
+                ({"units": UNITS, "active": True, "state": {"ready": False, "models": {}}}, "not ready"),
+                ({"units": UNITS, "active": True, "state": {"ready": True, "models": {"chat": {**KEPT, "message": ""}}}}, "ready"),
+            ]
+        ],
+        (
+            {
+                "_xinference_found": {
+                    "host": {**HOST, "service": {"units": UNITS, "active": True, "state": {"ready": False, "models": {"gone": KEPT, "old": OLD, "chat": KEPT}}}}
+                },
+                "_xinference_running": RUNNING,
+            },
+            {
+                **GOOD,
+                "recovery": "not ready",
+                "models": [
+                    {**GOOD["models"][0], "message": "no such file"},
+                    GOOD["models"][1],
+                    {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "no such file"},
+                ],
+            },
+        ),
         ({"_xinference_found": {"unreachable": True}}, {"container": None, "health": None, **NOTHING, "trouble": "The host could not be read."}),
         (
-            {"_xinference_found": {"host": {"engine": {"reachable": False, "error": "there is no socket /x", "container": None}}}},
+            {"_xinference_found": {"host": {"engine": {"reachable": False, "error": "there is no socket /x", "container": None}, "service": HOST["service"]}}},
             {"container": "absent", "health": None, **NOTHING, "trouble": "No Docker Engine answers: there is no socket /x."},
         ),
         (
@@ -62,18 +96,19 @@ def test_the_state_of_a_host(variables: dict[str, Any], status: dict[str, Any]) 
 
 
 def test_the_table() -> None:
+    served = {**GOOD, "recovery": "ready"}
     empty = {"container": "absent", "health": None, **NOTHING, "trouble": ""}
-    lines = status_table({"one": GOOD, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
+    lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
     assert lines == [
-        "HOST         CONTAINER          SERVER  WORKERS  MODEL  TYPE  ENGINE     STATE",
-        "one          running (healthy)  4.1.0   1        chat   LLM   llama.cpp  ready",
-        "                                                 bad    -     -          error",
-        "second-host  absent             -       -        -      -     -          -",
-        "three        unknown            -       -        -      -     -          -",
+        "HOST         CONTAINER          SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
+        "one          running (healthy)  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
+        "                                                           bad    -     -          error",
+        "second-host  absent             -       -        -         -      -     -          -",
+        "three        unknown            -       -        -         -      -     -          -",
         "one: bad: out of memory",
         "three: The host could not be read.",
     ]
 
 
 def test_no_hosts() -> None:
-    assert status_table({}) == ["HOST  CONTAINER  SERVER  WORKERS  MODEL  TYPE  ENGINE  STATE"]
+    assert status_table({}) == ["HOST  CONTAINER  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]

@@ -52,6 +52,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "client_environment": "/opt/client",
         "account_database": "/srv/auth.db",
         "log_lines": 5,
+        "service": {"units": ["xinference-models.service"], "user": "nobody", "program": "/opt/program", "state": "/srv/state.json"},
     }
     assert run(**options)["host"] == {}
     run()
@@ -65,6 +66,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "client_environment": None,
             "account_database": None,
             "log_lines": 0,
+            "service": None,
         },
     ]
 

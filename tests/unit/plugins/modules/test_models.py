@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core import c
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import apply_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import AUTOSTART
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Reader
 from ansible_collections.inferops.xinference.plugins.modules import models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer, Script
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
@@ -288,6 +292,49 @@ def test_records_of_an_old_server_are_in_a_file_of_this_host(run: Runner, tmp_pa
 
 
 # Failures.
+
+
+def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, tmp_path: Path) -> None:
+    serve(run, FakeServer())
+    place, lock = str(tmp_path / "declaration.json"), str(tmp_path / "lock")
+    options = {"declaration_path": place, "lock_path": lock, "username": "admin", "password": "marked-secret", "exclusive": True}
+    run(check=True, models=[CHAT], **options)
+    assert list(tmp_path.iterdir()) == []
+    assert run(models=[CHAT], **options)["changed"]
+    told: list[str] = []
+    reader = Reader(LeftDeclaration(place), told.append)
+    declaration = reader()
+    assert told == []
+    assert declaration is not None
+    assert [model.uid for model in declaration.models] == ["chat"]
+    assert declaration.wishes.choices.exclusive
+    assert reader.options["password"] == "marked-secret"
+    assert "marked-secret" not in run.output
+    assert Path(place).stat().st_mode & 0o777 == 0o600
+    # It is no change of the models.
+    assert not run(models=[CHAT], **options)["changed"]
+    assert not run(models=[CHAT], **{**options, "exclusive": False})["changed"]
+    assert reader() is not declaration
+
+
+def test_what_is_refused_or_only_downloaded_is_not_left(run: Runner, tmp_path: Path) -> None:
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    assert run(models=[{**CHAT, "name": "nothing"}], declaration_path=place)["failed"]
+    assert not run(models=[CHAT], declaration_path=place, download="only")["failed"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp_path: Path) -> None:
+    server = serve(run, FakeServer())
+    lock = str(tmp_path / "lock")
+    with Lock(lock).hold(0):
+        answer = run(models=[CHAT], lock_path=lock, wait_timeout=0.3)
+        assert answer["failed"]
+        assert answer["msg"] == f"'{lock}' is locked for more than 0.3 s: another run is changing the models of this server."
+        assert written(server) == []
+        assert not run(check=True, models=[CHAT], lock_path=lock)["failed"]
+    assert not run(models=[CHAT], lock_path=lock)["failed"]
 
 
 def test_one_bad_model_does_not_hide_the_others(run: Runner) -> None:

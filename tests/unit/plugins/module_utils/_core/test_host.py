@@ -537,6 +537,8 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "paths",
         "client_version",
         "accounts",
+        "service",
     }
+    assert facts["service"] is None
     # It is the return value of a module.
     assert json.loads(json.dumps(facts)) == facts

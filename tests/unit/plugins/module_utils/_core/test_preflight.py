@@ -25,6 +25,7 @@ HOST: dict[str, Any] = {
     "client_version": None,
     "engine": {"reachable": True, "error": "", "version": "20.10.24", "api_version": "1.41", "container": None, "image_present": False},
     "listeners": [{"address": "0.0.0.0", "port": 22}],
+    "service": {"systemd": True, "active": False},
     "paths": {ROOT: GOOD_PATH, f"{ROOT}/models/a.gguf": {**GOOD_PATH, "directory": False}},
 }
 SETTINGS = Settings(
@@ -44,6 +45,9 @@ SETTINGS = Settings(
     validate_engine_options=True,
     models=[{"uid": "chat", "name": "qwen3", "engine": "llama.cpp", "path": "/models/a.gguf"}],
     volumes=[{"path": "models", "target": "/models"}, {"path": ".xinference", "target": "/root/.xinference"}, {"path": "backups"}],
+    recovery="auto",
+    recovery_address="127.0.0.1",
+    recovery_port=9998,
     variables=["xinference_port", "xinference_models"],
     known_variables=["xinference_port", "xinference_models", "xinference_memory"],
 )
@@ -101,6 +105,13 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that the roles install"),
         pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_engine": False}, id="a client that is there"),
         pytest.param(HOST, {"image_digest": "sha256:" + "0f" * 32}, id="a digest"),
+        pytest.param(changed(service__systemd=False), {}, id="no systemd"),
+        pytest.param(changed(service__systemd=False), {"recovery": "autostart"}, id="no systemd and no service"),
+        pytest.param(HOST, {"recovery": "service"}, id="a service"),
+        pytest.param(HOST, {"recovery": "service", "recovery_port": 0}, id="a service without a port"),
+        pytest.param(HOST, {"recovery": "none", "recovery_port": 99999}, id="a port of no service"),
+        pytest.param(HOST, {"recovery_address": "127.0.0.2", "recovery_port": 9997}, id="the server's port on another address"),
+        pytest.param(changed(service__active=True, listeners=[{"address": "127.0.0.1", "port": 9998}]), {}, id="the service's port is ours"),
         pytest.param(changed(engine__image_present=True), {"image_archive": "/tmp/gone.tar"}, id="an archive that is not needed any more"),
         pytest.param({**HOST, "paths": {**HOST["paths"], "/tmp/x.tar": GOOD_PATH}}, {"image_archive": "/tmp/x.tar"}, id="an archive"),
     ],
@@ -169,6 +180,26 @@ PATH_WORDS = "Write it from the root of the file system."
             "The Docker Engine is 19.03.15 (API 1.40), but 20.10 is the oldest that is supported. Upgrade it.",
         ),
         (HOST, {"port": 0}, "port", "xinference_port '0' is no port. Use a number from 1 to 65535."),
+        (
+            changed(service__systemd=False),
+            {"recovery": "service"},
+            "recovery",
+            "xinference_recovery 'service' needs systemd, which does not run this host. Set it to auto, autostart or none.",
+        ),
+        (HOST, {"recovery_port": -1}, "recovery", "xinference_recovery_port '-1' is no port. Use a number from 1 to 65535, or 0 for none."),
+        (
+            HOST,
+            {"recovery_address": "lb"},
+            "recovery",
+            "xinference_recovery_address 'lb' is no IP address. Use an address of this host such as 127.0.0.1.",
+        ),
+        (HOST, {"recovery_port": 9997}, "recovery", "xinference_recovery_port '9997' is the server's own port. Choose another one, or 0 for none."),
+        (
+            changed(listeners=[{"address": "0.0.0.0", "port": 9998}]),
+            {},
+            "recovery",
+            "Port 9998 is in use on 0.0.0.0 by something else. Free it, or set xinference_recovery_port to another one, or to 0 for none.",
+        ),
         (HOST, {"port": 65536}, "port", "xinference_port '65536' is no port. Use a number from 1 to 65535."),
         (HOST, {"address": "localhost"}, "address", "xinference_address 'localhost' is no IP address. Use an address of this host such as 127.0.0.1."),
         (

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that only their owner can read, replaced in one step. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+__all__ = ["give_to_owner", "read_regular", "replace_private"]
+
+
+def read_regular(path: Path) -> str:
+    """Text of a file that is a file and nothing else: a folder that a service owns may hold a pipe, or the name of a file of root.
+
+    :raises OSError: when it is none, or cannot be read.
+    :raises UnicodeDecodeError: when it holds no text.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as source:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return source.read().decode("utf-8")
+
+
+def give_to_owner(handle: int, path: Path) -> None:
+    """Give an open file to who owned it before, else to the owner of its folder, so that a service finds what an administrator wrote.
+
+    :param handle: of the file, which may lie under another name still.
+    :param path: where it is, or will be.
+    """
+    owner = (path if path.exists() else path.parent).stat()
+    if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Replace a file in one step, so that a power cut leaves the old or the new one, and never a part of one.
+
+    :param path: the file, whose owner stays; its folder is made where there is none, for its owner alone.
+    :param text: its new content.
+    :raises OSError: when it cannot be written; the old one is still there.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as sink:
+            sink.write(text)
+            sink.flush()
+            give_to_owner(sink.fileno(), path)
+            os.fsync(sink.fileno())
+        Path(scratch).replace(path)
+    except BaseException:
+        # It may hold secrets.
+        Path(scratch).unlink(missing_ok=True)
+        raise
+    # The name is as lasting as the content, where the file system lets a folder be synchronised.
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

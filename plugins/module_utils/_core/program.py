@@ -1,0 +1,80 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service's program: the files of this package that it needs, put on a host as they are. Private to this collection.
+
+There is no second implementation: what module ``models`` runs is what the service runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import compileall
+import pkgutil
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import service
+
+__all__ = ["PACKAGE", "install", "sources"]
+
+#: Name of the package on the host.
+PACKAGE = "xinference_models"
+_START = f"import sys\n\nfrom {PACKAGE}.service import main\n\nsys.exit(main())\n"
+
+
+def _imported(source: bytes) -> set[str]:
+    """Modules of this package that a module of it imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found.update([node.module] if node.module else [alias.name for alias in node.names])
+    return found
+
+
+def sources() -> dict[str, bytes]:
+    """The program: content of each file, by its path in the folder.
+
+    Read through the import system, because on a host this package lies in the archive that Ansible sends.
+
+    :raises FileNotFoundError: where this package is not complete.
+    """
+    package = service.__name__.rpartition(".")[0]
+    files: dict[str, bytes] = {"__main__.py": _START.encode()}
+    left = {"service"}
+    while left:
+        name = left.pop()
+        content = pkgutil.get_data(package, f"{name}.py")
+        if content is None:
+            raise FileNotFoundError(f"{name}.py")
+        files[f"{PACKAGE}/{name}.py"] = content
+        left |= {other for other in _imported(content) if f"{PACKAGE}/{other}.py" not in files}
+    return files
+
+
+def install(folder: Path) -> None:
+    """Put the program into a folder in place of what was there.
+
+    :raises OSError: when it cannot be written; what was there is still there.
+    """
+    folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        new, old = scratch / "new", scratch / "old"
+        for name, content in sources().items():
+            path = new / name
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            path.write_bytes(content)
+            path.chmod(0o644)
+        for path in (new, new / PACKAGE):
+            path.chmod(0o755)
+        # The service may not write here, so it could not keep what it compiled.
+        compileall.compile_dir(new, quiet=2, stripdir=str(new), prependdir=str(folder))
+        for path in new.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

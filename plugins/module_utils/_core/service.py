@@ -1,0 +1,293 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service of a host: a watcher in front of its server, with a journal, a state file and an answer for load balancers. Private to this collection."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from . import starter
+from .client import Client
+from .declared import parse_models
+from .errors import XinferenceError
+from .left import LeftDeclaration
+from .lock import Lock
+from .private_file import replace_private
+from .watch import Declaration, Watcher
+from .wishes import wishes_of
+
+__all__ = ["Notifier", "Reader", "State", "main"]
+
+
+class Notifier:
+    """Tells systemd that the service is there and alive; nothing where systemd did not start it.
+
+    :param address: socket of systemd; a leading @ stands for an abstract one.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        self.address = "\0" + address[1:] if address and address.startswith("@") else address
+
+    def tell(self, **words: str) -> None:
+        """Send variables, such as READY=1."""
+        if not self.address:
+            return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+            line.sendto("\n".join(f"{name}={value}" for name, value in words.items()).encode(), self.address)
+
+
+class Reader:
+    """The declaration as it lies on the host now; the same object as long as nobody replaced it.
+
+    :param tell: takes a line when it cannot be read.
+    """
+
+    def __init__(self, left: LeftDeclaration, tell: Callable[[str], None]) -> None:
+        self.left = left
+        self.tell = tell
+        self.marks: tuple[Any, ...] | None = None
+        self.declaration: Declaration | None = None
+        self.options: dict[str, Any] = {}
+
+    def __call__(self) -> Declaration | None:
+        """The declaration; what was read last when both copies were damaged since, and then they are made again from it."""
+        marks = self._marks()
+        if marks == self.marks:
+            return self.declaration
+        try:
+            options = self.left.load()
+            # The engine belongs to root, and this service does not; it only would say why a process died.
+            wishes = None if options is None else wishes_of({**options, "container": None})
+            declaration = None if options is None or wishes is None else Declaration(tuple(parse_models(options["models"], strict=False)), wishes)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, XinferenceError) as error:
+            self.tell(f"the declaration cannot be used: {error}")
+            options, declaration = self.options, self.declaration
+            if options:
+                with contextlib.suppress(XinferenceError):
+                    self.left.save(options)
+                    self.tell("the declaration is written again as it was read before")
+        self.marks, self.options, self.declaration = self._marks(), options or {}, declaration
+        return declaration
+
+    def _marks(self) -> tuple[Any, ...] | None:
+        try:
+            return self.left.marks()
+        except OSError:
+            return None
+
+    def connect(self) -> Client:
+        """A client that is logged in as the declaration says."""
+        given = self.options
+        verify = given["ca_path"] if given["validate_certs"] and given["ca_path"] else given["validate_certs"]
+        return Client(given["endpoint"], username=given["username"], password=given["password"], timeout=given["timeout"], verify=verify)
+
+
+class State:
+    """What the service knows, for playbook ``status`` and for load balancers.
+
+    :param path: of a file that is replaced when something changed.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = Path(path) if path else None
+        self.now: dict[str, Any] = {"ready": False, "trouble": "not looked yet", "models": {}}
+        self.written: dict[str, Any] | None = None
+
+    def take(self, watcher: Watcher) -> None:
+        """Take down what the watcher knows."""
+        now = {
+            "ready": watcher.ready,
+            "trouble": watcher.trouble,
+            "models": {
+                model.uid: {
+                    "declared": model.state,
+                    "state": watcher.cares[model.uid].state,
+                    "answered": watcher.cares[model.uid].answered > 0,
+                    "tries": watcher.cares[model.uid].tries,
+                    "message": watcher.cares[model.uid].message,
+                }
+                for model in (watcher.declaration.models if watcher.declaration else ())
+            },
+        }
+        self.now = now
+        if now != self.written and self.path is not None:
+            # A full disk must not end the service: the models are more important than what is written about them.
+            with contextlib.suppress(OSError):
+                replace_private(self.path, json.dumps(now, sort_keys=True) + "\n")
+                self.written = now
+
+
+class Beating:
+    """A client that tells systemd with each of its calls that the service is alive: putting a model back may take long.
+
+    :param client: the client.
+    :param beat: called before each call.
+    """
+
+    def __init__(self, client: Any, beat: Callable[[], None]) -> None:
+        self._client = client
+        self._beat = beat
+
+    def __getattr__(self, name: str) -> Any:
+        self._beat()
+        return getattr(self._client, name)
+
+
+class Doorbell:
+    """Answers load balancers: /ready is 200 only while every declared model has answered, /live is 200 while the service looks at all.
+
+    A port that is taken is no reason to leave the models alone: it is tried again.
+
+    :param state: what is answered.
+    :param address: to listen on.
+    :param port: to listen on; 0 for not at all.
+    :param tell: takes a line when the port is taken.
+    """
+
+    def __init__(self, state: State, address: str, port: int, tell: Callable[[str], None]) -> None:
+        self.state = state
+        self.place = (address, port)
+        self.tell = tell
+        self.server: ThreadingHTTPServer | None = None
+        self.trouble = ""
+
+    def open(self) -> None:
+        """Listen, unless it does so already."""
+        if self.server is not None or not self.place[1]:
+            return
+        try:
+            self.server = listening(self.state, *self.place)
+        except OSError as error:
+            trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
+            if trouble != self.trouble:
+                self.tell(trouble)
+            self.trouble = trouble
+
+
+class Caller:
+    """Asks for the container to be started when nothing listens where the server should.
+
+    :param path: of a file that systemd watches; None asks nobody.
+    """
+
+    #: Seconds for which the engine may bring the container back by itself, and between two calls.
+    patience, pause = 10.0, 30.0
+
+    def __init__(self, path: str | None) -> None:
+        self.path = Path(path) if path else None
+        self.called: float | None = None
+
+    def heed(self, watcher: Watcher) -> None:
+        """Call, if the server is away for so long."""
+        if watcher.unreachable is None:
+            self.called = None
+            return
+        now = watcher.clock()
+        if self.path is None or now - watcher.unreachable < self.patience or (self.called is not None and now - self.called < self.pause):
+            return
+        self.called = now
+        with contextlib.suppress(OSError):
+            # Its time is what systemd looks at, so that a full disk keeps nobody from calling.
+            self.path.touch(mode=0o600)
+            os.utime(self.path)
+
+
+def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
+    """The server behind a :class:`Doorbell`.
+
+    :raises OSError: when the port is taken.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        #: Seconds for a whole question: connections that nobody uses must not use up the service's threads.
+        timeout = 5
+
+        def do_GET(self) -> None:
+            """Answer one question."""
+            known = {"/ready": state.now["ready"], "/live": True}
+            status = 404 if self.path not in known else 200 if known[self.path] else 503
+            body = json.dumps({"ready": state.now["ready"]}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: Any) -> None:
+            """A load balancer asks each second: nothing for the journal."""
+
+    class Listener(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        daemon_threads = True
+
+    server = Listener((address, port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def say(line: str) -> None:
+    """One line for the journal."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def serve(watcher: Watcher, stopped: threading.Event, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
+    """Look until told to stop."""
+    notifier.tell(READY="1")
+    while not stopped.is_set():
+        doorbell.open()
+        try:
+            pause = watcher.look()
+        except Exception as error:
+            # A server that answers with something unheard-of must not end what looks after all other models.
+            watcher.drop(f"{type(error).__name__}: {error}")
+            pause = watcher.pace.odd
+        state.take(watcher)
+        caller.heed(watcher)
+        count = sum(care.answered > 0 for care in watcher.cares.values())
+        notifier.tell(WATCHDOG="1", STATUS=watcher.trouble or f"{count} of {len(watcher.wanted())} models answer")
+        end = time.monotonic() + pause
+        while not stopped.wait(min(max(end - time.monotonic(), 0.0), 20.0)) and time.monotonic() < end:
+            notifier.tell(WATCHDOG="1")
+
+
+def main() -> int:
+    """Command line of the service, and with ``start`` as its first word of the unit that starts the container."""
+    if sys.argv[1:2] == ["start"]:
+        return starter.main(sys.argv[2:], say)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--declaration", required=True, help="file that a converge left")
+    parser.add_argument("--lock", required=True, help="file that a converge locks, too")
+    parser.add_argument("--state", help="file to write what is known")
+    parser.add_argument("--call", help="file to touch when the container is to be started")
+    parser.add_argument("--address", default="127.0.0.1", help="address for load balancers")
+    parser.add_argument("--port", type=int, default=0, help="port for load balancers; 0 for none")
+    chosen = parser.parse_args()
+    os.umask(0o077)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    reader = Reader(LeftDeclaration(chosen.declaration), say)
+    notifier = Notifier(os.environ.get("NOTIFY_SOCKET"))
+
+    def connect() -> Any:
+        return Beating(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
+
+    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold)
+    state = State(chosen.state)
+    doorbell = Doorbell(state, chosen.address, chosen.port, say)
+    serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=Caller(chosen.call))
+    return 0

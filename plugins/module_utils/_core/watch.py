@@ -1,0 +1,422 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeping the declared models running without anybody: the same plan, carried out whenever the server is not as declared. Private to this collection.
+
+One look follows the other. While all is well a look is one request; when something moved, the run of :mod:`converge` does what is needed, but without
+waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .apply import Result, Waiting
+from .converge import Server, Wishes, converge, server_limits
+from .declared import AUTO, DeclaredModel
+from .errors import ApiError, AuthenticationError, ConnectionFailed, DeclarationError, NoAnswer, XinferenceError
+from .observed import ABSENT, ERROR, READY, UNLISTED, Observed, observe
+from .sizing import choose_options
+from .smoke import Unanswered, smoke_test
+
+__all__ = ["Care", "Declaration", "Pace", "Watcher"]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between looks.
+
+    :param down: at a server that does not answer, or has no worker.
+    :param moving: while a model is not ready.
+    :param idle: while all is well.
+    :param whole: between two comparisons of everything, while all is well.
+    :param settle: the same, while something moves but the server shows no change. Looking costs the server what it needs for loading.
+    :param first: before the second try of a model that failed; each further one comes after twice the time.
+    :param most: at most between two tries.
+    :param odd: after an answer that nobody foresaw.
+    :param refused: after credentials that the server refused. It bans an address for an hour after ten of them.
+    """
+
+    down: float = 0.5
+    moving: float = 0.5
+    idle: float = 2.0
+    whole: float = 60.0
+    settle: float = 2.0
+    first: float = 5.0
+    most: float = 300.0
+    odd: float = 10.0
+    refused: float = 600.0
+
+
+_PACE = Pace()
+#: How often in a row a server may refuse a model's answer before the model is launched anew.
+_REFUSALS = 2
+#: Seconds for which a turn waits for what is being terminated; the next one goes on with it.
+_TURN = 10.0
+#: Looks in a row that must fail before a server that listens counts as lost.
+_STUMBLES = 2
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is to be kept running.
+
+    :param models: checked, in the order of the declaration.
+    :param wishes: how; waiting and checking are the watcher's own matter.
+    """
+
+    models: tuple[DeclaredModel, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+
+    def by_priority(self) -> list[DeclaredModel]:
+        """What is absent, which frees memory, then what is present: what the server would start first comes first."""
+
+        def rank(model: DeclaredModel) -> tuple[bool, int]:
+            policy = model.autostart(True) or {}
+            return model.state == "present", policy.get("priority", 100)
+
+        return sorted(self.models, key=rank)
+
+
+@dataclass
+class Care:
+    """What is known about one declared model.
+
+    :param state: as it was seen last.
+    :param answered: the second in which the server made the instance that answered; 0 when none did.
+    :param asked: whether this watcher asked for a launch whose end it has not seen.
+    :param tries: tries in a row that failed.
+    :param refusals: how often in a row the server itself refused an answer of what runs now.
+    :param drift_tries: relaunches in a row that failed, after somebody changed it; what ran before was put back.
+    :param drift_after: when it is relaunched again.
+    :param next_try: when it is tried again, on the watcher's clock.
+    :param message: why the last try failed.
+    """
+
+    state: str = ABSENT
+    answered: int = 0
+    asked: bool = False
+    tries: int = 0
+    refusals: int = 0
+    drift_tries: int = 0
+    drift_after: float = 0.0
+    next_try: float = 0.0
+    message: str = ""
+
+
+@dataclass
+class _Seen:
+    """What the last comparison found, so that the next look knows whether anything moved.
+
+    :param calm: whether nothing was left to be done.
+    """
+
+    rows: Any = None
+    at: float = 0.0
+    calm: bool = False
+
+
+class Watcher:
+    """Looks at one server, and carries the plan out when it has to.
+
+    :param connect: makes a client that is logged in.
+    :param read: the declaration as it is now, None where there is none; called at each look.
+    :param tell: takes one line for each change.
+    :param lock: held while something is written; None in place of a context when a converge holds it.
+    :param pace: how often it looks.
+    :param clock: seconds from some moment on.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Server],
+        read: Callable[[], Declaration | None],
+        tell: Callable[[str], None],
+        *,
+        lock: Callable[[], AbstractContextManager[None] | None] = nullcontext,
+        pace: Pace = _PACE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.connect = connect
+        self.read = read
+        self.tell = tell
+        self.lock = lock
+        self.pace = pace
+        self.clock = clock
+        self.client: Server | None = None
+        self.cares: dict[str, Care] = {}
+        self.declaration: Declaration | None = None
+        #: What keeps the watcher from looking; empty while the server answers.
+        self.trouble = "not looked yet"
+        #: Since when nothing listens where the server should, on the watcher's clock; None while something does.
+        self.unreachable: float | None = None
+        self.seen = _Seen()
+        #: Looks in a row that failed, though something listened.
+        self.stumbles = 0
+        #: Until when the server is left alone, because it refused the credentials.
+        self.banned = 0.0
+        #: The declaration as it was read; what is kept has the options that were chosen for this host.
+        self.given: Declaration | None = None
+        #: Whether a converge is at work.
+        self.shut_out = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether every declared model has answered since it was made."""
+        return not self.trouble and all(self.cares[model.uid].answered > 0 for model in self.wanted())
+
+    def wanted(self) -> list[DeclaredModel]:
+        """The models that shall run."""
+        return [model for model in (self.declaration.models if self.declaration else ()) if model.state == "present"]
+
+    def look(self) -> float:
+        """Look once, and do what is needed.
+
+        :returns: seconds until the next look.
+        """
+        self.take(self.read())
+        if self.declaration is None:
+            self.trouble = "there is no declaration"
+            return self.pace.idle
+        if self.clock() < self.banned:
+            return self.pace.idle
+        since, self.unreachable = self.unreachable, None
+        try:
+            pause = self._look(self.declaration)
+        except AuthenticationError as error:
+            self.drop(f"the server refuses the credentials: {error}")
+            self.banned = self.clock() + self.pace.refused
+            return self.pace.idle
+        except XinferenceError as error:
+            gone = isinstance(error, ConnectionFailed) and not isinstance(error, NoAnswer)
+            if gone:
+                self.unreachable = self.clock() if since is None else since
+            self.stumbles += 1
+            if gone or self.stumbles >= _STUMBLES:
+                self.drop(str(error), gone=gone)
+            return self.pace.down
+        self.stumbles = 0
+        return pause
+
+    def take(self, declaration: Declaration | None) -> None:
+        """Take a declaration, another one or the same."""
+        if declaration is self.given:
+            return
+        self.given = self.declaration = declaration
+        self.banned = 0.0
+        uids = {model.uid for model in (declaration.models if declaration else ())}
+        # What failed as it was declared before may go well now.
+        self.cares = {uid: replace(care, tries=0, next_try=0.0, drift_tries=0, drift_after=0.0) for uid, care in self.cares.items() if uid in uids}
+        self.cares.update({uid: Care() for uid in uids - set(self.cares)})
+        self.seen = _Seen()
+
+    def drop(self, reason: str, *, gone: bool = False) -> None:
+        """The server cannot be asked.
+
+        :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
+        """
+        if self.client is not None:
+            close = getattr(self.client, "close", None)
+            if close is not None:
+                close()
+            self.client = None
+        if not self.trouble:
+            self.tell(f"lost the server: {reason}")
+        self.trouble = reason
+        self.seen = _Seen()
+        if gone:
+            self.cares = {uid: Care(message=care.message) for uid, care in self.cares.items()}
+
+    def _look(self, declaration: Declaration) -> float:
+        if self.client is None:
+            self.client = self.connect()
+        rows = self.client.list_instances()
+        now = self.clock()
+        same = rows == self.seen.rows and not self.due(now) and now - self.seen.at < (self.pace.whole if self.seen.calm else self.pace.settle)
+        if same and self.seen.calm:
+            return self.pace.idle
+        if same and not self.shut_out:
+            return self.pace.moving
+        if self.trouble:
+            if not (self.client.status().get("workers") or {}):
+                self.trouble = "the server has no worker yet"
+                return self.pace.down
+            self.tell("the server is there")
+            self.trouble = ""
+        held = self.lock()
+        self.shut_out = held is None
+        if held is None:
+            # A converge is at work: what it does is looked at, and left to it.
+            if not same:
+                self.note(observe(self.client), ours=False)
+                self.seen = _Seen(rows, now)
+            return self.pace.moving
+        with held:
+            if any(model.given.get("engine_options") == AUTO for model in declaration.models):
+                # For all models together, because they share the memory.
+                limits = server_limits(self.client, declaration.wishes)
+                chosen = choose_options(declaration.models, limits, declaration.wishes.home)
+                self.declaration = declaration = replace(declaration, models=tuple(chosen))
+            return self._tend(self.client, declaration, rows)
+
+    def _tend(self, client: Server, declaration: Declaration, rows: Any) -> float:
+        """Compare, and do what is needed."""
+        seen = observe(client)
+        self.note(seen)
+        now = self.clock()
+        due = [model for model in declaration.by_priority() if self.cares[model.uid].next_try <= now]
+        wishes = declaration.wishes
+        if len(due) < len(declaration.models):
+            # For a run, who is not named is not declared; who only pauses is.
+            wishes = replace(wishes, choices=replace(wishes.choices, exclusive=False))
+        results = self._launch(client, due, wishes)
+        for result in results:
+            self.heed(result)
+        self.ask(client, seen, declaration.wishes.waiting)
+        if declaration.wishes.choices.on_drift == "relaunch" and all(self.settled(model, self.cares[model.uid]) for model in declaration.models):
+            otherwise = {result.uid for result in results if result.drift and not result.failed and self.cares[result.uid].drift_after <= now}
+            self._relaunch(client, [model for model in declaration.models if model.uid in otherwise], declaration.wishes)
+        moving = [care for model, care in ((model, self.cares[model.uid]) for model in declaration.models) if not self.settled(model, care)]
+        self.seen = _Seen(rows, self.clock(), calm=not moving)
+        if not moving:
+            return self.pace.idle
+        soonest = min(care.next_try for care in moving) - self.clock()
+        return max(self.pace.moving, min(soonest, self.pace.idle))
+
+    def due(self, now: float) -> bool:
+        """Whether the pause of a model that failed ended since the last comparison."""
+        return any(self.seen.at < care.next_try <= now for care in self.cares.values())
+
+    def settled(self, model: DeclaredModel, care: Care) -> bool:
+        """Whether nothing is left to be done for a model."""
+        if model.state == "absent":
+            return care.state in (ABSENT, ERROR)
+        return care.answered > 0
+
+    def note(self, seen: Observed, *, ours: bool = True) -> None:
+        """Take down the states of the models, and what became of the launches that this watcher asked for.
+
+        :param ours: whether nobody else is changing the models.
+        """
+        for uid, care in self.cares.items():
+            state, model = seen.state(uid), seen.models.get(uid)
+            if model is None or model.created != care.answered or state != READY:
+                if care.answered:
+                    self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made anew by somebody else'}")
+                care.answered = 0
+            care.state = state
+            if not ours:
+                care.asked = False
+            elif care.asked and state in (ERROR, ABSENT, UNLISTED):
+                care.asked = False
+                self.failed(uid, (model.message if model else "") or f"is {state} after its launch")
+            elif care.asked and state == READY:
+                care.asked = False
+
+    def failed(self, uid: str, message: str) -> None:
+        """A try failed: the next one comes later."""
+        care = self.cares[uid]
+        pause = self.pause(care.tries)
+        care.tries += 1
+        care.next_try = self.clock() + pause
+        if message != care.message or care.tries == 1:
+            self.tell(f"{uid}: {message}; next try in {pause:.0f} s")
+        care.message = message
+
+    def _launch(self, client: Server, due: Sequence[DeclaredModel], wishes: Wishes) -> list[Result]:
+        """Ask for what is missing, all at once; where a model is refused, each for itself, so that it keeps no other one down."""
+        choices = replace(wishes.choices, on_drift="report")
+        asking = replace(wishes, choices=choices, check=False, download="with_launch", check_memory=False)
+        asking = replace(asking, waiting=replace(wishes.waiting, wait=False, smoke="none", timeout=_TURN))
+        try:
+            return converge(client, due, asking).results
+        except DeclarationError as error:
+            if len(due) == 1:
+                self.failed(due[0].uid, str(error))
+                return []
+            alone = replace(wishes, choices=replace(wishes.choices, exclusive=False))
+            return [result for model in due for result in self._launch(client, [model], alone)]
+
+    def _relaunch(self, client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> None:
+        """Relaunch what somebody changed, one after the other and each with its way back, when all others are up."""
+        wishes = replace(wishes, choices=replace(wishes.choices, exclusive=False), check=False, download="with_launch")
+        for model in models:
+            care = self.cares[model.uid]
+            try:
+                (result,) = converge(client, [model], wishes).results
+            except DeclarationError as error:
+                self.otherwise(model.uid, str(error))
+                continue
+            if result.failed:
+                self.otherwise(model.uid, result.message)
+            else:
+                self.heed(result)
+                care.drift_tries = 0
+            # It was asked by the run itself; the next look takes it down as any other.
+            care.asked = False
+            if result.changed:
+                care.answered = 0
+
+    def otherwise(self, uid: str, message: str) -> None:
+        """A relaunch failed, and what ran before runs again: the next one comes later, and the model is asked as any other."""
+        care = self.cares[uid]
+        pause = self.pause(care.drift_tries)
+        care.drift_tries += 1
+        care.drift_after = self.clock() + pause
+        self.tell(f"{uid}: runs otherwise than declared, and could not be relaunched: {message}; next try in {pause:.0f} s")
+
+    def pause(self, tries: int) -> float:
+        """Seconds between tries, after so many that failed."""
+        return min(self.pace.first * float(2 ** min(tries, 20)), self.pace.most)
+
+    def terminate(self, client: Server, uid: str) -> None:
+        """Make room for another launch of a model that is there and will never answer.
+
+        Servers before 2.12 make the process of a model again when it was killed, and then call it loading for ever.
+        """
+        try:
+            client.terminate(uid)
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            self.failed(uid, f"cannot be terminated: {error.detail}")
+            return
+        self.tell(f"{uid}: terminated, to be launched anew")
+        self.cares[uid].refusals, self.cares[uid].next_try = 0, 0.0
+
+    def heed(self, result: Result) -> None:
+        """Take down what a run did for a model."""
+        care = self.cares.get(result.uid)
+        if result.failed and care is not None:
+            self.failed(result.uid, result.message)
+            return
+        if result.changed:
+            self.tell(f"{result.uid}: {result.result}")
+        if care is not None:
+            care.asked = care.asked or result.result in ("launched", "relaunched")
+
+    def ask(self, client: Server, seen: Observed, waiting: Waiting) -> None:
+        """Let every model that is ready answer, once for each time that it was made; where no smoke test is wanted, ready is enough."""
+        for model in self.wanted():
+            care, running = self.cares[model.uid], seen.models.get(model.uid)
+            if care.state != READY or care.answered or care.next_try > self.clock() or running is None:
+                continue
+            if care.refusals >= _REFUSALS:
+                self.terminate(client, model.uid)
+                continue
+            if waiting.smoke == "none":
+                care.answered, care.tries, care.message = running.created or 1, 0, ""
+                self.tell(f"{model.uid}: ready")
+                continue
+            try:
+                seconds = smoke_test(client, model.uid, running.spec, waiting.answer)
+            except Unanswered as error:
+                care.refusals = care.refusals + 1 if error.refused else 0
+                self.failed(model.uid, f"is ready, but did not answer: {error}")
+                continue
+            care.answered, care.tries, care.refusals, care.message = running.created, 0, 0, ""
+            self.tell(f"{model.uid}: ready, answered in {seconds:.2f} s")

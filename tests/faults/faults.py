@@ -1,0 +1,212 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that happens to a test machine, without anybody who repairs it. docs/reliability.md says what each fault is.
+
+Each fault is a function that does it and returns the second in which the clock begins: that of the fault, or that in which its cause is gone.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from host import DATA, Broken, Host
+
+SERVICE = "/var/lib/xinference-models"
+
+
+@dataclass
+class Case:
+    """What a fault is given.
+
+    :param host: the machine.
+    :param converge: begins a converge with other variables, and returns its process.
+    :param uids: models that shall answer in the end; a fault that declares otherwise changes it.
+    """
+
+    host: Host
+    converge: Callable[[dict[str, Any]], subprocess.Popen[str]]
+    uids: list[str] = field(default_factory=lambda: ["chat", "embed"])
+
+    def declare(self, **states: str) -> None:
+        """Converge with other states of models.
+
+        :raises Broken: when it fails.
+        """
+        process = self.converge({"fault_states": states})
+        output, _none = process.communicate(timeout=900)
+        if process.returncode:
+            raise Broken(f"the converge failed: {output[-1500:]}")
+        self.uids = [uid for uid in ("chat", "embed") if states.get(uid, "present") == "present"]
+
+
+def container_restarted(case: Case) -> float:
+    """The container is restarted."""
+    begun = time.time()
+    case.host.run("docker restart --time 30 xinference")
+    return begun
+
+
+def server_killed(case: Case) -> float:
+    """The server's process is killed (kill -9)."""
+    case.host.run("pkill -9 -f '[b]in/xinference-local'")
+    return time.time()
+
+
+def model_killed(case: Case) -> float:
+    """The process of a model is killed (kill -9)."""
+    case.host.run("pkill -9 -f '^Model: chat'")
+    return time.time()
+
+
+def container_killed(case: Case) -> float:
+    """The container is killed (docker kill), which the engine takes for a wish and does not start it again."""
+    case.host.run("docker kill xinference")
+    return time.time()
+
+
+def engine_restarted(case: Case) -> float:
+    """The engine is restarted."""
+    begun = time.time()
+    case.host.run("systemctl restart docker")
+    return begun
+
+
+def engine_killed(case: Case) -> float:
+    """The engine's process is killed (kill -9)."""
+    case.host.run("pkill -9 -x dockerd")
+    return time.time()
+
+
+def host_rebooted(case: Case) -> float:
+    """The machine is rebooted."""
+    begun = time.time()
+    case.host.reboot()
+    return begun
+
+
+def power_cut_at_launch(case: Case) -> float:
+    """The machine loses its power while a model is launched."""
+    case.host.run("docker restart --time 30 xinference")
+    case.host.wait_for("a launch", 180, chat=lambda known: known["state"] in ("creating", "loading"))
+    begun = time.time()
+    case.host.cut_power()
+    return begun
+
+
+def power_cut_at_converge(case: Case) -> float:
+    """The machine loses its power while a converge relaunches a model with other options."""
+    process = case.converge({"fault_context": 1024})
+    try:
+        case.host.wait_for("the relaunch", 180, chat=lambda known: known["state"] in ("absent", "creating", "loading", "terminating"))
+        begun = time.time()
+        case.host.cut_power()
+    finally:
+        process.kill()
+        process.communicate()
+    return begun
+
+
+def disk_full(case: Case) -> float:
+    """The disk of server and service is full, the container restarts meanwhile, and after 40 s there is room again."""
+    try:
+        case.host.run("for size in 1M 4k 512; do dd if=/dev/zero bs=$size >> /data/filler 2>/dev/null || true; done")
+        if int(case.host.run("df --output=avail /data | tail -n 1")) > 0:
+            raise Broken("the disk is not full")
+        case.host.run("docker restart --time 30 xinference")
+        time.sleep(40)
+    finally:
+        case.host.run("rm -f /data/filler")
+    return time.time()
+
+
+def network_gone(case: Case) -> float:
+    """The machine has no network, and the container restarts meanwhile."""
+    begun = time.time()
+    case.host.outside("docker", "network", "disconnect", "bridge", case.host.name)
+    try:
+        case.host.run("docker restart --time 30 xinference")
+        answer = case.host.until_ready(case.uids, 400)
+        if answer["ready"] is None:
+            raise Broken(f"without a network: {answer['reason']}")
+        spent = answer["ready"] - begun
+    finally:
+        case.host.outside("docker", "network", "connect", "bridge", case.host.name)
+    # All is asked again with a network; what counts is the time without.
+    return time.time() - spent
+
+
+def files_corrupted(case: Case) -> float:
+    """The service's state and one copy of the declaration are overwritten, the service is killed, and the container restarts."""
+    begun = time.time()
+    case.host.run(
+        f"head -c 300 /dev/urandom > {SERVICE}/state.json; head -c 300 /dev/urandom > {SERVICE}/declaration.json; "
+        "systemctl kill --signal KILL xinference-models; docker restart --time 30 xinference"
+    )
+    return begun
+
+
+def service_killed(case: Case) -> float:
+    """The service is killed (kill -9) in the moment in which the container restarts."""
+    begun = time.time()
+    case.host.run("systemctl kill --signal KILL xinference-models; docker restart --time 30 xinference; systemctl kill --signal KILL xinference-models")
+    return begun
+
+
+def model_in_error(case: Case) -> float:
+    """A model's file is gone for some tries, and then it is back; the other model is not kept waiting."""
+    case.host.run(f"mv {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf /data/away; docker restart --time 30 xinference")
+    try:
+        case.host.wait_for("three failures", 300, chat=lambda known: known["tries"] >= 3, embed=lambda known: known["answered"])
+    finally:
+        case.host.run(f"mv /data/away {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+    return time.time()
+
+
+def model_terminated(case: Case) -> float:
+    """Somebody terminates a model by hand, through the API."""
+    login = """curl -s -H 'Content-Type: application/json' -d "{\\"username\\": \\"admin\\", \\"password\\": \\"$P\\"}" http://127.0.0.1:9997/token"""
+    token = """sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p'"""
+    case.host.run(f"P='{case.host.password}'; T=$({login} | {token}); curl -sf -X DELETE -H \"Authorization: Bearer $T\" http://127.0.0.1:9997/v1/models/chat")
+    return time.time()
+
+
+def model_absent(case: Case) -> float:
+    """A model is declared absent, and the machine is rebooted: the other one comes back, and this one does not."""
+    case.declare(embed="absent")
+    begun = time.time()
+    case.host.reboot()
+    answer = case.host.until_ready(case.uids, 400)
+    if answer["ready"] is None:
+        raise Broken(str(answer["reason"]))
+    spent = answer["ready"] - begun
+    # Longer than the server's own autostart needs to begin.
+    time.sleep(30)
+    return time.time() - spent
+
+
+FAULTS: dict[str, Callable[[Case], float]] = {
+    fault.__name__: fault
+    for fault in (
+        container_restarted,
+        server_killed,
+        model_killed,
+        container_killed,
+        engine_restarted,
+        engine_killed,
+        host_rebooted,
+        power_cut_at_launch,
+        power_cut_at_converge,
+        disk_full,
+        network_gone,
+        files_corrupted,
+        service_killed,
+        model_in_error,
+        model_terminated,
+        model_absent,
+    )
+}

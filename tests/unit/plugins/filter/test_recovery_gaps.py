@@ -1,0 +1,55 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter ``recovery_gaps``, and the facts that it compares with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.filter.recovery_gaps import FilterModule
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import service_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
+
+recovery_gaps = FilterModule().filters()["recovery_gaps"]
+UNIT = "[Unit]\n"
+UNITS = {"xinference-models.service": UNIT, "xinference-start.path": "[Path]\n"}
+
+
+def host(tmp_path: Path) -> dict[str, Any]:
+    """Facts of a host whose file system is a folder."""
+    return {"service": service_facts(list(UNITS), "root", "/usr/local/lib/x/program", "/var/lib/x/state.json", tmp_path)}
+
+
+def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
+    found = host(tmp_path)
+    assert found["service"] == {"systemd": False, "units": {}, "enabled": False, "active": False, "state": None, "user": True, "program": None}
+    assert recovery_gaps({"service": {**found["service"], "user": False}}, UNITS) == ["user", "program", "units", "start"]
+    install(tmp_path / "usr/local/lib/x/program")
+    assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
+    units, running = tmp_path / "etc/systemd/system", tmp_path / "run/systemd/units"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    running.mkdir()
+    (units / "xinference-models.service").write_text("other")
+    (units / "multi-user.target.wants/xinference-models.service").symlink_to(units / "xinference-models.service")
+    (running / "invocation:xinference-models.service").symlink_to("0123")
+    assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
+    (units / "xinference-models.service").write_text(UNIT)
+    assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
+    (units / "xinference-start.path").write_text("[Path]\n")
+    assert recovery_gaps(host(tmp_path), UNITS) == []
+    (running / "invocation:xinference-models.service").unlink()
+    assert recovery_gaps(host(tmp_path), UNITS) == ["start"]
+
+
+@pytest.mark.parametrize(("text", "state"), [('{"ready": true}', {"ready": True}), ("{", None), ("", None)])
+def test_what_the_service_wrote(tmp_path: Path, text: str, state: object) -> None:
+    place = tmp_path / "var/lib/x/state.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(text)
+    assert host(tmp_path)["service"]["state"] == state
+    assert service_facts(["x"], "no-such-user-here", "/none", "/none", tmp_path)["user"] is False

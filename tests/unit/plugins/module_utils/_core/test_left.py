@@ -1,0 +1,58 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a converge leaves on the host, and the lock between it and the service: with real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import replace_private
+
+OPTIONS = {"endpoint": "http://127.0.0.1:9997", "password": "marked", "models": [{"uid": "chat"}]}
+
+
+def test_what_is_left_is_read_again_and_not_written_twice(tmp_path: Path) -> None:
+    left = LeftDeclaration(str(tmp_path / "deep/declaration.json"))
+    assert left.load() is None
+    assert left.save(OPTIONS)
+    marks = left.marks()
+    assert not left.save(dict(reversed(OPTIONS.items())))
+    assert left.marks() == marks
+    assert left.load() == OPTIONS
+    assert left.save({**OPTIONS, "models": []})
+    assert left.marks() != marks
+    assert {place.stat().st_mode & 0o777 for place in (left.path, left.copy)} == {0o600}
+    assert sorted(place.name for place in left.path.parent.iterdir()) == ["declaration.json", "declaration.json.copy"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 2, "options": {}}', '{"version": 1, "options": 3}', "\udcff"])
+def test_a_damaged_file_is_replaced_by_its_copy(tmp_path: Path, damage: str) -> None:
+    left = LeftDeclaration(str(tmp_path / "declaration.json"))
+    left.save(OPTIONS)
+    for place in (left.path, left.copy):
+        place.write_bytes(damage.encode("utf-8", "surrogateescape"))
+        assert left.load() == OPTIONS
+        left.path.unlink()
+        assert left.load() == OPTIONS
+    assert left.path.read_text() == left.copy.read_text()
+    for place in (left.path, left.copy):
+        place.write_bytes(damage.encode("utf-8", "surrogateescape"))
+    with pytest.raises(XinferenceError, match=r"declaration\.json' is "):
+        left.load()
+
+
+def test_where_nothing_can_be_written_the_old_one_stays(tmp_path: Path) -> None:
+    left = LeftDeclaration(str(tmp_path / "declaration.json"))
+    left.save(OPTIONS)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(XinferenceError, match="cannot be written"):
+        LeftDeclaration(str(tmp_path / "file/declaration.json")).save(OPTIONS)
+    with pytest.raises(UnicodeEncodeError):
+        replace_private(left.path, "\ud800")
+    assert left.load() == OPTIONS
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["declaration.json", "declaration.json.copy", "file"]

@@ -1,0 +1,281 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service around the watcher: what it reads, writes, answers and tells systemd, with real files and sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Beating, Caller, Doorbell, Notifier, Reader, State, serve
+from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Watcher
+from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
+from ansible_collections.inferops.xinference.tests.machine import free_port
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
+
+CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
+
+
+def options(*models: dict[str, Any], **given: Any) -> dict[str, Any]:
+    """What module ``models`` leaves."""
+    return {**{name: option.get("default") for name, option in argument_spec().items()}, "models": list(models), **given}
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> LeftDeclaration:
+    """A place for the declaration."""
+    return LeftDeclaration(str(tmp_path / "declaration.json"))
+
+
+def test_the_declaration_is_read_again_only_when_it_was_replaced(left: LeftDeclaration) -> None:
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    assert reader() is None
+    left.save(options(CHAT, container="xinference", exclusive=True))
+    first = reader()
+    assert first is not None
+    assert [model.uid for model in first.models] == ["chat"]
+    assert first.wishes.choices.exclusive
+    # The engine's socket is root's, and the service is not.
+    assert first.wishes.deaths() is None
+    assert reader() is first
+    left.save(options())
+    second = reader()
+    assert second is not None
+    assert second is not first
+    assert second.models == ()
+    assert told == []
+
+
+def test_a_declaration_that_was_damaged_is_written_again(left: LeftDeclaration) -> None:
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    left.save(options(CHAT))
+    first = reader()
+    for place in (left.path, left.copy):
+        place.write_text("{")
+    assert reader() is first
+    assert reader() is first
+    assert left.load() == options(CHAT)
+    assert [line.partition(":")[0] for line in told] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
+
+
+@pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])
+def test_a_declaration_that_cannot_be_used_is_told_once(left: LeftDeclaration, wrong: dict[str, Any]) -> None:
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    left.save(options(**wrong))
+    assert reader() is None
+    assert reader() is None
+    assert len(told) == 1
+    left.save(options(CHAT))
+    assert reader() is not None
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    """A watcher that found a model ready and another one failing."""
+    server = FakeServer()
+    made = Watcher(lambda: server, lambda: None, lambda line: None, clock=server.clock)
+    made.trouble, made.cares = "", {"chat": Care(state="ready", answered=5)}
+    return made
+
+
+def test_what_is_known_is_written_for_its_owner_when_it_changed(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "state.json"
+    state = State(str(place))
+    watcher.trouble = "no connection"
+    state.take(watcher)
+    assert json.loads(place.read_text()) == {"ready": False, "trouble": "no connection", "models": {}}
+    assert place.stat().st_mode & 0o777 == 0o600
+    before = place.stat().st_mtime_ns
+    state.take(watcher)
+    assert place.stat().st_mtime_ns == before
+    watcher.trouble = ""
+    state.take(watcher)
+    assert json.loads(place.read_text())["ready"] is True
+
+
+def test_a_state_that_cannot_be_written_is_written_later(tmp_path: Path, watcher: Watcher) -> None:
+    (tmp_path / "folder").write_text("")
+    state = State(str(tmp_path / "folder/state.json"))
+    state.take(watcher)
+    assert state.now["ready"] is True
+    (tmp_path / "folder").unlink()
+    state.take(watcher)
+    assert json.loads((tmp_path / "folder/state.json").read_text())["ready"] is True
+
+
+def ask(port: int, path: str) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer for load balancers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    connection.close()
+    return answer.status, body
+
+
+def test_load_balancers_are_answered(watcher: Watcher) -> None:
+    state, port = State(None), free_port()
+    doorbell = Doorbell(state, "127.0.0.1", port, lambda line: None)
+    doorbell.open()
+    doorbell.open()
+    try:
+        assert ask(port, "/ready") == (503, {"ready": False})
+        assert ask(port, "/live") == (200, {"ready": False})
+        assert ask(port, "/other")[0] == 404
+        state.take(watcher)
+        assert ask(port, "/ready") == (200, {"ready": True})
+    finally:
+        assert doorbell.server is not None
+        doorbell.server.shutdown()
+        doorbell.server.server_close()
+
+
+def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> None:
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        doorbell = Doorbell(State(None), "127.0.0.1", port, told.append)
+        doorbell.open()
+        doorbell.open()
+        assert doorbell.server is None
+    assert told == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
+    doorbell.open()
+    assert ask(port, "/live")[0] == 200
+    assert doorbell.server is not None
+    doorbell.server.shutdown()
+    doorbell.server.server_close()
+
+
+def test_no_port_is_not_listened_on() -> None:
+    doorbell = Doorbell(State(None), "127.0.0.1", 0, lambda line: None)
+    doorbell.open()
+    assert doorbell.server is None
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    """The socket of systemd."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        line.settimeout(10)
+        yield line
+
+
+def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
+    stopped = threading.Event()
+    looks = 0
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            stopped.set()
+        return 0.01
+
+    watcher.look = look  # type: ignore[method-assign]
+    doorbell = Doorbell(State(None), "", 0, lambda line: None)
+    serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), doorbell=doorbell, caller=Caller(None))
+    assert systemd.recv(100) == b"READY=1"
+    assert systemd.recv(100) == b"WATCHDOG=1\nSTATUS=1 of 0 models answer"
+
+
+def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher) -> None:
+    stopped = threading.Event()
+    told: list[str] = []
+    watcher.tell = told.append
+
+    def look() -> float:
+        stopped.set()
+        raise KeyError("model_uid")
+
+    watcher.look = look  # type: ignore[method-assign]
+    doorbell = Doorbell(State(None), "", 0, lambda line: None)
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
+    assert told == ["lost the server: KeyError: 'model_uid'"]
+    assert not watcher.ready
+
+
+def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:
+    beats: list[None] = []
+    server = FakeServer()
+    client = Beating(server, lambda: beats.append(None))
+    assert client.list_models() == {}
+    assert client.list_instances() == []
+    assert len(beats) == 2
+
+
+def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "call"
+    caller = Caller(str(place))
+    clock = watcher.clock
+    calls = 0
+    for second in range(100):
+        watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
+        watcher.unreachable = 10.0 if second >= 10 else None
+        caller.heed(watcher)
+        if place.exists():
+            assert second >= 20
+            calls += 1
+            place.unlink()
+    assert calls == 3
+    watcher.unreachable, watcher.clock = None, clock
+    caller.heed(watcher)
+    assert caller.called is None
+    Caller(None).heed(watcher)
+
+
+def test_without_systemd_nobody_is_told() -> None:
+    Notifier(None).tell(READY="1")
+    Notifier("/nowhere/socket").tell(READY="1")
+
+
+def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to(tmp_path: Path, systemd: socket.socket) -> None:
+    install(tmp_path / "program")
+    LeftDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
+    port = free_port()
+    command = [sys.executable, "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
+    with subprocess.Popen([*command, "--state", tmp_path / "state.json", "--port", str(port)], env=environment, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert systemd.recv(100) == b"READY=1"
+            while not systemd.recv(1000).startswith(b"WATCHDOG=1\nSTATUS="):
+                pass
+            assert ask(port, "/ready")[0] == 503
+            assert ask(port, "/live")[0] == 200
+            state = json.loads((tmp_path / "state.json").read_text())
+            assert "no connection" in state["trouble"]
+            assert state["models"]["chat"] == {"declared": "present", "state": "absent", "answered": False, "tries": 0, "message": ""}
+        finally:
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(20) == 0
+
+
+def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    module = sys.modules[Reader.__module__]
+    monkeypatch.setattr(module, "Client", lambda endpoint, **given: seen.append((endpoint, given)))
+    reader = Reader(left, lambda line: None)
+    for verify in ({"validate_certs": True, "ca_path": "/ca.pem"}, {"validate_certs": True, "ca_path": None}, {"validate_certs": False, "ca_path": "/ca.pem"}):
+        connection = {"endpoint": "https://one", "username": "admin", "password": "marked", "timeout": 30.0}
+        left.save({**options(CHAT), **connection, **verify})
+        assert isinstance(reader(), Declaration)
+        reader.connect()
+    given = {"username": "admin", "password": "marked", "timeout": 30.0}
+    assert seen == [("https://one", {**given, "verify": verify}) for verify in ("/ca.pem", True, False)]

@@ -1,0 +1,482 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeping the declared models running on a server in memory, in the server's own time."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
+from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Wishes
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Declaration, Watcher
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import gone, llm, refused, written
+
+
+class Stage:
+    """A watcher in front of a server, and the lines that it told."""
+
+    def __init__(self, server: FakeServer, *items: dict[str, Any], **choices: Any) -> None:
+        self.server = server
+        self.lines: list[str] = []
+        self.free = True
+        self.declaration: Declaration | None = None
+        self.declare(*items, **choices)
+        self.watcher = Watcher(
+            self.connect,
+            lambda: self.declaration,
+            self.lines.append,
+            lock=lambda: nullcontext() if self.free else None,
+            clock=server.clock,
+        )
+
+    def declare(self, *items: dict[str, Any], **choices: Any) -> None:
+        """Leave a declaration."""
+        self.declaration = Declaration(tuple(parse_models(list(items))), Wishes(Choices(**{"autostart": True, **choices})))
+
+    def connect(self) -> FakeServer:
+        """A client."""
+        if self.server.lost:
+            raise ConnectionFailed("no connection (Connection refused).")
+        return self.server
+
+    def run(self, seconds: float) -> Stage:
+        """Let the watcher look for a time."""
+        end = self.server.clock() + seconds
+        while self.server.clock() < end:
+            pause = self.watcher.look()
+            assert pause > 0
+            self.server.clock.sleep(pause)
+        return self
+
+    def until_ready(self, seconds: float = 1000.0) -> float:
+        """Seconds until every declared model has answered."""
+        begun = self.server.clock()
+        while True:
+            pause = self.watcher.look()
+            if self.watcher.ready:
+                return self.server.clock() - begun
+            assert self.server.clock() - begun < seconds, self.lines
+            self.server.clock.sleep(pause)
+
+
+def launches(server: FakeServer) -> list[str]:
+    """Models that somebody asked to launch through the API, in order."""
+    return [argument["model_uid"] for name, argument in server.calls if name == "launch"]
+
+
+@pytest.mark.parametrize("autostart", [True, False])
+def test_what_is_missing_is_launched_and_must_answer(autostart: bool) -> None:
+    server = FakeServer(with_autostart=autostart)
+    stage = Stage(server, llm("one"), llm("two"))
+    assert stage.until_ready() < 12
+    assert server.ready() == {"one", "two"}
+    assert [line for line in stage.lines if "ready" in line] == ["one: ready, answered in 0.00 s", "two: ready, answered in 0.00 s"]
+    assert launches(server) == ["one", "two"]
+
+
+def test_while_all_is_well_a_look_is_one_request_and_writes_nothing() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"), llm("two"))
+    stage.until_ready()
+    stage.run(10)
+    server.allowed = frozenset()
+    server.calls.clear()
+    stage.run(50)
+    names = [name for name, _argument in server.calls]
+    assert names.count("list_instances") / len(names) > 0.8
+    assert len(names) < 40
+
+
+@pytest.mark.parametrize("autostart", [True, False])
+def test_after_a_restart_of_the_server_every_model_answers_again_and_none_is_launched_twice(autostart: bool) -> None:
+    server = FakeServer(with_autostart=autostart)
+    stage = Stage(server, llm("one"), llm("two"), llm("three"))
+    stage.until_ready()
+    stage.run(10)
+    server.calls.clear()
+    server.lose()
+    stage.run(5)
+    assert not stage.watcher.ready
+    server.restart()
+    assert stage.until_ready() < 40
+    assert server.ready() == {"one", "two", "three"}
+    assert len(launches(server)) == len(set(launches(server)))
+
+
+def test_a_model_that_disappears_is_launched_again() -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"), llm("two"))
+    stage.until_ready()
+    stage.run(10)
+    server.terminate("one")
+    stage.run(5)
+    assert not stage.watcher.ready
+    assert stage.until_ready() < 12
+    assert "one: lost; it is absent" in stage.lines
+
+
+def test_a_model_that_fails_keeps_no_other_one_down_and_is_tried_for_ever_with_longer_pauses() -> None:
+    server = FakeServer(with_autostart=False, broken={"bad": "no such file"}, load_seconds=1)
+    stage = Stage(server, llm("bad", autostart={"priority": 1}), llm("good"))
+    stage.run(20)
+    assert server.ready() == {"good"}
+    assert not stage.watcher.ready
+    stage.run(3600)
+    times = launches(server).count("bad")
+    assert 10 < times < 30
+    server.broken.clear()
+    assert stage.until_ready(400) < 320
+
+
+def test_a_model_that_is_refused_keeps_no_other_one_down() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("bad", name="nothing"), llm("good"))
+    stage.run(30)
+    assert server.ready() == {"good"}
+    assert launches(server) == ["good"]
+    assert any(line.startswith("bad: ") and "nothing" in line for line in stage.lines)
+
+
+def test_models_are_launched_by_priority() -> None:
+    server = FakeServer()
+    Stage(server, llm("last"), llm("second", autostart={"priority": 20}), llm("first", autostart={"priority": 10})).until_ready()
+    assert launches(server) == ["first", "second", "last"]
+
+
+def test_what_somebody_else_launches_is_waited_for() -> None:
+    server = FakeServer().put("one", "CREATING")
+    stage = Stage(server, llm("one"), autostart=False)
+    stage.until_ready()
+    assert launches(server) == []
+
+
+def test_what_is_absent_stays_absent() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"), gone("two"))
+    stage.until_ready()
+    server.launch(llm_request("two"))
+    stage.run(60)
+    assert server.ready() == {"one"}
+
+
+def llm_request(uid: str) -> dict[str, Any]:
+    """What somebody launches by hand."""
+    return {"model_uid": uid, "model_name": "qwen3", "model_engine": "llama.cpp"}
+
+
+@pytest.mark.parametrize(("exclusive", "left"), [(False, {"one", "other"}), (True, {"one"})])
+def test_what_is_not_declared_goes_only_where_that_was_chosen(exclusive: bool, left: set[str]) -> None:
+    server = FakeServer().run("other")
+    stage = Stage(server, llm("one"), exclusive=exclusive)
+    stage.until_ready()
+    stage.run(10)
+    assert server.ready() == left
+
+
+def test_nothing_is_written_while_a_converge_is_at_work() -> None:
+    server = FakeServer(allowed=frozenset())
+    stage = Stage(server, llm("one"))
+    stage.free = False
+    stage.run(30)
+    server.allowed = None
+    stage.free = True
+    stage.until_ready()
+
+
+def test_another_declaration_is_carried_out() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    stage.declare(gone("one"), llm("two"))
+    assert stage.until_ready() < 15
+    stage.run(5)
+    assert server.ready() == {"two"}
+
+
+def test_credentials_that_are_refused_are_not_tried_often() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    error = AuthenticationError("POST", "http://fake/token", 401, "Incorrect username or password")
+    tries: list[float] = []
+
+    def refuse() -> FakeServer:
+        tries.append(server.clock())
+        raise error
+
+    stage.watcher.connect = refuse
+    stage.run(3600)
+    assert len(tries) <= 7
+    assert not stage.watcher.ready
+
+
+@pytest.mark.parametrize(("on_drift", "left"), [("relaunch", "Q4_K_M"), ("report", "Q8_0"), ("ignore", "Q8_0")])
+def test_what_somebody_changed_is_relaunched_only_where_the_declaration_says_so(on_drift: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    real = converge.apply_plan
+    monkeypatch.setattr(converge, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
+    stage = Stage(server, llm("one", quantization="Q4_K_M"), llm("two"), on_drift=on_drift)
+    stage.until_ready()
+    server.terminate("one")
+    server.launch({**llm_request("one"), "quantization": "Q8_0"})
+    stage.run(200)
+    assert server.models["one"].request["quantization"] == left
+    assert server.ready() == {"one", "two"}
+    assert stage.watcher.ready
+    assert launches(server).count("two") == 1
+
+
+def test_without_a_declaration_nothing_happens() -> None:
+    server = FakeServer(allowed=frozenset())
+    stage = Stage(server)
+    stage.declaration = None
+    stage.run(30)
+    assert not stage.watcher.ready
+    assert server.calls == []
+
+
+def test_a_model_that_is_ready_and_does_not_answer_is_not_ready() -> None:
+    server = FakeServer(mute={"one"})
+    stage = Stage(server, llm("one"), llm("two"))
+    stage.run(60)
+    assert not stage.watcher.ready
+    server.mute.clear()
+    stage.until_ready(400)
+
+
+def test_a_server_that_refuses_a_launch_for_now_is_asked_again() -> None:
+    server = FakeServer()
+    server.fail_next("launch", refused("No available slot found for the model", 503))
+    stage = Stage(server, llm("one"))
+    assert 5 < stage.until_ready() < 20
+    assert written(server).count("launch") == 2
+
+
+def test_a_server_that_nothing_stands_for_is_unreachable_since_the_first_look_that_found_so() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    assert stage.watcher.unreachable is None
+    begun = server.clock()
+    server.lose()
+    stage.run(20)
+    assert stage.watcher.unreachable is not None
+    assert begun <= stage.watcher.unreachable <= begun + 3
+    server.restart()
+    stage.until_ready()
+    assert stage.watcher.unreachable is None
+
+
+@pytest.mark.parametrize("error", [NoAnswer("no answer within 30 s."), AuthenticationError("POST", "http://fake/token", 401, "no")])
+def test_a_server_that_is_slow_or_refuses_is_there(error: Exception) -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+
+    def refuse() -> FakeServer:
+        raise error
+
+    stage.watcher.connect = refuse
+    stage.run(20)
+    assert stage.watcher.unreachable is None
+    assert not stage.watcher.ready
+
+
+def test_a_process_that_the_server_makes_again_is_noticed_when_it_goes_and_when_it_is_back() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"), llm("two"))
+    stage.until_ready()
+    stage.run(10)
+    model = server.models["one"]
+    before = model.status, model.copies[0].status
+    model.status, model.copies[0].status = "ERROR", "TERMINATING"
+    stage.run(3)
+    assert "one: lost; it is recovering" in stage.lines
+    assert not stage.watcher.ready
+    launched = launches(server)
+    model.status, model.copies[0].status = before
+    # Its row is the same as before.
+    assert stage.until_ready() < 3
+    assert launches(server) == launched
+
+
+def test_what_a_converge_does_is_seen_and_left_to_it() -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    stage.run(10)
+    stage.free = False
+    server.terminate("one")
+    stage.run(5)
+    assert not stage.watcher.ready
+    assert stage.watcher.cares["one"].state == "absent"
+    server.launch(llm_request("one"))
+    stage.run(30)
+    assert stage.watcher.cares["one"].state == "ready"
+    stage.free = True
+    assert stage.until_ready() < 2
+    assert stage.watcher.cares["one"].tries == 0
+    assert launches(server).count("one") == 2
+
+
+def test_a_model_that_somebody_else_made_anew_must_answer_again() -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    stage.run(10)
+    server.models["one"].created += 5
+    stage.run(5)
+    assert "one: was made anew by somebody else" in stage.lines
+    assert stage.watcher.ready
+
+
+@pytest.mark.parametrize("heals", [True, False])
+def test_a_model_that_is_there_and_will_never_answer_is_launched_anew(heals: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"), llm("two"))
+    stage.until_ready()
+    stage.run(10)
+    made = server.models["one"].created = server.models["one"].created + 1
+    real = server.ask
+
+    def ask(route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        if question["model"] == "one" and (not heals or server.models["one"].created == made):
+            raise ApiError("POST", f"http://fake/v1/{route}", 503, "Model is loading, please retry later: Model one is loading")
+        return real(route, question, timeout)
+
+    monkeypatch.setattr(server, "ask", ask)
+    if heals:
+        assert stage.until_ready() < 60
+        assert launches(server) == ["one", "two", "one"]
+    else:
+        # As seldom as any other try.
+        stage.run(3600)
+        assert 5 < launches(server).count("one") < 25
+        assert launches(server).count("two") == 1
+    assert "one: terminated, to be launched anew" in stage.lines
+
+
+def test_a_model_that_is_busy_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"))
+
+    def slow(_route: str, _question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        server.clock.sleep(timeout)
+        raise NoAnswer(f"no answer within {timeout:g} s.")
+
+    monkeypatch.setattr(server, "ask", slow)
+    stage.run(3600)
+    assert not stage.watcher.ready
+    assert written(server).count("terminate") == 0
+    assert launches(server) == ["one"]
+
+
+def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_model_serves_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    real = converge.apply_plan
+    monkeypatch.setattr(converge, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
+    stage = Stage(server, llm("one"), on_drift="relaunch")
+    stage.until_ready()
+    launch = server.launch
+
+    def refuse_some(request: dict[str, Any]) -> None:
+        if request.get("quantization") == "Q8_0":
+            raise refused("not enough memory", 500)
+        launch(request)
+
+    monkeypatch.setattr(server, "launch", refuse_some)
+    stage.declare(llm("one", quantization="Q8_0"), on_drift="relaunch")
+    server.calls.clear()
+    stage.run(3600)
+    assert stage.watcher.ready
+    assert server.ready() == {"one"}
+    assert 5 < written(server).count("terminate") < 25
+    assert any("could not be relaunched" in line for line in stage.lines)
+
+
+def test_who_only_pauses_is_declared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False, mute={"one"}).run("other")
+    stage = Stage(server, llm("one"), llm("two"), exclusive=True)
+    stage.run(600)
+    assert server.ready() == {"one", "two"}
+    assert launches(server).count("one") == 1
+
+
+def test_a_model_whose_limit_of_requests_is_used_up_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"))
+    words = "Rate limit reached for the model. Please try again later."
+
+    def limited(route: str, _question: dict[str, Any], _timeout: float) -> dict[str, Any]:
+        raise AuthenticationError("POST", f"http://fake/v1/{route}", 429, words)
+
+    monkeypatch.setattr(server, "ask", limited)
+    assert stage.until_ready() < 12
+
+
+def test_another_declaration_brings_other_credentials() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    real = stage.watcher.connect
+    error = AuthenticationError("POST", "http://fake/token", 401, "Incorrect username or password")
+
+    def refuse() -> FakeServer:
+        raise error
+
+    stage.watcher.connect = refuse
+    stage.run(60)
+    stage.watcher.connect = real
+    stage.run(60)
+    assert server.ready() == set()
+    stage.declare(llm("one"))
+    assert stage.until_ready() < 12
+
+
+def test_where_no_smoke_test_is_wanted_ready_is_enough() -> None:
+    server = FakeServer(mute={"one"})
+    stage = Stage(server, llm("one"))
+    assert stage.declaration is not None
+    wishes = stage.declaration.wishes
+    stage.declaration = Declaration(stage.declaration.models, replace(wishes, waiting=replace(wishes.waiting, smoke="none")))
+    assert stage.until_ready() < 12
+    stage.run(60)
+    assert launches(server) == ["one"]
+
+
+def test_a_request_that_fails_once_is_no_loss() -> None:
+    server = FakeServer(with_autostart=False, broken={"bad": "no such file"})
+    stage = Stage(server, llm("good"), llm("bad"))
+    stage.run(300)
+    launched = launches(server).count("bad")
+    lines = len(stage.lines)
+    for _time in range(50):
+        server.fail_next("list_instances", NoAnswer("no answer within 30 s."))
+        stage.run(30)
+    # As seldom as without these failures.
+    assert launches(server).count("bad") - launched < 8
+    assert not [line for line in stage.lines[lines:] if line.startswith("lost the server")]
+
+
+def test_options_that_are_chosen_for_the_host_are_chosen_for_all_models_together() -> None:
+    server = FakeServer(with_autostart=False, broken={"bad": "no such file"})
+    auto = {"format": "ggufv2", "size_in_billions": "0_6", "quantization": "Q4_K_M", "engine_options": "auto"}
+    stage = Stage(server, llm("good", **auto), llm("bad", **auto))
+    assert stage.declaration is not None
+    stage.declaration = Declaration(stage.declaration.models, replace(stage.declaration.wishes, cores=2.0, memory_mib=3100))
+    stage.run(60)
+    first = dict(server.models["good"].request)
+    # Alone it would have more.
+    assert first["n_ctx"] < 4096
+    server.terminate("good")
+    stage.run(60)
+    assert {key: value for key, value in server.models["good"].request.items() if key.startswith("n_")} == {
+        key: value for key, value in first.items() if key.startswith("n_")
+    }
+    assert stage.watcher.cares["good"].answered > 0
