@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from typing import Any
 
 from fake_api import PASSWORD, USERNAME, FakeApi, serving
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
 from ansible_collections.inferops.xinference.tests.machine import ROOT, NotBuilt, built, free_port
 
 HERE = Path(__file__).resolve().parent
@@ -40,6 +42,8 @@ COUNTS = (1, 5, 20, 50)
 REAL_COUNT = 20
 #: Launches that a server works on at a time; the others queue there.
 LAUNCHES_AT_ONCE = 5
+#: Seconds for which the service is watched at rest, and in which it must have done what it is asked for.
+IDLE_SECONDS, SERVICE_TIMEOUT = 120.0, 300.0
 #: MiB that the server and its 20 models take, with some room.
 NEEDED_MIB = 12 << 10
 BEGUN = time.monotonic()
@@ -335,6 +339,112 @@ def launch_row(given: dict[str, Any], runs: int) -> Row:
     return Row("launching 4 models that are on disk (s)", mine, other, 1.05)
 
 
+# What brings models back.
+
+
+@contextmanager
+def recovery(declaration: Path) -> Iterator[subprocess.Popen[str]]:
+    """The recovery service as a host runs it, without systemd."""
+    program = FOLDER / "program"
+    install(program)
+    files = {"--declaration": declaration, "--lock": declaration.with_name("lock"), "--state": declaration.with_name("state.json")}
+    words = [word for option, path in files.items() for word in (option, str(path))]
+    with subprocess.Popen([sys.executable, "-I", str(program), *words], stdout=subprocess.PIPE, text=True) as service:
+        try:
+            yield service
+        finally:
+            service.terminate()
+
+
+def wait_for_state(declaration: Path, *, ready: bool) -> float:
+    """Seconds until the service says so."""
+    begun, state = time.monotonic(), declaration.with_name("state.json")
+    while time.monotonic() - begun < SERVICE_TIMEOUT:
+        if state.exists() and json.loads(state.read_text(encoding="utf-8"))["ready"] is ready:
+            return time.monotonic() - begun
+        time.sleep(0.05)
+    raise Unfit(f"the service is not {'ready' if ready else 'aware of a loss'} after {SERVICE_TIMEOUT} s")
+
+
+def processor_seconds(process: int) -> float:
+    """Seconds of a core that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(process: int) -> float:
+    """Megabytes of memory that a process holds."""
+    (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text(encoding="ascii"))
+    return int(kilobytes) * 1024 / 1e6
+
+
+def restart_rows(given: dict[str, Any], runs: int) -> list[Row]:
+    """A restart of the container until three models answer: our service, a client by hand, the server's own autostart; and what the service costs."""
+    every = given["xinference_models"]
+    # What a host serves for a search with a chat: models of two engines, and one that is there twice.
+    chosen = [every[0], every[-1], {**every[-1], "uid": "bench-embed-2"}]
+    module, declaration = str(HERE / "models_ours.yml"), FOLDER / "service" / "declaration.json"
+    task = FOLDER / "restore.json"
+    types = {model["uid"]: model.get("type", "LLM") for model in chosen}
+    connection = {"endpoint": given["bench_endpoint"], "username": USERNAME, "password": PASSWORD}
+    task.write_text(json.dumps({**connection, "launches": launches(chosen), "types": types}), encoding="utf-8")
+    wanted = {**given, "xinference_models": chosen, "bench_launches_at_once": LAUNCHES_AT_ONCE, "bench_exclusive": True}
+
+    def restart(name: str, *options: str) -> float:
+        begun = time.perf_counter()
+        run("restart", ["docker", "restart", "--time", "30", CONTAINER])
+        run(f"restore-{name}", [sys.executable, str(HERE / "restore_by_hand.py"), str(task), *options])
+        seconds = time.perf_counter() - begun
+        say(f"  {name} {seconds:.1f} s")
+        return seconds
+
+    def by_service() -> float:
+        shutil.rmtree(declaration.parent, ignore_errors=True)
+        left = {"bench_declaration": str(declaration), "bench_lock": str(declaration.with_name("lock"))}
+        play("restore-declare", module, {**wanted, **left}, no_op=False)
+        with recovery(declaration) as service:
+            wait_for_state(declaration, ready=True)
+            seconds = restart("service", "--only-wait")
+            wait_for_state(declaration, ready=True)
+            measure_service(service.pid)
+        return seconds
+
+    def measure_service(process: int) -> None:
+        # A whole comparison is made once a minute, so this holds two of them.
+        used = processor_seconds(process)
+        time.sleep(IDLE_SECONDS)
+        idle.append((processor_seconds(process) - used) / IDLE_SECONDS * 100)
+        resident.append(resident_mb(process))
+        _seconds, listing = run("lose", ["docker", "top", CONTAINER, "-eo", "pid,args"])
+        (victim,) = re.findall(rf"(\d+) +Model: {chosen[0]['uid']}", listing)
+        os.kill(int(victim), signal.SIGKILL)
+        noticed.append(wait_for_state(declaration, ready=False))
+        wait_for_state(declaration, ready=True)
+
+    def by_hand() -> float:
+        alone = [{**model, "autostart": False} for model in chosen]
+        play("restore-no-autostart", module, {**wanted, "xinference_models": alone}, no_op=False)
+        return restart("by-hand")
+
+    def by_autostart() -> float:
+        play("restore-autostart", module, wanted, no_op=False)
+        return restart("autostart", "--only-wait")
+
+    idle: list[float] = []
+    resident: list[float] = []
+    noticed: list[float] = []
+    say("restart of the container until 3 models answer")
+    triples = [(by_service(), by_hand(), by_autostart()) for _run in range(runs)]
+    ours, hand, autostart = ([triple[side] for triple in triples] for side in range(3))
+    return [
+        Row("restart of the container until 3 models answer, against a client by hand (s)", ours, hand, 1.1),
+        Row("the same, against the server's own autostart (s)", ours, autostart, 0.9),
+        Row("recovery service at rest (% of a core)", idle, None, 0.2),
+        Row("recovery service, memory (MB)", resident, None, 60),
+        Row("recovery service, until it notices a lost model (s)", noticed, None, 5),
+    ]
+
+
 # The table.
 
 
@@ -357,7 +467,7 @@ def measure(runs: int) -> list[Row]:
     with serving() as api:
         rows = [*no_op_rows(api, runs), start_row(api, runs)]
     with provisioned() as given:
-        return [*rows, *provision_rows(given, runs), launch_row(given, runs)]
+        return [*rows, *provision_rows(given, runs), launch_row(given, runs), *restart_rows(given, runs)]
 
 
 def main() -> int:
