@@ -207,9 +207,10 @@ def test_each_scenario_has_tests(scenario: str) -> None:
     assert all(re.search(r"^def test_", path.read_text(encoding="utf-8"), re.MULTILINE) for path in tests)
 
 
-def test_there_are_scenarios_and_each_folder_is_one_or_shared() -> None:
+def test_there_are_scenarios_and_each_folder_is_one_or_used_by_several() -> None:
     assert "default" in SCENARIOS
-    assert {path.name for path in (ROOT / "molecule").iterdir() if path.is_dir() and path.name != "__pycache__"} == {*SCENARIOS, "shared"}
+    folders = {path.name for path in (ROOT / "molecule").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == {*SCENARIOS, "machines", "shared"}
 
 
 # All files.

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from .applied import RECORD, Record, StateFile, cleaned
 from .download import Downloader, download
-from .errors import ApiError, AuthenticationError, ConnectionFailed, XinferenceError
+from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer, XinferenceError
 from .home import Home
 from .host import Deaths
 from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, SCALING, SETTLING, TERMINATING, UNLISTED, Observed, Reader, observe
@@ -666,8 +666,18 @@ class _Run:
     def ask_only(self, launches: list[Action], waits: list[Action]) -> None:
         """Ask for every launch without waiting for one."""
         asked: list[Action] = []
+        silent = False
         for action in launches:
-            if not self.launch(action):
+            try:
+                taken = self.launch(action)
+            except NoAnswer as error:
+                # The server may be at work on this one, so the others are asked for all the same. Twice, it hangs.
+                if silent:
+                    raise
+                silent = True
+                self.fail(action.uid, str(error), "unknown")
+                continue
+            if not taken:
                 self.fail(action.uid, "is still being terminated; wait for it or run again", TERMINATING)
             elif not self.results[action.uid].failed:
                 asked.append(action)

@@ -102,8 +102,13 @@ class _Session(SessionBase):  # type: ignore[misc]
                 headers = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
                 response = self._send(tries, method, url, **{**options, "headers": headers})
         if response.status_code < 400:
-            if "json" not in response.headers.get("Content-Type", ""):
-                raise ApiError(method, url, response.status_code, _STRANGER)
+            try:
+                if "json" not in response.headers.get("Content-Type", ""):
+                    raise ValueError("no JSON")
+                # Here once, so that no caller, and no method of the client, meets half an answer.
+                response.json()
+            except ValueError as error:
+                raise ApiError(method, url, response.status_code, _STRANGER) from error
             return response
         if response.status_code == 401 and not self.credentials:
             raise AuthenticationError(method, url, 401, "the server asks for an account; give username and password.")

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import sys
 import threading
 import time
@@ -217,14 +218,27 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             """Answer one question."""
+            self.answer(body=True)
+
+        def do_HEAD(self) -> None:
+            """The same without a body: what some load balancers ask."""
+            self.answer(body=False)
+
+        def do_OPTIONS(self) -> None:
+            """What others ask."""
+            self.answer(body=True)
+
+        def answer(self, *, body: bool) -> None:
+            """Send status and what is known."""
             known = {"/ready": state.now["ready"], "/live": True}
             status = 404 if self.path not in known else 200 if known[self.path] else 503
-            body = json.dumps({"ready": state.now["ready"]}).encode()
+            text = json.dumps({"ready": state.now["ready"]}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(body)
+            if body:
+                self.wfile.write(text)
 
         def log_message(self, *_arguments: Any) -> None:
             """A load balancer asks each second: nothing for the journal."""
@@ -232,6 +246,11 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
     class Listener(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         daemon_threads = True
+
+        def server_bind(self) -> None:
+            """Without looking up the name of the address, for which nobody asks, and which takes long where no resolver answers."""
+            socketserver.TCPServer.server_bind(self)
+            self.server_name, self.server_port = address, port
 
     server = Listener((address, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -19,7 +19,7 @@ from .apply import Result, Waiting
 from .converge import Server, Wishes, converge, server_limits
 from .declared import AUTO, DeclaredModel
 from .errors import ApiError, AuthenticationError, ConnectionFailed, DeclarationError, NoAnswer, XinferenceError
-from .observed import ABSENT, ERROR, READY, UNLISTED, Observed, observe
+from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, SETTLING, UNLISTED, Observed, observe
 from .sizing import choose_options
 from .smoke import Unanswered, smoke_test
 
@@ -95,6 +95,8 @@ class Care:
     :param drift_after: when it is relaunched again.
     :param next_try: when it is tried again, on the watcher's clock.
     :param message: why the last try failed.
+    :param since: since when nothing moved while it is in this state, on the watcher's clock.
+    :param progress: how far its launch was when that was asked last; None where it was not.
     """
 
     state: str = ABSENT
@@ -106,6 +108,8 @@ class Care:
     drift_after: float = 0.0
     next_try: float = 0.0
     message: str = ""
+    since: float = 0.0
+    progress: Any = None
 
 
 @dataclass
@@ -261,12 +265,24 @@ class Watcher:
                 limits = server_limits(self.client, declaration.wishes)
                 chosen = choose_options(declaration.models, limits, declaration.wishes.home)
                 self.declaration = declaration = replace(declaration, models=tuple(chosen))
-            return self._tend(self.client, declaration, rows)
+            seen, otherwise = self._tend(self.client, declaration)
+        # Without the lock, because a model may take long to answer, and a converge shall not wait for that.
+        self.ask(self.client, seen, declaration.wishes.waiting)
+        moving = [care for model, care in ((model, self.cares[model.uid]) for model in declaration.models) if not self.settled(model, care)]
+        self.seen = _Seen(rows, self.clock(), calm=not moving and not otherwise)
+        if not moving:
+            return self.pace.moving if otherwise else self.pace.idle
+        soonest = min(care.next_try for care in moving) - self.clock()
+        return max(self.pace.moving, min(soonest, self.pace.idle))
 
-    def _tend(self, client: Server, declaration: Declaration, rows: Any) -> float:
-        """Compare, and do what is needed."""
+    def _tend(self, client: Server, declaration: Declaration) -> tuple[Observed, bool]:
+        """Compare, and do what is needed.
+
+        :returns: what was seen, and whether a model that runs otherwise than declared is to be relaunched as soon as all answer.
+        """
         seen = observe(client)
         self.note(seen)
+        self.free(client, seen, declaration.wishes.waiting)
         now = self.clock()
         due = [model for model in declaration.by_priority() if self.cares[model.uid].next_try <= now]
         wishes = declaration.wishes
@@ -276,16 +292,15 @@ class Watcher:
         results = self._launch(client, due, wishes)
         for result in results:
             self.heed(result)
-        self.ask(client, seen, declaration.wishes.waiting)
-        if declaration.wishes.choices.on_drift == "relaunch" and all(self.settled(model, self.cares[model.uid]) for model in declaration.models):
+        otherwise: set[str] = set()
+        if declaration.wishes.choices.on_drift == "relaunch":
             otherwise = {result.uid for result in results if result.drift and not result.failed and self.cares[result.uid].drift_after <= now}
+        if otherwise and all(self.settled(model, self.cares[model.uid]) for model in declaration.models):
             self._relaunch(client, [model for model in declaration.models if model.uid in otherwise], declaration.wishes)
-        moving = [care for model, care in ((model, self.cares[model.uid]) for model in declaration.models) if not self.settled(model, care)]
-        self.seen = _Seen(rows, self.clock(), calm=not moving)
-        if not moving:
-            return self.pace.idle
-        soonest = min(care.next_try for care in moving) - self.clock()
-        return max(self.pace.moving, min(soonest, self.pace.idle))
+            otherwise = set()
+            seen = observe(client)
+            self.note(seen)
+        return seen, bool(otherwise)
 
     def due(self, now: float) -> bool:
         """Whether the pause of a model that failed ended since the last comparison."""
@@ -308,6 +323,8 @@ class Watcher:
                 if care.answered:
                     self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made anew by somebody else'}")
                 care.answered = 0
+            if state != care.state:
+                care.since, care.progress = self.clock(), None
             care.state = state
             if not ours:
                 care.asked = False
@@ -316,6 +333,50 @@ class Watcher:
                 self.failed(uid, (model.message if model else "") or f"is {state} after its launch")
             elif care.asked and state == READY:
                 care.asked = False
+
+    def free(self, client: Server, seen: Observed, waiting: Waiting) -> None:
+        """Get out of the way what will never become a model that serves, so that it can be launched anew."""
+        for uid, care in self.cares.items():
+            still = self.clock() - care.since
+            if care.next_try > self.clock():
+                continue
+            if care.state == UNLISTED and still >= PATIENCE:
+                copies = max(len(seen.models[uid].replicas), 1)
+                self.remove(uid, "was cancelled too late; cleared away", lambda uid=uid, copies=copies: client.clear_orphan(uid, copies))  # type: ignore[misc]
+            elif care.state in BUSY - SETTLING and still >= waiting.timeout:
+                progress = self.progress(client, uid)
+                if progress != care.progress:
+                    care.progress, care.since = progress, self.clock()
+                    continue
+                self.remove(uid, f"{care.state} without progress for {still:.0f} s; cancelled", lambda uid=uid: client.cancel(uid))  # type: ignore[misc]
+            elif care.refusals >= _REFUSALS:
+                # Servers before 2.12 make the process of a model again when it was killed, and then call it loading for ever.
+                self.remove(uid, "terminated, to be launched anew", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
+                care.refusals = 0
+
+    def remove(self, uid: str, done: str, call: Callable[[], None]) -> None:
+        """Get one model off the server; where it refuses, later again."""
+        care = self.cares[uid]
+        try:
+            call()
+        except AuthenticationError:
+            raise
+        except ApiError as error:
+            self.failed(uid, f"cannot be removed, to be launched anew: {error.detail}")
+        else:
+            self.tell(f"{uid}: {done}")
+            # What follows is not the end of a launch that was asked for.
+            care.asked, care.state = False, ABSENT
+
+    @staticmethod
+    def progress(client: Server, uid: str) -> dict[str, Any]:
+        """How far a launch is; empty where the server does not say, as after its end."""
+        try:
+            return client.progress(uid)
+        except AuthenticationError:
+            raise
+        except ApiError:
+            return {}
 
     def failed(self, uid: str, message: str) -> None:
         """A try failed: the next one comes later."""
@@ -356,7 +417,7 @@ class Watcher:
             else:
                 self.heed(result)
                 care.drift_tries = 0
-            # It was asked by the run itself; the next look takes it down as any other.
+            # It was asked by the run itself; it is taken down as any other.
             care.asked = False
             if result.changed:
                 care.answered = 0
@@ -373,21 +434,6 @@ class Watcher:
         """Seconds between tries, after so many that failed."""
         return min(self.pace.first * float(2 ** min(tries, 20)), self.pace.most)
 
-    def terminate(self, client: Server, uid: str) -> None:
-        """Make room for another launch of a model that is there and will never answer.
-
-        Servers before 2.12 make the process of a model again when it was killed, and then call it loading for ever.
-        """
-        try:
-            client.terminate(uid)
-        except AuthenticationError:
-            raise
-        except ApiError as error:
-            self.failed(uid, f"cannot be terminated: {error.detail}")
-            return
-        self.tell(f"{uid}: terminated, to be launched anew")
-        self.cares[uid].refusals, self.cares[uid].next_try = 0, 0.0
-
     def heed(self, result: Result) -> None:
         """Take down what a run did for a model."""
         care = self.cares.get(result.uid)
@@ -401,12 +447,10 @@ class Watcher:
 
     def ask(self, client: Server, seen: Observed, waiting: Waiting) -> None:
         """Let every model that is ready answer, once for each time that it was made; where no smoke test is wanted, ready is enough."""
-        for model in self.wanted():
+        # Who failed before comes last, and only one of these in a look: each may take as long as it is waited for.
+        for model in sorted(self.wanted(), key=lambda model: self.cares[model.uid].tries):
             care, running = self.cares[model.uid], seen.models.get(model.uid)
-            if care.state != READY or care.answered or care.next_try > self.clock() or running is None:
-                continue
-            if care.refusals >= _REFUSALS:
-                self.terminate(client, model.uid)
+            if care.state != READY or care.answered or care.next_try > self.clock() or running is None or care.refusals >= _REFUSALS:
                 continue
             if waiting.smoke == "none":
                 care.answered, care.tries, care.message = running.created or 1, 0, ""
@@ -417,6 +461,6 @@ class Watcher:
             except Unanswered as error:
                 care.refusals = care.refusals + 1 if error.refused else 0
                 self.failed(model.uid, f"is ready, but did not answer: {error}")
-                continue
+                return
             care.answered, care.tries, care.refusals, care.message = running.created, 0, 0, ""
             self.tell(f"{model.uid}: ready, answered in {seconds:.2f} s")

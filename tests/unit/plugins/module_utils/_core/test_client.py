@@ -185,6 +185,15 @@ def test_a_page_in_place_of_the_models_is_one_sentence(recorded: Recorded) -> No
         connect(recorded, username=None).list_models()
 
 
+def test_half_an_answer_is_one_sentence(recorded: Recorded) -> None:
+    recorded.answer("GET /v1/models", lambda handler: handler.give(200, '{"data": [', "application/json"))
+    recorded.answer("GET /v1/launch_history", lambda handler: handler.give(200, '[{"model', "application/json"))
+    client = connect(recorded, username=None)
+    for call in (client.list_models, client.history):
+        with pytest.raises(ApiError, match="this is not the answer of an Xinference server"):
+            call()
+
+
 def test_a_certificate_that_is_not_trusted_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     import requests
 

@@ -120,14 +120,26 @@ def test_a_state_that_cannot_be_written_is_written_later(tmp_path: Path, watcher
     assert json.loads((tmp_path / "folder/state.json").read_text())["ready"] is True
 
 
-def ask(port: int, path: str) -> tuple[int, dict[str, Any]]:
-    """Status and body of the answer for load balancers."""
+def ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer for load balancers; no body is an empty one."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("GET", path)
+    connection.request(method, path)
     answer = connection.getresponse()
-    body = json.loads(answer.read())
+    body = json.loads(answer.read() or "{}")
     connection.close()
     return answer.status, body
+
+
+def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(_name: str = "") -> str:
+        raise AssertionError("nobody needs the name of an address")
+
+    monkeypatch.setattr(socket, "getfqdn", resolve)
+    doorbell = Doorbell(State(None), "127.0.0.1", free_port(), lambda line: None)
+    doorbell.open()
+    assert doorbell.server is not None
+    doorbell.server.shutdown()
+    doorbell.server.server_close()
 
 
 def test_load_balancers_are_answered(watcher: Watcher) -> None:
@@ -141,6 +153,8 @@ def test_load_balancers_are_answered(watcher: Watcher) -> None:
         assert ask(port, "/other")[0] == 404
         state.take(watcher)
         assert ask(port, "/ready") == (200, {"ready": True})
+        assert ask(port, "/ready", "HEAD") == (200, {})
+        assert ask(port, "/ready", "OPTIONS") == (200, {"ready": True})
     finally:
         assert doorbell.server is not None
         doorbell.server.shutdown()

@@ -480,3 +480,108 @@ def test_options_that_are_chosen_for_the_host_are_chosen_for_all_models_together
         key: value for key, value in first.items() if key.startswith("n_")
     }
     assert stage.watcher.cares["good"].answered > 0
+
+
+def test_a_launch_whose_request_has_no_answer_keeps_no_other_one_down() -> None:
+    server = FakeServer(with_autostart=False)
+    server.fail_next("launch", NoAnswer("no answer within 30 s."))
+    stage = Stage(server, llm("one"), llm("two"), llm("three"))
+    stage.run(1)
+    assert launches(server) == ["one", "two", "three"]
+    assert not any(line.startswith(("two: ", "three: ")) and "no answer" in line for line in stage.lines)
+    assert stage.until_ready() < 40
+
+
+def test_what_a_late_cancellation_left_behind_is_cleared_away_and_launched_anew() -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"), llm("two"))
+    stage.until_ready()
+    stage.run(10)
+    server.models["one"].orphan = True
+    server.models["one"].created += 1
+    assert stage.watcher.look() > 0
+    assert stage.until_ready(60) < 60
+    assert "one: was cancelled too late; cleared away" in stage.lines
+    assert launches(server).count("one") == 2
+    assert launches(server).count("two") == 1
+
+
+def test_a_leftover_of_what_shall_be_absent_is_cleared_away() -> None:
+    server = FakeServer(with_autostart=False).run("old")
+    server.models["old"].orphan = True
+    stage = Stage(server, llm("one"), gone("old"))
+    stage.run(60)
+    assert server.models["old"].status == "ERROR"
+    assert written(server).count("clear_orphan") == 1
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_launch_is_cancelled_only_when_nothing_moves_for_the_time_that_a_converge_would_wait(moves: bool) -> None:
+    server = FakeServer(with_autostart=False, load_seconds=1e6).put("one", "CREATING")
+    server.load_seconds = 10
+    server.progresses["one"] = {"progress": 0.1}
+    stage = Stage(server, llm("one"))
+    assert stage.declaration is not None
+    wishes = stage.declaration.wishes
+    stage.declaration = Declaration(stage.declaration.models, replace(wishes, waiting=replace(wishes.waiting, timeout=600)))
+    for share in range(1, 20):
+        if moves:
+            server.progresses["one"] = {"progress": share / 20}
+        stage.run(500)
+        if not moves and "cancel" in written(server):
+            break
+    if moves:
+        assert written(server) == []
+    else:
+        assert 1000 < server.clock.now < 1000 + 4 * 600
+        assert stage.until_ready() < 60
+        assert any(line.startswith("one: creating without progress for ") for line in stage.lines)
+
+
+def test_a_leftover_that_cannot_be_cleared_away_is_tried_more_and_more_seldom() -> None:
+    server = FakeServer(with_autostart=False).run("one")
+    server.models["one"].orphan = True
+    stage = Stage(server, llm("one"), llm("two"))
+
+    def refuse(uid: str, _copies: int) -> None:
+        server.calls.append(("clear_orphan", uid))
+        raise refused("it is stuck", 500)
+
+    server.clear_orphan = refuse  # type: ignore[method-assign]
+    stage.run(3600)
+    assert server.ready() >= {"two"}
+    assert 10 < written(server).count("clear_orphan") < 30
+    assert any("cannot be removed" in line and "it is stuck" in line for line in stage.lines)
+
+
+def test_models_are_asked_without_the_lock_and_who_failed_before_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("slow"), llm("good"))
+    held: list[bool] = []
+    asked: list[str] = []
+
+    class Held:
+        def __enter__(self) -> None:
+            held.append(True)
+
+        def __exit__(self, *_: object) -> None:
+            held.pop()
+
+    stage.watcher.lock = Held
+    real = server.ask
+
+    def ask(route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        assert held == []
+        asked.append(question["model"])
+        if question["model"] == "slow":
+            server.clock.sleep(timeout)
+            raise NoAnswer(f"no answer within {timeout:g} s.")
+        return real(route, question, timeout)
+
+    monkeypatch.setattr(server, "ask", ask)
+    stage.run(600)
+    assert stage.watcher.cares["good"].answered > 0
+    server.models["good"].created += 1
+    asked.clear()
+    stage.run(10)
+    assert asked[0] == "good"
