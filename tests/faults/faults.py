@@ -57,6 +57,12 @@ def server_killed(case: Case) -> float:
     return time.time()
 
 
+def worker_killed(case: Case) -> float:
+    """The server's inner process, which holds its worker, is killed (kill -9). Servers before 4.1 go on answering errors then, until they are restarted."""
+    case.host.run("pkill -9 -f '[s]tart_local.py|[m]ultiprocessing.spawn import spawn_main'")
+    return time.time()
+
+
 def model_killed(case: Case) -> float:
     """The process of a model is killed (kill -9)."""
     case.host.run("pkill -9 -f '^Model: chat'")
@@ -194,6 +200,7 @@ FAULTS: dict[str, Callable[[Case], float]] = {
     for fault in (
         container_restarted,
         server_killed,
+        worker_killed,
         model_killed,
         container_killed,
         engine_restarted,

@@ -74,12 +74,13 @@ class DockerSocket:
         self.path = docker_host[len("unix://") :] if docker_host.startswith("unix://") else docker_host
         self.timeout = timeout
 
-    def send(self, route: str) -> None:
+    def send(self, route: str, timeout: float | None = None) -> None:
         """Send a POST request without a body.
 
+        :param timeout: seconds until it fails without an answer, where it may take longer than others.
         :raises OSError: when the engine does not answer, or with an error.
         """
-        if self._ask("POST", route) is None:
+        if self._ask("POST", route, timeout) is None:
             raise OSError(f"{route} answered 404")
 
     def read(self, route: str) -> bytes | None:
@@ -89,8 +90,8 @@ class DockerSocket:
         """
         return self._ask("GET", route)
 
-    def _ask(self, method: str, route: str) -> bytes | None:
-        connection = _UnixConnection(self.path, self.timeout)
+    def _ask(self, method: str, route: str, timeout: float | None = None) -> bytes | None:
+        connection = _UnixConnection(self.path, timeout or self.timeout)
         try:
             connection.request(method, route)
             answer = connection.getresponse()

@@ -179,25 +179,26 @@ class Doorbell:
 
 
 class Caller:
-    """Asks for the container to be started when nothing listens where the server should.
+    """Asks for the container to be looked at when nothing listens where the server should, or the server is of no use for long.
 
     :param path: of a file that systemd watches; None asks nobody.
     """
 
-    #: Seconds for which the engine may bring the container back by itself, and between two calls.
-    patience, pause = 10.0, 30.0
+    #: Seconds for which the engine may bring the container back by itself, for which a server may be of no use, and between two calls.
+    patience, longer, pause = 10.0, 120.0, 30.0
 
     def __init__(self, path: str | None) -> None:
         self.path = Path(path) if path else None
         self.called: float | None = None
 
     def heed(self, watcher: Watcher) -> None:
-        """Call, if the server is away for so long."""
-        if watcher.unreachable is None:
+        """Call, if it has been so for long enough."""
+        since, patience = (watcher.useless, self.longer) if watcher.unreachable is None else (watcher.unreachable, self.patience)
+        if since is None:
             self.called = None
             return
         now = watcher.clock()
-        if self.path is None or now - watcher.unreachable < self.patience or (self.called is not None and now - self.called < self.pause):
+        if self.path is None or now - since < patience or (self.called is not None and now - self.called < self.pause):
             return
         self.called = now
         with contextlib.suppress(OSError):

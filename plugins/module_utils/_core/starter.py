@@ -1,28 +1,37 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting the server's container when it was killed. Private to this collection.
+"""Starting the server's container when it was killed, or when nothing but that helps. Private to this collection.
 
-The engine takes a container that somebody killed for one that somebody stopped, and leaves it down. Who may talk to the engine may do everything on a
-host, so the service does not: it asks for this one thing through a file that systemd watches, and a unit of root does it and ends.
+The engine takes a container that somebody killed for one that somebody stopped, and leaves it down. A server before 4.1 whose inner process died goes on
+answering errors for ever. Who may talk to the engine may do everything on a host, so the service does not: it asks for this one thing through a file that
+systemd watches, and a unit of root does it and ends.
 """
 
 from __future__ import annotations
 
 import argparse
+import calendar
+import time
 from collections.abc import Callable
 from urllib.parse import quote
 
 from .host import KILLED, DockerSocket
 
-__all__ = ["main", "start_killed"]
+__all__ = ["bring_back", "main"]
+
+#: Seconds that a container runs at least before it is restarted, so that none is restarted over and over.
+_SETTLED = 300.0
+#: Seconds for which the engine lets it end by itself.
+_STOPPING = 30
 
 
-def start_killed(engine: DockerSocket, container: str) -> str:
-    """Start a container that was killed, or was made and never started; any other is left as it is.
+def bring_back(engine: DockerSocket, container: str, clock: Callable[[], float] = time.time) -> str:
+    """Start a container that was killed, or was made and never started, and restart one that its own health check gave up; any other is left as it is.
 
     :param engine: the engine of this host.
     :param container: name of the container.
+    :param clock: seconds since the epoch.
     :returns: what was found and done, for the journal.
     :raises OSError: when the engine does not answer.
     """
@@ -31,6 +40,12 @@ def start_killed(engine: DockerSocket, container: str) -> str:
     if found is None:
         return f"there is no container {container}; provision this host again"
     state = found["State"]
+    if state["Status"] == "running" and (state.get("Health") or {}).get("Status") == "unhealthy":
+        age = clock() - _seconds(state["StartedAt"])
+        if age < _SETTLED:
+            return f"container {container} is unhealthy, and was started {age:.0f} s ago; it is restarted after {_SETTLED:.0f} s at the earliest"
+        engine.send(f"{route}/restart?t={_STOPPING}", timeout=_STOPPING + 60.0)
+        return f"container {container} was unhealthy, and its server of no use; restarted it"
     if state["Status"] not in ("created", "exited"):
         return f"container {container} is {state['Status']}; nothing to do"
     # The engine's word on memory would be about any process of the container, at any time before.
@@ -38,6 +53,11 @@ def start_killed(engine: DockerSocket, container: str) -> str:
         return f"container {container} was stopped in good order (exit code {state['ExitCode']}), so it stays down"
     engine.send(f"{route}/start")
     return f"container {container} was {'killed' if state['Status'] == 'exited' else 'never started'}; started it"
+
+
+def _seconds(stamp: str) -> float:
+    """A time as the engine writes it, such as ``2026-01-31T12:00:00.123456789Z``, in whole seconds since the epoch."""
+    return float(calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
 def main(arguments: list[str], say: Callable[[str], None]) -> int:
@@ -50,7 +70,7 @@ def main(arguments: list[str], say: Callable[[str], None]) -> int:
     parser.add_argument("--container", required=True, help="name of the server's container")
     chosen = parser.parse_args(arguments)
     try:
-        say(start_killed(DockerSocket(chosen.docker_host), chosen.container))
+        say(bring_back(DockerSocket(chosen.docker_host), chosen.container))
     except OSError as error:
         say(f"the engine does not answer: {error.strerror or error}")
         return 1

@@ -158,6 +158,8 @@ class Watcher:
         self.trouble = "not looked yet"
         #: Since when nothing listens where the server should, on the watcher's clock; None while something does.
         self.unreachable: float | None = None
+        #: Since when the server listens, but can do nothing for anybody, on the watcher's clock; None while it can.
+        self.useless: float | None = None
         self.seen = _Seen()
         #: Looks in a row that failed, though something listened.
         self.stumbles = 0
@@ -189,6 +191,7 @@ class Watcher:
         if self.clock() < self.banned:
             return self.pace.idle
         since, self.unreachable = self.unreachable, None
+        useless, self.useless = self.useless, None
         try:
             pause = self._look(self.declaration)
         except AuthenticationError as error:
@@ -199,11 +202,15 @@ class Watcher:
             gone = isinstance(error, ConnectionFailed) and not isinstance(error, NoAnswer)
             if gone:
                 self.unreachable = self.clock() if since is None else since
+            else:
+                self.useless = self.clock() if useless is None else useless
             self.stumbles += 1
             if gone or self.stumbles >= _STUMBLES:
                 self.drop(str(error), gone=gone)
             return self.pace.down
         self.stumbles = 0
+        if self.trouble:
+            self.useless = self.clock() if useless is None else useless
         return pause
 
     def take(self, declaration: Declaration | None) -> None:

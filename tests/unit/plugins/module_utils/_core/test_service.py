@@ -255,6 +255,20 @@ def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: 
     Caller(None).heed(watcher)
 
 
+def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "call"
+    caller = Caller(str(place))
+    calls = []
+    for second in range(200):
+        watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
+        watcher.useless = 10.0 if second >= 10 else None
+        caller.heed(watcher)
+        if place.exists():
+            calls.append(second)
+            place.unlink()
+    assert calls == [130, 160, 190]
+
+
 def test_without_systemd_nobody_is_told() -> None:
     Notifier(None).tell(READY="1")
     Notifier("/nowhere/socket").tell(READY="1")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which containers are started again: those that were killed, never those that somebody stopped."""
+"""Which containers are started again: those that were killed or are of no use, never those that somebody stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import starter
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket
-from ansible_collections.inferops.xinference.plugins.module_utils._core.starter import main, start_killed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.starter import bring_back, main
 
 
 class Engine(DockerSocket):
@@ -27,9 +27,30 @@ class Engine(DockerSocket):
         assert route == "/containers/xinference/json"
         return None if self.state is None else {"State": self.state}
 
-    def send(self, route: str) -> None:
+    def send(self, route: str, timeout: float | None = None) -> None:
         """Take a request down."""
+        assert timeout is None or timeout > 30
         self.sent.append(route)
+
+
+UNHEALTHY = {"Status": "running", "ExitCode": 0, "StartedAt": "2026-01-31T12:00:00.123456789Z", "Health": {"Status": "unhealthy"}}
+STARTED = 1769860800.0
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "restarted", "words"),
+    [
+        (UNHEALTHY, 301, True, "was unhealthy, and its server of no use; restarted it"),
+        (UNHEALTHY, 100, False, "is unhealthy, and was started 100 s ago; it is restarted after 300 s at the earliest"),
+        ({**UNHEALTHY, "Health": {"Status": "healthy"}}, 3000, False, "is running; nothing to do"),
+        ({**UNHEALTHY, "Health": {"Status": "starting"}}, 3000, False, "is running; nothing to do"),
+        ({**UNHEALTHY, "Health": None}, 3000, False, "is running; nothing to do"),
+    ],
+)
+def test_what_is_restarted(state: dict[str, Any], age: float, restarted: bool, words: str) -> None:
+    engine = Engine(state)
+    assert words in bring_back(engine, "xinference", lambda: STARTED + age)
+    assert engine.sent == (["/containers/xinference/restart?t=30"] if restarted else [])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +69,7 @@ class Engine(DockerSocket):
 )
 def test_what_is_started(state: dict[str, Any] | None, started: bool, words: str) -> None:
     engine = Engine(state)
-    assert words in start_killed(engine, "xinference")
+    assert words in bring_back(engine, "xinference")
     assert engine.sent == (["/containers/xinference/start"] if started else [])
 
 

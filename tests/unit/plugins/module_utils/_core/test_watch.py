@@ -585,3 +585,36 @@ def test_models_are_asked_without_the_lock_and_who_failed_before_comes_last(monk
     asked.clear()
     stage.run(10)
     assert asked[0] == "good"
+
+
+@pytest.mark.parametrize(
+    "error", [ApiError("GET", "http://fake/v1/models/instances", 500, "[Errno 111] Connection refused"), NoAnswer("no answer within 30 s.")]
+)
+def test_a_server_that_listens_and_is_of_no_use_is_known_to_be_so_since_the_first_look(error: Exception) -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    stage.run(10)
+    assert stage.watcher.useless is None
+    begun = server.clock()
+    for _look in range(40):
+        server.fail_next("list_instances", error)
+        stage.watcher.look()
+        server.clock.sleep(0.5)
+    assert stage.watcher.unreachable is None
+    assert stage.watcher.useless == begun
+    stage.until_ready()
+    assert stage.watcher.useless is None
+
+
+def test_a_server_without_a_worker_is_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    monkeypatch.setattr(server, "status", lambda: {"workers": {}})
+    begun = server.clock()
+    stage.run(30)
+    assert stage.watcher.useless == begun
+    assert stage.watcher.trouble == "the server has no worker yet"
+    monkeypatch.undo()
+    stage.until_ready()
+    assert stage.watcher.useless is None
