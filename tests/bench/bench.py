@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import random_gguf
 from fake_api import PASSWORD, USERNAME, FakeApi, serving
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
@@ -36,6 +37,7 @@ FOLDER = ROOT / "build/bench"
 BIN = Path(sys.executable).parent
 CONTAINER = "xinference-bench"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+LARGE_GGUF = "random-6B.Q4_0.gguf"
 EMBEDDING_FOLDER = "all-MiniLM-L6-v2"
 #: Numbers of models on the fake API, and on the real server.
 COUNTS = (1, 5, 20, 50)
@@ -44,8 +46,8 @@ REAL_COUNT = 20
 LAUNCHES_AT_ONCE = 5
 #: Seconds for which the service is watched at rest, and in which it must have done what it is asked for.
 IDLE_SECONDS, SERVICE_TIMEOUT = 120.0, 300.0
-#: MiB that the server and its 20 models take, with some room.
-NEEDED_MIB = 12 << 10
+#: MiB that the server and its 20 models take, or the two large ones, with some room.
+NEEDED_MIB = 16 << 10
 BEGUN = time.monotonic()
 
 
@@ -167,8 +169,25 @@ def declared(count: int, *, embedding: bool = False) -> list[dict[str, Any]]:
             "model_specs": [{"model_format": "pytorch", "quantization": "none", "model_id": None, "model_uri": f"file:///models/{EMBEDDING_FOLDER}"}],
         },
     }
-    models = [{"uid": f"bench-{number:02}", **language_model} for number in range(1, count + 1 - embedding)]
+    models: list[dict[str, Any]] = [{"uid": f"bench-{number:02}", **language_model} for number in range(1, count + 1 - embedding)]
     return [*models, embedding_model] if embedding else models
+
+
+def large(number: int) -> dict[str, Any]:
+    """A language model of a size that people run, from :mod:`random_gguf`."""
+    (small,) = declared(1)
+    size = {"model_size_in_billions": 6, "quantization": "Q4_0"}
+    files = {"model_file_name_template": LARGE_GGUF, "model_uri": f"file:///models/{LARGE_GGUF}"}
+    (spec,) = small["registration"]["model_specs"]
+    return {
+        **small,
+        "uid": f"bench-large-{number}",
+        "name": "bench-large",
+        "size_in_billions": "6",
+        "quantization": "Q4_0",
+        "engine_options": {"n_ctx": 4096},
+        "registration": {**small["registration"], "model_family": "bench-large", "model_specs": [{**spec, **size, **files}]},
+    }
 
 
 def launches(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -257,7 +276,7 @@ def require_room() -> None:
         raise Unfit("provisioning this machine needs root; run it with sudo")
     (available,) = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"))
     if int(available) >> 10 < NEEDED_MIB:
-        raise Unfit(f"{REAL_COUNT} real models need {NEEDED_MIB >> 10} GiB of free memory, and there are {int(available) >> 20}")
+        raise Unfit(f"the real models need {NEEDED_MIB >> 10} GiB of free memory, and there are {int(available) >> 20}")
 
 
 @contextmanager
@@ -378,36 +397,71 @@ def resident_mb(process: int) -> float:
     return int(kilobytes) * 1024 / 1e6
 
 
-def restart_rows(given: dict[str, Any], runs: int) -> list[Row]:
-    """A restart of the container until three models answer: our service, a client by hand, the server's own autostart; and what the service costs."""
-    every = given["xinference_models"]
-    # What a host serves for a search with a chat: models of two engines, and one that is there twice.
-    chosen = [every[0], every[-1], {**every[-1], "uid": "bench-embed-2"}]
-    module, declaration = str(HERE / "models_ours.yml"), FOLDER / "service" / "declaration.json"
-    task = FOLDER / "restore.json"
-    types = {model["uid"]: model.get("type", "LLM") for model in chosen}
-    connection = {"endpoint": given["bench_endpoint"], "username": USERNAME, "password": PASSWORD}
-    task.write_text(json.dumps({**connection, "launches": launches(chosen), "types": types}), encoding="utf-8")
-    wanted = {**given, "xinference_models": chosen, "bench_launches_at_once": LAUNCHES_AT_ONCE, "bench_exclusive": True}
+class Restarts:
+    """What brings three models back after a restart of the container, timed until each has answered.
 
-    def restart(name: str, *options: str) -> float:
+    :param given: variables with which the server was made.
+    :param models: the three.
+    """
+
+    def __init__(self, given: dict[str, Any], models: list[dict[str, Any]]) -> None:
+        self.models = models
+        self.declaration = FOLDER / "service" / "declaration.json"
+        self.wanted = {**given, "xinference_models": models, "bench_launches_at_once": LAUNCHES_AT_ONCE, "bench_exclusive": True}
+        self.task = FOLDER / "restore.json"
+        types = {model["uid"]: model.get("type", "LLM") for model in models}
+        connection = {"endpoint": given["bench_endpoint"], "username": USERNAME, "password": PASSWORD}
+        self.text = json.dumps({**connection, "launches": launches(models), "types": types})
+
+    def declare(self, name: str, **variables: Any) -> None:
+        """Bring the models up, and with them what brings them back."""
+        play(f"restore-{name}", str(HERE / "models_ours.yml"), {**self.wanted, **variables}, no_op=False)
+
+    def restart(self, name: str, *options: str) -> float:
+        """Seconds from the restart until every model answered."""
+        self.task.write_text(self.text, encoding="utf-8")
         begun = time.perf_counter()
         run("restart", ["docker", "restart", "--time", "30", CONTAINER])
-        run(f"restore-{name}", [sys.executable, str(HERE / "restore_by_hand.py"), str(task), *options])
+        run(f"restore-{name}", [sys.executable, str(HERE / "restore_by_hand.py"), str(self.task), *options])
         seconds = time.perf_counter() - begun
         say(f"  {name} {seconds:.1f} s")
         return seconds
 
-    def by_service() -> float:
-        shutil.rmtree(declaration.parent, ignore_errors=True)
-        left = {"bench_declaration": str(declaration), "bench_lock": str(declaration.with_name("lock"))}
-        play("restore-declare", module, {**wanted, **left}, no_op=False)
-        with recovery(declaration) as service:
-            wait_for_state(declaration, ready=True)
-            seconds = restart("service", "--only-wait")
-            wait_for_state(declaration, ready=True)
-            measure_service(service.pid)
+    def by_service(self, then: Callable[[int], None] = lambda process: None) -> float:
+        """With our service.
+
+        :param then: called with its process when the models are back.
+        """
+        shutil.rmtree(self.declaration.parent, ignore_errors=True)
+        self.declare("declare", bench_declaration=str(self.declaration), bench_lock=str(self.declaration.with_name("lock")))
+        with recovery(self.declaration) as service:
+            wait_for_state(self.declaration, ready=True)
+            seconds = self.restart("service", "--only-wait")
+            wait_for_state(self.declaration, ready=True)
+            then(service.pid)
         return seconds
+
+    def by_hand(self) -> float:
+        """With a client that launches all at once as soon as a worker is there; nothing else would bring them back."""
+        self.declare("no-autostart", xinference_models=[{**model, "autostart": False} for model in self.models])
+        return self.restart("by-hand")
+
+    def by_autostart(self) -> float:
+        """With the server's own entries and nothing else."""
+        self.declare("autostart")
+        return self.restart("autostart", "--only-wait")
+
+
+def restart_rows(given: dict[str, Any], runs: int) -> list[Row]:
+    """A restart of the container until three models answer: our service, a client by hand, the server's own autostart; and what the service costs."""
+    embedding = given["xinference_models"][-1]
+    random_gguf.write(FOLDER / "xinference_data/models" / LARGE_GGUF, FOLDER / "xinference_data/models" / GGUF)
+    # What a host serves for chat, code and search; who waits for an answer in a chat comes first.
+    chosen = [large(1), large(2), embedding]
+    usual = Restarts(given, [{**model, "autostart": {"priority": place}} for place, model in enumerate(chosen)])
+    idle: list[float] = []
+    resident: list[float] = []
+    noticed: list[float] = []
 
     def measure_service(process: int) -> None:
         # A whole comparison is made once a minute, so this holds two of them.
@@ -416,29 +470,21 @@ def restart_rows(given: dict[str, Any], runs: int) -> list[Row]:
         idle.append((processor_seconds(process) - used) / IDLE_SECONDS * 100)
         resident.append(resident_mb(process))
         _seconds, listing = run("lose", ["docker", "top", CONTAINER, "-eo", "pid,args"])
-        (victim,) = re.findall(rf"(\d+) +Model: {chosen[0]['uid']}", listing)
+        (victim,) = re.findall(rf"(\d+) +Model: {usual.models[0]['uid']}", listing)
         os.kill(int(victim), signal.SIGKILL)
-        noticed.append(wait_for_state(declaration, ready=False))
-        wait_for_state(declaration, ready=True)
+        noticed.append(wait_for_state(usual.declaration, ready=False))
+        wait_for_state(usual.declaration, ready=True)
 
-    def by_hand() -> float:
-        alone = [{**model, "autostart": False} for model in chosen]
-        play("restore-no-autostart", module, {**wanted, "xinference_models": alone}, no_op=False)
-        return restart("by-hand")
-
-    def by_autostart() -> float:
-        play("restore-autostart", module, wanted, no_op=False)
-        return restart("autostart", "--only-wait")
-
-    idle: list[float] = []
-    resident: list[float] = []
-    noticed: list[float] = []
-    say("restart of the container until 3 models answer")
-    triples = [(by_service(), by_hand(), by_autostart()) for _run in range(runs)]
+    say("restart of the container until 3 models of usual size answer")
+    triples = [(usual.by_service(measure_service), usual.by_hand(), usual.by_autostart()) for _run in range(runs)]
     ours, hand, autostart = ([triple[side] for triple in triples] for side in range(3))
+    say("restart of the container until 3 tiny models answer")
+    tiny = Restarts(given, [given["xinference_models"][0], embedding, {**embedding, "uid": "bench-embed-2"}])
+    tiny_ours, tiny_autostart = alternating(runs, tiny.by_service, tiny.by_autostart)
     return [
-        Row("restart of the container until 3 models answer, against a client by hand (s)", ours, hand, 1.1),
+        Row("restart of the container until 3 models of usual size answer, against a client by hand (s)", ours, hand, 1.1),
         Row("the same, against the server's own autostart (s)", ours, autostart, 0.9),
+        Row("the same with 3 tiny models (s)", tiny_ours, tiny_autostart, None),
         Row("recovery service at rest (% of a core)", idle, None, 0.2),
         Row("recovery service, memory (MB)", resident, None, 60),
         Row("recovery service, until it notices a lost model (s)", noticed, None, 5),
