@@ -9,9 +9,9 @@ cd "$(dirname "$0")/.."
 find_python() {
   local version candidate
   for version in 3.13 3.12 3.11; do
-    # A version manager keeps interpreters where PATH shows only stand-ins that do not run.
-    for candidate in "python${version}" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${version}".*/bin/python"${version}"; do
-      if "$candidate" -c "import sys, ensurepip; sys.exit(sys.version_info[:2] != (${version/./, }))" >/dev/null 2>&1; then
+    # A version manager keeps interpreters where PATH shows only stand-ins that do not run. One of a virtual environment may be the very one that is made anew.
+    for candidate in $(type -aP "python${version}") "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${version}".*/bin/python"${version}"; do
+      if "$candidate" -c "import sys, ensurepip; sys.exit(sys.version_info[:2] != (${version/./, }) or sys.prefix != sys.base_prefix)" >/dev/null 2>&1; then
         echo "$candidate"
         return
       fi
