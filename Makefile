@@ -21,7 +21,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export XINFERENCE_TEST_VERSION := $(or $(SERVER),$(VERSION))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-versions bench faults lint unit docs-check sanity artifact mistakes contract downloads awx molecule clean
+.PHONY: help setup engine images demo test test-versions bench faults lint unit docs-check sanity artifact mistakes contract downloads first-admin security awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ test: ## every check and test, each with its own set-up; ends with how many pass
 	@tools/test.sh
 
 test-versions: ## the module against every supported server; writes the table in README.md
-	@tools/test.sh molecule:models molecule:models:3.5.0 molecule:models:2.11.0 molecule:models:1.17.1 contract contract::3.5.0 contract::2.11.0 contract::1.17.1
+	@tools/test.sh molecule:models molecule:models:3.5.0 molecule:models:2.11.0 molecule:models:1.17.1 contract contract::3.5.0 contract::2.11.0 contract::1.17.1 first-admin::3.5.0
 	@python3 tests/versions_table.py
 
 bench: images ## how fast it is, as ratios in one run; fails where one misses its bound
@@ -84,6 +84,12 @@ contract: images ## what a real server answers to the calls that we use
 
 downloads: images ## a real server downloads from a hub of the tests
 	python -m pytest tests/downloads
+
+first-admin: images ## who calls a new server first, on the version that is named
+	python -m pytest tests/security/test_first_admin.py
+
+security: images ## nobody gets in, and secrets stay secret: a provisioned host, looked at from outside
+	python -m pytest tests/security
 
 awx: images ## the AWX job templates, run through ansible-runner
 	python -m pytest tests/awx

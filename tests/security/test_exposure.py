@@ -1,0 +1,138 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What listens where, who may read what, and what somebody without an account may call: as written down in exposed.yml."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from conftest import CONTAINER, Site
+
+EXPOSED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "exposed.yml").read_text(encoding="utf-8"))
+#: Answers to somebody who should have logged in.
+REFUSALS = (401, 403)
+LISTENING = "0A"
+#: Pages that the server does not name among its calls.
+PAGES = ("/", "/docs", "/redoc", "/openapi.json", "/metrics", "/favicon.ico")
+
+
+def inspected() -> dict[str, Any]:
+    """What the engine says of the container."""
+    done = subprocess.run(("docker", "inspect", CONTAINER), check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout)[0])
+
+
+def listening() -> set[tuple[str, int]]:
+    """Addresses and ports of TCP that this machine listens on, in hexadecimal as the kernel shows the address."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            if state == LISTENING:
+                address, _colon, port = local.rpartition(":")
+                found.add((address, int(port, 16)))
+    return found
+
+
+def test_the_machine_listens_on_loopback_alone(provisioned: Site) -> None:
+    bound = {place for place in listening() if place[1] == provisioned.port}
+    # 127.0.0.1, in the kernel's order of bytes.
+    assert bound == {("0100007F", provisioned.port)}
+    made = inspected()
+    assert list(made["HostConfig"]["PortBindings"]) == EXPOSED["published"]
+    assert made["HostConfig"]["NetworkMode"] == "bridge"
+    # Whatever else the server listens on inside, metrics and actors, is published nowhere.
+    assert [key for key, value in made["NetworkSettings"]["Ports"].items() if value] == EXPOSED["published"]
+
+
+def test_the_container_may_do_little(provisioned: Site) -> None:
+    made = inspected()["HostConfig"]
+    assert made["Privileged"] is False
+    assert made["CapDrop"] == ["ALL"]
+    assert [capability.removeprefix("CAP_") for capability in made["CapAdd"]] == EXPOSED["capabilities"]
+    assert made["SecurityOpt"] == ["no-new-privileges"]
+    assert made["ReadonlyRootfs"] is True
+    assert not [mount for mount in made["Binds"] if "docker.sock" in mount]
+    # The engine's own seccomp profile: no other one was asked for.
+    (process,) = [line.split()[1] for line in Path(f"/proc/{inspected()['State']['Pid']}/status").read_text().splitlines() if line.startswith("Seccomp:")]
+    assert process == "2"
+
+
+def test_files_can_be_read_by_whom_they_should(provisioned: Site) -> None:
+    wanted = [(re.compile(pattern), int(most, 8)) for pattern, most in EXPOSED["modes"].items()]
+    wrong = []
+    for path in sorted(provisioned.root.rglob("*")):
+        if path.is_symlink():
+            continue
+        name, mode = str(path.relative_to(provisioned.root)), stat.S_IMODE(path.lstat().st_mode)
+        most = next((most for pattern, most in wanted if pattern.fullmatch(name)), None)
+        if most is None:
+            # Not named: nobody but root reaches it, because of a folder above.
+            folders = [provisioned.root / parent for parent in path.relative_to(provisioned.root).parents]
+            reachable = all(stat.S_IMODE(folder.stat().st_mode) & 0o001 for folder in folders)
+            if reachable and mode & 0o007:
+                wrong.append(f"{name} {mode:04o} can be reached by all and is not named")
+        elif mode & ~most:
+            wrong.append(f"{name} {mode:04o} is wider than {most:04o}")
+    assert wrong == []
+
+
+def test_nobody_without_an_account_reaches_accounts(provisioned: Site) -> None:
+    """As another user of the machine."""
+    database = provisioned.root / ".xinference/auth/auth.db"
+    assert database.exists()
+    done = subprocess.run(("cat", str(database)), capture_output=True, check=False, user=65534, group=65534, extra_groups=[])
+    assert done.returncode != 0
+    assert b"Permission denied" in done.stderr
+
+
+def test_accounts_that_can_be_read_are_shut_again(provisioned: Site) -> None:
+    """A tree from elsewhere, or somebody's chmod."""
+    folder = provisioned.root / ".xinference/auth"
+    folder.chmod(0o755)
+    (folder / "auth.db").chmod(0o644)
+    (folder / "jwt_secret_key").chmod(0o640)
+    assert "changed=2 " in provisioned.play("provision", "--check")
+    assert "changed=2 " in provisioned.play("provision")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "auth.db", folder / "jwt_secret_key")] == [0o700, 0o600, 0o600]
+    assert "changed=0 " in provisioned.play("provision")
+
+
+def test_what_somebody_without_an_account_may_call(provisioned: Site, ask: Callable[..., int]) -> None:
+    session = requests.Session()
+    session.trust_env = False
+    token = session.post(f"{provisioned.endpoint}/token", json={"username": "admin", "password": provisioned.marks["password"]}, timeout=30).json()
+    described = session.get(f"{provisioned.endpoint}/openapi.json", timeout=30, headers={"Authorization": f"Bearer {token['access_token']}"}).json()
+    calls = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
+    open_to_all = {}
+    for method, path in sorted(calls | {("GET", page) for page in PAGES}):
+        body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+        status = ask(method, re.sub(r"\{[^}]*\}", "anything", path), **body)
+        if status not in REFUSALS:
+            open_to_all[f"{method} {path}"] = status
+    assert open_to_all == EXPOSED["anonymous"]
+    # Still the same server with the same account.
+    assert ask("GET", "/v1/models", headers={"Authorization": f"Bearer {token['access_token']}"}) == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's view needs root to take it")
+def test_the_processes_of_others_show_no_secret(provisioned: Site) -> None:
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            try:
+                text = (process / name).read_bytes()
+            except OSError:
+                continue
+            if name == "cmdline" or process.name != str(os.getpid()):
+                assert provisioned.marks["password"].encode() not in text, (process / name, (process / "cmdline").read_bytes())

@@ -1,0 +1,130 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Marked secrets go through every playbook at -vvvv --diff, on success, on failure and in check mode, and are searched for wherever they could stay."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import CONTAINER, Site
+
+
+class Lurker(threading.Thread):
+    """Reads, all the time, what other processes of this machine show, and what lies in temporary folders for everybody to read.
+
+    :param marks: what it looks for.
+    """
+
+    def __init__(self, marks: dict[str, str]) -> None:
+        super().__init__(daemon=True)
+        self.marks = {name: mark.encode() for name, mark in marks.items()}
+        self.stopped = threading.Event()
+        self.found: set[str] = set()
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        while not self.stopped.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                self.search(process / "cmdline")
+            for path in Path(tempfile.gettempdir()).glob("*"):
+                try:
+                    if path.is_file() and path.stat().st_mode & stat.S_IROTH:
+                        self.search(path)
+                except OSError:
+                    continue
+
+    def search(self, path: Path) -> None:
+        """Take down which mark a file holds."""
+        try:
+            text = path.read_bytes()
+        except OSError:
+            return
+        self.found |= {f"{name} in {path}" for name, mark in self.marks.items() if mark in text}
+
+    def stop(self) -> set[str]:
+        """End, and say what was found."""
+        self.stopped.set()
+        self.join(60)
+        return self.found
+
+
+@pytest.fixture(scope="module")
+def played(site: Site) -> Iterator[Site]:
+    """A host on which everything was run."""
+    lurker = Lurker(site.marks)
+    lurker.start()
+    loud = ("-vvvv", "--diff")
+    try:
+        site.play("provision", *loud, "--check")
+        site.play("provision", *loud)
+        site.play("provision", *loud, "--check", xinference_models=[{**site.settings["xinference_models"][0], "replica": 2}])
+        (model,) = site.settings["xinference_models"]
+        # Each fails in another place: the declaration, the server's own words, the credentials, the container.
+        site.play("provision", *loud, code=2, xinference_models=[{**model, "engine": "nothing"}])
+        changed = {**model["registration"], "model_specs": [{**model["registration"]["model_specs"][0], "model_uri": "file:///models/nothing"}]}
+        site.play("provision", *loud, code=2, xinference_models=[{**model, "uid": "other", "name": "marked-other", "registration": changed}])
+        site.play("provision", *loud, code=2, xinference_admin_password=site.marks["password"] + "wrong")
+        site.play("provision", *loud, xinference_models_remove_cached=True)
+        site.play("status", *loud)
+        site.play("status", *loud, xinference_admin_password=site.marks["password"] + "wrong")
+        site.play("restart", *loud)
+        yield site
+    finally:
+        found = lurker.stop()
+    assert found == set()
+
+
+def test_no_output_shows_a_secret(played: Site) -> None:
+    assert len(played.outputs) >= 9
+    for command, output in played.outputs:
+        for name, mark in played.marks.items():
+            lines = [line[:300] for line in output.splitlines() if mark in line]
+            assert lines == [], f"{name} in the output of {command}"
+
+
+def test_the_engine_shows_no_secret(played: Site) -> None:
+    """Whoever may inspect the container or read its log. There the server itself writes a model's environment, as SECURITY.md says, but never the password."""
+
+    def said(*command: str) -> str:
+        done = subprocess.run(("docker", *command), check=True, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    assert played.marks["password"] not in said("logs", CONTAINER)
+    image = f"{played.settings['xinference_image']}:{played.settings['xinference_image_tag']}"
+    for text in (said("inspect", CONTAINER), said("image", "inspect", image), said("image", "history", "--no-trunc", image)):
+        assert [name for name, mark in played.marks.items() if mark in text] == []
+
+
+def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
+    """The password is nowhere; the server keeps a model's environment in its own files, which are shut."""
+    keeping: dict[str, set[str]] = {}
+    places = [played.folder, Path.home() / ".ansible", Path(tempfile.gettempdir())]
+    for path in {path for place in places if place.is_dir() for path in place.rglob("*")}:
+        try:
+            if not path.is_file() or path.is_symlink():
+                continue
+            text = path.read_bytes()
+        except OSError:
+            continue
+        for name, mark in played.marks.items():
+            if mark.encode() in text and path != played.folder / "given.json":
+                keeping.setdefault(name, set()).add(str(path))
+                assert not reachable(path), f"{name} in {path}"
+    assert keeping.get("password", set()) == set()
+    root = str(played.root)
+    # What SECURITY.md names.
+    allowed = re.compile(re.escape(root) + r"/(\.xinference/(launch_history\.db|worker_recovery/[^/]+/models\.json)|logs/xinference\.log)")
+    assert [path for path in keeping.get("environment", set()) if not allowed.fullmatch(path)] == []
+
+
+def reachable(path: Path) -> bool:
+    """Whether another user of the machine could read a file."""
+    return bool(path.stat().st_mode & stat.S_IROTH) and all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents)
