@@ -166,7 +166,7 @@ class AccountChange:
         before = name == "before"
         if self.kind == UNCHANGED:
             return {}
-        if before == (self.kind == CREATED):
+        if self.kind == (CREATED if before else REMOVED):
             return {"state": "absent"}
         if self.kind == CREATED:
             return {"state": "present", **(self.account or {})}

@@ -162,7 +162,7 @@ class KeyChange:
         before = name == "before"
         if self.kind == UNCHANGED:
             return {}
-        if before == (self.kind == CREATED):
+        if self.kind == (CREATED if before else REMOVED):
             return {"state": "absent"}
         if self.kind in (CREATED, REMOVED):
             row = _shown(self.seen.found[0], self.seen.owner) if before else dict(self.key or {})
