@@ -38,9 +38,10 @@ def fail(module: AnsibleModule, error: XinferenceError, **returned: Any) -> NoRe
     raise AssertionError("fail_json returned")
 
 
-def connect(module: AnsibleModule) -> Any:
+def connect(module: AnsibleModule, password: str | None = None) -> Any:
     """A :class:`Client` from the connection options.
 
+    :param password: in place of the option's.
     :raises XinferenceError: when there is no connection, or the credentials are refused.
     """
     if MISSING is not None:
@@ -56,7 +57,7 @@ def connect(module: AnsibleModule) -> Any:
     return Client(
         parameters["endpoint"],
         username=parameters["username"],
-        password=parameters["password"],
+        password=parameters["password"] if password is None else password,
         timeout=parameters["timeout"],
         verify=verify,
     )

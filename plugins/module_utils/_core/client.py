@@ -9,6 +9,7 @@ expires, a few retries of reads, and the endpoints for which the client has no m
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import sys
@@ -193,6 +194,18 @@ class Client:
         self.authenticated = self._login()
         if self.authenticated:
             self._session.renew = self._renew
+
+    @property
+    def username(self) -> str | None:
+        """The account that is logged in; None where the server asked for none."""
+        return self._credentials[0] if self._credentials is not None and self.authenticated else None
+
+    def use_password(self, password: str) -> None:
+        """Log in again with another password, after that of this account was changed: every token that it had is worth nothing from then on."""
+        if self._credentials is not None:
+            self._credentials = (self._credentials[0], password)
+            if self._login():
+                self._session.renew = self._renew
 
     def _login(self) -> bool:
         """Log in once, and say whether the server knows accounts. A wrong password is never repeated: the server bans an address after a few."""
@@ -399,6 +412,73 @@ class Client:
     def remove_cached(self, model_version: str) -> None:
         """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
         self._call("DELETE", "/v1/cache/models", params={"model_version": model_version})
+
+    def accounts(self) -> list[dict[str, Any]] | None:
+        """Accounts of every source; None where the server has none that can be managed."""
+        rows = self._if_there("GET", "/v1/admin/users")
+        return None if rows is None else list(rows)
+
+    def create_account(self, name: str, password: str, permissions: list[str]) -> int:
+        """Make an account, and return its number. It is enabled."""
+        return int(self._call("POST", "/v1/admin/users", json={"username": name, "password": password, "permissions": permissions})["id"])
+
+    def update_account(self, account: int, changes: dict[str, Any]) -> None:
+        """Change ``enabled`` or the whole list ``permissions`` of an account."""
+        self._call("PUT", f"/v1/admin/users/{account}", json=changes)
+
+    def set_account_password(self, account: int, password: str) -> None:
+        """Give an account another password. All that its tokens could do ends at once."""
+        self._call("PUT", f"/v1/admin/users/{account}/password", json={"new_password": password})
+
+    def remove_account(self, account: int) -> None:
+        """Remove an account, and with it all its API keys."""
+        self._call("DELETE", f"/v1/admin/users/{account}")
+
+    def accepts(self, name: str, password: str) -> bool:
+        """Whether somebody can log in so; tried once, in a session of its own that is logged out again.
+
+        The server says no to a disabled account too, whatever its password is. It does not count these tries.
+        """
+        session = _Session(self._session.timeout)
+        session.verify, session.trust_env, session.credentials = self._session.verify, self._session.trust_env, True
+        try:
+            answer = session.request("POST", f"{self.endpoint}/token", json={"username": name, "password": password}).json()
+            # Logging in leaves a token behind that could be renewed for days.
+            with contextlib.suppress(ApiError, AttributeError):
+                session.request("POST", f"{self.endpoint}/v1/auth/logout", json={"refresh_token": answer.get("refresh_token") or ""})
+        except AuthenticationError as error:
+            if error.status == 401:
+                return False
+            raise
+        finally:
+            session.close()
+        return True
+
+    def shortest_password(self) -> int:
+        """How many characters a new password must have; needs no account."""
+        return int(self._call("GET", "/v1/admin/setup/status")["password_min_length"])
+
+    def keys(self) -> list[dict[str, Any]] | None:
+        """API keys, without the keys themselves: of all accounts, or of this one where it may not see others. None where the server has none."""
+        rows = self._if_there("GET", "/v1/admin/keys")
+        return None if rows is None else list(rows)
+
+    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make an API key; ``id``, ``prefix`` and ``key``. Without ``owner``, the number of an account, it belongs to this account."""
+        return dict(self._call("POST", "/v1/admin/keys", json=request))
+
+    def update_key(self, key: int, changes: dict[str, Any]) -> None:
+        """Change ``name``, ``description``, ``enabled``, ``expires_at`` or ``model_permissions`` of an API key."""
+        self._call("PUT", f"/v1/admin/keys/{key}", json=changes)
+
+    def remove_key(self, key: int) -> None:
+        """Remove an API key."""
+        self._call("DELETE", f"/v1/admin/keys/{key}")
+
+    def reveal_key(self, key: int) -> str | None:
+        """An API key itself; None where the server cannot decrypt it any more."""
+        answer = self._if_there("GET", f"/v1/admin/keys/{key}/reveal")
+        return None if answer is None else str(answer["key"])
 
     def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Answer of a model to a request of inference, such as ``chat/completions``."""

@@ -12,6 +12,7 @@ __all__ = [
     "DeclarationError",
     "NoAnswer",
     "XinferenceError",
+    "with_words",
 ]
 
 
@@ -57,3 +58,10 @@ class ApiError(XinferenceError):
 
 class AuthenticationError(ApiError):
     """The server refused the credentials, or asked for some that were not given."""
+
+
+def with_words(error: XinferenceError, words: str) -> XinferenceError:
+    """The same error with a sentence more."""
+    if isinstance(error, ApiError):
+        return type(error)(error.method, error.url, error.status, f"{error.detail.rstrip('.')}. {words}")
+    return type(error)(f"{error} {words}")

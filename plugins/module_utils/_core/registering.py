@@ -17,7 +17,7 @@ from .adopt import Registered, cleaned_registration
 from .applied import Record, StateFile, cleaned
 from .apply import Keeper, Passing, Result, Surroundings, Waiting, Writer, apply_plan, predict
 from .declared import DeclaredModel
-from .errors import ApiError, DeclarationError, XinferenceError
+from .errors import DeclarationError, XinferenceError, with_words
 from .home import Home
 from .observed import ABSENT, ERROR, READY, Observed, survey
 from .plan import RELAUNCH, Action, Plan, describe
@@ -299,8 +299,8 @@ def _swap(client: Server, server: Writer, change: Change) -> None:
             server.unregister(wanted.type, wanted.name)
             server.register(wanted.type, old)
         except XinferenceError as second:
-            raise _with(error, f"Putting the previous registration back failed as well: {second}") from error
-        raise _with(error, "The previous registration was put back.") from error
+            raise with_words(error, f"Putting the previous registration back failed as well: {second}") from error
+        raise with_words(error, "The previous registration was put back.") from error
 
 
 def _is_there(client: Server, wanted: Registration) -> bool:
@@ -310,13 +310,6 @@ def _is_there(client: Server, wanted: Registration) -> bool:
     except XinferenceError:
         return False
     return now is not None and not registration_drift(wanted.specification, now)
-
-
-def _with(error: XinferenceError, words: str) -> XinferenceError:
-    """The same error with a sentence more."""
-    if isinstance(error, ApiError):
-        return type(error)(error.method, error.url, error.status, f"{error.detail.rstrip('.')}. {words}")
-    return type(error)(f"{error} {words}")
 
 
 def _again(client: Server, wanted: Registration) -> dict[str, Any] | None:

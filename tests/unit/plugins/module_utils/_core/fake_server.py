@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, ConnectionFailed, NoAnswer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
 
 ENDPOINT = "http://fake:9997"
 WORKER = "0.0.0.0:20425"
@@ -28,6 +28,8 @@ _MOMENT = 3.0
 #: Seconds until a download that is resumed begins.
 _BEGIN = 1.0
 _REDACTED = "******"
+#: When rows of the account database were made.
+_STORED = "2026-11-22 12:00:00"
 _SENSITIVE = ("token", "secret", "password", "passwd", "pwd", "api_key", "apikey", "access_key", "credential")
 #: What the history shows of rows of other accounts.
 _SHARED = frozenset(
@@ -42,6 +44,7 @@ WRITES = frozenset(
     {
         *("register", "unregister", "launch", "clear_orphan", "terminate", "cancel", "add_replicas", "remove_replica"),
         *("set_autostart", "remove_autostart", "remember", "forget", "cache", "resume_download", "remove_cached"),
+        *("create_account", "update_account", "set_account_password", "remove_account", "create_key", "update_key", "remove_key"),
     }
 )
 #: Routes of every server, and those that came later, by what a server may lack.
@@ -288,6 +291,8 @@ class FakeServer:
     :param with_autostart: whether it has autostart; only with a history.
     :param with_replicas: whether copies can be added and removed while a model runs.
     :param with_downloads: whether it can download without launching.
+    :param with_accounts: whether its accounts can be managed.
+    :param with_unique_keys: whether two keys cannot have one name.
     :param cores: processor cores of its worker.
     :param memory_mib: memory of its worker in MiB.
     """
@@ -311,6 +316,8 @@ class FakeServer:
     with_autostart: bool = True
     with_replicas: bool = True
     with_downloads: bool = True
+    with_accounts: bool = True
+    with_unique_keys: bool = True
     cores: int = 4
     memory_mib: int = 24_105
     models: dict[str, Model] = field(default_factory=dict)
@@ -326,6 +333,12 @@ class FakeServer:
     rows: list[dict[str, Any]] = field(default_factory=list)
     files_cached: list[dict[str, Any]] = field(default_factory=list)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Accounts by number, as stored, with the password in clear.
+    people: dict[int, dict[str, Any]] = field(default_factory=dict)
+    #: API keys by number, as stored, with the key itself; None where it cannot be decrypted.
+    api_keys: dict[int, dict[str, Any]] = field(default_factory=dict)
+    #: Passwords that were tried, in order.
+    tried: list[tuple[str, str]] = field(default_factory=list)
     calls: list[tuple[str, Any]] = field(default_factory=list)
     next_errors: dict[str, list[Exception | None]] = field(default_factory=dict)
     lost: bool = False
@@ -333,10 +346,13 @@ class FakeServer:
     closed: bool = False
     _autostart: _Autostart = field(init=False)
     _created: dict[str, int] = field(default_factory=dict)
+    _made: int = 0
 
     def __post_init__(self) -> None:
         self.with_autostart = self.with_autostart and self.with_history
         self._autostart = _Autostart(self)
+        if self.username:
+            self.account(self.username, "s3cret-pass", "admin")
 
     # Set-up and inspection.
 
@@ -411,6 +427,13 @@ class FakeServer:
     def fail_next(self, call: str, *errors: Exception | None) -> None:
         """Let the next calls of a method fail; None lets one pass."""
         self.next_errors.setdefault(call, []).extend(errors)
+
+    def account(self, name: str, password: str, *permissions: str, enabled: bool = True, source: str = "local") -> int:
+        """Put an account on the server; its number."""
+        number = max(self.people, default=0) + 1
+        row = {"id": number, "username": name, "source": source, "enabled": enabled, "must_change_password": False, "permissions": list(permissions)}
+        self.people[number] = {**row, "created_at": _STORED, "password": password}
+        return number
 
     def writes(self) -> list[tuple[str, Any]]:
         """The writing calls so far, in order."""
@@ -787,6 +810,135 @@ class FakeServer:
     def close(self) -> None:
         """Close the connection."""
         self.closed = True
+
+    # The client's methods: accounts and API keys.
+
+    def accounts(self) -> list[dict[str, Any]] | None:
+        """All accounts."""
+        self._called("accounts", None)
+        if not self.with_accounts:
+            return None
+        return [{key: copy.deepcopy(value) for key, value in row.items() if key != "password"} for row in self.people.values()]
+
+    def create_account(self, name: str, password: str, permissions: list[str]) -> int:
+        """Make an account."""
+        self._called("create_account", (name, password, permissions))
+        path = "/v1/admin/users"
+        self._long_enough(password, "POST", path)
+        if any((row["username"], row["source"]) == (name, "local") for row in self.people.values()):
+            raise ApiError("POST", f"{ENDPOINT}{path}", 409, "User already exists")
+        assert len(permissions) == len(set(permissions)), "the server breaks on a permission that is given twice"
+        return self.account(name, password, *permissions)
+
+    def update_account(self, account: int, changes: dict[str, Any]) -> None:
+        """Change an account."""
+        self._called("update_account", (account, changes))
+        row = self._stored(self.people, account, "PUT", "users")
+        assert set(changes) <= {"enabled", "permissions"}
+        row.update(copy.deepcopy(changes))
+
+    def set_account_password(self, account: int, password: str) -> None:
+        """Give it another password."""
+        self._called("set_account_password", (account, password))
+        row = self._stored(self.people, account, "PUT", "users", "/password")
+        self._long_enough(password, "PUT", f"/v1/admin/users/{account}/password")
+        row["password"] = password
+
+    def remove_account(self, account: int) -> None:
+        """Remove it, and its keys."""
+        self._called("remove_account", account)
+        self._stored(self.people, account, "DELETE", "users")
+        del self.people[account]
+        self.api_keys = {number: row for number, row in self.api_keys.items() if row["user_id"] != account}
+
+    def accepts(self, name: str, password: str) -> bool:
+        """Try a password; a disabled account has none that works."""
+        self._called("accepts", name)
+        self.tried.append((name, password))
+        rows = [row for row in self.people.values() if (row["username"], row["source"]) == (name, "local")]
+        return any(row["enabled"] and row["password"] == password for row in rows)
+
+    def use_password(self, password: str) -> None:
+        """Log in again."""
+        self._called("use_password", None)
+        if not self.accepts(self.username, password):
+            raise AuthenticationError("POST", f"{ENDPOINT}/token", 401, "Incorrect username or password")
+
+    def shortest_password(self) -> int:
+        """How many characters a password must have."""
+        return 8
+
+    def keys(self) -> list[dict[str, Any]] | None:
+        """All API keys, without the keys themselves."""
+        self._called("keys", None)
+        if not self.with_accounts:
+            return None
+        rows = []
+        for row in self.api_keys.values():
+            stored = {key: copy.deepcopy(value) for key, value in row.items() if key != "key"}
+            permissions = [{"id": number, "api_key_id": row["id"], **each} for number, each in enumerate(row["model_permissions"], start=1)]
+            rows.append({**stored, "model_permissions": permissions, "owner_username": self.people[row["user_id"]]["username"]})
+        return rows
+
+    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make a key; an empty list of models is none, and means all of them."""
+        self._called("create_key", request)
+        self._free(str(request["name"]), None, "POST", "")
+        owner = request.get("owner") or next(number for number, row in self.people.items() if row["username"] == self.username)
+        number = max(self.api_keys, default=0) + 1
+        self._made += 1
+        key = f"xf-{self._made:04d}" + "k" * 44
+        self.api_keys[number] = {
+            "id": number,
+            "user_id": owner,
+            "key_prefix": key[:7],
+            "name": request["name"],
+            "description": request.get("description"),
+            "enabled": True,
+            "expires_at": request.get("expires_at"),
+            "model_permissions": copy.deepcopy(request.get("model_permissions")) or [{"permission_type": "all", "permission_value": None}],
+            "created_at": _STORED,
+            "key": key,
+        }
+        return {"id": number, "key": key, "prefix": key[:7], "name": request["name"]}
+
+    def update_key(self, key: int, changes: dict[str, Any]) -> None:
+        """Change a key."""
+        self._called("update_key", (key, changes))
+        row = self._stored(self.api_keys, key, "PUT", "keys")
+        assert set(changes) <= {"name", "description", "enabled", "expires_at", "model_permissions"}
+        if "name" in changes:
+            self._free(changes["name"], key, "PUT", f"/{key}")
+        row.update(copy.deepcopy(changes))
+
+    def remove_key(self, key: int) -> None:
+        """Remove a key."""
+        self._called("remove_key", key)
+        self._stored(self.api_keys, key, "DELETE", "keys")
+        del self.api_keys[key]
+
+    def reveal_key(self, key: int) -> str | None:
+        """The key itself."""
+        self._called("reveal_key", key)
+        found: str | None = self.api_keys[key]["key"] if key in self.api_keys else None
+        return found
+
+    @staticmethod
+    def _stored(rows: dict[int, dict[str, Any]], number: int, method: str, what: str, part: str = "") -> dict[str, Any]:
+        """A row by its number, or the refusal."""
+        if number not in rows:
+            raise ApiError(method, f"{ENDPOINT}/v1/admin/{what}/{number}{part}", 404, {"users": "User", "keys": "API key"}[what] + " not found")
+        return rows[number]
+
+    def _long_enough(self, password: str, method: str, path: str) -> None:
+        """Refuse a password that is too short."""
+        if len(password) < self.shortest_password():
+            raise ApiError(method, f"{ENDPOINT}{path}", 400, f"Password must be at least {self.shortest_password()} characters")
+
+    def _free(self, name: str, but: int | None, method: str, part: str) -> None:
+        """Refuse a name that another key has."""
+        if self.with_unique_keys and any(row["name"].lower() == name.lower() and row["id"] != but for row in self.api_keys.values()):
+            raise ApiError(method, f"{ENDPOINT}/v1/admin/keys{part}", 409, "API key name already exists")
 
     # Inside: calls.
 

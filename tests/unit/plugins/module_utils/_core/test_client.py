@@ -68,7 +68,7 @@ class Recorded:
             def log_message(self, *_arguments: Any) -> None:
                 """Keep the test's output clean."""
 
-            do_GET = do_POST = do_DELETE = handle_any
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
@@ -431,6 +431,13 @@ WRITES: dict[str, Callable[[Client], Any]] = {
     "POST /v1/downloads/chat/resume": lambda client: client.resume_download("chat"),
     "DELETE /v1/cache/models": lambda client: client.remove_cached("a--1B--ggufv2--Q4_1"),
     "POST /v1/chat/completions": lambda client: client.ask("chat/completions", {"model": "chat"}, 5),
+    "POST /v1/admin/users": lambda client: client.create_account("app", "app-password", []),
+    "PUT /v1/admin/users/2": lambda client: client.update_account(2, {"enabled": False}),
+    "PUT /v1/admin/users/2/password": lambda client: client.set_account_password(2, "app-password"),
+    "DELETE /v1/admin/users/2": lambda client: client.remove_account(2),
+    "POST /v1/admin/keys": lambda client: client.create_key({"name": "key"}),
+    "PUT /v1/admin/keys/3": lambda client: client.update_key(3, {"enabled": False}),
+    "DELETE /v1/admin/keys/3": lambda client: client.remove_key(3),
 }
 
 
@@ -646,6 +653,84 @@ def test_several_registrations_are_one_request(recorded: Recorded) -> None:
     recorded.answer("GET /v1/model_registrations/LLM", (200, []))
     assert connect(recorded).registrations("LLM", {"a", "b"}) == {}
     assert [name for name, _token, _body in recorded.requests[1:]] == ["GET /v1/model_registrations/LLM?detailed=true"]
+
+
+# Accounts and API keys.
+
+
+def test_what_the_calls_for_accounts_and_keys_send(recorded: Recorded) -> None:
+    for route in ("POST /v1/admin/users", "PUT /v1/admin/users/2/password", "POST /v1/admin/keys"):
+        recorded.answer(route, (200, {"id": 2, "key": "xf-1"}))
+    client = connect(recorded)
+    assert client.create_account("app", "app-password", ["admin"]) == 2
+    client.set_account_password(2, "new-password")
+    assert client.create_key({"name": "key", "owner": 2}) == {"id": 2, "key": "xf-1"}
+    assert [(name, token, body) for name, token, body in recorded.requests[1:]] == [
+        ("POST /v1/admin/users", "Bearer token-1", {"username": "app", "password": "app-password", "permissions": ["admin"]}),
+        ("PUT /v1/admin/users/2/password", "Bearer token-1", {"new_password": "new-password"}),
+        ("POST /v1/admin/keys", "Bearer token-1", {"name": "key", "owner": 2}),
+    ]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_accounts_has_neither_these_nor_keys(recorded: Recorded, status: int) -> None:
+    for route in ("GET /v1/admin/users", "GET /v1/admin/keys", "GET /v1/admin/keys/3/reveal"):
+        recorded.answer(route, (status, "<html>"))
+    client = connect(recorded)
+    assert (client.accounts(), client.keys(), client.reveal_key(3)) == (None, None, None)
+    recorded.answer("GET /v1/admin/keys/3/reveal", (200, {"key": "xf-1"}))
+    assert client.reveal_key(3) == "xf-1"
+
+
+def test_a_password_is_tried_once_in_a_session_of_its_own_that_is_logged_out(recorded: Recorded) -> None:
+    client = connect(recorded)
+    recorded.requests.clear()
+    recorded.answer("POST /v1/auth/logout", (200, {"ok": True}))
+    assert client.accepts("app", "app-password")
+    assert recorded.requests == [
+        ("POST /token", None, {"username": "app", "password": "app-password"}),
+        ("POST /v1/auth/logout", None, {"refresh_token": "refresh"}),
+    ]
+    recorded.requests.clear()
+    recorded.answer("POST /token", WRONG_PASSWORD)
+    assert not client.accepts("app", "wrong-password")
+    # The session of this client neither logged in again nor lost its token.
+    assert [name for name, _token, _body in recorded.requests] == ["POST /token"]
+    recorded.answer("POST /token", (429, {"detail": "Too many failed attempts."}))
+    with pytest.raises(AuthenticationError):
+        client.accepts("app", "app-password")
+
+
+def test_a_session_that_cannot_be_logged_out_is_no_error(recorded: Recorded) -> None:
+    client = connect(recorded)
+    for answer in ((404, {"detail": "Not Found"}), (500, "broken")):
+        recorded.answer("POST /v1/auth/logout", answer)
+        assert client.accepts("app", "app-password")
+
+
+def test_another_password_is_used_from_then_on(recorded: Recorded) -> None:
+    client = connect(recorded)
+    assert client.username == "admin"
+    recorded.answer("POST /token", (200, {"access_token": "token-2"}), (200, {"access_token": "token-3"}))
+    client.use_password("new-password")
+    recorded.answer("GET /v1/models", EXPIRED, NO_MODELS)
+    client.list_models()
+    assert [body["password"] for _token, body in recorded.asked("POST /token")] == ["s3cret-pass", "new-password", "new-password"]
+    assert [token for token, _body in recorded.asked("GET /v1/models")] == ["Bearer token-2", "Bearer token-3"]
+
+
+def test_where_nobody_is_logged_in_there_is_no_name(recorded: Recorded) -> None:
+    assert connect(recorded, username=None, password=None).username is None
+    recorded.answer("POST /token", (405, {"detail": "Method Not Allowed"}))
+    client = connect(recorded)
+    assert client.username is None
+    client.use_password("new-password")
+    assert client.username is None
+
+
+def test_the_shortest_password_is_asked(recorded: Recorded) -> None:
+    recorded.answer("GET /v1/admin/setup/status", (200, {"needs_setup": False, "initialized": True, "password_min_length": 12}))
+    assert connect(recorded).shortest_password() == 12
 
 
 # What is not there.

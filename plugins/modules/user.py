@@ -1,0 +1,270 @@
+#!/usr/bin/python
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ensure that an account is as declared."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: user
+short_description: Manage an account of an Xinference server
+version_added: 0.1.0
+description:
+  - Makes an account, compares one that exists with the declaration, changes what differs, or removes it.
+  - >-
+    Only accounts that log in with a password are managed. One of the same name that comes from an identity provider is another account, and left alone.
+  - >-
+    Nobody is locked out. The task fails before anything is changed when it would remove the account that the module logs in with, disable it or take away
+    the permission that lets it manage accounts, or when it would do the same to the last enabled administrator.
+  - >-
+    Needs a server that has accounts, which is 3.0 or later with its authentication switched on. O(username) must be an account with the permission
+    V(admin), or with V(users:manage), which may not touch administrators nor grant what it does not have itself.
+author:
+  - inferops contributors (@inferops)
+extends_documentation_fragment:
+  - inferops.xinference._connection
+  - inferops.xinference._connection.actiongroup
+attributes:
+  check_mode:
+    description: Predicts the same change and the same diff, and writes nothing. It tries the declared password as well.
+    support: full
+  diff_mode:
+    description: Shows the account, or of one that is changed the fields that differ, before and after. It never shows a password.
+    support: full
+  idempotent:
+    description: A second run with the same declaration changes nothing.
+    support: full
+  platform:
+    description: Where the module runs. The server may be elsewhere.
+    support: full
+    platforms: posix
+options:
+  name:
+    description:
+      - Name of the account. Upper and lower case count.
+      - It is not O(username), which is the account that the module logs in with.
+    type: str
+    required: true
+  state:
+    description:
+      - Whether there shall be such an account.
+      - With an account, the server removes all its API keys too.
+    type: str
+    choices: [present, absent]
+    default: present
+  account_password:
+    description:
+      - Password of the account. It is not O(password), which is that of the account that the module logs in with.
+      - Required for an account that does not exist yet. The server says how many characters it must have, by default at least 8.
+      - >-
+        A server shows no password, so this one is tried, by logging in once and out again. It is set only when the server refuses it. Such tries do not
+        count among those after which a server bans an address.
+      - >-
+        Nobody can log in to a disabled account, so there the password is not compared. When the account is enabled, it gets this one first.
+      - >-
+        When it is set, every token of the account ends at once. Its API keys go on working.
+      - >-
+        When O(name) is the account that the module logs in with, its password is changed last, the module logs in again with the new one, and warns that
+        O(password) is out of date. A second run with the same O(password) logs in with the new password after the server has refused the old one,
+        and changes nothing. Every other task needs the new one.
+    type: str
+  update_password:
+    description:
+      - When an account that exists gets O(account_password).
+      - V(always) sets it whenever it does not work.
+      - V(on_create) only gives it to a new account, for people who choose their own afterwards. It is not tried then.
+    type: str
+    choices: [always, on_create]
+    default: always
+  permissions:
+    description:
+      - All that the account may do. Others are taken away, and with an empty list all.
+      - If not set, those of an account that exists are left as they are, and a new account has none. Without any, it can only log in.
+      - >-
+        Known are V(admin), which includes all others, V(models:list), V(models:read) (ask models), V(models:write) (launch and terminate),
+        V(models:register), V(keys:create), V(keys:manage), V(users:manage), V(cache:list), V(cache:delete), V(virtualenv:list), V(virtualenv:delete),
+        V(logs:list), V(model_requests:read_body), V(monitor:view), V(settings:read), V(settings:write), V(routers:list), V(routers:read),
+        V(routers:write) and V(routers:operate). The module refuses any other, because a server takes it in silence.
+      - >-
+        A server before 4.0 may let an administrator who is none any more go on as one until his token expires, after 30 minutes by default.
+        Disabling the account or giving it another password ends that at once.
+    type: list
+    elements: str
+  enabled:
+    description:
+      - Whether the account can be used. With a disabled account, its API keys do not work either.
+      - If not set, an account that exists is left as it is, and a new one is enabled.
+    type: bool
+seealso:
+  - module: inferops.xinference.api_key
+"""
+
+EXAMPLES = r"""
+- name: An account that may ask models and see which there are
+  inferops.xinference.user:
+    username: admin
+    password: "{{ vault_xinference_admin_password }}"
+    name: app
+    account_password: "{{ vault_app_password }}"
+    permissions: ["models:list", "models:read"]
+
+- name: A second administrator, who chooses a password of her own later
+  inferops.xinference.user:
+    username: admin
+    password: "{{ vault_xinference_admin_password }}"
+    name: berta
+    account_password: "{{ vault_first_password }}"
+    update_password: on_create
+    permissions: [admin]
+
+- name: Change the password that the other tasks log in with
+  inferops.xinference.user:
+    username: admin
+    password: "{{ vault_old_admin_password }}"
+    name: admin
+    account_password: "{{ vault_xinference_admin_password }}"
+
+- name: Shut an account without losing it
+  inferops.xinference.user:
+    username: admin
+    password: "{{ vault_xinference_admin_password }}"
+    name: app
+    enabled: false
+
+- name: Remove an account and its API keys
+  inferops.xinference.user:
+    username: admin
+    password: "{{ vault_xinference_admin_password }}"
+    name: app
+    state: absent
+"""
+
+RETURN = r"""
+result:
+  description: V(unchanged), V(created), V(updated) or V(removed). In check mode, what would become of it.
+  returned: always, once the server could be read
+  type: str
+  sample: updated
+fields:
+  description: What is changed of an account that was there, V(enabled), V(permissions) or V(password).
+  returned: always, once the server could be read
+  type: list
+  elements: str
+  sample: [permissions, password]
+account:
+  description: The account afterwards, null when there is none. It never holds a password.
+  returned: always, once the server could be read
+  type: dict
+  sample: {name: app, enabled: true, permissions: ["models:list", "models:read"]}
+  contains:
+    name:
+      description: Its name.
+      type: str
+      returned: always
+    enabled:
+      description: Whether it can be used.
+      type: bool
+      returned: always
+    permissions:
+      description: All that it may do, sorted.
+      type: list
+      elements: str
+      returned: always
+problems:
+  description: One sentence for each reason why nothing was changed.
+  returned: when the declaration is wrong or would lock somebody out
+  type: list
+  elements: str
+status:
+  description: HTTP status of the answer that ended the module.
+  returned: when the server answered with an error
+  type: int
+url:
+  description: Address of the request that ended the module.
+  returned: when the server answered with an error
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import (
+    ALWAYS,
+    STATES,
+    UPDATE_PASSWORD,
+    Account,
+    AccountChange,
+    apply_account,
+    check,
+    other_login,
+    plan_account,
+    read,
+)
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError, DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """Options of the module."""
+    return {
+        **connection_spec(),
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": list(STATES), "default": "present"},
+        "account_password": {"type": "str", "no_log": True},
+        # Says when the password is set, and is none.
+        "update_password": {"type": "str", "choices": list(UPDATE_PASSWORD), "default": "always", "no_log": False},
+        "permissions": {"type": "list", "elements": "str"},
+        "enabled": {"type": "bool"},
+    }
+
+
+def login(module: AnsibleModule, wanted: Account) -> Any:
+    """A client; of an account whose own password is declared anew and was set by an earlier run, with the new one."""
+    try:
+        return connect(module)
+    except AuthenticationError as error:
+        password = other_login(wanted, module.params["username"], error)
+        if password is None:
+            raise
+        return connect(module, password)
+
+
+def run(module: AnsibleModule) -> AccountChange:
+    """Read, compare, and unless in check mode carry out."""
+    given = module.params
+    wanted = Account(given["name"], given["state"], given["account_password"], given["permissions"], given["enabled"], given["update_password"] == ALWAYS)
+    problems = check(wanted)
+    if problems:
+        raise DeclarationError(problems)
+    client = login(module, wanted)
+    try:
+        change = plan_account(wanted, read(client, wanted))
+        if not module.check_mode:
+            apply_account(client, change)
+        return change
+    finally:
+        client.close()
+
+
+def main() -> None:
+    """Entry point; the one place where errors of the core become failures of the task."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        change = run(module)
+    except XinferenceError as error:
+        fail(module, error)
+    for note in change.notes:
+        module.warn(note)
+    module.exit_json(
+        changed=change.changed,
+        result=change.kind,
+        fields=change.fields,
+        account=change.account,
+        diff={"before": change.side("before"), "after": change.side("after")},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module ``user`` as Ansible runs it, with a server in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils import _module
+from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import NO_ACCOUNTS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.modules import user
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
+from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
+
+LOGIN = {"username": "admin", "password": "s3cret-pass"}
+APP: dict[str, Any] = {**LOGIN, "name": "app", "account_password": "app-password", "permissions": ["models:read", "models:list"]}
+SECRETS = ("s3cret-pass", "app-password", "other-password")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Runs the module."""
+    return Runner(user.main, capsys, monkeypatch)
+
+
+def serve(run: Runner, start: str = "nothing") -> FakeServer:
+    """A server with the account in some state."""
+    server = FakeServer()
+    if start != "nothing":
+        same = start == "same"
+        server.account("app", "app-password" if same else "other-password", *(["models:list", "models:read"] if same else ["cache:list"]))
+    run.use(server)
+    return server
+
+
+def test_it_makes_what_is_missing_and_a_second_run_changes_nothing(run: Runner) -> None:
+    server = serve(run)
+    answer = run(**APP)
+    assert (answer["failed"], answer["changed"], answer["result"], answer["fields"]) == (False, True, "created", [])
+    assert answer["account"] == {"name": "app", "enabled": True, "permissions": ["models:list", "models:read"]}
+    assert answer["diff"] == {"before": {"state": "absent"}, "after": {"state": "present", **answer["account"]}}
+    assert server.closed
+    server.allowed = frozenset()
+    answer = run(**APP)
+    assert (answer["failed"], answer["changed"], answer["result"], answer["diff"]) == (False, False, "unchanged", {"before": {}, "after": {}})
+
+
+@pytest.mark.parametrize("start", ["nothing", "same", "other"])
+@pytest.mark.parametrize("options", [{}, {"enabled": False}, {"state": "absent"}, {"update_password": "on_create"}])
+def test_check_mode_predicts_all_and_writes_nothing_and_no_output_holds_a_secret(run: Runner, start: str, options: dict[str, Any]) -> None:
+    server = serve(run, start)
+    server.allowed = frozenset()
+    predicted = run(check=True, **APP, **options)
+    assert not any(secret in run.output for secret in SECRETS)
+    serve(run, start)
+    carried_out = run(**APP, **options)
+    assert not any(secret in run.output for secret in SECRETS)
+    assert not carried_out["failed"]
+    assert predicted == carried_out
+    assert run(**APP, **options)["changed"] is False
+
+
+def test_the_own_password_is_changed_with_a_warning_and_a_second_run_logs_in_with_the_new_one(run: Runner) -> None:
+    server = serve(run)
+    own = {**LOGIN, "name": "admin", "account_password": "app-password"}
+    answer = run(**own)
+    assert (answer["fields"], answer["diff"]["after"]["password"]) == (["password"], "the declared one")
+    assert "was the one that this module logs in with" in run.output
+    tried: list[str] = []
+
+    def connect(_endpoint: str, **options: Any) -> FakeServer:
+        tried.append(options["password"])
+        if options["password"] != server.people[1]["password"]:
+            raise AuthenticationError("POST", "http://x/token", 401, "Incorrect username or password")
+        return server
+
+    run.monkeypatch.setattr(_module, "Client", connect)
+    assert run(**own)["changed"] is False
+    assert tried == ["s3cret-pass", "app-password"]
+    tried.clear()
+    # Each is tried once, and of another account only its own.
+    for wrong in ({**own, "account_password": "wrong-password"}, {**APP, "password": "wrong-password"}):
+        answer = run(**wrong)
+        assert (answer["failed"], answer["status"], answer["msg"]) == (True, 401, "POST http://x/token answered 401: Incorrect username or password")
+    assert tried == ["s3cret-pass", "wrong-password", "wrong-password"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "admin", "state": "absent"}, "'admin' is the account that this module logs in with, and cannot be removed"),
+        ({"name": "admin", "enabled": False}, "'admin' is the account that this module logs in with, and cannot be disabled"),
+        ({"name": "admin", "permissions": []}, "'admin' is the account that this module logs in with, and cannot lose the permission 'admin'"),
+        ({"name": "app"}, "account_password is missing"),
+        ({"name": "app", "account_password": "tiny-pw"}, "account_password of 'app' is too short"),
+        ({"name": "app", "permissions": ["model:read"]}, "permissions 'model:read' is unknown; did you mean 'models:read'?"),
+    ],
+)
+def test_refusals_come_before_any_write(run: Runner, options: dict[str, Any], words: str, check: bool) -> None:
+    serve(run).allowed = frozenset()
+    answer = run(check=check, **LOGIN, **options)
+    assert answer["failed"]
+    assert answer["msg"].startswith(words)
+    assert answer["problems"] == [answer["msg"]]
+
+
+def test_wrong_options_are_one_sentence_before_anything_is_asked(run: Runner) -> None:
+    run.use(AssertionError("must not connect"))
+    assert "permissions 'nothing' is unknown; allowed: admin, models:list" in run(**{**APP, "permissions": ["nothing"]})["msg"]
+    assert run.connections == []
+
+
+def test_a_server_without_accounts_is_one_sentence(run: Runner) -> None:
+    run.use(FakeServer(with_accounts=False))
+    assert run(**APP)["msg"] == NO_ACCOUNTS
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionFailed("GET http://x: no connection (Connection refused)."), AuthenticationError("POST", "http://x", 401, "wrong")]
+)
+def test_a_server_that_cannot_be_reached_is_one_sentence(run: Runner, error: Exception) -> None:
+    run.use(error)
+    answer = run(**APP)
+    assert (answer["failed"], answer["msg"]) == (True, str(error))
+    assert "Traceback" not in run.output
+    assert not any(secret in run.output for secret in SECRETS)
+
+
+def test_what_the_server_refuses_is_its_own_sentence_and_it_is_let_go(run: Runner) -> None:
+    server = serve(run)
+    server.fail_next("create_account", ApiError("POST", "http://x", 500, "broken"))
+    answer = run(**APP)
+    assert (answer["failed"], answer["status"], answer["msg"]) == (True, 500, "POST http://x answered 500: broken")
+    assert server.closed
