@@ -45,7 +45,7 @@ options:
     description:
       - Name of the key.
       - >-
-        Servers since 4.1 give each name once, whoever owns the key and whatever the case of its letters. So does this module on every server: it makes no
+        Newer servers, such as 4.1.0, give each name once, whoever owns the key and whatever the case of its letters. So does this module on every server: it makes no
         key whose name another one has.
     type: str
     required: true

@@ -87,7 +87,7 @@ options:
         V(logs:list), V(model_requests:read_body), V(monitor:view), V(settings:read), V(settings:write), V(routers:list), V(routers:read),
         V(routers:write) and V(routers:operate). The module refuses any other, because a server takes it in silence.
       - >-
-        A server before 4.0 may let an administrator who is none any more go on as one until his token expires, after 30 minutes by default.
+        On an older server, such as 3.5.0, whoever is no administrator any more goes on as one until the token expires, after 30 minutes by default.
         Disabling the account or giving it another password ends that at once.
     type: list
     elements: str

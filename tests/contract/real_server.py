@@ -88,42 +88,43 @@ def read(address: str) -> dict[str, Any]:
         return {}
 
 
-def remove() -> None:
+def remove(name: str) -> None:
     """Remove the container of this run, or of an earlier one that was interrupted."""
-    subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER), capture_output=True, check=False)
+    subprocess.run(("docker", "rm", "--force", "--volumes", name), capture_output=True, check=False)
 
 
 @contextmanager
-def serving(home: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(home: Path, environment: Mapping[str, str] | None = None, name: str = CONTAINER) -> Iterator[Server]:
     """A server with an administrator and a worker, for as long as the context lasts.
 
     :param environment: variables of its container, in place of the usual ones.
+    :param name: of its container.
     """
     image, models = built("server"), built("models")
     # Servers before 3.0 remove an empty cache when they start, and cannot link the first model into it then.
     cache = home / "cache" / "v2"
     cache.mkdir(parents=True)
     (cache / ".keep").touch()
-    remove()
+    remove(name)
     written = make_account(image, home)
     assert written.returncode == 0, written.stdout + written.stderr
     port = free_port()
     try:
         run(
-            *("docker", "run", "--detach", "--name", CONTAINER, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
+            *("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
             *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),
-            *(word for name, value in (environment or ENVIRONMENT).items() for word in ("--env", f"{name}={value}")),
+            *(word for variable, value in (environment or ENVIRONMENT).items() for word in ("--env", f"{variable}={value}")),
             *(image, "xinference-local", "--host", "0.0.0.0", "--port", "9997"),
         )
         endpoint, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_TIMEOUT
         while not read(f"{endpoint}/status").get("workers"):
             if time.monotonic() > deadline:
-                log = subprocess.run(("docker", "logs", "--tail", "30", CONTAINER), text=True, capture_output=True, check=False)
+                log = subprocess.run(("docker", "logs", "--tail", "30", name), text=True, capture_output=True, check=False)
                 raise AssertionError(f"no worker after {START_TIMEOUT} s; the server's last words: {log.stdout} {log.stderr}")
             time.sleep(1)
         yield Server(endpoint, image, home, bool(read(f"{endpoint}/v1/cluster/auth")["auth"]))
     finally:
-        remove()
+        remove(name)
 
 
 def own_words(text: str) -> str:

@@ -9,7 +9,7 @@ The same calls on the fake server of the unit tests must give the same answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 from play import Play
-from real_server import USERNAME, Server
+from real_server import ENVIRONMENT, USERNAME, Server, serving
 from test_contract import ask, refusal, shape
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import (
@@ -35,9 +35,26 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.client i
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
-#: Servers with it give each name of a key once; both came with 4.0.
+CONTAINER = "xinference-accounts-contract"
+#: Servers with it give each name of a key once.
 UNIQUE = "GET /v1/auth/me"
 PASSWORDS = {"first": "first-password", "second": "second-password"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own: tokens and keys that do not work any more are counted, and this address would be banned on the other one."""
+    lasting = {name: value for name, value in ENVIRONMENT.items() if name != "XINFERENCE_ACCESS_TOKEN_EXPIRE_MINUTES"}
+    with serving(tmp_path_factory.mktemp("xinference-home"), lasting, CONTAINER) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[Client]:
+    """A client that is logged in, where the server has accounts."""
+    connected = Client(server.endpoint, **server.credentials)
+    yield connected
+    connected.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

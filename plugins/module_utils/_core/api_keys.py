@@ -110,7 +110,7 @@ class KeySeen:
     :param owner: name of the account that the key belongs to.
     :param owner_id: its number; None for the account that is logged in.
     :param rows: all keys that can be seen.
-    :param found: those of this owner and name. Servers before 4.1 let a name be given twice.
+    :param found: those of this owner and name. Older servers, such as 3.5.0, let a name be given twice.
     :param secret: the key itself, asked only for the sake of the file; None where the server cannot tell it.
     :param kept: what the file holds; None where there is none, or others can read it.
     """
@@ -250,7 +250,7 @@ def _shown(row: Mapping[str, Any], owner: str) -> dict[str, Any]:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    """The name of a key; servers before 4.1 let it be empty."""
+    """The name of a key; older servers, such as 3.5.0, let it be empty."""
     return str(row.get("name") or "").strip()
 
 
@@ -377,7 +377,7 @@ def _unmakeable(change: KeyChange, now: datetime) -> list[str]:
         problems.append(f"expires_at {moment.isoformat()}Z has passed, so a key that is made now would never work; declare a later time, or {NEVER}.")
     own = {row["id"] for row in change.seen.found}
     for row in change.seen.rows:
-        # Since 4.1 a server gives each name once, whoever owns the key and whatever the case of its letters.
+        # A newer server, such as 4.1.0, gives each name once, whoever owns the key and whatever the case of its letters.
         if row["id"] not in own and _name(row).lower() == wanted.name.lower():
             owner = row.get("owner_username")
             problems.append(f"name '{wanted.name}' is taken by the key '{_name(row)}' of '{owner}'; choose another name, or declare that owner.")
