@@ -45,8 +45,8 @@ options:
     description:
       - Name of the key.
       - >-
-        Newer servers, such as 4.1.0, give each name once, whoever owns the key and whatever the case of its letters. So does this module on every server: it makes no
-        key whose name another one has.
+        Newer servers, such as 4.1.0, give each name once, whoever owns the key and whatever the case of its letters. So does this module on every server: it
+        makes no key whose name another one has.
     type: str
     required: true
   owner:

@@ -80,7 +80,7 @@ def test_a_key_is_made_as_declared() -> None:
     _change, outcome = ensure(server, **declared)
     assert outcome.key is not None
     assert (outcome.key["models"], outcome.key["model_types"], outcome.key["expires_at"]) == (["a", "b"], ["LLM"], "2027-12-31T00:00:00")
-    (row,) = server.api_keys.values()
+    row = server.api_keys[1]
     assert (row["user_id"], row["enabled"], row["description"], row["expires_at"]) == (number, False, "Shop", "2027-12-31T00:00:00")
     assert {(each["permission_type"], each["permission_value"]) for each in row["model_permissions"]} == {
         ("model_id", "a"),
