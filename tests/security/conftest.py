@@ -53,15 +53,13 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def begin(self, playbook: str, *options: str, **variables: Any) -> subprocess.Popen[str]:
-        """Begin a run; the secrets come in a file that only its owner can read."""
+        """Begin a run of a playbook by its full name; the secrets come in a file that only its owner can read."""
         given = self.folder / "given.json"
         given.touch(mode=0o600)
         given.write_text(json.dumps({**self.settings, **variables}), encoding="utf-8")
         command = [str(BIN / "ansible-playbook"), "--inventory", "localhost,", "--connection", "local", "--extra-vars", f"@{given}", *options]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_NOCOWS": "1"}
-        return subprocess.Popen(
-            [*command, f"inferops.xinference.{playbook}"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=self.folder
-        )
+        return subprocess.Popen([*command, playbook], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=self.folder)
 
     def play(self, playbook: str, *options: str, code: int = 0, **variables: Any) -> str:
         """Output of a run, which must end as expected."""
@@ -124,7 +122,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def provisioned(site: Site) -> Site:
     """The same host with server and model."""
-    site.play("provision", "-vvvv", "--diff")
+    site.play("inferops.xinference.provision", "-vvvv", "--diff")
     return site
 
 

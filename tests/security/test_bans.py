@@ -21,7 +21,7 @@ TRIES = 15
 def empty(site: Site) -> Site:
     """A server without models."""
     site.settings["xinference_models"] = []
-    site.play("provision")
+    site.play("inferops.xinference.provision")
     return site
 
 
@@ -44,7 +44,7 @@ def test_wrong_passwords_ban_nobody(empty: Site) -> None:
         with pytest.raises(AuthenticationError, match="401"):
             Client(empty.endpoint, username="admin", password="an-old-one")
     assert works(empty)
-    output = empty.play("unban")
+    output = empty.play("inferops.xinference.unban")
     assert "Nobody is banned." in output
     assert "changed=0 " in output
 
@@ -54,22 +54,22 @@ def test_a_ban_is_explained_listed_and_lifted(empty: Site, ask: Callable[..., in
     assert statuses == {401, 429}
     # Whoever comes from the same address is locked out, with whatever token.
     assert not works(empty)
-    assert "Too many failed attempts. IP temporarily banned." in empty.play("provision", code=2)
-    output = empty.play("unban", "--check")
+    assert "Too many failed attempts. IP temporarily banned." in empty.play("inferops.xinference.provision", code=2)
+    output = empty.play("inferops.xinference.unban", "--check")
     assert "Would be lifted: address " in output
     assert "changed=1 " in output
     assert not works(empty)
-    output = empty.play("unban", "-vvvv", "--diff")
+    output = empty.play("inferops.xinference.unban", "-vvvv", "--diff")
     assert "Lifted: address " in output
     assert "changed=1 " in output
     assert empty.marks["password"] not in output
     assert works(empty)
-    assert "changed=0 " in empty.play("unban")
-    assert "changed=0 " in empty.play("provision")
+    assert "changed=0 " in empty.play("inferops.xinference.unban")
+    assert "changed=0 " in empty.play("inferops.xinference.provision")
 
 
 def test_what_cannot_be_lifted_is_one_sentence(empty: Site) -> None:
-    wrong = empty.play("unban", code=2, xinference_admin_password="an-old-one")
+    wrong = empty.play("inferops.xinference.unban", code=2, xinference_admin_password="an-old-one")
     assert "The bans cannot be read: /token answered 401: " in wrong
-    nothing = empty.play("unban", code=2, xinference_container_name="xinference-nowhere")
+    nothing = empty.play("inferops.xinference.unban", code=2, xinference_container_name="xinference-nowhere")
     assert "No container xinference-nowhere runs on this host, so there is no server that bans anybody." in nothing

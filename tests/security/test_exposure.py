@@ -103,10 +103,10 @@ def test_accounts_that_can_be_read_are_shut_again(provisioned: Site) -> None:
     folder.chmod(0o755)
     (folder / "auth.db").chmod(0o644)
     (folder / "jwt_secret_key").chmod(0o640)
-    assert "changed=2 " in provisioned.play("provision", "--check")
-    assert "changed=2 " in provisioned.play("provision")
+    assert "changed=2 " in provisioned.play("inferops.xinference.provision", "--check")
+    assert "changed=2 " in provisioned.play("inferops.xinference.provision")
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "auth.db", folder / "jwt_secret_key")] == [0o700, 0o600, 0o600]
-    assert "changed=0 " in provisioned.play("provision")
+    assert "changed=0 " in provisioned.play("inferops.xinference.provision")
 
 
 def test_what_somebody_without_an_account_may_call(provisioned: Site, ask: Callable[..., int]) -> None:

@@ -66,7 +66,7 @@ def intruder(site: Site) -> Iterator[Intruder]:
 
 
 def test_while_a_host_is_provisioned_nobody_becomes_its_administrator(site: Site, intruder: Intruder) -> None:
-    site.play("provision", xinference_models=[])
+    site.play("inferops.xinference.provision", xinference_models=[])
     # Some more, so that a server that waits for its setup would have been seen.
     time.sleep(2)
     answers = intruder.stop()

@@ -63,19 +63,21 @@ def played(site: Site) -> Iterator[Site]:
     lurker.start()
     loud = ("-vvvv", "--diff")
     try:
-        site.play("provision", *loud, "--check")
-        site.play("provision", *loud)
-        site.play("provision", *loud, "--check", xinference_models=[{**site.settings["xinference_models"][0], "replica": 2}])
+        site.play("inferops.xinference.provision", *loud, "--check")
+        site.play("inferops.xinference.provision", *loud)
+        site.play("inferops.xinference.provision", *loud, "--check", xinference_models=[{**site.settings["xinference_models"][0], "replica": 2}])
         (model,) = site.settings["xinference_models"]
         # Each fails in another place: the declaration, the server's own words, the credentials, the container.
-        site.play("provision", *loud, code=2, xinference_models=[{**model, "engine": "nothing"}])
+        site.play("inferops.xinference.provision", *loud, code=2, xinference_models=[{**model, "engine": "nothing"}])
         changed = {**model["registration"], "model_specs": [{**model["registration"]["model_specs"][0], "model_uri": "file:///models/nothing"}]}
-        site.play("provision", *loud, code=2, xinference_models=[{**model, "uid": "other", "name": "marked-other", "registration": changed}])
-        site.play("provision", *loud, code=2, xinference_admin_password=site.marks["password"] + "wrong")
-        site.play("provision", *loud, xinference_models_remove_cached=True)
-        site.play("status", *loud)
-        site.play("status", *loud, xinference_admin_password=site.marks["password"] + "wrong")
-        site.play("restart", *loud)
+        site.play(
+            "inferops.xinference.provision", *loud, code=2, xinference_models=[{**model, "uid": "other", "name": "marked-other", "registration": changed}]
+        )
+        site.play("inferops.xinference.provision", *loud, code=2, xinference_admin_password=site.marks["password"] + "wrong")
+        site.play("inferops.xinference.provision", *loud, xinference_models_remove_cached=True)
+        site.play("inferops.xinference.status", *loud)
+        site.play("inferops.xinference.status", *loud, xinference_admin_password=site.marks["password"] + "wrong")
+        site.play("inferops.xinference.restart", *loud)
         yield site
     finally:
         found = lurker.stop()
