@@ -27,12 +27,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def built(what: str) -> str:
+def built(what: str, *options: str) -> str:
     """Name of an image, or path of a folder, that the tests' build script makes if it is not there.
 
+    :param options: of the script, besides the version.
     :raises NotBuilt: with the last line of the script's error output.
     """
-    command = (sys.executable, str(ROOT / "tests/images/build.py"), what, "--version", VERSION)
+    command = (sys.executable, str(ROOT / "tests/images/build.py"), what, "--version", VERSION, *options)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotBuilt((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])

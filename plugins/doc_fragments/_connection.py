@@ -28,6 +28,12 @@ options:
       - Password of the account. It is tried once, because the server bans an address after a few wrong ones.
       - If not set, the environment variable E(XINFERENCE_PASSWORD) is used.
     type: str
+  password_path:
+    description:
+      - File where the module runs that holds the password, readable by its owner alone, in place of O(password), which counts where both are set.
+        Where a line does not work, the next one is tried, then those of a copy with C(.copy) behind its name.
+      - If not set, the environment variable E(XINFERENCE_PASSWORD_PATH) is used.
+    type: path
   validate_certs:
     description:
       - Whether the server's certificate must be trusted.

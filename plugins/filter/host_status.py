@@ -28,13 +28,20 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(container), C(health), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or null where no service is installed), C(models) with
+    C(container), C(image) (what the container was made from), C(health), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or
+    null where no service is installed), C(models) with
     C(uid), C(type), C(engine), C(state) and C(message), and C(trouble).
   type: dict
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.certificates import days_left
+
+#: Of a certificate that others renew, which they do a month before its end.
+_WORRY_DAYS = 21
 
 
 def _recovery(service: Mapping[str, Any]) -> str | None:
@@ -46,11 +53,22 @@ def _recovery(service: Mapping[str, Any]) -> str | None:
     return "ready" if (service["state"] or {}).get("ready") else "not ready"
 
 
+def _proxy(proxy: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the proxy, one sentence each."""
+    if not proxy.get("units"):
+        return []
+    now = datetime.now(timezone.utc)
+    ends = {path: facts["not_after"] for path, facts in proxy["certificates"].items() if facts["not_after"]}
+    late = [f"The proxy's certificate {path} ends on {end[:10]}." for path, end in ends.items() if days_left(end, now) < _WORRY_DAYS]
+    return [*([] if proxy["active"] else ["The proxy does not run."]), *late]
+
+
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     """State of one host."""
     host = (variables.get("_xinference_found") or {}).get("host")
     if host is None:
-        return {"container": None, "health": None, "version": None, "workers": [], "recovery": None, "models": [], "trouble": "The host could not be read."}
+        nothing = dict.fromkeys(("container", "image", "health", "version", "recovery"))
+        return {**nothing, "workers": [], "models": [], "trouble": "The host could not be read."}
     container = host["engine"]["container"] or {}
     running = variables.get("_xinference_running") or {}
     trouble = str(variables.get("_xinference_trouble") or "")
@@ -77,12 +95,13 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "container": container.get("status") or "absent",
+        "image": container.get("image"),
         "health": container.get("health"),
         "version": server.get("version"),
         "workers": list(server.get("workers") or []),
         "recovery": _recovery(service),
         "models": models,
-        "trouble": trouble,
+        "trouble": " ".join(filter(None, [trouble, *_proxy(host.get("proxy") or {})])),
     }
 
 

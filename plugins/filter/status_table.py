@@ -35,7 +35,13 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-_HEADER = ("HOST", "CONTAINER", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE")
+_HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE")
+
+
+def _image(reference: str | None) -> str:
+    """Tag of an image, or the beginning of its digest; all of it would make the table wide."""
+    name, _at, digest = (reference or "-").rpartition("/")[2].partition("@")
+    return digest[: len("sha256:") + 12] or name.partition(":")[2] or name
 
 
 def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -45,7 +51,7 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, status in hosts.items():
         state = str(status["container"] or "unknown") + (f" ({status['health']})" if status["health"] else "")
         workers = str(len(status["workers"])) if status["version"] or status["workers"] else "-"
-        left: tuple[str, ...] = (name, state, str(status["version"] or "-"), workers, str(status["recovery"] or "-"))
+        left: tuple[str, ...] = (name, state, _image(status["image"]), str(status["version"] or "-"), workers, str(status["recovery"] or "-"))
         models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": ""}]
         for model in models:
             rows.append((*left, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client
+from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client, first_accepted
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets
 
 __all__ = ["connect", "connection_spec", "fail"]
 
@@ -23,6 +24,8 @@ def connection_spec() -> dict[str, dict[str, Any]]:
         "endpoint": {"type": "str", "default": "http://127.0.0.1:9997", "fallback": (env_fallback, ["XINFERENCE_ENDPOINT"])},
         "username": {"type": "str", "fallback": (env_fallback, ["XINFERENCE_USERNAME"])},
         "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["XINFERENCE_PASSWORD"])},
+        # A path is no secret.
+        "password_path": {"type": "path", "no_log": False, "fallback": (env_fallback, ["XINFERENCE_PASSWORD_PATH"])},
         "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["XINFERENCE_VALIDATE_CERTS"])},
         "ca_path": {"type": "path", "fallback": (env_fallback, ["XINFERENCE_CA_PATH"])},
         "timeout": {"type": "float", "default": 30.0, "fallback": (env_fallback, ["XINFERENCE_TIMEOUT"])},
@@ -36,6 +39,18 @@ def fail(module: AnsibleModule, error: XinferenceError, **returned: Any) -> NoRe
             returned[name] = getattr(error, name)
     module.fail_json(msg=str(error), **returned)
     raise AssertionError("fail_json returned")
+
+
+def _passwords(module: AnsibleModule) -> list[str | None]:
+    """The password of the options, or those of its file."""
+    password, path = module.params["password"], module.params["password_path"]
+    if password or not path:
+        return [password]
+    kept = kept_secrets("password_path", path)
+    if not kept:
+        raise XinferenceError(f"password_path '{path}' does not exist, or is empty.")
+    module.no_log_values.update(kept)
+    return list(kept)
 
 
 def connect(module: AnsibleModule, password: str | None = None) -> Any:
@@ -54,10 +69,8 @@ def connect(module: AnsibleModule, password: str | None = None) -> Any:
         verify = parameters["ca_path"]
         if not os.path.isfile(verify):
             module.fail_json(msg=f"ca_path '{verify}' is not a file on this host.")
-    return Client(
-        parameters["endpoint"],
-        username=parameters["username"],
-        password=parameters["password"] if password is None else password,
-        timeout=parameters["timeout"],
-        verify=verify,
-    )
+
+    def log_in(tried: str | None) -> Client:
+        return Client(parameters["endpoint"], username=parameters["username"], password=tried, timeout=parameters["timeout"], verify=verify)
+
+    return first_accepted([password] if password is not None else _passwords(module), log_in)

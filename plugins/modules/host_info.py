@@ -50,7 +50,7 @@ options:
     description: Folder of the virtual environment that holds C(xinference-client).
     type: path
   account_database:
-    description: File in which the server keeps its accounts, to count them.
+    description: File in which the server keeps its accounts, to list their names.
     type: path
   service:
     description: The recovery service to describe.
@@ -73,6 +73,27 @@ options:
         description: File in which it writes what it knows.
         type: path
         required: true
+  proxy:
+    description: The proxy to describe.
+    type: dict
+    suboptions:
+      unit:
+        description: Name of its unit.
+        type: str
+        required: true
+      user:
+        description: User that its workers run as.
+        type: str
+        required: true
+      config:
+        description: Its configuration file.
+        type: path
+        required: true
+      certificates:
+        description: Files with certificates that it uses, in PEM format. They need not exist.
+        type: list
+        elements: path
+        default: []
   log_lines:
     description: Number of lines at the end of the container's log to return, in C(engine.container.log).
     type: int
@@ -132,12 +153,15 @@ host:
       type: bool
       returned: always
     python:
-      description: Version of the interpreter that ran the module, and whether it has C(packaging), C(requests) and can make virtual environments (C(venv)).
+      description: >-
+        Version of the interpreter that ran the module, and whether it has C(cryptography), C(packaging), C(requests) and can make virtual
+        environments (C(venv)).
       type: dict
       returned: always
     engine:
       description: >-
-        The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), and C(container) with C(id), C(image), C(status),
+        The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(gateway) (address of this
+        host on the engine's own bridge, or null), and C(container) with C(id), C(image), C(status),
         C(health), C(started_at), C(restarts), C(labels), C(ports), C(published) (address and port),
         C(memory) (limit in bytes, 0 for none) and with O(log_lines) C(log), or null.
       type: dict
@@ -154,8 +178,9 @@ host:
       type: dict
       returned: always
     accounts:
-      description: Number of accounts in O(account_database), 0 where it does not exist, null where it cannot be read.
-      type: int
+      description: Names of the accounts in O(account_database), none where it does not exist, null where it cannot be read.
+      type: list
+      elements: str
       returned: always
     service:
       description: >-
@@ -164,8 +189,20 @@ host:
         C(trouble) and for each declared model C(declared), C(state), C(answered), C(tries) and C(message), or null.
       type: dict
       returned: always
+    proxy:
+      description: >-
+        The proxy, null without O(proxy): C(nginx) (whether it is installed), C(units), C(enabled), C(active) and C(user) as of the service, C(config)
+        (content of
+        its configuration, or null), and C(certificates), for each file that is there C(sha256) of the file and C(not_after), the end of its first
+        certificate in UTC, null for a file that holds none.
+      type: dict
+      returned: always
     client_version:
       description: Version of C(xinference-client) in O(client_environment), null where there is none.
+      type: str
+      returned: always
+    client_requirements:
+      description: SHA-256 of the requirements that the roles last installed O(client_environment) from, null where it was installed from none.
       type: str
       returned: always
 """
@@ -193,6 +230,15 @@ def main() -> None:
                     "user": {"type": "str", "required": True},
                     "program": {"type": "path", "required": True},
                     "state": {"type": "path", "required": True},
+                },
+            },
+            "proxy": {
+                "type": "dict",
+                "options": {
+                    "unit": {"type": "str", "required": True},
+                    "user": {"type": "str", "required": True},
+                    "config": {"type": "path", "required": True},
+                    "certificates": {"type": "list", "elements": "path", "default": []},
                 },
             },
         },

@@ -69,6 +69,19 @@ options:
         O(password) is out of date. A second run with the same O(password) logs in with the new password after the server has refused the old one,
         and changes nothing. Every other task needs the new one.
     type: str
+  account_password_path:
+    description:
+      - File where the module runs that keeps the password, in place of O(account_password). Without such a file a random password is made and kept there,
+        readable
+        by its owner alone.
+      - For accounts of programs, which read it there. A copy has C(.copy) behind its name, for a file that is damaged; remove both for a new password.
+      - Where the file has several lines, the first one counts. While a password is changed, the old one stands in the second line, until the new one has
+        worked.
+    type: path
+  rotate:
+    description: Whether an account that exists gets a new random password, kept in O(account_password_path). Every run with it makes another one.
+    type: bool
+    default: false
   update_password:
     description:
       - When an account that exists gets O(account_password).
@@ -196,6 +209,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts
     UPDATE_PASSWORD,
     Account,
     AccountChange,
+    KeptPassword,
     apply_account,
     check,
     other_login,
@@ -213,6 +227,9 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": list(STATES), "default": "present"},
         "account_password": {"type": "str", "no_log": True},
+        # A path is no secret.
+        "account_password_path": {"type": "path", "no_log": False},
+        "rotate": {"type": "bool", "default": False},
         # Says when the password is set, and is none.
         "update_password": {"type": "str", "choices": list(UPDATE_PASSWORD), "default": "always", "no_log": False},
         "permissions": {"type": "list", "elements": "str"},
@@ -231,10 +248,24 @@ def login(module: AnsibleModule, wanted: Account) -> Any:
         return connect(module, password)
 
 
+def require_works(client: Any, change: AccountChange, password: str) -> None:
+    """See that a password which was set works, before the one before it is forgotten.
+
+    :raises XinferenceError: when it does not.
+    """
+    if change.password and change.account and change.account["enabled"] and not client.accepts(change.wanted.name, password):
+        raise XinferenceError(f"The password of '{change.wanted.name}' was set, but the server does not accept it; the file keeps it and the one before.")
+
+
 def run(module: AnsibleModule) -> AccountChange:
     """Read, compare, and unless in check mode carry out."""
     given = module.params
-    wanted = Account(given["name"], given["state"], given["account_password"], given["permissions"], given["enabled"], given["update_password"] == ALWAYS)
+    kept = None
+    if given["account_password_path"] and given["state"] == "present":
+        kept = KeptPassword(given["account_password_path"], given["rotate"])
+        module.no_log_values.update([kept.wanted, *kept.kept])
+    password = kept.wanted if kept else given["account_password"]
+    wanted = Account(given["name"], given["state"], password, given["permissions"], given["enabled"], given["update_password"] == ALWAYS)
     problems = check(wanted)
     if problems:
         raise DeclarationError(problems)
@@ -242,7 +273,12 @@ def run(module: AnsibleModule) -> AccountChange:
     try:
         change = plan_account(wanted, read(client, wanted))
         if not module.check_mode:
+            if kept:
+                kept.begin()
             apply_account(client, change)
+            if kept:
+                require_works(client, change, kept.wanted)
+                kept.end()
         return change
     finally:
         client.close()
@@ -250,7 +286,12 @@ def run(module: AnsibleModule) -> AccountChange:
 
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        mutually_exclusive=[("account_password", "account_password_path")],
+        required_if=[("rotate", True, ("account_password_path",))],
+    )
     try:
         change = run(module)
     except XinferenceError as error:

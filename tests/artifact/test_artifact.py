@@ -18,6 +18,7 @@ from ansible_collections.inferops.xinference.tests.machine import free_port
 
 TOP = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+DIGEST = "sha256:" + "0f" * 32
 #: What a user of the collection needs, and what Galaxy shows.
 ALLOWED = {
     "FILES.json",
@@ -81,19 +82,20 @@ def test_holds_what_it_needs_and_nothing_else(artifact: Path) -> None:
     assert {name for name in names if name.split("/")[0] in {"plugins", "roles", "playbooks"} and "." in Path(name).name} <= tracked
 
 
-def test_runs_by_name(installed: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("digest", "image"), [("", "inferops-test/none:v4.1.0-cpu"), (DIGEST, f"inferops-test/none@{DIGEST}")], ids=["tag", "digest"])
+def test_runs_by_name(installed: dict[str, str], tmp_path: Path, digest: str, image: str) -> None:
     """A check of a host, out of the installed artifact, foresees container and model, and makes nothing."""
     root = tmp_path / "xinference_data"
     answer = run(
         *(BIN / "ansible-playbook", "--inventory", "localhost,", "--connection", "local", "--check", "inferops.xinference.provision"),
         *("--extra-vars", f"ansible_python_interpreter={sys.executable} xinference_hosts=all xinference_data_root={root} xinference_port={free_port()}"),
-        *("--extra-vars", "xinference_container_name=xinference-artifact xinference_image=inferops-test/none"),
+        *("--extra-vars", f"xinference_container_name=xinference-artifact xinference_image=inferops-test/none xinference_image_digest={digest}"),
         *("--extra-vars", "xinference_recovery=autostart xinference_admin_password=long-enough"),
         *("--extra-vars", '{"xinference_minimum_disk_mib": 1, "xinference_minimum_memory_mib": 1}'),
         *("--extra-vars", '{"xinference_models": [{"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}]}'),
         environment=installed,
     )
-    assert "Container xinference-artifact of inferops-test/none:v4.1.0-cpu would be created." in answer
+    assert f"Container xinference-artifact of {image} would be created." in answer
     assert "Model chat would be launched." in answer
     assert "failed=0" in answer
     assert not root.exists()

@@ -23,12 +23,15 @@ from ansible_collections.inferops.xinference.tests.machine import built, free_po
 
 CONTAINER = "xinference-awx"
 HOST = "cpu-1"
+#: Where the roles keep what belongs to this container.
+KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def remove_containers() -> None:
-    """Remove the containers of these tests."""
+    """Remove the containers of these tests, and what belongs to them."""
     subprocess.run(("docker", "rm", "-f", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
+    shutil.rmtree(KEPT, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,13 @@ class Site:
     """Where the jobs work.
 
     :param answers: answers to the survey of Provision that fit this site.
-    :param password: the administrator's.
+    :param marks: the secrets by what they are.
     """
 
     controller: Controller
     data_root: Path
     port: int
-    password: str
+    marks: dict[str, str]
     answers: dict[str, Any]
 
     def tree(self) -> dict[str, tuple[int, int]]:
@@ -50,8 +53,8 @@ class Site:
         return {str(path): (path.lstat().st_mode, path.lstat().st_size) for path in sorted(self.data_root.rglob("*"))}
 
 
-def declared_model() -> dict[str, Any]:
-    """A model with its registration, which a line of the survey cannot express."""
+def declared_model(token: str) -> dict[str, Any]:
+    """A model with its registration and a secret in its environment, which a line of the survey cannot express."""
     template = (
         "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -64,6 +67,7 @@ def declared_model() -> dict[str, Any]:
         "size_in_billions": "0_135",
         "quantization": "Q4_1",
         "engine_options": {"n_ctx": 1024, "n_threads": 1, "n_parallel": 1},
+        "environment": {"EXAMPLE_TOKEN": token},
         "registration": {
             "version": 2,
             "model_lang": ["en"],
@@ -117,7 +121,8 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
         os.link(source, target)
     except OSError:  # another file system
         shutil.copyfile(source, target)
-    password = secrets.token_hex(12)
+    # Letters and digits only, so that no encoding hides them.
+    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment")}
     port = free_port()
     variables = {
         "ansible_connection": "local",
@@ -130,7 +135,7 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
         "xinference_offline": True,
         "xinference_minimum_disk_mib": 1024,
         "xinference_minimum_memory_mib": 2048,
-        "xinference_models": [declared_model()],
+        "xinference_models": [declared_model(marks["environment"])],
     }
     hostvars = {HOST: {"remote_tower_enabled": "true", "remote_tower_id": 1}}
     controller.inventory = {
@@ -138,7 +143,7 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
         "xinference": {"hosts": [HOST], "vars": variables},
         "_meta": {"hostvars": hostvars},
     }
-    controller.inputs = {"Xinference": {"username": "operator", "password": password}}
+    controller.inputs = {"Xinference": {"username": "operator", "password": marks["password"]}}
     answers = {
         "xinference_port": port,
         "xinference_memory": "3g",
@@ -150,6 +155,6 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
     }
     remove_containers()
     try:
-        yield Site(controller, data_root, port, password, answers)
+        yield Site(controller, data_root, port, marks, answers)
     finally:
         remove_containers()

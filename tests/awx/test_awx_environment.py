@@ -31,7 +31,7 @@ def test_builder_accepts_the_definition(tmp_path: Path) -> None:
     assert 'ARG EE_BASE_IMAGE="almalinux:9"' in lines
     assert requirements((tmp_path / "_build/requirements.txt").read_text(encoding="utf-8")) == ["requests>=2.31", "xinference-client>=4.1.0"]
     collections = yaml.safe_load((tmp_path / "_build/requirements.yml").read_text(encoding="utf-8"))["collections"]
-    assert {item["name"]: item["version"] for item in collections} == {"community.docker": ">=5.0.0"}
+    assert {item["name"]: item["version"] for item in collections} == {"community.crypto": ">=3.0.0", "community.docker": ">=5.0.0"}
 
 
 def test_an_environment_learns_what_the_collection_needs(controller: Controller) -> None:
@@ -53,7 +53,7 @@ def test_the_sync_brings_the_checkout_itself(controller: Controller) -> None:
 
 
 def test_lower_bound_is_the_same_everywhere() -> None:
-    """The docker collection in galaxy.yml, in the project's requirements and in the execution environment."""
+    """Of the collections that this one needs, in galaxy.yml, in the project's requirements and in the execution environment."""
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"]
     project = yaml.safe_load((ROOT / "collections/requirements.yml").read_text(encoding="utf-8"))["collections"]
     environment = yaml.safe_load((DATA / "execution-environment.yml").read_text(encoding="utf-8"))["dependencies"]["galaxy"]["collections"]

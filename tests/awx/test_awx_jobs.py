@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from awx_controller import Job
-from conftest import CONTAINER, HOST, Site
+from conftest import CONTAINER, HOST, KEPT, Site
 
 PROVISION = "Xinference - Provision"
 STATUS = "Xinference - Status"
@@ -152,12 +152,13 @@ def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     assert job.summary["changed"] == {}
     found = job.summary["artifact_data"]["xinference_status"][HOST]
     assert (found["container"], found["health"], found["trouble"]) == ("running", "healthy", "")
+    assert found["image"].endswith(":" + site.answers["xinference_image_tag"])
     assert found["version"]
     assert len(found["workers"]) == 1
     states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
     assert states == {"chat": ("LLM", "llama.cpp", "ready"), "extra": ("LLM", "llama.cpp", "ready")}
     (table,) = [result["res"]["msg"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
-    assert table[0].split() == ["HOST", "CONTAINER", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE"]
+    assert table[0].split() == ["HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE"]
     assert [line for line in table if line.startswith(f"{HOST} ")]
     assert all(any(uid in line.split() for line in table) for uid in states)
     assert "WARNING" not in job.output
@@ -184,11 +185,12 @@ def test_restart(site: Site, provisioned: Job) -> None:
     assert "WARNING" not in job.output
 
 
-def test_the_password_stays_where_awx_put_it(site: Site, provisioned: Job) -> None:
-    """In no event, output, command or other artifact of any job; only in the file that the injector made."""
-    secret = site.password.encode()
+def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
+    """In no event, output, command or other artifact of any job; only in the files of the injector and of the inventory."""
+    marks = {**site.marks, "automation": (KEPT / "automation").read_text(encoding="utf-8").strip()}
+    given = {"password": {"env/credential-xinference"}, "environment": {"inventory/hosts"}, "automation": set()}
     assert len(site.controller.jobs) > 1
     for job in site.controller.jobs:
-        holding = {path.relative_to(job.folder) for path in job.folder.rglob("*") if path.is_file() and secret in path.read_bytes()}
-        assert [str(path) for path in holding] == ["env/credential-xinference"]
+        files = {str(path.relative_to(job.folder)): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
+        assert {name: {path for path, text in files.items() if mark.encode() in text} for name, mark in marks.items()} == given
         assert len(job.events) > 5

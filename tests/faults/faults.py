@@ -147,12 +147,12 @@ def network_gone(case: Case) -> float:
 
 
 def files_corrupted(case: Case) -> float:
-    """The service's state and one copy of the declaration are overwritten, the service is killed, and the container restarts."""
+    """The service's state and one copy each of declaration and password are overwritten, the service is killed, and the container restarts."""
     begun = time.time()
-    case.host.run(
-        f"head -c 300 /dev/urandom > {SERVICE}/state.json; head -c 300 /dev/urandom > {SERVICE}/declaration.json; "
-        "systemctl kill --signal KILL xinference-models; docker restart --time 30 xinference"
-    )
+    for name in ("state.json", "declaration.json", "automation"):
+        # Servers before 3.0 have no accounts, so there is no password.
+        case.host.run(f"! test -e {SERVICE}/{name} || head -c 300 /dev/urandom > {SERVICE}/{name}")
+    case.host.run("systemctl kill --signal KILL xinference-models; docker restart --time 30 xinference")
     return begun
 
 

@@ -230,16 +230,16 @@ def models(folder: Path) -> str:
     return str(folder)
 
 
-def wheels(folder: Path) -> str:
-    """What xinference-client needs on a host with the base image's Python, for hosts that reach no package index."""
-    target = folder / f"wheels-{digest(CLIENT, HOST_PYTHON)}"
+def wheels(folder: Path, python: str) -> str:
+    """What xinference-client needs on a host with a version of Python, for hosts that reach no package index."""
+    target = folder / f"wheels-{digest(CLIENT, python)}"
     if not target.exists():
         say(f"fetching {CLIENT} and what it needs")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
             made = Path(scratch) / "wheels"
             run(
-                *(sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "--python-version", HOST_PYTHON),
+                *(sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "--python-version", python),
                 *("--dest", str(made), CLIENT),
                 quiet=True,
             )
@@ -265,6 +265,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=("base", "server", "host", "models", "archive", "wheels"))
     parser.add_argument("--version", default="4.1.0", help="version of Xinference, default 4.1.0")
+    parser.add_argument("--python", default=HOST_PYTHON, help=f"version of Python that wheels are for, default {HOST_PYTHON}, the base image's")
     parser.add_argument("--folder", type=Path, default=HERE.parents[1] / "build", help="where models and archives go")
     chosen = parser.parse_args()
     started = time.monotonic()
@@ -273,7 +274,7 @@ def main() -> int:
         "server": lambda: server(chosen.version),
         "host": host,
         "models": lambda: models(chosen.folder / "models"),
-        "wheels": lambda: wheels(chosen.folder / "wheels"),
+        "wheels": lambda: wheels(chosen.folder / "wheels", chosen.python),
         "archive": lambda: archive(chosen.version, chosen.folder / "images"),
     }
     try:

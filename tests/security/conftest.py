@@ -24,6 +24,8 @@ from ansible_collections.inferops.xinference.tests.machine import built, free_po
 BIN = Path(sys.executable).parent
 CONTAINER = "xinference-security"
 MODEL = "all-MiniLM-L6-v2"
+#: Where the roles keep what belongs to this container.
+KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
 
 
 @dataclass
@@ -48,18 +50,40 @@ class Site:
         return self.folder / "data"
 
     @property
+    def key_file(self) -> Path:
+        """Where the key of an application is kept."""
+        return self.folder / "keys/shop"
+
+    def add_consumer(self) -> None:
+        """Declare an account and an API key of an application."""
+        password, permissions = self.marks["account"], ["models:list", "models:read"]
+        self.settings["xinference_accounts"] = [{"name": "shop", "password": password, "permissions": permissions}]
+        self.settings["xinference_api_keys"] = [{"name": "shop", "owner": "shop", "path": str(self.key_file)}]
+
+    @property
     def endpoint(self) -> str:
         """Address of the server."""
         return f"http://127.0.0.1:{self.port}"
 
-    def begin(self, playbook: str, *options: str, **variables: Any) -> subprocess.Popen[str]:
-        """Begin a run of a playbook by its full name; the secrets come in a file that only its owner can read."""
+    def begin(self, playbook: str, *options: str, start_new_session: bool = False, **variables: Any) -> subprocess.Popen[str]:
+        """Begin a run of a playbook by its full name; the secrets come in a file that only its owner can read.
+
+        :param start_new_session: whether all its processes can be killed at once.
+        """
         given = self.folder / "given.json"
         given.touch(mode=0o600)
         given.write_text(json.dumps({**self.settings, **variables}), encoding="utf-8")
         command = [str(BIN / "ansible-playbook"), "--inventory", "localhost,", "--connection", "local", "--extra-vars", f"@{given}", *options]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_NOCOWS": "1"}
-        return subprocess.Popen([*command, playbook], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=self.folder)
+        return subprocess.Popen(
+            [*command, playbook],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=self.folder,
+            start_new_session=start_new_session,
+        )
 
     def play(self, playbook: str, *options: str, code: int = 0, **variables: Any) -> str:
         """Output of a run, which must end as expected."""
@@ -71,8 +95,9 @@ class Site:
 
 
 def remove() -> None:
-    """Remove the containers of these tests."""
+    """Remove the containers of these tests, and what belongs to them."""
     subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
+    shutil.rmtree(KEPT, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +108,7 @@ def site() -> Iterator[Site]:
     folder.chmod(0o755)
     repository, _colon, tag = built("server").rpartition(":")
     # Letters and digits only, so that no encoding hides them.
-    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment")}
+    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment", "account")}
     port = free_port()
     registration = {
         "version": 2,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import stat
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import CONTAINER, Site
+from conftest import CONTAINER, KEPT, Site
 
 
 class Lurker(threading.Thread):
@@ -59,6 +60,7 @@ class Lurker(threading.Thread):
 @pytest.fixture(scope="module")
 def played(site: Site) -> Iterator[Site]:
     """A host on which everything was run."""
+    site.add_consumer()
     lurker = Lurker(site.marks)
     lurker.start()
     loud = ("-vvvv", "--diff")
@@ -78,6 +80,13 @@ def played(site: Site) -> Iterator[Site]:
         site.play("inferops.xinference.status", *loud)
         site.play("inferops.xinference.status", *loud, xinference_admin_password=site.marks["password"] + "wrong")
         site.play("inferops.xinference.restart", *loud)
+        site.marks["new password"] = f"marked{secrets.token_hex(12)}"
+        lurker.marks["new password"] = site.marks["new password"].encode()
+        site.play("inferops.xinference.rotate_credentials", *loud, "--check", xinference_new_admin_password=site.marks["new password"])
+        site.play("inferops.xinference.rotate_credentials", *loud, code=2, xinference_admin_password="wrong-one", xinference_new_admin_password="wrong-too")
+        site.play("inferops.xinference.rotate_credentials", *loud, xinference_new_admin_password=site.marks["new password"])
+        site.marks["key"] = site.key_file.read_text(encoding="utf-8").strip()
+        site.marks["automation"] = (KEPT / "automation").read_text(encoding="utf-8").strip()
         yield site
     finally:
         found = lurker.stop()
@@ -85,7 +94,7 @@ def played(site: Site) -> Iterator[Site]:
 
 
 def test_no_output_shows_a_secret(played: Site) -> None:
-    assert len(played.outputs) >= 9
+    assert len(played.outputs) >= 12
     for command, output in played.outputs:
         for name, mark in played.marks.items():
             lines = [line[:300] for line in output.splitlines() if mark in line]
@@ -106,9 +115,9 @@ def test_the_engine_shows_no_secret(played: Site) -> None:
 
 
 def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
-    """The password is nowhere; the server keeps a model's environment in its own files, which are shut."""
+    """Passwords of people are nowhere, keys and the automation's password in their files, a model's environment in files of the server, which are shut."""
     keeping: dict[str, set[str]] = {}
-    places = [played.folder, Path.home() / ".ansible", Path(tempfile.gettempdir())]
+    places = [played.folder, KEPT, Path.home() / ".ansible", Path(tempfile.gettempdir())]
     for path in {path for place in places if place.is_dir() for path in place.rglob("*")}:
         try:
             if not path.is_file() or path.is_symlink():
@@ -120,7 +129,10 @@ def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
             if mark.encode() in text and path != played.folder / "given.json":
                 keeping.setdefault(name, set()).add(str(path))
                 assert not reachable(path), f"{name} in {path}"
-    assert keeping.get("password", set()) == set()
+    for name in ("password", "new password", "account"):
+        assert keeping.get(name, set()) == set()
+    assert keeping["key"] == {str(played.key_file)}
+    assert keeping["automation"] == {str(KEPT / name) for name in ("automation", "automation.copy")}
     root = str(played.root)
     # What SECURITY.md names.
     allowed = re.compile(re.escape(root) + r"/(\.xinference/(launch_history\.db|worker_recovery/[^/]+/models\.json)|logs/xinference\.log)")

@@ -9,11 +9,13 @@ so the declared one is tried, once, and set only when it does not work.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
+from .private_file import keep_secrets, kept_secrets
 from .values import nearest, shown, unsendable
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Account",
     "AccountChange",
     "AccountSeen",
+    "KeptPassword",
     "apply_account",
     "check",
     "check_name",
@@ -212,6 +215,46 @@ def check_name(option: str, name: str) -> list[str]:
     if not name or name != name.strip() or unsendable(name) is not None:
         return [f"{option} '{shown(name)}' must be a text that neither is empty nor begins or ends with a space."]
     return []
+
+
+class KeptPassword:
+    """The password of an account of a program, in a file for its owner alone.
+
+    A new one is written before the account gets it, with the old one in the next line, which goes when the new one has worked. So the file holds a password
+    that works at every moment.
+
+    :param path: of the file.
+    :param rotate: whether a new one takes the place of one that is there.
+    :raises XinferenceError: when it cannot be read.
+    """
+
+    def __init__(self, path: str, rotate: bool) -> None:
+        self.path = path
+        self.kept = kept_secrets("account_password_path", path)
+        self.wanted = secrets.token_urlsafe(24) if rotate or not self.kept else self.kept[0]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is not the one that counts in the file."""
+        return self.kept[:1] != [self.wanted]
+
+    def begin(self) -> None:
+        """Keep it beside those that were there, before the account gets it."""
+        if self.is_new:
+            self.kept = [self.wanted, *self.kept]
+            self._write()
+
+    def end(self) -> None:
+        """Forget the others, after it has worked."""
+        if len(self.kept) > 1:
+            self.kept = [self.wanted]
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            keep_secrets(self.path, self.kept)
+        except OSError as error:
+            raise XinferenceError(f"account_password_path '{self.path}' cannot be written: {error.strerror or error}.") from error
 
 
 def other_login(wanted: Account, username: str | None, error: AuthenticationError) -> str | None:

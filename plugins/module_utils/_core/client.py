@@ -14,7 +14,7 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import quote, urlparse
 
@@ -159,6 +159,26 @@ class _Api(ClientBase):  # type: ignore[misc]
         # Without it the client's own login does nothing.
         self._cluster_authed = True
         self.session = session
+
+
+def first_accepted(passwords: Sequence[str | None], log_in: Callable[[str | None], Client]) -> Client:
+    """A client that is logged in with the first of some passwords that the server accepts.
+
+    :param passwords: in the order in which they are tried; the next one only when the server does not know the one before.
+    :param log_in: makes a client.
+    :raises AuthenticationError: when the server accepts none; that of the first.
+    """
+    refused: AuthenticationError | None = None
+    for password in passwords:
+        try:
+            return log_in(password)
+        except AuthenticationError as error:
+            refused = refused or error
+            if error.status != 401:
+                break
+    if refused is None:
+        raise ValueError("no password to try")
+    raise refused
 
 
 class Client:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import hashlib
 import http.client
 import importlib.util
+import ipaddress
 import json
 import os
 import platform
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
 from .private_file import read_regular
 
@@ -33,13 +36,15 @@ __all__ = [
     "KILLED",
     "Deaths",
     "DockerSocket",
-    "account_count",
+    "account_names",
+    "client_requirements",
     "client_version",
     "deaths",
     "engine_errors",
     "engine_facts",
     "gather",
     "path_facts",
+    "proxy_facts",
     "service_facts",
 ]
 
@@ -217,9 +222,10 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     :param container: name of a container to describe.
     :param image: reference of an image to look for.
     :param log_lines: number of lines of the container's log to return with it.
-    :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``.
+    :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``, ``gateway`` (address of
+        this host on the engine's own bridge, from which a container sees everything that comes from the host; None without such a bridge).
     """
-    facts: dict[str, Any] = {"reachable": False, "error": "", "version": None, "api_version": None, "container": None, "image_present": False}
+    facts: dict[str, Any] = {"reachable": False, "error": "", "container": None, "image_present": False, **dict.fromkeys(("version", "api_version", "gateway"))}
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
         return facts
@@ -232,6 +238,8 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
             facts["container"] = _container_facts(found) if found else None
             if found and log_lines > 0:
                 facts["container"]["log"] = engine.log(container, log_lines)
+        ranges = ((engine.get("/networks/bridge") or {}).get("IPAM") or {}).get("Config") or []
+        facts["gateway"] = _gateway(ranges[0]) if ranges else None
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -239,6 +247,16 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
+
+
+def _gateway(addresses: Mapping[str, Any]) -> str | None:
+    """Address of this host in a range of the engine; where it was chosen by the engine, older ones do not say that they take the first."""
+    if addresses.get("Gateway"):
+        return str(addresses["Gateway"])
+    try:
+        return str(next(ipaddress.ip_network(str(addresses.get("Subnet")), strict=False).hosts()))
+    except (ValueError, StopIteration):
+        return None
 
 
 def _mount_of(path: str, mounts: list[list[str]]) -> tuple[str, str]:
@@ -364,14 +382,22 @@ def client_version(folder: str) -> str | None:
     return None
 
 
-def account_count(database: str) -> int | None:
-    """Number of accounts in the server's database, 0 where it does not exist yet; None where it cannot be read."""
+def client_requirements(folder: str) -> str | None:
+    """SHA-256 of the requirements that a virtual environment was last made from; None where it was made from none."""
+    try:
+        return hashlib.sha256((Path(folder) / "requirements.installed").read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def account_names(database: str) -> list[str] | None:
+    """Names of the accounts in the server's database, none where it does not exist yet; None where it cannot be read."""
     if not Path(database).is_file():
-        return 0
+        return []
     try:
         connection = sqlite3.connect(f"file:{quote(database)}?mode=ro", uri=True, timeout=5)
         try:
-            return int(connection.execute("SELECT count(*) FROM users").fetchone()[0])
+            return [str(row[0]) for row in connection.execute("SELECT username FROM users ORDER BY username")]
         finally:
             connection.close()
     except sqlite3.Error:
@@ -389,27 +415,65 @@ def service_facts(units: Sequence[str], user: str, program: str, state: str, roo
     :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
         service itself, ``user`` (whether there is that user), ``program`` (fingerprint, None without one), ``state`` (None without one).
     """
+    facts: dict[str, Any] = {
+        "systemd": (root / "run/systemd/system").is_dir(),
+        **_unit_facts(units, root),
+        "program": folder_fingerprint(root / program.lstrip("/")),
+        "state": None,
+        "user": _is_user(user),
+    }
+    with contextlib.suppress(OSError, ValueError):
+        facts["state"] = json.loads(read_regular(root / state.lstrip("/")))
+    return facts
+
+
+def _unit_facts(units: Sequence[str], root: Path) -> dict[str, Any]:
+    """``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the first one."""
     folder = root / "etc/systemd/system"
     found: dict[str, str] = {}
     for name in units:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             found[name] = (folder / name).read_text(encoding="utf-8")
-    facts: dict[str, Any] = {
-        "systemd": (root / "run/systemd/system").is_dir(),
+    return {
         "units": found,
         "enabled": (folder / "multi-user.target.wants" / units[0]).is_symlink(),
         # What systemd keeps for the journal as long as a unit runs; asking it would need another process.
         "active": (root / "run/systemd/units" / f"invocation:{units[0]}").is_symlink(),
-        "program": folder_fingerprint(root / program.lstrip("/")),
-        "state": None,
-        "user": True,
     }
-    with contextlib.suppress(OSError, ValueError):
-        facts["state"] = json.loads(read_regular(root / state.lstrip("/")))
+
+
+def _is_user(name: str) -> bool:
+    """Whether this host has a user of this name."""
     try:
-        pwd.getpwnam(user)
+        pwd.getpwnam(name)
     except KeyError:
-        facts["user"] = False
+        return False
+    return True
+
+
+def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], root: Path = Path("/")) -> dict[str, Any]:
+    """The proxy of this host.
+
+    :param unit: name of its unit.
+    :param user: whom its workers run as.
+    :param config: its configuration file.
+    :param certificates: files with certificates in PEM format.
+    :param root: where the host's file system begins.
+    :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``user`` (whether there is that user), ``config`` (its
+        content, None without one), ``certificates`` (what :func:`certificate_facts` tells of those that are there, by path).
+    """
+    facts: dict[str, Any] = {
+        "nginx": (root / "usr/sbin/nginx").exists(),
+        **_unit_facts([unit], root),
+        "user": _is_user(user),
+        "config": None,
+        "certificates": {},
+    }
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        facts["config"] = (root / config.lstrip("/")).read_text(encoding="utf-8")
+    for path in certificates:
+        with contextlib.suppress(OSError):
+            facts["certificates"][path] = certificate_facts((root / path.lstrip("/")).read_bytes())
     return facts
 
 
@@ -423,6 +487,7 @@ def gather(
     account_database: str | None = None,
     log_lines: int = 0,
     service: Mapping[str, Any] | None = None,
+    proxy: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
 
@@ -434,6 +499,7 @@ def gather(
     :param account_database: the server's file with its accounts.
     :param log_lines: number of lines of the container's log to return.
     :param service: arguments of :func:`service_facts`; None asks for none.
+    :param proxy: arguments of :func:`proxy_facts`; None asks for none.
     :returns: the facts, with sizes in MiB.
     """
     mounts = _mounts()
@@ -446,6 +512,7 @@ def gather(
         "administrator": os.geteuid() == 0,
         "python": {
             "version": platform.python_version(),
+            "cryptography": importlib.util.find_spec("cryptography") is not None,
             "packaging": importlib.util.find_spec("packaging") is not None,
             "requests": importlib.util.find_spec("requests") is not None,
             "venv": importlib.util.find_spec("ensurepip") is not None,
@@ -454,6 +521,8 @@ def gather(
         "listeners": _listeners(),
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
-        "accounts": account_count(account_database) if account_database else None,
+        "client_requirements": client_requirements(client_environment) if client_environment else None,
+        "accounts": account_names(account_database) if account_database else None,
         "service": service_facts(**service) if service else None,
+        "proxy": proxy_facts(**proxy) if proxy else None,
     }

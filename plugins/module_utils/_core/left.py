@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import XinferenceError
-from .private_file import read_regular, replace_private
+from .private_file import COPY, read_regular, replace_private
 
 __all__ = ["LeftDeclaration"]
 
@@ -31,7 +31,7 @@ class LeftDeclaration:
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self.copy = self.path.with_name(f"{self.path.name}.copy")
+        self.copy = self.path.with_name(f"{self.path.name}{COPY}")
 
     def save(self, options: Mapping[str, Any]) -> bool:
         """Leave a declaration; False where the same one lies there already.

@@ -9,15 +9,18 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
+from . import accounts, api_keys
+from .certificates import days_left
 from .declared import check_models
 from .paths import container_paths
-from .values import nearest
+from .values import nearest, shown
 from .volumes import host_path
 
-__all__ = ["Failure", "Settings", "check_host", "container_paths"]
+__all__ = ["Failure", "ProxySettings", "Settings", "check_host", "container_paths"]
 
 MINIMUM_ENGINE = (20, 10)
 #: The root, and two names below it.
@@ -28,6 +31,10 @@ _MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+#: A size as nginx reads it.
+_BODY = re.compile(r"\d+[kKmMgG]?")
+#: A name of a host, RFC 1123, or a whole level of such names.
+_HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -50,6 +57,29 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class ProxySettings:
+    """The settings of the proxy.
+
+    :param http_port: port that only redirects; 0 for none.
+    :param names: names and addresses by which clients call it.
+    :param certificate: file of the host with a certificate that was given; empty for one of the local authority.
+    :param certificate_key: file of the host with its key.
+    :param client_ca: file of the host with the authorities of clients' certificates; empty where clients need none.
+    :param numbers: settings that must be 1 or more, by name.
+    """
+
+    address: str
+    port: int
+    http_port: int
+    names: list[str]
+    certificate: str
+    certificate_key: str
+    client_ca: str
+    max_body_size: str
+    numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
@@ -59,6 +89,9 @@ class Settings:
     :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
+    :param proxy: the proxy; None where there shall be none.
+    :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
+    :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
     """
 
     data_root: str
@@ -82,6 +115,9 @@ class Settings:
     recovery_port: int
     variables: list[str]
     known_variables: list[str]
+    proxy: ProxySettings | None = None
+    accounts: Any = ()
+    api_keys: Any = ()
 
 
 def _size_mib(text: str) -> float | None:
@@ -234,6 +270,88 @@ def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure
     return [Failure("recovery", taken, "Free it, or set xinference_recovery_port to another one, or to 0 for none.")] if taken else []
 
 
+def _check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings | None) -> list[Failure]:
+    if proxy is None:
+        return []
+    if not host["service"]["systemd"]:
+        return [Failure("proxy", "xinference_proxy needs systemd, which does not run this host.", "Set it to false, and put a proxy of your own in front.")]
+    problems: list[tuple[str, str]] = []
+    if not settings.authentication:
+        problems.append(("xinference_proxy would let anybody on the network run code here, because xinference_authentication is false.", "Switch it on."))
+    if _is_address(settings.address) and not ipaddress.ip_address(settings.address).is_loopback:
+        problems.append(
+            (
+                f"xinference_address '{settings.address}' would let everybody past the proxy, in plain HTTP.",
+                "Publish on 127.0.0.1 while xinference_proxy is true.",
+            )
+        )
+    if not host["proxy"]["nginx"] and not _manages(host, settings):
+        problems.append(("There is no nginx on this host.", "Install the distribution's package; the roles can do it on Debian and Ubuntu only."))
+    if not proxy.certificate and not host["python"]["cryptography"] and not _manages(host, settings):
+        problems.append(
+            (
+                f"The host's Python {host['python']['version']} lacks cryptography, which makes the proxy's certificate.",
+                "Install the distribution's package, or set xinference_proxy_certificate.",
+            )
+        )
+    problems += _proxy_ports(host, settings, proxy)
+    for name in proxy.names:
+        if not (_is_address(name) or _HOST_NAME.fullmatch(name)):
+            problems.append((f"xinference_proxy_names '{name}' is neither a name of a host nor an IP address.", "Correct it."))
+    if not _BODY.fullmatch(proxy.max_body_size):
+        problems.append((f"xinference_proxy_max_body_size '{proxy.max_body_size}' is no size.", "Write one such as 200m, or 0 for no limit."))
+    problems += [(f"{name} '{value}' is too low.", "Use 1 or more.") for name, value in proxy.numbers.items() if value < 1]
+    problems += _proxy_files(host, proxy)
+    return [Failure("proxy", problem, remedy) for problem, remedy in problems]
+
+
+def _proxy_ports(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings) -> list[tuple[str, str]]:
+    """What is wrong with where the proxy listens: problems and what to do."""
+    if not _is_address(proxy.address):
+        return [(f"xinference_proxy_address '{proxy.address}' is no IP address.", "Use an address of this host, or 0.0.0.0 for all of them.")]
+    problems = []
+    used = [("xinference_port", settings.address, settings.port)]
+    if settings.recovery in ("auto", "service") and settings.recovery_port:
+        used.append(("xinference_recovery_port", settings.recovery_address, settings.recovery_port))
+    for name, port, none in (("xinference_proxy_port", proxy.port, False), ("xinference_proxy_http_port", proxy.http_port, True)):
+        if none and port == 0:
+            continue
+        if not 1 <= port <= 65535:
+            problems.append((f"{name} '{port}' is no port.", f"Use a number from 1 to 65535{', or 0 for none' if none else ''}."))
+            continue
+        other = next((each for each, address, number in used if number == port and _is_address(address) and _collide(address, proxy.address)), None)
+        taken = "" if host["proxy"]["active"] else _taken(host, proxy.address, port)
+        if other:
+            problems.append((f"{name} '{port}' is {other}, too.", "Choose another one."))
+        elif taken:
+            problems.append((taken, f"Free it, or set {name} to another one{', or to 0 for none' if none else ''}."))
+        used.append((name, proxy.address, port))
+    return problems
+
+
+def _proxy_files(host: Mapping[str, Any], proxy: ProxySettings) -> list[tuple[str, str]]:
+    """What is wrong with the files that were given: problems and what to do."""
+    if bool(proxy.certificate) != bool(proxy.certificate_key):
+        given, missing = ("certificate", "certificate_key") if proxy.certificate else ("certificate_key", "certificate")
+        return [(f"xinference_proxy_{given} is set without xinference_proxy_{missing}.", "Set both, or none for a certificate of the local authority.")]
+    problems = []
+    for name in ("certificate", "certificate_key", "client_ca"):
+        path = getattr(proxy, name)
+        if not path:
+            continue
+        if not path.startswith("/"):
+            problems.append((f"xinference_proxy_{name} '{path}' is no absolute path.", "Write it from the root of the host's file system."))
+        elif not host["paths"].get(path, {}).get("exists"):
+            problems.append((f"xinference_proxy_{name} '{path}' does not exist on this host.", "Copy it there first."))
+        elif name != "certificate_key":
+            end = host["proxy"]["certificates"].get(path, {}).get("not_after")
+            if end is None:
+                problems.append((f"xinference_proxy_{name} '{path}' holds no certificate.", "It must be in PEM format."))
+            elif days_left(end, datetime.now(timezone.utc)) < 0:
+                problems.append((f"xinference_proxy_{name} '{path}' has expired on {end[:10]}.", "Renew it."))
+    return problems
+
+
 def _check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if not settings.data_root.startswith("/"):
         return [Failure("data root", f"xinference_data_root '{settings.data_root}' is no absolute path.", "Write it from the root of the file system.")]
@@ -343,6 +461,85 @@ def _check_account(settings: Settings) -> list[Failure]:
     return []
 
 
+#: Fields of an account and of a key that can be declared, with what they must be.
+_ACCOUNT_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "state": str,
+    "password": str,
+    "update_password": str,
+    "permissions": list,
+    "enabled": bool,
+}
+_KEY_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "state": str,
+    "owner": str,
+    "description": str,
+    "expires_at": str,
+    "enabled": bool,
+    "models": list,
+    "model_types": list,
+    "path": str,
+}
+_CHOICES = {"state": accounts.STATES, "update_password": accounts.UPDATE_PASSWORD}
+_WORDS = {str: "a text", list: "a list", bool: "true or false"}
+
+
+def _check_declared_accounts(settings: Settings) -> list[Failure]:
+    """What is wrong with the declared accounts and API keys. No value of a password is repeated."""
+    problems: list[str] = []
+    for option, items, fields in (("xinference_accounts", settings.accounts, _ACCOUNT_FIELDS), ("xinference_api_keys", settings.api_keys, _KEY_FIELDS)):
+        if not isinstance(items, (list, tuple)):
+            what = f"the text '{shown(items)}'" if isinstance(items, str) else "a dictionary" if isinstance(items, Mapping) else f"'{shown(str(items))}'"
+            problems.append(f"{option}: is {what}, but must be a list of dictionaries.")
+            continue
+        for place, item in enumerate(items):
+            where = f"{option}[{place}]"
+            if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+                problems.append(f"{where}: must be a dictionary with a name.")
+                continue
+            where += f" ('{item['name']}')"
+            wrong = _wrong_fields(item, fields)
+            if not wrong:
+                wrong = _checked_account(item) if fields is _ACCOUNT_FIELDS else _checked_key(item)
+            problems += [f"{where}: {problem}" for problem in wrong]
+    if (settings.accounts or settings.api_keys) and not settings.authentication:
+        problems.append("xinference_accounts and xinference_api_keys need xinference_authentication, which is false.")
+    return [Failure("accounts", problem, "") for problem in problems]
+
+
+def _wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Any]) -> list[str]:
+    """What is wrong with single fields."""
+    problems = []
+    for name, value in item.items():
+        if name not in fields:
+            problems.append(f"'{name}' is unknown{nearest(str(name), sorted(fields)) or ''}; allowed: {', '.join(fields)}.")
+        elif not isinstance(value, fields[name]):
+            problems.append(f"{name} must be {_WORDS[fields[name]]}.")
+        elif isinstance(value, list) and not all(isinstance(each, str) for each in value):
+            problems.append(f"{name} must be a list of texts.")
+        elif name in _CHOICES and value not in _CHOICES[name]:
+            problems.append(f"{name} '{value}' is unknown; allowed: {', '.join(_CHOICES[name])}.")
+    return problems
+
+
+def _checked_account(item: Mapping[str, Any]) -> list[str]:
+    present = item.get("state", "present") == "present"
+    known = {"name": item["name"], "state": item.get("state", "present"), "password": item.get("password"), "permissions": item.get("permissions")}
+    problems = accounts.check(accounts.Account(**known))
+    if present and not item.get("password"):
+        problems.append("password is missing.")
+    return problems
+
+
+def _checked_key(item: Mapping[str, Any]) -> list[str]:
+    present = item.get("state", "present") == "present"
+    problems = api_keys.check(api_keys.ApiKey(**item))
+    if present and not item.get("path"):
+        problems.append("path is missing; a key that is kept nowhere would be lost.")
+    return problems
+
+
 def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """Every reason why the host cannot become what was declared; an empty list when it can.
 
@@ -355,8 +552,10 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_engine(host, settings),
         *_check_port(host, settings),
         *_check_recovery(host, settings),
+        *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),
         *_check_image(host, settings),
         *_check_account(settings),
+        *_check_declared_accounts(settings),
         *_check_models(host, settings),
     ]

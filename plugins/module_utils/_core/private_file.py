@@ -10,9 +10,15 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["give_to_owner", "read_regular", "replace_private"]
+from .errors import XinferenceError
+
+__all__ = ["give_to_owner", "keep_secrets", "kept_secrets", "read_regular", "replace_private"]
+
+#: Behind the name of a second copy.
+COPY = ".copy"
 
 
 def read_regular(path: Path) -> str:
@@ -26,6 +32,45 @@ def read_regular(path: Path) -> str:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
         return source.read().decode("utf-8")
+
+
+def kept_secrets(option: str, path: str) -> list[str]:
+    """The secrets that a file and its copy hold, one in each line; none where there is neither.
+
+    The first is the one that counts. Further ones came before it, while it is not sure that the first one works. The copy, with ``.copy`` behind its name, is
+    there for a file that somebody damaged.
+
+    :param option: name of the option that names the file, for the error.
+    :param path: of the file.
+    :raises XinferenceError: when neither can be read, or others can read one: then it is no secret any more.
+    """
+    found: list[str] = []
+    problem: XinferenceError | None = None
+    for place in (path, f"{path}{COPY}"):
+        try:
+            text = read_regular(Path(place))
+            shut = not stat.S_IMODE(os.stat(place).st_mode) & 0o077
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it holds no text"
+            problem = problem or XinferenceError(f"{option} '{place}' cannot be read: {why}.")
+            continue
+        if not shut:
+            raise XinferenceError(f"{option} '{place}' can be read by others than its owner; remove it and its copy for a new one, or set its mode to 0600.")
+        found += [line.strip() for line in text.splitlines() if line.strip()]
+    if problem is not None and not found:
+        raise problem
+    return list(dict.fromkeys(found))
+
+
+def keep_secrets(path: str, kept: Sequence[str]) -> None:
+    """Write such a file, and then its copy.
+
+    :raises OSError: when it cannot be written.
+    """
+    for place in (path, f"{path}{COPY}"):
+        replace_private(Path(place), "".join(f"{secret}\n" for secret in kept))
 
 
 def give_to_owner(handle: int, path: Path) -> None:

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from . import starter
-from .client import Client
+from .client import Client, first_accepted
 from .declared import parse_models
 from .errors import XinferenceError
 from .left import LeftDeclaration
 from .lock import Lock
-from .private_file import replace_private
+from .private_file import kept_secrets, replace_private
 from .watch import Declaration, Watcher
 from .wishes import wishes_of
 
@@ -93,7 +93,15 @@ class Reader:
         """A client that is logged in as the declaration says."""
         given = self.options
         verify = given["ca_path"] if given["validate_certs"] and given["ca_path"] else given["validate_certs"]
-        return Client(given["endpoint"], username=given["username"], password=given["password"], timeout=given["timeout"], verify=verify)
+        passwords = [given["password"]]
+        if not given["password"] and given.get("password_path"):
+            # Read at each login, so that a new one counts from the next on.
+            passwords = kept_secrets("password_path", given["password_path"]) or passwords
+
+        def log_in(password: str | None) -> Client:
+            return Client(given["endpoint"], username=given["username"], password=password, timeout=given["timeout"], verify=verify)
+
+        return first_accepted(passwords, log_in)
 
 
 class State:

@@ -15,8 +15,10 @@ from ansible_collections.inferops.xinference.plugins.filter.status_table import 
 host_status = HostStatus().filters()["host_status"]
 status_table = StatusTable().filters()["status_table"]
 
+DIGEST = "sha256:" + "0f" * 32
+IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
 HOST = {
-    "engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy"}},
+    "engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
 }
 UNITS = {"xinference-models.service": "[Unit]"}
@@ -29,6 +31,7 @@ RUNNING = {
 }
 GOOD = {
     "container": "running",
+    "image": IMAGE,
     "health": "healthy",
     "version": "4.1.0",
     "workers": ["0.0.0.0:1"],
@@ -49,7 +52,7 @@ NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "mo
     ("variables", "status"),
     [
         ({"_xinference_found": {"host": HOST}, "_xinference_running": RUNNING}, GOOD),
-        ({}, {"container": None, "health": None, **NOTHING, "trouble": "The host could not be read."}),
+        ({}, {"container": None, "image": None, "health": None, **NOTHING, "trouble": "The host could not be read."}),
         *[
             ({"_xinference_found": {"host": {**HOST, "service": service}}, "_xinference_running": RUNNING}, {**GOOD, "recovery": recovery})
             for service, recovery in [
@@ -76,18 +79,21 @@ NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "mo
                 ],
             },
         ),
-        ({"_xinference_found": {"unreachable": True}}, {"container": None, "health": None, **NOTHING, "trouble": "The host could not be read."}),
+        (
+            {"_xinference_found": {"unreachable": True}},
+            {"container": None, "image": None, "health": None, **NOTHING, "trouble": "The host could not be read."},
+        ),
         (
             {"_xinference_found": {"host": {"engine": {"reachable": False, "error": "there is no socket /x", "container": None}, "service": HOST["service"]}}},
-            {"container": "absent", "health": None, **NOTHING, "trouble": "No Docker Engine answers: there is no socket /x."},
+            {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": "No Docker Engine answers: there is no socket /x."},
         ),
         (
             {"_xinference_found": {"host": HOST}, "_xinference_running": {"skipped": True}},
-            {"container": "running", "health": "healthy", **NOTHING, "trouble": ""},
+            {"container": "running", "image": IMAGE, "health": "healthy", **NOTHING, "trouble": ""},
         ),
         (
             {"_xinference_found": {"host": HOST}, "_xinference_trouble": "no connection"},
-            {"container": "running", "health": "healthy", **NOTHING, "trouble": "no connection"},
+            {"container": "running", "image": IMAGE, "health": "healthy", **NOTHING, "trouble": "no connection"},
         ),
     ],
 )
@@ -97,18 +103,50 @@ def test_the_state_of_a_host(variables: dict[str, Any], status: dict[str, Any]) 
 
 def test_the_table() -> None:
     served = {**GOOD, "recovery": "ready"}
-    empty = {"container": "absent", "health": None, **NOTHING, "trouble": ""}
+    empty = {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": ""}
     lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
     assert lines == [
-        "HOST         CONTAINER          SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
-        "one          running (healthy)  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
-        "                                                           bad    -     -          error",
-        "second-host  absent             -       -        -         -      -     -          -",
-        "three        unknown            -       -        -         -      -     -          -",
+        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
+        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
+        "                                                                                bad    -     -          error",
+        "second-host  absent             -                    -       -        -         -      -     -          -",
+        "three        unknown            -                    -       -        -         -      -     -          -",
         "one: bad: out of memory",
         "three: The host could not be read.",
     ]
 
 
+@pytest.mark.parametrize(
+    ("image", "shown"),
+    [
+        ("xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
+        ("registry.example:5000/xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
+        ("registry.example:5000/xprobe/xinference", "xinference"),
+        (IMAGE, "sha256:0f0f0f0f0f0f"),
+        (f"xprobe/xinference:v4.1.0-cpu@{DIGEST}", "sha256:0f0f0f0f0f0f"),
+    ],
+)
+def test_an_image_in_the_table(image: str, shown: str) -> None:
+    _header, line = status_table({"one": {**GOOD, "image": image, "models": []}})
+    assert line.split()[3] == shown
+
+
 def test_no_hosts() -> None:
-    assert status_table({}) == ["HOST  CONTAINER  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]
+    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "trouble"),
+    [
+        (None, ""),
+        ({"units": {}, "active": False, "certificates": {}}, ""),
+        ({"units": UNITS, "active": True, "certificates": {"/a.crt": {"not_after": "2999-01-01T00:00:00+00:00"}, "/b.crt": {"not_after": None}}}, ""),
+        (
+            {"units": UNITS, "active": False, "certificates": {"/a.crt": {"not_after": "2025-02-03T00:00:00+00:00"}}},
+            "The proxy does not run. The proxy's certificate /a.crt ends on 2025-02-03.",
+        ),
+    ],
+)
+def test_trouble_with_the_proxy(proxy: dict[str, Any] | None, trouble: str) -> None:
+    variables = {"_xinference_found": {"host": {**HOST, "proxy": proxy}}, "_xinference_running": RUNNING}
+    assert host_status(variables) == {**GOOD, "trouble": trouble}

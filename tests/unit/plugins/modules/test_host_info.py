@@ -31,6 +31,7 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
         "api_version": None,
         "container": None,
         "image_present": False,
+        "gateway": None,
     }
     assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]
     assert list(tmp_path.iterdir()) == []
@@ -53,6 +54,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "account_database": "/srv/auth.db",
         "log_lines": 5,
         "service": {"units": ["xinference-models.service"], "user": "nobody", "program": "/opt/program", "state": "/srv/state.json"},
+        "proxy": {"unit": "xinference-proxy.service", "user": "nobody", "config": "/etc/nginx.conf", "certificates": ["/etc/a.crt"]},
     }
     assert run(**options)["host"] == {}
     run()
@@ -67,6 +69,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "account_database": None,
             "log_lines": 0,
             "service": None,
+            "proxy": None,
         },
     ]
 

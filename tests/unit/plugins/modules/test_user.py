@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,3 +139,119 @@ def test_what_the_server_refuses_is_its_own_sentence_and_it_is_let_go(run: Runne
     answer = run(**APP)
     assert (answer["failed"], answer["status"], answer["msg"]) == (True, 500, "POST http://x answered 500: broken")
     assert server.closed
+
+
+def kept(path: Path) -> list[str]:
+    """Lines of the file with the password."""
+    return path.read_text(encoding="utf-8").split()
+
+
+PROGRAM: dict[str, Any] = {**LOGIN, "name": "automation", "permissions": ["models:list"]}
+
+
+def test_an_account_of_a_program_has_its_password_in_a_file(run: Runner, tmp_path: Path) -> None:
+    server, path = serve(run), tmp_path / "folder/automation"
+    given = {**PROGRAM, "account_password_path": str(path)}
+    assert run(check=True, **given)["changed"] is True
+    assert not path.parent.exists()
+    assert run(**given)["result"] == "created"
+    (password,) = kept(path)
+    assert server.accepts("automation", password)
+    assert password not in run.output
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run(**given)["changed"] is False
+    assert kept(path) == [password]
+    # A file that was removed means another password.
+    path.unlink()
+    path.with_name("automation.copy").unlink()
+    answer = run(**given)
+    assert (answer["result"], answer["fields"]) == ("updated", ["password"])
+    assert kept(path) != [password]
+    assert server.accepts("automation", kept(path)[0])
+
+
+def test_rotation(run: Runner, tmp_path: Path) -> None:
+    server, path = serve(run), tmp_path / "automation"
+    given = {**PROGRAM, "account_password_path": str(path)}
+    run(**given)
+    old = kept(path)
+    assert run(check=True, **given, rotate=True)["fields"] == ["password"]
+    assert kept(path) == old
+    answer = run(**given, rotate=True)
+    assert (answer["changed"], answer["fields"]) == (True, ["password"])
+    (new,) = kept(path)
+    assert [server.accepts("automation", password) for password in (new, *old)] == [True, False]
+    assert not any(password in run.output for password in (new, *old))
+
+
+def refuse(*_arguments: object) -> None:
+    """A server that cannot write."""
+    raise ApiError("PUT", "http://x", 500, "no space left")
+
+
+def test_what_was_interrupted_is_finished(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, path = serve(run), tmp_path / "automation"
+    given = {**PROGRAM, "account_password_path": str(path)}
+    run(**given)
+    (old,) = kept(path)
+    # The server refuses; the old one works, and is still known.
+    monkeypatch.setattr(server, "set_account_password", refuse)
+    answer = run(**given, rotate=True)
+    assert (answer["failed"], answer["status"]) == (True, 500)
+    new, second = kept(path)
+    assert second == old
+    assert server.accepts("automation", old)
+    monkeypatch.undo()
+    run.use(server)
+    assert run(**given)["fields"] == ["password"]
+    assert kept(path) == [new]
+    assert server.accepts("automation", new)
+
+
+def test_a_password_that_was_set_and_does_not_work_keeps_the_one_before(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, path = serve(run), tmp_path / "automation"
+    given = {**PROGRAM, "account_password_path": str(path)}
+    run(**given)
+    monkeypatch.setattr(server, "set_account_password", lambda *_arguments: None)
+    answer = run(**given, rotate=True)
+    assert answer["msg"] == "The password of 'automation' was set, but the server does not accept it; the file keeps it and the one before."
+    assert len(kept(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"account_password": "app-password", "account_password_path": "/x"}, "parameters are mutually exclusive: account_password|account_password_path"),
+        ({"rotate": True}, "rotate is True but all of the following are missing: account_password_path"),
+        ({"account_password_path": "/proc/version"}, "account_password_path '/proc/version' can be read by others than its owner"),
+    ],
+)
+def test_options_of_the_file(run: Runner, options: dict[str, Any], words: str) -> None:
+    serve(run)
+    answer = run(**PROGRAM, **options)
+    assert answer["failed"]
+    assert words in answer["msg"]
+
+
+def test_the_module_itself_can_log_in_from_a_file(run: Runner, tmp_path: Path) -> None:
+    server, path = serve(run), tmp_path / "admin"
+    given = {**APP, "password": None, "password_path": str(path)}
+    assert run(**given)["msg"] == f"password_path '{path}' does not exist, or is empty."
+    path.write_text("first-secret\nsecond-secret\n")
+    path.chmod(0o600)
+    tried = []
+
+    def connect(_endpoint: str, **options: Any) -> FakeServer:
+        tried.append(options["password"])
+        if len(tried) == 1:
+            raise AuthenticationError("POST", "http://x/token", 401, "no: first-secret")
+        return server
+
+    run.monkeypatch.setattr(_module, "Client", connect)
+    assert run(**given)["result"] == "created"
+    assert tried == ["first-secret", "second-secret"]
+    assert "-secret" not in run.output.replace(str(path), "")
+    # What is given as such comes first.
+    tried.clear()
+    run(**{**given, "password": "s3cret-pass"})
+    assert tried[0] == "s3cret-pass"

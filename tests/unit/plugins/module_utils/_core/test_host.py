@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -25,7 +26,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core import h
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import (
     Deaths,
     DockerSocket,
-    account_count,
+    account_names,
+    client_requirements,
     client_version,
     deaths,
     engine_facts,
@@ -120,18 +122,37 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "api_version": "1.41",
         "container": FACTS,
         "image_present": True,
+        "gateway": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("ranges", "gateway"),
+    [
+        ([{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}], "172.17.0.1"),
+        # As 20.10 says it of a bridge that it made itself.
+        ([{"Subnet": "172.18.0.0/16"}], "172.18.0.1"),
+        ([{"Subnet": "192.0.2.7/24", "Gateway": "192.0.2.7"}, {"Subnet": "2001:db8::/64"}], "192.0.2.7"),
+        ([{}], None),
+        ([{"Subnet": "nonsense"}], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_hosts_own_address_on_the_bridge(engine: Engine, ranges: Any, gateway: str | None) -> None:
+    engine.answers["/networks/bridge"] = {"IPAM": {"Config": ranges}}
+    assert engine_facts(engine.address)["gateway"] == gateway
 
 
 def test_what_the_engine_does_not_have(engine: Engine) -> None:
     facts = engine_facts(engine.address, "xinference", "xprobe/xinference@sha256:1")
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
-    assert engine.asked == ["/version", "/containers/xinference/json", "/images/xprobe/xinference@sha256:1/json"]
+    assert engine.asked == ["/version", "/containers/xinference/json", "/networks/bridge", "/images/xprobe/xinference@sha256:1/json"]
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
     engine_facts(engine.address)
-    assert engine.asked == ["/version"]
+    assert engine.asked == ["/version", "/networks/bridge"]
 
 
 def test_a_container_that_was_only_created(engine: Engine) -> None:
@@ -181,7 +202,8 @@ def test_names_are_quoted(engine: Engine) -> None:
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = engine_facts(docker_host, "xinference", "image")
-    assert facts == {"reachable": False, "error": error, "version": None, "api_version": None, "container": None, "image_present": False}
+    nothing = dict.fromkeys(("version", "api_version", "container", "gateway"))
+    assert facts == {"reachable": False, "error": error, "image_present": False, **nothing}
 
 
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
@@ -227,7 +249,7 @@ def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int
     engine.answers["/containers/xinference/json"] = CONTAINER
     engine.answers["/containers/xinference/logs"] = body
     assert engine_facts(engine.address, "xinference", log_lines=lines)["container"] == {**FACTS, "log": expected}
-    assert engine.asked[-1] == f"/containers/xinference/logs?stdout=1&stderr=1&tail={lines}"
+    assert f"/containers/xinference/logs?stdout=1&stderr=1&tail={lines}" in engine.asked
 
 
 def test_the_log_of_a_container_that_is_gone(engine: Engine) -> None:
@@ -487,30 +509,36 @@ def test_an_environment_without_the_client(tmp_path: Path) -> None:
     assert client_version(str(tmp_path)) is None
 
 
+def test_what_an_environment_was_made_from(tmp_path: Path) -> None:
+    assert client_requirements(str(tmp_path)) is None
+    (tmp_path / "requirements.installed").write_bytes(b"a==1\r\n")
+    assert client_requirements(str(tmp_path)) == hashlib.sha256(b"a==1\r\n").hexdigest()
+
+
 # The server's accounts.
 
 
 @pytest.mark.parametrize("names", [[], ["admin"], ["admin", "other"]])
-def test_accounts_are_counted_without_writing(tmp_path: Path, names: list[str]) -> None:
+def test_accounts_are_read_without_writing(tmp_path: Path, names: list[str]) -> None:
     database = tmp_path / "auth 100%.db"
     connection = sqlite3.connect(database)
     connection.execute("CREATE TABLE users (username TEXT)")
     connection.executemany("INSERT INTO users VALUES (?)", [(name,) for name in names])
     connection.commit()
     connection.close()
-    assert account_count(str(database)) == len(names)
+    assert account_names(str(database)) == names
     assert list(tmp_path.iterdir()) == [database]
 
 
 def test_there_are_no_accounts_without_a_database(tmp_path: Path) -> None:
-    assert account_count(str(tmp_path / "auth.db")) == 0
+    assert account_names(str(tmp_path / "auth.db")) == []
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database"])
-def test_accounts_that_cannot_be_counted(tmp_path: Path, content: bytes) -> None:
+def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "auth.db").write_bytes(content)
-    assert account_count(str(tmp_path / "auth.db")) is None
+    assert account_names(str(tmp_path / "auth.db")) is None
 
 
 # All of it.
@@ -536,9 +564,12 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "listeners",
         "paths",
         "client_version",
+        "client_requirements",
         "accounts",
         "service",
+        "proxy",
     }
     assert facts["service"] is None
+    assert facts["proxy"] is None
     # It is the return value of a module.
     assert json.loads(json.dumps(facts)) == facts

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Beating, Caller, Doorbell, Notifier, Reader, State, serve
@@ -305,5 +306,26 @@ def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: p
         left.save({**options(CHAT), **connection, **verify})
         assert isinstance(reader(), Declaration)
         reader.connect()
-    given = {"username": "admin", "password": "marked", "timeout": 30.0}
+    given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0}
     assert seen == [("https://one", {**given, "verify": verify}) for verify in ("/ca.pem", True, False)]
+
+
+def test_a_password_that_a_file_keeps_is_read_at_each_login(left: LeftDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, seen = tmp_path / "automation", []
+
+    def connect(_endpoint: str, **given: Any) -> str:
+        seen.append(given["password"])
+        if given["password"] == "new":
+            raise AuthenticationError("POST", "http://x/token", 401, "no")
+        return "client"
+
+    monkeypatch.setattr(sys.modules[Reader.__module__], "Client", connect)
+    reader = Reader(left, lambda line: None)
+    left.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
+    reader()
+    for text, tried in (("old\n", ["old"]), ("new\nold\n", ["new", "old"]), ("newer\n", ["newer"])):
+        kept.write_text(text)
+        kept.chmod(0o600)
+        seen.clear()
+        assert reader.connect() == "client"
+        assert seen == tried

@@ -1,0 +1,216 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the network sees of a provisioned host, and what it does not."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from conftest import PASSWORD
+from serving import Server
+
+NAME = "xinference-molecule-proxy"
+#: More often than the server's guard lets anybody.
+TRIES = 15
+
+
+def handshake(address: str, context: ssl.SSLContext, name: str = NAME) -> ssl.SSLSocket:
+    """A connection that speaks TLS."""
+    return context.wrap_socket(socket.create_connection((address, 443), timeout=10), server_hostname=name)
+
+
+def raw(address: str, context: ssl.SSLContext, method: str, path: str) -> int:
+    """Status of a request whose path is sent as it is written."""
+    connection = http.client.HTTPSConnection(address, timeout=30, context=context)
+    connection.request(method, path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_open_ports(host: Any, address: str) -> None:
+    def is_open(port: int) -> bool:
+        try:
+            socket.create_connection((address, port), timeout=3).close()
+        except OSError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(64) as pool:
+        ports = [port for port, open_ in zip(range(1, 65536), pool.map(is_open, range(1, 65536)), strict=True) if open_]
+    assert ports == [80, 443]
+    # The others listen, but not for the network.
+    assert host.socket("tcp://127.0.0.1:9997").is_listening
+    assert host.socket("tcp://127.0.0.1:9998").is_listening
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_is_spoken(address: str, context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    context.minimum_version = context.maximum_version = version
+    with handshake(address, context) as connection:
+        cipher = connection.cipher()
+        assert cipher is not None
+        assert "GCM" in cipher[0] or "CHACHA20" in cipher[0]
+        names = (connection.getpeercert() or {})["subjectAltName"]
+    assert names == (("DNS", NAME), ("IP Address", address))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+def test_old_tls_is_not(address: str, context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    # Otherwise this side would refuse first.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"):
+        handshake(address, context)
+
+
+def test_weak_ciphers_are_not(address: str, context: ssl.SSLContext) -> None:
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AES:!AESGCM:!AESCCM:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError, match=r"(?i)handshake failure"):
+        handshake(address, context)
+
+
+def test_certificate_is_that_of_the_authority_and_the_name(address: str, context: ssl.SSLContext) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(address, context, "elsewhere.example.com")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(address, ssl.create_default_context())
+
+
+def test_keys_can_be_read_by_root_only(host: Any) -> None:
+    for path, folder in (("/etc/xinference-proxy/server.key", "/etc/xinference-proxy"), ("/etc/xinference-ca/ca.key", "/etc/xinference-ca")):
+        assert (host.file(path).user, host.file(path).mode) == ("root", 0o600)
+        assert host.file(folder).user == "root"
+    assert host.file("/etc/xinference-ca").mode == 0o700
+
+
+def test_plain_http_only_redirects(address: str) -> None:
+    for method, path in (("GET", "/v1/models?x=1"), ("POST", "/v1/chat/completions")):
+        connection = http.client.HTTPConnection(address, timeout=30)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Location")) == (308, f"https://{address}{path}")
+
+
+def test_what_is_answered_without_an_account(outsider: requests.Session, base: str) -> None:
+    answer = outsider.get(f"{base}/v1/models", timeout=30)
+    assert answer.status_code == 401
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert outsider.get(f"{base}/ready", timeout=30).status_code == 200
+    assert outsider.get(f"{base}/live", timeout=30).status_code == 200
+    assert "nginx/" not in answer.headers["Server"]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/v1/../metrics", "/./metrics", "/metrics?x", "/METRICS/../metrics"])
+def test_figures_are_not_for_the_network(address: str, context: ssl.SSLContext, path: str) -> None:
+    assert raw(address, context, "GET", path) == 403
+
+
+@pytest.mark.parametrize("path", ["/v1/admin/setup", "//v1/admin/setup", "/v1//admin/setup", "/v1/admin/%73etup", "/v1/x/../admin/setup"])
+def test_nobody_can_call_the_setup(address: str, context: ssl.SSLContext, path: str) -> None:
+    assert raw(address, context, "POST", path) == 403
+
+
+def test_the_web_page_works(user: requests.Session, base: str) -> None:
+    page = user.get(f"{base}/", timeout=30)
+    # A server without the files of its web page answers the same on its own port.
+    assert page.status_code in (200, 404)
+    assert user.get(f"{base}/v1/cluster/auth", timeout=30).json()["auth"] is True
+    assert {model["id"] for model in user.get(f"{base}/v1/models", timeout=30).json()["data"]} == {"chat", "embed"}
+
+
+def test_an_answer_comes_piece_by_piece(user: requests.Session, base: str) -> None:
+    body = {"model": "chat", "messages": [{"role": "user", "content": "Tell me a long story."}], "max_tokens": 200, "stream": True, "temperature": 0}
+    begun = time.perf_counter()
+    arrived = []
+    with user.post(f"{base}/v1/chat/completions", json=body, stream=True, timeout=120) as answer:
+        assert answer.status_code == 200
+        for line in answer.iter_lines():
+            if line.startswith(b"data: {"):
+                arrived.append(time.perf_counter() - begun)
+                json.loads(line.removeprefix(b"data: "))
+    assert len(arrived) > 50
+    # Had it been kept until its end, the first piece would have come with the last.
+    assert arrived[len(arrived) // 2] < 0.8 * arrived[-1]
+    assert arrived[0] < 0.5 * arrived[-1]
+
+
+def test_size_of_requests(user: requests.Session, base: str) -> None:
+    fits = user.post(f"{base}/v1/embeddings", json={"model": "embed", "input": "x" * 900_000}, timeout=120)
+    assert fits.status_code != 413
+    assert user.post(f"{base}/v1/embeddings", json={"model": "embed", "input": "x" * 1_100_000}, timeout=120).status_code == 413
+
+
+def test_guessing_bans_the_guesser_and_nobody_else(host: Any, server: Server, address: str, outsider: requests.Session, base: str) -> None:
+    """A client that claims to be the host itself, or the gateway through which everything on the host comes."""
+    gateway = host.check_output("docker inspect --format '{{ .NetworkSettings.Gateway }}' xinference")
+    assert f"XINFERENCE_TRUSTED_PROXIES={gateway}" in host.check_output("docker inspect --format '{{ .Config.Env }}' xinference")
+    claimed = {"X-Forwarded-For": f"{gateway}, 127.0.0.1", "X-Real-IP": gateway, "Forwarded": f"for={gateway}", "Authorization": "Bearer guessed"}
+    assert {outsider.get(f"{base}/v1/models", headers=claimed, timeout=30).status_code for _try in range(TRIES)} == {401, 429}
+    # The automation and everybody else on the host go on.
+    status, banned = server.call("/v1/admin/security/banned-ips")
+    assert status == 200
+    (ban,) = banned
+    assert ban["ip"] not in (gateway, "127.0.0.1", address)
+    assert server.call("/v1/admin/security/unban-all-ips", {})[0] == 200
+
+
+def test_logins_are_limited(outsider: requests.Session, base: str) -> None:
+    statuses = [outsider.post(f"{base}/token", json={"username": "admin", "password": "guessed"}, timeout=30).status_code for _try in range(20)]
+    assert set(statuses) == {401, 429}
+    assert statuses[0] in (401, 429)
+    assert statuses[-1] == 429
+    # Nothing but logins.
+    assert outsider.get(f"{base}/v1/models", timeout=30).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [("ca_path=/etc/xinference-proxy/ca.crt", '"uid": "chat"'), ("", "CERTIFICATE_VERIFY_FAILED"), ("validate_certs=false", '"uid": "chat"')],
+)
+def test_modules_through_the_proxy(host: Any, options: str, expected: str) -> None:
+    done = host.ansible(
+        "inferops.xinference.models_info",
+        f"endpoint=https://{NAME} username=admin password={PASSWORD} {options}",
+        become=False,
+        check=False,
+        extra_vars={"ansible_python_interpreter": "/opt/xinference-client/bin/python"},
+    )
+    assert expected in json.dumps(done)
+
+
+def test_service_runs_as_little_as_it_can(host: Any) -> None:
+    assert host.service("xinference-proxy").is_running
+    assert host.service("xinference-proxy").is_enabled
+    workers = [process for process in host.process.filter(comm="nginx") if "worker" in process.args]
+    assert workers
+    assert {process.user for process in workers} <= {"xinference-proxy", "xinfere+"}
+    # The package's own service would show its page to the network.
+    assert not host.service("nginx").is_running
+    assert host.check_output("readlink /etc/systemd/system/nginx.service") == "/dev/null"
+    exposure = host.check_output("systemd-analyze security --no-pager xinference-proxy.service | tail -1")
+    assert float(exposure.split("level for xinference-proxy.service: ")[1].split()[0]) < 3
+
+
+def test_journal_has_requests_and_no_secret(host: Any, user: requests.Session, base: str) -> None:
+    token = str(user.headers["Authorization"]).removeprefix("Bearer ")
+    user.get(f"{base}/v1/models?marked=query", timeout=30)
+    journal = host.check_output("journalctl --no-pager --output=cat SYSLOG_IDENTIFIER=xinference_proxy + UNIT=xinference-proxy.service")
+    assert " GET /v1/models 200 " in journal
+    assert "marked=query" not in journal
+    whole = host.check_output("journalctl --no-pager --output=cat")
+    assert token not in whole
+    assert PASSWORD not in whole
+    assert urlsplit(base).hostname

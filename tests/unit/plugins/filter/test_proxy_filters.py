@@ -1,0 +1,71 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters of role proxy, and the facts that they compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.filter.alternative_name import FilterModule as Names
+from ansible_collections.inferops.xinference.plugins.filter.proxy_gaps import FilterModule as Gaps
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import path_facts, proxy_facts
+
+alternative_name = Names().filters()["alternative_name"]
+proxy_gaps = Gaps().filters()["proxy_gaps"]
+UNIT, CONFIG, CERTIFICATE = "xinference-proxy.service", "/etc/xinference-proxy/nginx.conf", "/etc/xinference-proxy/server.crt"
+UNITS = {UNIT: "[Unit]\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("a.example.com", "DNS:a.example.com"), ("*.example.com", "DNS:*.example.com"), ("192.0.2.10", "IP:192.0.2.10"), ("2001:db8::1", "IP:2001:db8::1")],
+)
+def test_names_as_certificates_write_them(name: str, written: str) -> None:
+    assert alternative_name(name) == written
+
+
+def host(root: Path, user: str = "root") -> dict[str, Any]:
+    """Facts of a host whose file system is a folder."""
+    place = str(root / CERTIFICATE.lstrip("/"))
+    return {"proxy": proxy_facts(UNIT, user, CONFIG, [CERTIFICATE], root), "paths": {CERTIFICATE: path_facts(place)}}
+
+
+def put(root: Path, path: str, text: str) -> None:
+    """Write a file of that host."""
+    place = root / path.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+
+
+def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
+    wanted = (UNITS, "config", [CERTIFICATE])
+    bare = host(tmp_path, "no-such-user-here")
+    assert bare["proxy"] == {"nginx": False, "units": {}, "enabled": False, "active": False, "user": False, "config": None, "certificates": {}}
+    assert proxy_gaps(bare, *wanted, certificate=CERTIFICATE) == ["packages", "user", "files", "certificate", "units", "config", "start"]
+    put(tmp_path, "/usr/sbin/nginx", "")
+    put(tmp_path, CERTIFICATE, "no certificate")
+    put(tmp_path, CONFIG, "config")
+    put(tmp_path, f"/etc/systemd/system/{UNIT}", "[Unit]\n")
+    assert proxy_gaps(host(tmp_path), *wanted) == ["start"]
+    put(tmp_path, f"/etc/systemd/system/multi-user.target.wants/{UNIT}.of", "")
+    (tmp_path / f"etc/systemd/system/multi-user.target.wants/{UNIT}").symlink_to("x")
+    (tmp_path / "run/systemd/units").mkdir(parents=True)
+    (tmp_path / f"run/systemd/units/invocation:{UNIT}").symlink_to("0123")
+    assert proxy_gaps(host(tmp_path), *wanted) == []
+    put(tmp_path, CONFIG, "another")
+    assert proxy_gaps(host(tmp_path), *wanted) == ["config", "start"]
+
+
+@pytest.mark.parametrize(
+    ("end", "gaps"), [("2999-01-01T00:00:00+00:00", []), ("2026-01-01T00:00:00+00:00", ["certificate", "start"]), (None, ["certificate", "start"])]
+)
+def test_a_certificate_is_renewed_before_it_ends(end: str | None, gaps: list[str]) -> None:
+    proxy = {"nginx": True, "user": True, "units": UNITS, "config": "", "active": True, "enabled": True}
+    found = {"proxy": {**proxy, "certificates": {CERTIFICATE: {"sha256": "0f", "not_after": end}}}, "paths": {}}
+    assert proxy_gaps(found, UNITS, "", [], certificate=CERTIFICATE) == gaps
+    # One that was given is others' to renew.
+    assert proxy_gaps(found, UNITS, "", []) == []

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What preflight says about declared accounts and API keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_preflight import HOST, SETTINGS
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import check_host
+
+SHOP = {"name": "shop", "password": "marked-password", "permissions": ["models:read"]}
+KEY = {"name": "shop", "path": "/etc/shop/key"}
+
+
+def failures(**settings: Any) -> list[str]:
+    """What is wrong."""
+    found = check_host(HOST, replace(SETTINGS, **settings))
+    assert {failure.check for failure in found} <= {"accounts"}
+    return [str(failure) for failure in found]
+
+
+def test_what_is_fine() -> None:
+    former = {"name": "former", "state": "absent"}
+    every = {**KEY, "owner": "shop", "description": "of the shop", "expires_at": "2030-01-01", "enabled": True, "models": ["chat"], "model_types": ["LLM"]}
+    accounts = [SHOP, {**SHOP, "enabled": False, "update_password": "on_create", "state": "present"}, former]
+    assert failures(accounts=accounts, api_keys=[KEY, every, former]) == []
+
+
+@pytest.mark.parametrize(
+    ("accounts", "keys", "sentence"),
+    [
+        ("shop", [], "xinference_accounts: is the text 'shop', but must be a list of dictionaries."),
+        ({"name": "shop"}, [], "xinference_accounts: is a dictionary, but must be a list of dictionaries."),
+        ([], "shop", "xinference_api_keys: is the text 'shop', but must be a list of dictionaries."),
+        (["shop"], [], "xinference_accounts[0]: must be a dictionary with a name."),
+        ([SHOP, {"password": "marked-password"}], [], "xinference_accounts[1]: must be a dictionary with a name."),
+        ([{**SHOP, "name": 3}], [], "xinference_accounts[0]: must be a dictionary with a name."),
+        (
+            [{**SHOP, "pasword": "marked-password"}],
+            [],
+            "xinference_accounts[0] ('shop'): 'pasword' is unknown; did you mean 'password'?; allowed: "
+            "name, state, password, update_password, permissions, enabled.",
+        ),
+        ([{**SHOP, "password": 12345678}], [], "xinference_accounts[0] ('shop'): password must be a text."),
+        ([{**SHOP, "permissions": "admin"}], [], "xinference_accounts[0] ('shop'): permissions must be a list."),
+        ([{**SHOP, "permissions": [3]}], [], "xinference_accounts[0] ('shop'): permissions must be a list of texts."),
+        ([{**SHOP, "enabled": "yes"}], [], "xinference_accounts[0] ('shop'): enabled must be true or false."),
+        ([{**SHOP, "state": "gone"}], [], "xinference_accounts[0] ('shop'): state 'gone' is unknown; allowed: present, absent."),
+        ([{"name": "shop"}], [], "xinference_accounts[0] ('shop'): password is missing."),
+        ([], [{"name": "shop"}], "xinference_api_keys[0] ('shop'): path is missing; a key that is kept nowhere would be lost."),
+        ([], [{**KEY, "rotate": True}], "xinference_api_keys[0] ('shop'): 'rotate' is unknown"),
+        ([], [{**KEY, "path": "shop.key"}], "xinference_api_keys[0] ('shop'): path 'shop.key' must be an absolute path on this host."),
+        ([], [{**KEY, "expires_at": "soon"}], "xinference_api_keys[0] ('shop'): expires_at 'soon' is no time"),
+    ],
+)
+def test_each_mistake_gives_one_sentence(accounts: Any, keys: Any, sentence: str) -> None:
+    (failure,) = failures(accounts=accounts, api_keys=keys)
+    assert failure.startswith(sentence)
+    assert "marked-password" not in failure
+
+
+def test_scopes_are_named() -> None:
+    (failure,) = failures(accounts=[{**SHOP, "permissions": ["models:raed"]}])
+    assert failure.startswith("xinference_accounts[0] ('shop'): permissions 'models:raed' is unknown")
+
+
+def test_a_server_without_authentication_has_none() -> None:
+    assert failures(accounts=[SHOP], authentication=False) == ["xinference_accounts and xinference_api_keys need xinference_authentication, which is false."]

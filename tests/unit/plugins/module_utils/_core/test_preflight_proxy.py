@@ -1,0 +1,172 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What preflight says about the proxy."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_preflight import GOOD_PATH, HOST, SETTINGS
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import ProxySettings, check_host
+
+CERTIFICATE, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"
+PROXY = ProxySettings(
+    address="0.0.0.0",
+    port=443,
+    http_port=80,
+    names=["inference-01.example.com", "*.example.com", "192.0.2.10", "2001:db8::1"],
+    certificate="",
+    certificate_key="",
+    client_ca="",
+    max_body_size="200m",
+    numbers={"xinference_proxy_timeout": 3600},
+)
+GIVEN: dict[str, Any] = {"certificate": CERTIFICATE, "certificate_key": KEY}
+
+
+def host(**proxy: Any) -> dict[str, Any]:
+    """A host without nginx, with the files that are given."""
+    made = copy.deepcopy(HOST)
+    made["python"]["cryptography"] = False
+    made["paths"].update({CERTIFICATE: GOOD_PATH, KEY: GOOD_PATH})
+    ends = {CERTIFICATE: {"sha256": "0f", "not_after": "2999-12-31T00:00:00+00:00"}}
+    made["proxy"] = {"nginx": False, "active": False, "certificates": ends, **proxy}
+    return made
+
+
+BARE = host()
+
+
+def listening(port: int) -> dict[str, Any]:
+    """The same, where something listens on a port."""
+    return {**BARE, "listeners": [{"address": "192.0.2.10", "port": port}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "proxy"),
+    [
+        (BARE, {}, {}),
+        (BARE, {}, GIVEN),
+        (BARE, {}, {"http_port": 0, "port": 8443, "max_body_size": "0"}),
+        # Its own sockets.
+        ({**host(active=True), "listeners": [{"address": "0.0.0.0", "port": 443}]}, {}, {}),
+        # Another address.
+        (listening(443), {}, {"address": "192.0.2.11"}),
+        # The service for load balancers is somewhere else, or nowhere.
+        (BARE, {"recovery_address": "192.0.2.9", "recovery_port": 443}, {"address": "192.0.2.11"}),
+        (BARE, {"recovery": "none", "recovery_port": 443}, {}),
+        ({**host(nginx=True), "python": {**BARE["python"], "cryptography": True}}, {"manage_engine": False}, {}),
+        (host(nginx=True), {"manage_engine": False}, GIVEN),
+    ],
+)
+def test_what_is_fine(found: dict[str, Any], settings: dict[str, Any], proxy: dict[str, Any]) -> None:
+    assert check_host(found, replace(SETTINGS, proxy=replace(PROXY, **proxy), **settings)) == []
+
+
+def test_nothing_is_asked_where_there_shall_be_none() -> None:
+    assert check_host({**HOST, "proxy": None}, SETTINGS) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "proxy", "sentence"),
+    [
+        (
+            {**BARE, "service": {"systemd": False, "active": False}},
+            {},
+            {},
+            "xinference_proxy needs systemd, which does not run this host. Set it to false, and put a proxy of your own in front.",
+        ),
+        (
+            BARE,
+            {"authentication": False},
+            {},
+            "xinference_proxy would let anybody on the network run code here, because xinference_authentication is false. Switch it on.",
+        ),
+        (
+            BARE,
+            {"address": "0.0.0.0"},
+            {},
+            "xinference_address '0.0.0.0' would let everybody past the proxy, in plain HTTP. Publish on 127.0.0.1 while xinference_proxy is true.",
+        ),
+        (
+            BARE,
+            {"manage_engine": False},
+            GIVEN,
+            "There is no nginx on this host. Install the distribution's package; the roles can do it on Debian and Ubuntu only.",
+        ),
+        (
+            host(nginx=True),
+            {"manage_engine": False},
+            {},
+            "The host's Python 3.11.2 lacks cryptography, which makes the proxy's certificate."
+            " Install the distribution's package, or set xinference_proxy_certificate.",
+        ),
+        (BARE, {}, {"address": "all"}, "xinference_proxy_address 'all' is no IP address. Use an address of this host, or 0.0.0.0 for all of them."),
+        (BARE, {}, {"port": 0}, "xinference_proxy_port '0' is no port. Use a number from 1 to 65535."),
+        (BARE, {}, {"http_port": 65536}, "xinference_proxy_http_port '65536' is no port. Use a number from 1 to 65535, or 0 for none."),
+        (BARE, {}, {"port": 9997}, "xinference_proxy_port '9997' is xinference_port, too. Choose another one."),
+        (BARE, {}, {"http_port": 9998}, "xinference_proxy_http_port '9998' is xinference_recovery_port, too. Choose another one."),
+        (BARE, {}, {"http_port": 443}, "xinference_proxy_http_port '443' is xinference_proxy_port, too. Choose another one."),
+        (listening(443), {}, {}, "Port 443 is in use on 192.0.2.10 by something else. Free it, or set xinference_proxy_port to another one."),
+        (
+            listening(80),
+            {},
+            {},
+            "Port 80 is in use on 192.0.2.10 by something else. Free it, or set xinference_proxy_http_port to another one, or to 0 for none.",
+        ),
+        (BARE, {}, {"names": ["inference 01"]}, "xinference_proxy_names 'inference 01' is neither a name of a host nor an IP address. Correct it."),
+        (BARE, {}, {"names": ["a;b"]}, "xinference_proxy_names 'a;b' is neither a name of a host nor an IP address. Correct it."),
+        (
+            BARE,
+            {},
+            {"max_body_size": "200 MB"},
+            "xinference_proxy_max_body_size '200 MB' is no size. Write one such as 200m, or 0 for no limit.",
+        ),
+        (BARE, {}, {"numbers": {"xinference_proxy_timeout": 0}}, "xinference_proxy_timeout '0' is too low. Use 1 or more."),
+        (
+            BARE,
+            {},
+            {"certificate": CERTIFICATE},
+            "xinference_proxy_certificate is set without xinference_proxy_certificate_key. Set both, or none for a certificate of the local authority.",
+        ),
+        (
+            BARE,
+            {},
+            {"certificate_key": KEY},
+            "xinference_proxy_certificate_key is set without xinference_proxy_certificate. Set both, or none for a certificate of the local authority.",
+        ),
+        (
+            BARE,
+            {},
+            {**GIVEN, "certificate_key": "own.key"},
+            "xinference_proxy_certificate_key 'own.key' is no absolute path. Write it from the root of the host's file system.",
+        ),
+        (
+            {**BARE, "paths": {**BARE["paths"], KEY: {**GOOD_PATH, "exists": False}}},
+            {},
+            GIVEN,
+            f"xinference_proxy_certificate_key '{KEY}' does not exist on this host. Copy it there first.",
+        ),
+        (BARE, {}, {"client_ca": "/etc/ssl/ca.pem"}, "xinference_proxy_client_ca '/etc/ssl/ca.pem' does not exist on this host. Copy it there first."),
+        (
+            host(certificates={CERTIFICATE: {"sha256": "0f", "not_after": None}}),
+            {},
+            GIVEN,
+            f"xinference_proxy_certificate '{CERTIFICATE}' holds no certificate. It must be in PEM format.",
+        ),
+        (
+            host(certificates={CERTIFICATE: {"sha256": "0f", "not_after": "2025-03-01T12:00:00+00:00"}}),
+            {},
+            GIVEN,
+            f"xinference_proxy_certificate '{CERTIFICATE}' has expired on 2025-03-01. Renew it.",
+        ),
+    ],
+)
+def test_each_mistake_gives_one_sentence(found: dict[str, Any], settings: dict[str, Any], proxy: dict[str, Any], sentence: str) -> None:
+    failures = check_host(found, replace(SETTINGS, proxy=replace(PROXY, **proxy), **settings))
+    assert [(failure.check, str(failure)) for failure in failures] == [("proxy", sentence)]
