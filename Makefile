@@ -58,7 +58,7 @@ lint: setup ## ruff, mypy, yamllint, shellcheck, licences, ansible-lint (product
 	ruff format --check .
 	mypy plugins tests/images/build.py
 	yamllint --strict .
-	shellcheck tools/*.sh tests/images/*/*.sh .ci/run
+	shellcheck --external-sources tools/*.sh molecule/machines/*.sh tests/images/*/*.sh .ci/run
 	reuse lint --quiet || reuse lint
 	ansible-lint --offline --strict --profile production
 

@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 image=$(python3 tests/images/build.py server --version "$XINFERENCE_TEST_VERSION")
 export XINFERENCE_TEST_IMAGE=${image%:*} XINFERENCE_TEST_TAG=${image##*:}
-# shellcheck source=/dev/null
-source molecule/recovery/setup.sh
+# shellcheck source=molecule/machines/setup.sh
+source molecule/machines/setup.sh
 clean() { tools/molecule.sh recovery destroy >/dev/null 2>&1 || true; }
 trap clean EXIT
 clean

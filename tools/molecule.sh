@@ -12,9 +12,9 @@ if [ ! -f "molecule/$scenario/molecule.yml" ]; then
 fi
 image=$(python3 tests/images/build.py server --version "$XINFERENCE_TEST_VERSION")
 export XINFERENCE_TEST_IMAGE=${image%:*} XINFERENCE_TEST_TAG=${image##*:}
-if [ -x "molecule/$scenario/setup.sh" ]; then
-  # shellcheck source=/dev/null
-  source "molecule/$scenario/setup.sh"
+if grep -qs '\.\./machines/' "molecule/$scenario/create.yml"; then
+  # shellcheck source=molecule/machines/setup.sh
+  source molecule/machines/setup.sh
 fi
 export MOLECULE_COMMAND_BORDERS=0 NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOWS=1
 log=build/molecule/$scenario.log

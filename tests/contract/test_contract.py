@@ -23,7 +23,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.applied 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import DeclaredModel, parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import account_count
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import account_names
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ObservedModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import REPORTED, drift
 from ansible_collections.inferops.xinference.plugins.module_utils._core.registered import registration_drift
@@ -136,7 +136,7 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
     assert again.returncode == 1
     # Role server takes these words for success.
     assert "already has users" in again.stdout
-    assert account_count(str(server.home / "auth/auth.db")) == 1
+    assert account_names(str(server.home / "auth/auth.db")) == [USERNAME]
 
 
 def expiry(client: Client) -> float:
