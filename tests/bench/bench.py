@@ -37,7 +37,7 @@ FOLDER = ROOT / "build/bench"
 BIN = Path(sys.executable).parent
 CONTAINER = "xinference-bench"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
-LARGE_GGUF = "random-4B.Q4_0.gguf"
+LARGE_GGUF = "random-7B.Q4_0.gguf"
 EMBEDDING_FOLDER = "all-MiniLM-L6-v2"
 #: Numbers of models on the fake API, and on the real server.
 COUNTS = (1, 5, 20, 50)
@@ -176,14 +176,14 @@ def declared(count: int, *, embedding: bool = False) -> list[dict[str, Any]]:
 def large(number: int) -> dict[str, Any]:
     """A language model of a size that people run, from :mod:`random_gguf`."""
     (small,) = declared(1)
-    size = {"model_size_in_billions": 4, "quantization": "Q4_0"}
+    size = {"model_size_in_billions": 7, "quantization": "Q4_0"}
     files = {"model_file_name_template": LARGE_GGUF, "model_uri": f"file:///models/{LARGE_GGUF}"}
     (spec,) = small["registration"]["model_specs"]
     return {
         **small,
         "uid": f"bench-large-{number}",
         "name": "bench-large",
-        "size_in_billions": "4",
+        "size_in_billions": "7",
         "quantization": "Q4_0",
         "engine_options": {"n_ctx": 4096},
         "registration": {**small["registration"], "model_family": "bench-large", "model_specs": [{**spec, **size, **files}]},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A language model in the shape of one with four billion parameters and with random weights. It loads and answers as such a model does, without sense."""
+"""A language model in the shape of one with seven billion parameters and with random weights. It loads and answers as such a model does, without sense."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
 __all__ = ["write"]
 
 #: Numbers: of a token's vector, of layers, inside a layer, of heads, of heads for keys and values, and of one head's vector.
-WIDTH, LAYERS, INNER, HEADS, KEY_HEADS, HEAD = 2560, 36, 9728, 32, 8, 80
+WIDTH, LAYERS, INNER, HEADS, KEY_HEADS, HEAD = 4096, 32, 14336, 32, 8, 128
 #: Weights that share a scale in a Q4_0 file, and the bytes that they take with it.
 BLOCK, BLOCK_BYTES = 32, 18
 
 
 def write(path: Path, like: Path) -> None:
-    """Write the model as a Q4_0 file of 2.3 GB.
+    """Write the model as a Q4_0 file of 4.0 GB.
 
     :param path: of the new file.
     :param like: a model of the same family, whose tokenizer and other settings it takes.
