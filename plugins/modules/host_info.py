@@ -94,6 +94,9 @@ options:
         type: list
         elements: path
         default: []
+  firewall:
+    description: Name of the unit that keeps a firewall rule, to describe both.
+    type: str
   log_lines:
     description: Number of lines at the end of the container's log to return, in C(engine.container.log).
     type: int
@@ -161,8 +164,8 @@ host:
     engine:
       description: >-
         The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(gateway) (address of this
-        host on the engine's own bridge, or null), and C(container) with C(id), C(image), C(status),
-        C(health), C(started_at), C(restarts), C(labels), C(ports), C(published) (address and port),
+        host on the engine's own bridge, or null), C(bridge) (name of that bridge, null where this host has no such interface), and C(container) with C(id),
+        C(image), C(status), C(health), C(started_at), C(restarts), C(labels), C(ports), C(published) (address and port),
         C(memory) (limit in bytes, 0 for none) and with O(log_lines) C(log), or null.
       type: dict
       returned: always
@@ -197,6 +200,12 @@ host:
         certificate in UTC, null for a file that holds none.
       type: dict
       returned: always
+    firewall:
+      description: >-
+        The unit of O(firewall), null without it: C(units), C(enabled) and C(active) as of the service, and C(rules), those of the table mangle with the unit's
+        name as their comment, as C(iptables) prints them, null where it is not there or may not be asked.
+      type: dict
+      returned: always
     client_version:
       description: Version of C(xinference-client) in O(client_environment), null where there is none.
       type: str
@@ -222,6 +231,7 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "default": []},
             "client_environment": {"type": "path"},
             "account_database": {"type": "path"},
+            "firewall": {"type": "str"},
             "log_lines": {"type": "int", "default": 0},
             "service": {
                 "type": "dict",
@@ -244,7 +254,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, host=gather(**module.params))
+    module.exit_json(changed=False, host=gather(**module.params, run=module.run_command))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +40,9 @@ def raw(address: str, context: ssl.SSLContext, method: str, path: str) -> int:
     return status
 
 
-def test_open_ports(host: Any, address: str) -> None:
+def open_ports(address: str, ports: Iterable[int]) -> list[int]:
+    """Those that can be reached."""
+
     def is_open(port: int) -> bool:
         try:
             socket.create_connection((address, port), timeout=3).close()
@@ -46,12 +50,42 @@ def test_open_ports(host: Any, address: str) -> None:
             return False
         return True
 
+    tried = list(ports)
     with ThreadPoolExecutor(64) as pool:
-        ports = [port for port, open_ in zip(range(1, 65536), pool.map(is_open, range(1, 65536)), strict=True) if open_]
-    assert ports == [80, 443]
+        return [port for port, open_ in zip(tried, pool.map(is_open, tried), strict=True) if open_]
+
+
+def test_open_ports(host: Any, address: str) -> None:
+    assert open_ports(address, range(1, 65536)) == [80, 443]
     # The others listen, but not for the network.
     assert host.socket("tcp://127.0.0.1:9997").is_listening
     assert host.socket("tcp://127.0.0.1:9998").is_listening
+
+
+@pytest.fixture
+def container(host: Any, address: str) -> Iterator[str]:
+    """The container's own address, to which a neighbour finds the way."""
+    found = str(host.check_output("docker inspect --format '{{ .NetworkSettings.IPAddress }}' xinference"))
+    subprocess.run(("ip", "route", "add", f"{found}/32", "via", address), check=True)
+    yield found
+    subprocess.run(("ip", "route", "delete", f"{found}/32"), check=True)
+
+
+def test_a_neighbour_that_knows_the_way_reaches_no_port_of_the_container(host: Any, container: str) -> None:
+    pid = host.check_output("docker inspect --format '{{ .State.Pid }}' xinference")
+    sockets = [line.split() for line in host.check_output(f"cat /proc/{pid}/net/tcp").splitlines()[1:]]
+    listening = {int(fields[1].partition(":")[2], 16) for fields in sockets if fields[3] == "0A" and not fields[1].startswith("0100007F")}
+    # The server's processes talk to each other on the others, and ask for no account there.
+    assert 9997 in listening
+    assert len(listening) > 2
+    assert open_ports(container, listening) == []
+    # Nothing else keeps it out.
+    host.check_output("systemctl stop xinference-firewall")
+    try:
+        assert 9997 in open_ports(container, listening)
+    finally:
+        host.check_output("systemctl start xinference-firewall")
+    assert open_ports(container, listening) == []
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -58,6 +58,12 @@ def test_passwords_are_where_they_belong_and_nowhere_else(host: Any, version: st
         assert secret not in LOG.read_text(encoding="utf-8")
 
 
+def test_other_machines_are_kept_from_containers_after_a_boot(host: Any) -> None:
+    rules = [line for line in host.check_output("iptables -t mangle -S FORWARD").splitlines() if "--comment xinference-firewall " in line]
+    assert rules == ["-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment xinference-firewall -j DROP"]
+    assert host.service("xinference-firewall").is_enabled
+
+
 def test_load_balancers_are_told(host: Any) -> None:
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/ready") == "200"
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/live") == "200"

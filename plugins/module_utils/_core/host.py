@@ -19,10 +19,11 @@ import os
 import platform
 import pwd
 import re
+import shlex
 import socket
 import sqlite3
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ __all__ = [
     "deaths",
     "engine_errors",
     "engine_facts",
+    "firewall_facts",
     "gather",
     "path_facts",
     "proxy_facts",
@@ -49,6 +51,8 @@ __all__ = [
 ]
 
 MIB = 1024 * 1024
+#: Runs a command that is there; returns its exit code, output and errors.
+Run = Callable[[list[str]], tuple[int, str, str]]
 #: Exit code of a container whose first process was killed by signal 9.
 KILLED = 137
 _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
@@ -215,17 +219,22 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
+def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0, root: Path = Path("/")) -> dict[str, Any]:
     """The Docker Engine, one container and one image.
 
     :param docker_host: address of the engine's socket.
     :param container: name of a container to describe.
     :param image: reference of an image to look for.
     :param log_lines: number of lines of the container's log to return with it.
+    :param root: where the host's file system begins.
     :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``, ``gateway`` (address of
-        this host on the engine's own bridge, from which a container sees everything that comes from the host; None without such a bridge).
+        this host on the engine's own bridge, from which a container sees everything that comes from the host; None without such a bridge), ``bridge`` (its
+        name; None where this host has no such interface, as with an engine of a user).
     """
-    facts: dict[str, Any] = {"reachable": False, "error": "", "container": None, "image_present": False, **dict.fromkeys(("version", "api_version", "gateway"))}
+    facts: dict[str, Any] = {
+        **{"reachable": False, "error": "", "container": None, "image_present": False},
+        **dict.fromkeys(("version", "api_version", "gateway", "bridge")),
+    }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
         return facts
@@ -238,8 +247,11 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
             facts["container"] = _container_facts(found) if found else None
             if found and log_lines > 0:
                 facts["container"]["log"] = engine.log(container, log_lines)
-        ranges = ((engine.get("/networks/bridge") or {}).get("IPAM") or {}).get("Config") or []
+        network = engine.get("/networks/bridge") or {}
+        ranges = (network.get("IPAM") or {}).get("Config") or []
         facts["gateway"] = _gateway(ranges[0]) if ranges else None
+        name = (network.get("Options") or {}).get("com.docker.network.bridge.name")
+        facts["bridge"] = name if name and (root / "sys/class/net" / name).exists() else None
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -451,6 +463,31 @@ def _is_user(name: str) -> bool:
     return True
 
 
+def firewall_facts(unit: str, run: Run, root: Path = Path("/")) -> dict[str, Any]:
+    """The firewall rule of this host that a unit keeps.
+
+    :param unit: name of the unit; the rule has the part before ``.service`` as its comment.
+    :param run: runs a command.
+    :param root: where the host's file system begins.
+    :returns: ``units``, ``enabled`` and ``active`` as of a service, ``rules`` (those of the table mangle with that comment, as iptables prints them; None
+        where it is not there or may not be asked).
+    """
+    facts: dict[str, Any] = {**_unit_facts([unit], root), "rules": None}
+    found: list[str] = []
+    command = root / "usr/sbin/iptables"
+    if not os.access(command, os.X_OK):
+        return facts
+    status, listed, _error = run([str(command), "--wait", "5", "--table", "mangle", "--list-rules", "FORWARD"])
+    if status:
+        return facts
+    comment = ["--comment", unit.partition(".service")[0]]
+    for line in listed.splitlines():
+        words = shlex.split(line)
+        if comment in [words[place : place + 2] for place in range(len(words))]:
+            found.append(line)
+    return {**facts, "rules": found}
+
+
 def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], root: Path = Path("/")) -> dict[str, Any]:
     """The proxy of this host.
 
@@ -488,6 +525,8 @@ def gather(
     log_lines: int = 0,
     service: Mapping[str, Any] | None = None,
     proxy: Mapping[str, Any] | None = None,
+    firewall: str | None = None,
+    run: Run | None = None,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
 
@@ -500,6 +539,8 @@ def gather(
     :param log_lines: number of lines of the container's log to return.
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
+    :param firewall: unit of :func:`firewall_facts`; None asks for none.
+    :param run: of :func:`firewall_facts`, which needs it.
     :returns: the facts, with sizes in MiB.
     """
     mounts = _mounts()
@@ -525,4 +566,5 @@ def gather(
         "accounts": account_names(account_database) if account_database else None,
         "service": service_facts(**service) if service else None,
         "proxy": proxy_facts(**proxy) if proxy else None,
+        "firewall": firewall_facts(firewall, run) if firewall and run else None,
     }

@@ -32,6 +32,7 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
         "container": None,
         "image_present": False,
         "gateway": None,
+        "bridge": None,
     }
     assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]
     assert list(tmp_path.iterdir()) == []
@@ -41,6 +42,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
     seen: list[dict[str, object]] = []
 
     def gather(**options: object) -> dict[str, object]:
+        assert callable(options.pop("run"))
         seen.append(options)
         return {}
 
@@ -55,6 +57,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "log_lines": 5,
         "service": {"units": ["xinference-models.service"], "user": "nobody", "program": "/opt/program", "state": "/srv/state.json"},
         "proxy": {"unit": "xinference-proxy.service", "user": "nobody", "config": "/etc/nginx.conf", "certificates": ["/etc/a.crt"]},
+        "firewall": "xinference-firewall.service",
     }
     assert run(**options)["host"] == {}
     run()
@@ -70,6 +73,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "log_lines": 0,
             "service": None,
             "proxy": None,
+            "firewall": None,
         },
     ]
 

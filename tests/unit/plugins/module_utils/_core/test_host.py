@@ -31,6 +31,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host imp
     client_version,
     deaths,
     engine_facts,
+    firewall_facts,
     gather,
     path_facts,
 )
@@ -123,6 +124,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "container": FACTS,
         "image_present": True,
         "gateway": None,
+        "bridge": None,
     }
 
 
@@ -142,6 +144,15 @@ def test_an_engine_that_answers(engine: Engine) -> None:
 def test_the_hosts_own_address_on_the_bridge(engine: Engine, ranges: Any, gateway: str | None) -> None:
     engine.answers["/networks/bridge"] = {"IPAM": {"Config": ranges}}
     assert engine_facts(engine.address)["gateway"] == gateway
+
+
+@pytest.mark.parametrize(("interfaces", "bridge"), [(["eth0", "docker0"], "docker0"), (["eth0"], None)])
+def test_the_bridge_is_one_of_this_host(engine: Engine, tmp_path: Path, interfaces: list[str], bridge: str | None) -> None:
+    """That of an engine in another network namespace is not."""
+    for name in interfaces:
+        (tmp_path / "sys/class/net" / name).mkdir(parents=True)
+    engine.answers["/networks/bridge"] = {"Options": {"com.docker.network.bridge.name": "docker0"}}
+    assert engine_facts(engine.address, root=tmp_path)["bridge"] == bridge
 
 
 def test_what_the_engine_does_not_have(engine: Engine) -> None:
@@ -202,7 +213,7 @@ def test_names_are_quoted(engine: Engine) -> None:
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = engine_facts(docker_host, "xinference", "image")
-    nothing = dict.fromkeys(("version", "api_version", "container", "gateway"))
+    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "bridge"))
     assert facts == {"reachable": False, "error": error, "image_present": False, **nothing}
 
 
@@ -568,8 +579,54 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "accounts",
         "service",
         "proxy",
+        "firewall",
     }
     assert facts["service"] is None
     assert facts["proxy"] is None
+    assert facts["firewall"] is None
     # It is the return value of a module.
     assert json.loads(json.dumps(facts)) == facts
+
+
+# The firewall rule.
+
+RULE = "-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment {} -j DROP"
+
+
+def put_command(root: Path) -> None:
+    """A host that has the command."""
+    command = root / "usr/sbin/iptables"
+    command.parent.mkdir(parents=True)
+    command.touch(0o755)
+
+
+@pytest.mark.parametrize(
+    ("comment", "is_found"),
+    [("xinference-firewall", True), ('"xinference-firewall"', True), ("xinference-firewall-other", False), ('"not xinference-firewall"', False)],
+)
+def test_the_rule_of_a_unit(tmp_path: Path, comment: str, is_found: bool) -> None:
+    rule = RULE.format(comment)
+    asked: list[list[str]] = []
+
+    def run(words: list[str]) -> tuple[int, str, str]:
+        asked.append(words)
+        return 0, f"-P FORWARD ACCEPT\n{rule}\n", ""
+
+    put_command(tmp_path)
+    assert firewall_facts("xinference-firewall.service", run, tmp_path) == {
+        "units": {},
+        "enabled": False,
+        "active": False,
+        "rules": [rule] if is_found else [],
+    }
+    assert asked == [[str(tmp_path / "usr/sbin/iptables"), "--wait", "5", "--table", "mangle", "--list-rules", "FORWARD"]]
+
+
+def test_rules_that_cannot_be_read(tmp_path: Path) -> None:
+    def run(_words: list[str]) -> tuple[int, str, str]:
+        assert (tmp_path / "usr/sbin/iptables").exists()
+        return 4, "", "Permission denied (you must be root)\n"
+
+    assert firewall_facts("xinference-firewall.service", run, tmp_path)["rules"] is None
+    put_command(tmp_path)
+    assert firewall_facts("xinference-firewall.service", run, tmp_path)["rules"] is None
