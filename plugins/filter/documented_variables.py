@@ -36,14 +36,14 @@ _value:
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 
 
 def documented_variables(folder: str) -> list[str]:
     """The names, sorted."""
     names: set[str] = set()
     for path in Path(folder).glob("*/meta/argument_specs.yml"):
-        for spec in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+        for spec in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
             names.update(spec.get("options") or {})
     return sorted(names)
 

@@ -13,6 +13,7 @@ import pytest
 from serving import Server
 
 FOLDER = "/var/lib/xinference-models"
+#: Of the administrator; the other one that it has for a while ends like this.
 SECRET = "marked-secret-of-the-recovery-scenario"
 LOG = Path(__file__).parents[3] / "build/molecule/recovery.log"
 
