@@ -48,7 +48,7 @@ _value:
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import check_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import container_paths
+from ansible_collections.inferops.xinference.plugins.module_utils._core.paths import container_paths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import host_path
 
 

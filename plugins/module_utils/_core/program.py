@@ -14,8 +14,11 @@ import pkgutil
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import service
+if TYPE_CHECKING:
+    # Never run: filters load this file in every task, and the service takes a while to import. Ansible sends to a host what it reads here.
+    from . import service  # noqa: F401
 
 __all__ = ["PACKAGE", "install", "sources"]
 
@@ -40,7 +43,7 @@ def sources() -> dict[str, bytes]:
 
     :raises FileNotFoundError: where this package is not complete.
     """
-    package = service.__name__.rpartition(".")[0]
+    package = __name__.rpartition(".")[0]
     files: dict[str, bytes] = {"__main__.py": _START.encode()}
     left = {"service"}
     while left:
