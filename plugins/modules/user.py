@@ -278,7 +278,7 @@ def run(module: AnsibleModule) -> AccountChange:
             apply_account(client, change)
             if kept:
                 require_works(client, change, kept.wanted)
-                kept.end()
+                kept.end(change.password)
         return change
     finally:
         client.close()

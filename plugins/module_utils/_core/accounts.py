@@ -244,9 +244,12 @@ class KeptPassword:
             self.kept = [self.wanted, *self.kept]
             self._write()
 
-    def end(self) -> None:
-        """Forget the others, after it has worked."""
-        if len(self.kept) > 1:
+    def end(self, given: bool) -> None:
+        """Forget the others, after it has worked.
+
+        :param given: whether the account got it just now. The file is written again then, even with the same in it: who was refused before reads it again.
+        """
+        if given or len(self.kept) > 1:
             self.kept = [self.wanted]
             self._write()
 

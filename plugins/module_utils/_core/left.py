@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import XinferenceError
-from .private_file import COPY, read_regular, replace_private
+from .private_file import both, read_regular, replace_private
 
 __all__ = ["LeftDeclaration"]
 
@@ -30,8 +30,7 @@ class LeftDeclaration:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
-        self.copy = self.path.with_name(f"{self.path.name}{COPY}")
+        self.path, self.copy = both(path)
 
     def save(self, options: Mapping[str, Any]) -> bool:
         """Leave a declaration; False where the same one lies there already.
@@ -75,10 +74,6 @@ class LeftDeclaration:
             with suppress(XinferenceError):
                 self.save(found)
         return found
-
-    def marks(self) -> tuple[Any, ...]:
-        """Something that is another one when a copy was replaced, so that nobody reads the files at each look."""
-        return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in (self.path, self.copy) if place.exists()))
 
     @staticmethod
     def _text(place: Path) -> str | None:

@@ -12,13 +12,27 @@ import stat
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .errors import XinferenceError
 
-__all__ = ["give_to_owner", "keep_secrets", "kept_secrets", "read_regular", "replace_private"]
+__all__ = ["both", "give_to_owner", "keep_secrets", "kept_secrets", "marks", "read_regular", "replace_private"]
 
 #: Behind the name of a second copy.
 COPY = ".copy"
+
+
+def both(path: str) -> tuple[Path, Path]:
+    """A file, and its second copy."""
+    return Path(path), Path(f"{path}{COPY}")
+
+
+def marks(path: str) -> tuple[Any, ...]:
+    """Something that is another one when a file or its copy was replaced, so that nobody reads them at each look.
+
+    :raises OSError: when its folder cannot be looked into.
+    """
+    return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in both(path) if place.exists()))
 
 
 def read_regular(path: Path) -> str:
@@ -46,10 +60,10 @@ def kept_secrets(option: str, path: str) -> list[str]:
     """
     found: list[str] = []
     problem: XinferenceError | None = None
-    for place in (path, f"{path}{COPY}"):
+    for place in both(path):
         try:
-            text = read_regular(Path(place))
-            shut = not stat.S_IMODE(os.stat(place).st_mode) & 0o077
+            text = read_regular(place)
+            shut = not stat.S_IMODE(place.stat().st_mode) & 0o077
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
@@ -69,8 +83,8 @@ def keep_secrets(path: str, kept: Sequence[str]) -> None:
 
     :raises OSError: when it cannot be written.
     """
-    for place in (path, f"{path}{COPY}"):
-        replace_private(Path(place), "".join(f"{secret}\n" for secret in kept))
+    for place in both(path):
+        replace_private(place, "".join(f"{secret}\n" for secret in kept))
 
 
 def give_to_owner(handle: int, path: Path) -> None:

@@ -26,7 +26,7 @@ from .declared import parse_models
 from .errors import XinferenceError
 from .left import LeftDeclaration
 from .lock import Lock
-from .private_file import kept_secrets, replace_private
+from .private_file import kept_secrets, marks, replace_private
 from .watch import Declaration, Watcher
 from .wishes import wishes_of
 
@@ -51,7 +51,7 @@ class Notifier:
 
 
 class Reader:
-    """The declaration as it lies on the host now; the same object as long as nobody replaced it.
+    """The declaration as it lies on the host now; the same object as long as nobody replaced it, or the password that goes with it.
 
     :param tell: takes a line when it cannot be read.
     """
@@ -59,14 +59,15 @@ class Reader:
     def __init__(self, left: LeftDeclaration, tell: Callable[[str], None]) -> None:
         self.left = left
         self.tell = tell
-        self.marks: tuple[Any, ...] | None = None
+        self.marks: Any = None
         self.declaration: Declaration | None = None
         self.options: dict[str, Any] = {}
 
     def __call__(self) -> Declaration | None:
         """The declaration; what was read last when both copies were damaged since, and then they are made again from it."""
-        marks = self._marks()
-        if marks == self.marks:
+        # Taken before the reading, so that what is replaced meanwhile is read again.
+        left = self._marks(str(self.left.path))
+        if (left, self._marks(self.options.get("password_path"))) == self.marks:
             return self.declaration
         try:
             options = self.left.load()
@@ -79,13 +80,16 @@ class Reader:
             if options:
                 with contextlib.suppress(XinferenceError):
                     self.left.save(options)
+                    left = self._marks(str(self.left.path))
                     self.tell("the declaration is written again as it was read before")
-        self.marks, self.options, self.declaration = self._marks(), options or {}, declaration
+        self.options, self.declaration = options or {}, declaration
+        self.marks = (left, self._marks(self.options.get("password_path")))
         return declaration
 
-    def _marks(self) -> tuple[Any, ...] | None:
+    @staticmethod
+    def _marks(path: str | None) -> tuple[Any, ...] | None:
         try:
-            return self.left.marks()
+            return marks(path) if path else None
         except OSError:
             return None
 

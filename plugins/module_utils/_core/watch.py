@@ -57,6 +57,8 @@ _PACE = Pace()
 _REFUSALS = 2
 #: Seconds for which a turn waits for what is being terminated; the next one goes on with it.
 _TURN = 10.0
+#: Status of an answer to whoever the server does not know (any more); others it knows, and does not let in.
+_UNKNOWN = 401
 #: Looks in a row that must fail before a server that listens counts as lost.
 _STUMBLES = 2
 
@@ -152,6 +154,8 @@ class Watcher:
         self.pace = pace
         self.clock = clock
         self.client: Server | None = None
+        #: Whether the client was of use for a whole look since it logged in.
+        self.proven = False
         self.cares: dict[str, Care] = {}
         self.declaration: Declaration | None = None
         #: What keeps the watcher from looking; empty while the server answers.
@@ -195,6 +199,10 @@ class Watcher:
         try:
             pause = self._look(self.declaration)
         except AuthenticationError as error:
+            if self.proven and error.status == _UNKNOWN:
+                # What worked until now is worth nothing any more: somebody gave the account another password, and left it where it is read at each login.
+                self.forget()
+                return self.look()
             self.drop(f"the server refuses the credentials: {error}")
             self.banned = self.clock() + self.pace.refused
             return self.pace.idle
@@ -209,6 +217,7 @@ class Watcher:
                 self.drop(str(error), gone=gone)
             return self.pace.down
         self.stumbles = 0
+        self.proven = True
         if self.trouble:
             self.useless = self.clock() if useless is None else useless
         return pause
@@ -230,17 +239,21 @@ class Watcher:
 
         :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
         """
-        if self.client is not None:
-            close = getattr(self.client, "close", None)
-            if close is not None:
-                close()
-            self.client = None
+        self.forget()
         if not self.trouble:
             self.tell(f"lost the server: {reason}")
         self.trouble = reason
         self.seen = _Seen()
         if gone:
             self.cares = {uid: Care(message=care.message) for uid, care in self.cares.items()}
+
+    def forget(self) -> None:
+        """Give the client up, so that the next look logs in again."""
+        if self.client is not None:
+            close = getattr(self.client, "close", None)
+            if close is not None:
+                close()
+        self.client, self.proven = None, False
 
     def _look(self, declaration: Declaration) -> float:
         if self.client is None:

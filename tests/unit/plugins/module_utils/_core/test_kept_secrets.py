@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import KeptPassword
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import first_accepted
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets
+from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets, marks
 
 
 def put(path: Path, text: str | bytes, mode: int = 0o600) -> str:
@@ -70,7 +70,7 @@ def test_a_new_password_is_kept_before_it_counts(tmp_path: Path) -> None:
     assert len(first.wanted) >= 24
     assert not path.exists()
     first.begin()
-    first.end()
+    first.end(given=True)
     assert path.read_text() == path.with_name("kept.copy").read_text() == f"{first.wanted}\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -81,9 +81,14 @@ def test_what_is_kept_stays(tmp_path: Path) -> None:
     same = KeptPassword(path, rotate=False)
     before = os.stat(path)
     same.begin()
-    same.end()
+    same.end(given=False)
     assert (same.wanted, same.is_new) == ("given-by-hand", False)
     assert os.stat(path) == before
+    # Who was refused with it before the account got it sees another file.
+    seen = marks(path)
+    same.end(given=True)
+    assert marks(path) != seen
+    assert Path(path).read_text() == "given-by-hand\n"
 
 
 def test_the_old_one_goes_when_the_new_one_has_worked(tmp_path: Path) -> None:
@@ -93,7 +98,7 @@ def test_the_old_one_goes_when_the_new_one_has_worked(tmp_path: Path) -> None:
     assert Path(path).read_text() == "old\n"
     change.begin()
     assert Path(path).read_text() == f"{change.wanted}\nold\n"
-    change.end()
+    change.end(given=True)
     assert Path(path).read_text() == f"{change.wanted}\n"
 
 
@@ -107,7 +112,7 @@ def test_after_an_interruption_nothing_that_may_work_is_forgotten(tmp_path: Path
     rotated = KeptPassword(path, rotate=True)
     rotated.begin()
     assert Path(path).read_text().split() == [rotated.wanted, lost, "old"]
-    rotated.end()
+    rotated.end(given=True)
     assert Path(path).read_text().split() == [rotated.wanted]
     assert Path(f"{path}.copy").read_text().split() == [rotated.wanted]
 

@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import keep_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Beating, Caller, Doorbell, Notifier, Reader, State, serve
 from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Watcher
@@ -73,6 +74,20 @@ def test_a_declaration_that_was_damaged_is_written_again(left: LeftDeclaration) 
     assert reader() is first
     assert left.load() == options(CHAT)
     assert [line.partition(":")[0] for line in told] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
+
+
+def test_another_password_in_the_file_is_another_declaration(left: LeftDeclaration, tmp_path: Path) -> None:
+    kept = tmp_path / "automation"
+    left.save(options(CHAT, password_path=str(kept)))
+    reader = Reader(left, lambda line: None)
+    first = reader()
+    assert reader() is first
+    for passwords in (["one"], ["two", "one"], ["two"], ["two"]):
+        keep_secrets(str(kept), passwords)
+        other = reader()
+        assert other is not first
+        assert other is reader()
+        first = other
 
 
 @pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])

@@ -439,6 +439,59 @@ def test_another_declaration_brings_other_credentials() -> None:
     assert stage.until_ready() < 12
 
 
+@pytest.mark.parametrize("call", ["list_instances", "list_models"])
+def test_a_password_that_was_changed_under_it_takes_nothing_from_the_models(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    stage.run(10)
+    server.calls.clear()
+    logins: list[float] = []
+    refusing = True
+
+    def connect() -> FakeServer:
+        nonlocal refusing
+        logins.append(server.clock())
+        refusing = False
+        return server
+
+    real = getattr(server, call)
+
+    def ask() -> Any:
+        if refusing:
+            raise AuthenticationError("POST", "http://fake/token", 401, "Incorrect username or password")
+        return real()
+
+    monkeypatch.setattr(server, call, ask)
+    stage.watcher.connect = connect
+    lines = list(stage.lines)
+    # Long enough for a comparison of everything.
+    for _ in range(60):
+        stage.run(1)
+        assert stage.watcher.ready
+    assert len(logins) == 1
+    assert stage.lines == lines
+    assert launches(server) == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_who_is_let_in_and_then_refused_does_not_ask_again_at_once(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten tokens that are refused ban an address for an hour."""
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    tries: list[float] = []
+
+    def refuse() -> Any:
+        tries.append(server.clock())
+        raise AuthenticationError("GET", "http://fake/v1/models/instances", status, "no")
+
+    monkeypatch.setattr(server, "list_instances", refuse)
+    stage.run(3500)
+    assert len(tries) <= 7
+    assert not stage.watcher.ready
+
+
 def test_where_no_smoke_test_is_wanted_ready_is_enough() -> None:
     server = FakeServer(mute={"one"})
     stage = Stage(server, llm("one"))
