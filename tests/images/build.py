@@ -13,6 +13,8 @@ when, its recipe changes.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Callable
 from urllib.parse import unquote, urlparse
@@ -260,6 +263,15 @@ def archive(version: str, folder: Path) -> str:
     return str(target)
 
 
+@contextlib.contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Wait until nobody else makes the same: tests run side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".making-{what}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def main() -> int:
     """Command line; 0 when made, 1 with one sentence when not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -278,7 +290,8 @@ def main() -> int:
         "archive": lambda: archive(chosen.version, chosen.folder / "images"),
     }
     try:
-        made = makers[chosen.what]()
+        with alone(chosen.folder, f"{chosen.what}-{chosen.python if chosen.what == 'wheels' else chosen.version}"):
+            made = makers[chosen.what]()
     except BuildError as error:
         print(f"images: cannot go on: {error}", file=sys.stderr)
         return 1
