@@ -279,6 +279,7 @@ def say(line: str) -> None:
 def serve(watcher: Watcher, stopped: threading.Event, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
     """Look until told to stop."""
     notifier.tell(READY="1")
+    watcher.changed = lambda: state.take(watcher)
     while not stopped.is_set():
         doorbell.open()
         try:

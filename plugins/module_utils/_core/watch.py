@@ -37,6 +37,9 @@ class Pace:
     :param settle: the same, while something moves but the server shows no change. Looking costs the server what it needs for loading.
     :param first: before the second try of a model that failed; each further one comes after twice the time.
     :param most: at most between two tries.
+    :param first_drift: before the second try to relaunch a model that somebody changed; each further one comes after twice the time. Each costs a model
+        that works the time of two launches.
+    :param most_drift: at most between two of these.
     :param odd: after an answer that nobody foresaw.
     :param refused: after credentials that the server refused. It bans an address for an hour after ten of them.
     """
@@ -48,6 +51,8 @@ class Pace:
     settle: float = 2.0
     first: float = 5.0
     most: float = 300.0
+    first_drift: float = 60.0
+    most_drift: float = 86400.0
     odd: float = 10.0
     refused: float = 600.0
 
@@ -173,6 +178,8 @@ class Watcher:
         self.given: Declaration | None = None
         #: Whether a converge is at work.
         self.shut_out = False
+        #: Called where a look takes long, and who reads what is known shall not wait for its end.
+        self.changed: Callable[[], None] = lambda: None
 
     @property
     def ready(self) -> bool:
@@ -261,10 +268,8 @@ class Watcher:
         rows = self.client.list_instances()
         now = self.clock()
         same = rows == self.seen.rows and not self.due(now) and now - self.seen.at < (self.pace.whole if self.seen.calm else self.pace.settle)
-        if same and self.seen.calm:
-            return self.pace.idle
-        if same and not self.shut_out:
-            return self.pace.moving
+        if same and (self.seen.calm or not self.shut_out):
+            return self.pace.idle if self.seen.calm else self.pace.moving
         if self.trouble:
             if not (self.client.status().get("workers") or {}):
                 self.trouble = "the server has no worker yet"
@@ -280,6 +285,9 @@ class Watcher:
                 self.seen = _Seen(rows, now)
             return self.pace.moving
         with held:
+            if self.read() is not self.given:
+                # A converge came in between, with another declaration.
+                return self.pace.moving
             if any(model.given.get("engine_options") == AUTO for model in declaration.models):
                 # For all models together, because they share the memory.
                 limits = server_limits(self.client, declaration.wishes)
@@ -427,6 +435,9 @@ class Watcher:
         wishes = replace(wishes, choices=replace(wishes.choices, exclusive=False), check=False, download="with_launch")
         for model in models:
             care = self.cares[model.uid]
+            # It is terminated first, and nobody shall be told meanwhile that it answers.
+            care.answered = 0
+            self.changed()
             try:
                 (result,) = converge(client, [model], wishes).results
             except DeclarationError as error:
@@ -439,13 +450,11 @@ class Watcher:
                 care.drift_tries = 0
             # It was asked by the run itself; it is taken down as any other.
             care.asked = False
-            if result.changed:
-                care.answered = 0
 
     def otherwise(self, uid: str, message: str) -> None:
         """A relaunch failed, and what ran before runs again: the next one comes later, and the model is asked as any other."""
         care = self.cares[uid]
-        pause = self.pause(care.drift_tries)
+        pause = min(self.pace.first_drift * float(2 ** min(care.drift_tries, 20)), self.pace.most_drift)
         care.drift_tries += 1
         care.drift_after = self.clock() + pause
         self.tell(f"{uid}: runs otherwise than declared, and could not be relaunched: {message}; next try in {pause:.0f} s")

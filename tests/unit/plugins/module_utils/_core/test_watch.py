@@ -393,12 +393,34 @@ def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_mo
 
     monkeypatch.setattr(server, "launch", refuse_some)
     stage.declare(llm("one", quantization="Q8_0"), on_drift="relaunch")
+    told: list[bool] = []
+    stage.watcher.changed = lambda: told.append(stage.watcher.ready)
     server.calls.clear()
     stage.run(3600)
     assert stage.watcher.ready
     assert server.ready() == {"one"}
     assert 5 < written(server).count("terminate") < 25
     assert any("could not be relaunched" in line for line in stage.lines)
+    # Nobody is told that it answers while it is away.
+    assert told == [False] * written(server).count("terminate")
+    stage.run(86400 * 7)
+    assert written(server).count("terminate") < 25
+
+
+def test_a_converge_that_comes_in_between_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the reading of the declaration and the lock."""
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"), llm("two"))
+
+    def hold() -> Any:
+        if stage.declaration is first:
+            stage.declare(llm("one"), gone("two"))
+        return nullcontext()
+
+    first = stage.declaration
+    stage.watcher.lock = hold
+    stage.until_ready()
+    assert launches(server) == ["one"]
 
 
 def test_who_only_pauses_is_declared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,7 +488,7 @@ def test_a_password_that_was_changed_under_it_takes_nothing_from_the_models(call
     stage.watcher.connect = connect
     lines = list(stage.lines)
     # Long enough for a comparison of everything.
-    for _ in range(60):
+    for _second in range(60):
         stage.run(1)
         assert stage.watcher.ready
     assert len(logins) == 1
