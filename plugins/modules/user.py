@@ -65,8 +65,8 @@ options:
       - >-
         When it is set, every token of the account ends at once. Its API keys go on working.
       - >-
-        When O(name) is the account that the module logs in with, its password is changed last, the module logs in again with the new one, and warns that
-        O(password) is out of date. A second run with the same O(password) logs in with the new password after the server has refused the old one,
+        When O(name) is the account that the module logs in with, its password is changed last, the module logs in again with the new one, and RV(msg) says
+        that O(password) is out of date. A second run with the same O(password) logs in with the new password after the server has refused the old one,
         and changes nothing. Every other task needs the new one.
     type: str
   account_password_path:
@@ -184,6 +184,10 @@ account:
       type: list
       elements: str
       returned: always
+msg:
+  description: Why the task failed; without a failure, what the operator should know, such as that O(password) is out of date.
+  returned: on failure, and when the password of the account that the module logs in with was changed
+  type: str
 problems:
   description: One sentence for each reason why nothing was changed.
   returned: when the declaration is wrong or would lock somebody out
@@ -273,12 +277,14 @@ def run(module: AnsibleModule) -> AccountChange:
     try:
         change = plan_account(wanted, read(client, wanted))
         if not module.check_mode:
-            if kept:
-                kept.begin()
+            # Of an account that gets no password, as one that is disabled, the one that was kept still counts.
+            keeps = kept if change.password or change.seen.works else None
+            if keeps:
+                keeps.begin()
             apply_account(client, change)
-            if kept:
-                require_works(client, change, kept.wanted)
-                kept.end(change.password)
+            if keeps:
+                require_works(client, change, keeps.wanted)
+                keeps.end(change.password)
         return change
     finally:
         client.close()
@@ -296,9 +302,8 @@ def main() -> None:
         change = run(module)
     except XinferenceError as error:
         fail(module, error)
-    for note in change.notes:
-        module.warn(note)
     module.exit_json(
+        **({"msg": " ".join(change.notes)} if change.notes else {}),
         changed=change.changed,
         result=change.kind,
         fields=change.fields,

@@ -65,11 +65,8 @@ class Site:
         """Address of the server."""
         return f"http://127.0.0.1:{self.port}"
 
-    def begin(self, playbook: str, *options: str, start_new_session: bool = False, **variables: Any) -> subprocess.Popen[str]:
-        """Begin a run of a playbook by its full name; the secrets come in a file that only its owner can read.
-
-        :param start_new_session: whether all its processes can be killed at once.
-        """
+    def begin(self, playbook: str, *options: str, **variables: Any) -> subprocess.Popen[str]:
+        """Begin a run of a playbook by its full name; the secrets come in a file that only its owner can read."""
         given = self.folder / "given.json"
         given.touch(mode=0o600)
         given.write_text(json.dumps({**self.settings, **variables}), encoding="utf-8")
@@ -82,7 +79,6 @@ class Site:
             stderr=subprocess.STDOUT,
             env=environment,
             cwd=self.folder,
-            start_new_session=start_new_session,
         )
 
     def play(self, playbook: str, *options: str, code: int = 0, **variables: Any) -> str:

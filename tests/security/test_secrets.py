@@ -57,6 +57,11 @@ class Lurker(threading.Thread):
         return self.found
 
 
+def kept(site: Site) -> tuple[str, str]:
+    """The application's key and the automation's password, as their files have them now."""
+    return site.key_file.read_text(encoding="utf-8").strip(), (KEPT / "automation").read_text(encoding="utf-8").strip()
+
+
 @pytest.fixture(scope="module")
 def played(site: Site) -> Iterator[Site]:
     """A host on which everything was run."""
@@ -67,6 +72,8 @@ def played(site: Site) -> Iterator[Site]:
     try:
         site.play("inferops.xinference.provision", *loud, "--check")
         site.play("inferops.xinference.provision", *loud)
+        # Those that a rotation replaces further down.
+        site.marks["first key"], site.marks["first automation"] = kept(site)
         site.play("inferops.xinference.provision", *loud, "--check", xinference_models=[{**site.settings["xinference_models"][0], "replica": 2}])
         (model,) = site.settings["xinference_models"]
         # Each fails in another place: the declaration, the server's own words, the credentials, the container.
@@ -79,14 +86,20 @@ def played(site: Site) -> Iterator[Site]:
         site.play("inferops.xinference.provision", *loud, xinference_models_remove_cached=True)
         site.play("inferops.xinference.status", *loud)
         site.play("inferops.xinference.status", *loud, xinference_admin_password=site.marks["password"] + "wrong")
+        site.play("inferops.xinference.status", *loud, "--check")
+        site.play("inferops.xinference.unban", *loud, "--check")
+        site.play("inferops.xinference.unban", *loud)
+        site.play("inferops.xinference.unban", *loud, code=2, xinference_admin_password=site.marks["password"] + "wrong")
+        site.play("inferops.xinference.restart", *loud, "--check")
         site.play("inferops.xinference.restart", *loud)
+        site.play("inferops.xinference.teardown", *loud, "--check")
         site.marks["new password"] = f"marked{secrets.token_hex(12)}"
         lurker.marks["new password"] = site.marks["new password"].encode()
         site.play("inferops.xinference.rotate_credentials", *loud, "--check", xinference_new_admin_password=site.marks["new password"])
-        site.play("inferops.xinference.rotate_credentials", *loud, code=2, xinference_admin_password="wrong-one", xinference_new_admin_password="wrong-too")
+        wrong = {"xinference_admin_password": site.marks["password"] + "wrong", "xinference_new_admin_password": site.marks["password"] + "too"}
+        site.play("inferops.xinference.rotate_credentials", *loud, code=2, **wrong)
         site.play("inferops.xinference.rotate_credentials", *loud, xinference_new_admin_password=site.marks["new password"])
-        site.marks["key"] = site.key_file.read_text(encoding="utf-8").strip()
-        site.marks["automation"] = (KEPT / "automation").read_text(encoding="utf-8").strip()
+        site.marks["key"], site.marks["automation"] = kept(site)
         yield site
     finally:
         found = lurker.stop()
@@ -94,7 +107,7 @@ def played(site: Site) -> Iterator[Site]:
 
 
 def test_no_output_shows_a_secret(played: Site) -> None:
-    assert len(played.outputs) >= 12
+    assert len(played.outputs) >= 19
     for command, output in played.outputs:
         for name, mark in played.marks.items():
             lines = [line[:300] for line in output.splitlines() if mark in line]
@@ -108,7 +121,8 @@ def test_the_engine_shows_no_secret(played: Site) -> None:
         done = subprocess.run(("docker", *command), check=True, capture_output=True, text=True)
         return done.stdout + done.stderr
 
-    assert played.marks["password"] not in said("logs", CONTAINER)
+    log = said("logs", CONTAINER)
+    assert [name for name, mark in played.marks.items() if name != "environment" and mark in log] == []
     image = f"{played.settings['xinference_image']}:{played.settings['xinference_image_tag']}"
     for text in (said("inspect", CONTAINER), said("image", "inspect", image), said("image", "history", "--no-trunc", image)):
         assert [name for name, mark in played.marks.items() if mark in text] == []
@@ -129,7 +143,7 @@ def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
             if mark.encode() in text and path != played.folder / "given.json":
                 keeping.setdefault(name, set()).add(str(path))
                 assert not reachable(path), f"{name} in {path}"
-    for name in ("password", "new password", "account"):
+    for name in ("password", "new password", "account", "first key", "first automation"):
         assert keeping.get(name, set()) == set()
     assert keeping["key"] == {str(played.key_file)}
     assert keeping["automation"] == {str(KEPT / name) for name in ("automation", "automation.copy")}
@@ -137,6 +151,12 @@ def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
     # What SECURITY.md names.
     allowed = re.compile(re.escape(root) + r"/(\.xinference/(launch_history\.db|worker_recovery/[^/]+/models\.json)|logs/xinference\.log)")
     assert [path for path in keeping.get("environment", set()) if not allowed.fullmatch(path)] == []
+
+
+def test_what_removes_the_server_shows_no_secret(played: Site) -> None:
+    """The last one, because it removes what the others look at."""
+    output = played.play("inferops.xinference.teardown", "-vvvv", "--diff", xinference_teardown_data=True)
+    assert [name for name, mark in played.marks.items() if mark in output] == []
 
 
 def reachable(path: Path) -> bool:

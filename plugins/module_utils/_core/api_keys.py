@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -111,6 +111,7 @@ class KeySeen:
     :param owner_id: its number; None for the account that is logged in.
     :param rows: all keys that can be seen.
     :param found: those of this owner and name. Older servers, such as 3.5.0, let a name be given twice.
+    :param left: those that a run which was interrupted had set aside for a new one. They work still.
     :param secret: the key itself, asked only for the sake of the file; None where the server cannot tell it.
     :param kept: what the file holds; None where there is none, or others can read it.
     """
@@ -119,6 +120,7 @@ class KeySeen:
     owner_id: int | None
     rows: Sequence[dict[str, Any]]
     found: Sequence[dict[str, Any]]
+    left: Sequence[dict[str, Any]] = ()
     secret: str | None = field(default=None, repr=False)
     kept: str | None = field(default=None, repr=False)
 
@@ -130,6 +132,7 @@ class KeyChange:
     :param kind: unchanged, created, updated, rotated or removed. A file that is written is an update.
     :param drift: fields that differ: field → {declared, running}.
     :param writes: whether the file is written.
+    :param clears: keys that were set aside by a run that was interrupted, and are removed now.
     """
 
     wanted: ApiKey
@@ -137,6 +140,7 @@ class KeyChange:
     kind: str = UNCHANGED
     drift: dict[str, Any] = field(default_factory=dict)
     writes: bool = False
+    clears: Sequence[dict[str, Any]] = ()
 
     @property
     def changed(self) -> bool:
@@ -165,7 +169,7 @@ class KeyChange:
         if self.kind == (CREATED if before else REMOVED):
             return {"state": "absent"}
         if self.kind in (CREATED, REMOVED):
-            row = _shown(self.seen.found[0], self.seen.owner) if before else dict(self.key or {})
+            row = _shown((*self.seen.found, *self.clears)[0], self.seen.owner) if before else dict(self.key or {})
             # A new one's number is not known beforehand.
             shown_row = {field_name: value for field_name, value in row.items() if field_name not in ("id", "prefix")}
         else:
@@ -173,6 +177,8 @@ class KeyChange:
             shown_row.update({field_name: pair["running" if before else "declared"] for field_name, pair in self.drift.items()})
             if self.kind == ROTATED:
                 shown_row["key"] = "the old one" if before else "a new one"
+        if self.clears:
+            shown_row["set aside"] = [_name(row) for row in self.clears] if before else []
         if self.writes:
             shown_row["path"] = "not the key" if before else f"the key, in {self.wanted.path}"
         return {"state": "present", **shown_row}
@@ -297,10 +303,11 @@ def read(client: Server, wanted: ApiKey) -> KeySeen:
     else:
         mine = [row for row in rows if row.get("owner_username") == owner]
     found = [row for row in mine if _name(row) == wanted.name]
+    left = [row for row in mine if _name(row) == _OLD.format(name=wanted.name, id=row["id"])]
     if wanted.state == "absent" or wanted.path is None:
-        return KeySeen(owner, number, rows, found)
+        return KeySeen(owner, number, rows, found, left)
     reveals = len(found) == 1 and not wanted.rotate
-    return KeySeen(owner, number, rows, found, client.reveal_key(found[0]["id"]) if reveals else None, _kept(wanted.path))
+    return KeySeen(owner, number, rows, found, left, client.reveal_key(found[0]["id"]) if reveals else None, _kept(wanted.path))
 
 
 def _owner(client: Server, name: str) -> int | None:
@@ -331,7 +338,7 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
     :raises DeclarationError: when it cannot be done; nothing was changed.
     """
     if wanted.state == "absent":
-        return KeyChange(wanted, seen, REMOVED if seen.found else UNCHANGED)
+        return KeyChange(wanted, seen, REMOVED if seen.found or seen.left else UNCHANGED, clears=seen.left)
     if len(seen.found) > 1:
         numbers = ", ".join(str(row["id"]) for row in seen.found)
         raise DeclarationError([f"name '{wanted.name}' is that of {len(seen.found)} keys of '{seen.owner}' (numbers {numbers}); remove or rename all but one."])
@@ -350,6 +357,9 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
             )
     if problems:
         raise DeclarationError(problems)
+    # Those that were set aside go only where a newer one is kept for sure; until then, one of them may be the one that is used.
+    if seen.left and (change.makes or (wanted.path is not None and seen.secret is not None)):
+        return replace(change, kind=change.kind if change.changed else UPDATED, clears=seen.left)
     return change
 
 
@@ -391,11 +401,13 @@ def apply_key(client: Server, change: KeyChange) -> KeyOutcome:
     :raises XinferenceError: when the server refuses, or the file cannot be written. A key that was made is removed again then, because nobody would have it.
     """
     if change.kind == REMOVED:
-        for row in change.seen.found:
+        for row in (*change.seen.found, *change.clears):
             _remove(client, row["id"])
     if not change.makes:
         if change.kind == UPDATED:
             _update(client, change)
+            for row in change.clears:
+                _remove(client, row["id"])
         return KeyOutcome(change.key)
     old = change.seen.found[0]["id"] if change.seen.found else None
     aside = _OLD.format(name=change.wanted.name, id=old)
@@ -408,12 +420,12 @@ def apply_key(client: Server, change: KeyChange) -> KeyOutcome:
         if change.wanted.path is not None:
             _keep(change.wanted.path, made["key"])
             kept = True
-        if old is not None:
-            _remove(client, old)
+        for number in (*([] if old is None else [old]), *(row["id"] for row in change.clears)):
+            _remove(client, number)
     except XinferenceError as error:
         if kept:
             # Whoever reads the file has the new one already.
-            raise with_words(error, f"The new key is in its file; the old one still works, and is called '{aside}' now. Remove it.") from error
+            raise with_words(error, f"The new key is in its file; the old one still works, and is called '{aside}' until the next run removes it.") from error
         raise _undone(client, change, error, made.get("id"), old) from error
     described = {**(change.key or {}), "id": made["id"], "prefix": made.get("prefix")}
     return KeyOutcome(described, made["key"] if change.wanted.path is None else None)

@@ -66,12 +66,12 @@ def test_check_mode_predicts_all_and_writes_nothing_and_no_output_holds_a_secret
     assert run(**APP, **options)["changed"] is False
 
 
-def test_the_own_password_is_changed_with_a_warning_and_a_second_run_logs_in_with_the_new_one(run: Runner) -> None:
+def test_the_own_password_is_changed_with_a_word_about_it_and_a_second_run_logs_in_with_the_new_one(run: Runner) -> None:
     server = serve(run)
     own = {**LOGIN, "name": "admin", "account_password": "app-password"}
     answer = run(**own)
     assert (answer["fields"], answer["diff"]["after"]["password"]) == (["password"], "the declared one")
-    assert "was the one that this module logs in with" in run.output
+    assert answer["msg"] == "The password of 'admin' was the one that this module logs in with; from now on, log in with the new one."
     tried: list[str] = []
 
     def connect(_endpoint: str, **options: Any) -> FakeServer:
@@ -182,6 +182,18 @@ def test_rotation(run: Runner, tmp_path: Path) -> None:
     (new,) = kept(path)
     assert [server.accepts("automation", password) for password in (new, *old)] == [True, False]
     assert not any(password in run.output for password in (new, *old))
+
+
+def test_the_password_of_a_disabled_account_is_not_forgotten_for_one_that_nobody_gave_it(run: Runner, tmp_path: Path) -> None:
+    server, path = serve(run), tmp_path / "automation"
+    given = {**PROGRAM, "account_password_path": str(path)}
+    run(**given)
+    old = kept(path)
+    run(**{**given, "enabled": False})
+    assert run(**given, rotate=True)["changed"] is False
+    assert kept(path) == old
+    assert run(**{**given, "enabled": True})["fields"] == ["enabled", "password"]
+    assert server.accepts("automation", *kept(path))
 
 
 def refuse(*_arguments: object) -> None:

@@ -284,9 +284,66 @@ def test_an_old_key_that_cannot_be_removed_is_named_when_the_file_has_the_new_on
     server.fail_next("remove_key", BROKEN)
     with pytest.raises(ApiError) as raised:
         apply_key(server, plan(server, path=str(path), rotate=True))
-    assert raised.value.detail == "broken. The new key is in its file; the old one still works, and is called 'key (replaced 1)' now. Remove it."
+    assert raised.value.detail == "broken. The new key is in its file; the old one still works, and is called 'key (replaced 1)' until the next run removes it."
     assert set(keys(server)) == {"key", "key (replaced 1)"}
+    change, _outcome = ensure(server, path=str(path))
+    assert (change.kind, change.side("before")["set aside"], change.side("after")["set aside"]) == ("updated", ["key (replaced 1)"], [])
+    assert set(keys(server)) == {"key"}
+
+
+class Killed(BaseException):
+    """The end of a process, which cleans nothing up."""
+
+
+@pytest.mark.parametrize("rotate", [False, True])
+@pytest.mark.parametrize("passed", range(5))
+def test_a_rotation_that_is_killed_leaves_a_key_that_works_and_no_second_one_after_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: int, rotate: bool
+) -> None:
+    server, path = FakeServer(), tmp_path / "key"
+    ensure(server, path=str(path))
+    first = path.read_text().strip()
+    begun = 0
+
+    def kill(real: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            nonlocal begun
+            begun += 1
+            if begun > passed:
+                raise Killed
+            return real(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("update_key", "create_key", "remove_key"):
+            patch.setattr(server, name, kill(getattr(server, name)))
+        try:
+            apply_key(server, plan(server, path=str(path), rotate=True))
+        except Killed:
+            assert passed < 3
+    assert path.read_text().strip() in keys(server).values()
+    apply_key(server, plan(server, path=str(path), rotate=rotate))
+    assert set(keys(server)) == {"key"}
+    assert path.read_text() == keys(server)["key"] + "\n"
+    # Before its first call, nothing had begun.
+    assert (first in keys(server).values()) is (passed == 0 and not rotate)
     assert not plan(server, path=str(path)).changed
+
+
+def test_where_nobody_knows_which_key_is_used_none_is_removed() -> None:
+    server = FakeServer()
+    _change, first = ensure(server)
+    server.fail_next("update_key", None, Killed())  # type: ignore[arg-type]
+    server.fail_next("create_key", Killed())  # type: ignore[arg-type]
+    with pytest.raises(Killed):
+        apply_key(server, plan(server, rotate=True))
+    # A new one is given to this run, so the old one can go.
+    _change, second = ensure(server)
+    assert keys(server) == {"key": second.secret}
+    assert first.secret != second.secret
+    apply_key(server, plan(server, state="absent"))
+    assert keys(server) == {}
 
 
 def test_something_else_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
