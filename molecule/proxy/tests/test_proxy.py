@@ -9,6 +9,7 @@ import http.client
 import json
 import socket
 import ssl
+import struct
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -88,6 +89,57 @@ def test_a_neighbour_that_knows_the_way_reaches_no_port_of_the_container(host: A
     assert open_ports(container, listening) == []
 
 
+def checksum(data: bytes) -> int:
+    """Of the Internet protocols."""
+    total = sum(int.from_bytes(data[place : place + 2], "big") for place in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def loopback_answers(host: Any, address: str) -> bool:
+    """Whether a neighbour that addresses its packets to the machine's 127.0.0.1 gets an answer of the server's port there.
+
+    The kernel of an ordinary client would not send them, so they are made by hand.
+    """
+    route = json.loads(subprocess.run(("ip", "-json", "route", "get", address), check=True, capture_output=True).stdout)[0]
+    own, there = socket.inet_aton(route["prefsrc"]), socket.inet_aton("127.0.0.1")
+    (interface,) = json.loads(host.check_output("ip -json address show eth0"))
+    port = 20000 + time.monotonic_ns() % 40000
+    segment = struct.pack("!HHIIBBHHH", port, 9997, 1, 0, 5 << 4, 0x02, 1024, 0, 0)
+    pseudo = own + there + struct.pack("!BBH", 0, socket.IPPROTO_TCP, len(segment))
+    segment = segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 1, 0, 64, socket.IPPROTO_TCP, 0, own, there)
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as line:
+        line.bind((route["dev"], 0x0800))
+        line.settimeout(0.5)
+        line.sendto(header + segment, (route["dev"], 0x0800, 0, 0, bytes.fromhex(interface["address"].replace(":", ""))))
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            try:
+                packet = line.recv(2048)
+            except TimeoutError:
+                continue
+            # From there, to this port, a connection that is accepted.
+            begin = (packet[0] & 0x0F) * 4
+            source, target = struct.unpack("!HH", packet[begin : begin + 4])
+            if packet[12:16] == there and (source, target) == (9997, port) and packet[begin + 13] & 0x12 == 0x12:
+                return True
+    return False
+
+
+def test_a_neighbour_that_addresses_loopback_gets_no_answer(host: Any, address: str) -> None:
+    assert not loopback_answers(host, address)
+    # Nothing else keeps it out: the engine sends it on.
+    host.check_output("systemctl stop xinference-firewall")
+    try:
+        assert loopback_answers(host, address)
+    finally:
+        host.check_output("systemctl start xinference-firewall")
+    assert not loopback_answers(host, address)
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tls_is_spoken(address: str, context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
     context.minimum_version = context.maximum_version = version
@@ -124,10 +176,9 @@ def test_certificate_is_that_of_the_authority_and_the_name(address: str, context
 
 
 def test_keys_can_be_read_by_root_only(host: Any) -> None:
-    for path, folder in (("/etc/xinference-proxy/server.key", "/etc/xinference-proxy"), ("/etc/xinference-ca/ca.key", "/etc/xinference-ca")):
+    for path, folder in (("/etc/xinference-proxy/private/server.key", "/etc/xinference-proxy/private"), ("/etc/xinference-ca/ca.key", "/etc/xinference-ca")):
         assert (host.file(path).user, host.file(path).mode) == ("root", 0o600)
-        assert host.file(folder).user == "root"
-    assert host.file("/etc/xinference-ca").mode == 0o700
+        assert (host.file(folder).user, host.file(folder).mode) == ("root", 0o700)
 
 
 def test_plain_http_only_redirects(address: str) -> None:
