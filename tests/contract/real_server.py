@@ -107,7 +107,7 @@ def serving(home: Path, environment: Mapping[str, str] | None = None, name: str 
     (cache / ".keep").touch()
     remove(name)
     written = make_account(image, home)
-    assert written.returncode == 0, written.stdout + written.stderr
+    assert written.returncode == 0 or "this version of the server has no accounts" in written.stdout, written.stdout + written.stderr
     port = free_port()
     try:
         run(

@@ -93,6 +93,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"xinference_address": "0.0.0.0", "xinference_authentication": False},
         "xinference_address '0.0.0.0' would let anybody on the network run code here",
     ),
+    "environment that opens the server": (
+        {"xinference_environment": {"XINFERENCE_AUTH_ADVANCED": "false"}},
+        "xinference_environment names XINFERENCE_AUTH_ADVANCED, which the roles set themselves. Set xinference_authentication.",
+    ),
     "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
     "uid twice": ({"xinference_models": [CHAT, CHAT]}, "models[1] (uid 'chat'): uid 'chat' is already used by models[0]"),
     "unknown engine": (
@@ -222,16 +226,28 @@ def test_teardown_of_a_folder_that_is_not_ours(tmp_path: Path, folder: str) -> N
     assert kept.exists()
 
 
+def test_a_server_without_accounts_is_not_started_where_some_were_wanted(root: Path) -> None:
+    """An image that is too old, or none of Xinference."""
+    repository, _colon, tag = built("base").rpartition(":")
+    code, _message, output = provision(root, "--tags", "volumes,server", xinference_image=repository, xinference_image_tag=tag)
+    assert code == 2
+    assert "The first administrator could not be made: this version of the server has no accounts, and would let in everybody" in output
+    names = subprocess.run(["docker", "ps", "-a", "--format", "{{.Names}}"], check=True, text=True, capture_output=True).stdout
+    assert "xinference-mistakes" not in names
+
+
 def test_index_that_cannot_be_reached(root: Path) -> None:
     """An island with a wrong index or proxy: the installer's own words, and no server is touched."""
     code, _message, output = provision(
         root,
-        *("--tags", "models"),
+        *("--tags", "models", "-v", "--diff"),
         xinference_client_environment=str(root.parent / "client"),
-        xinference_client_index_url="https://packages.invalid/simple",
-        xinference_client_proxy="http://127.0.0.1:1",
+        xinference_client_index_url="https://reader:marked-secret@packages.invalid/simple",
+        xinference_client_proxy="http://reader:marked-secret@127.0.0.1:1",
     )
     assert code == 2
     assert "Cannot connect to proxy" in output
-    assert "https://packages.invalid/simple" in output
+    assert "packages.invalid/simple" in output
+    assert "marked-secret" not in output
+    assert (root.parent / "client/pip.conf").stat().st_mode & 0o777 == 0o600
     assert not root.exists()

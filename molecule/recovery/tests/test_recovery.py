@@ -61,6 +61,8 @@ def test_passwords_are_where_they_belong_and_nowhere_else(host: Any, version: st
 
 def test_other_machines_are_kept_from_containers_after_a_boot(host: Any) -> None:
     rules = [line for line in host.check_output("iptables -t mangle -S FORWARD").splitlines() if "--comment xinference-firewall " in line]
+    (loopback,) = [line for line in host.check_output("iptables -t mangle -S PREROUTING").splitlines() if "--comment xinference-firewall " in line]
+    assert loopback == "-A PREROUTING -d 127.0.0.0/8 ! -i lo -m comment --comment xinference-firewall -j DROP"
     assert rules == ["-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment xinference-firewall -j DROP"]
     assert host.service("xinference-firewall").is_enabled
 

@@ -469,7 +469,7 @@ def firewall_facts(unit: str, run: Run, root: Path = Path("/")) -> dict[str, Any
     :param unit: name of the unit; the rule has the part before ``.service`` as its comment.
     :param run: runs a command.
     :param root: where the host's file system begins.
-    :returns: ``units``, ``enabled`` and ``active`` as of a service, ``rules`` (those of the table mangle with that comment, as iptables prints them; None
+    :returns: ``units``, ``enabled`` and ``active`` as of a service, ``rules`` (all of the table mangle with that comment, as iptables prints them; None
         where it is not there or may not be asked).
     """
     facts: dict[str, Any] = {**_unit_facts([unit], root), "rules": None}
@@ -477,7 +477,7 @@ def firewall_facts(unit: str, run: Run, root: Path = Path("/")) -> dict[str, Any
     command = root / "usr/sbin/iptables"
     if not os.access(command, os.X_OK):
         return facts
-    status, listed, _error = run([str(command), "--wait", "5", "--table", "mangle", "--list-rules", "FORWARD"])
+    status, listed, _error = run([str(command), "--wait", "5", "--table", "mangle", "--list-rules"])
     if status:
         return facts
     comment = ["--comment", unit.partition(".service")[0]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
@@ -35,6 +35,13 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _BODY = re.compile(r"\d+[kKmMgG]?")
 #: A name of a host, RFC 1123, or a whole level of such names.
 _HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+#: Environment variables of the server that would undo what the roles made sure of, and what to do in their place.
+_OWN_VARIABLES = {
+    "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
+    "XINFERENCE_AUTH_ADVANCED": "Set xinference_authentication.",
+    "XINFERENCE_AUTH_DB_PATH": "Remove it; the first administrator is made in the usual place before the server starts.",
+    "XINFERENCE_TRUSTED_PROXIES": "Remove it; xinference_proxy sets it.",
+}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -89,6 +96,7 @@ class Settings:
     :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
+    :param environment: names of the container's further environment variables.
     :param proxy: the proxy; None where there shall be none.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
@@ -115,6 +123,7 @@ class Settings:
     recovery_port: int
     variables: list[str]
     known_variables: list[str]
+    environment: Sequence[str] = ()
     proxy: ProxySettings | None = None
     accounts: Any = ()
     api_keys: Any = ()
@@ -131,6 +140,14 @@ def _check_variables(settings: Settings) -> list[Failure]:
     return [
         Failure("variables", f"Variable '{name}' is unknown{nearest(name, sorted(known)) or '.'}", "Correct its name or remove it.")
         for name in sorted(set(settings.variables) - known)
+    ]
+
+
+def _check_environment(settings: Settings) -> list[Failure]:
+    return [
+        Failure("environment", f"xinference_environment names {name}, which the roles set themselves.", remedy)
+        for name, remedy in _OWN_VARIABLES.items()
+        if name in settings.environment
     ]
 
 
@@ -548,6 +565,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """
     return [
         *_check_variables(settings),
+        *_check_environment(settings),
         *_check_machine(host, settings),
         *_check_engine(host, settings),
         *_check_port(host, settings),

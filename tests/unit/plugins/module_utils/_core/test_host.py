@@ -610,16 +610,16 @@ def test_the_rule_of_a_unit(tmp_path: Path, comment: str, is_found: bool) -> Non
 
     def run(words: list[str]) -> tuple[int, str, str]:
         asked.append(words)
-        return 0, f"-P FORWARD ACCEPT\n{rule}\n", ""
+        return 0, f"-P PREROUTING ACCEPT\n-P FORWARD ACCEPT\n{rule}\n{rule}\n", ""
 
     put_command(tmp_path)
     assert firewall_facts("xinference-firewall.service", run, tmp_path) == {
         "units": {},
         "enabled": False,
         "active": False,
-        "rules": [rule] if is_found else [],
+        "rules": [rule, rule] if is_found else [],
     }
-    assert asked == [[str(tmp_path / "usr/sbin/iptables"), "--wait", "5", "--table", "mangle", "--list-rules", "FORWARD"]]
+    assert asked == [[str(tmp_path / "usr/sbin/iptables"), "--wait", "5", "--table", "mangle", "--list-rules"]]
 
 
 def test_rules_that_cannot_be_read(tmp_path: Path) -> None:
