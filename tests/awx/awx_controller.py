@@ -229,11 +229,12 @@ class Controller:
         environment["ANSIBLE_RETRY_FILES_ENABLED"] = "False"
         return environment
 
-    def launch(self, name: str, answers: Mapping[str, Any] | None = None, job_type: str | None = None) -> Job:
+    def launch(self, name: str, answers: Mapping[str, Any] | None = None, job_type: str | None = None, *, loud: bool = False) -> Job:
         """Launch a job template and wait for the job.
 
         :param answers: answers to the survey's questions, by variable; defaults for all others.
         :param job_type: run or check, where the template lets that be chosen at launch.
+        :param loud: whether somebody launches it with the highest verbosity that AWX offers.
         :raises Refused: when AWX would not launch.
         """
         template = named(load("job_templates.yml")["controller_templates"], name)
@@ -249,7 +250,7 @@ class Controller:
         _private(folder / "inventory" / "hosts", script, 0o700)
         (folder / "project").symlink_to(self.folder / "project")
         arguments = self._arguments(template, job_type or template["job_type"], folder)
-        _private(folder / "env" / "cmdline", shlex.join(arguments))
+        _private(folder / "env" / "cmdline", shlex.join([*arguments, *(["-vvvvv"] if loud else [])]))
         command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", template["playbook"], "--ident", folder.name, "--quiet"]
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, timeout=660)
         job = Job(folder, done.returncode)

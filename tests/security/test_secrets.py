@@ -35,6 +35,7 @@ class Lurker(threading.Thread):
         while not self.stopped.wait(0.02):
             for process in Path("/proc").glob("[0-9]*"):
                 self.search(process / "cmdline")
+                self.search(process / "environ")
             for path in Path(tempfile.gettempdir()).glob("*"):
                 try:
                     if path.is_file() and path.stat().st_mode & stat.S_IROTH:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from . import starter
 from .client import Client, first_accepted
@@ -92,6 +93,15 @@ class Reader:
             return marks(path) if path else None
         except OSError:
             return None
+
+    def listens(self) -> bool:
+        """Whether anything listens where the server should; it is asked for nothing."""
+        address = urlparse(self.options["endpoint"])
+        try:
+            socket.create_connection((address.hostname, address.port or {"https": 443}.get(address.scheme, 80)), timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def connect(self) -> Client:
         """A client that is logged in as the declaration says."""
@@ -319,7 +329,7 @@ def main() -> int:
     def connect() -> Any:
         return Beating(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
 
-    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold)
+    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens)
     state = State(chosen.state)
     doorbell = Doorbell(state, chosen.address, chosen.port, say)
     serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=Caller(chosen.call))

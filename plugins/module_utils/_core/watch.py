@@ -138,6 +138,7 @@ class Watcher:
     :param read: the declaration as it is now, None where there is none; called at each look.
     :param tell: takes one line for each change.
     :param lock: held while something is written; None in place of a context when a converge holds it.
+    :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
     :param pace: how often it looks.
     :param clock: seconds from some moment on.
     """
@@ -149,6 +150,7 @@ class Watcher:
         tell: Callable[[str], None],
         *,
         lock: Callable[[], AbstractContextManager[None] | None] = nullcontext,
+        listens: Callable[[], bool] = lambda: True,
         pace: Pace = _PACE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -156,6 +158,7 @@ class Watcher:
         self.read = read
         self.tell = tell
         self.lock = lock
+        self.listens = listens
         self.pace = pace
         self.clock = clock
         self.client: Server | None = None
@@ -199,8 +202,10 @@ class Watcher:
         if self.declaration is None:
             self.trouble = "there is no declaration"
             return self.pace.idle
-        if self.clock() < self.banned:
+        if self.clock() < self.banned and self.listens():
             return self.pace.idle
+        # A server that went down bans nobody when it comes back, and whoever starts it must be told that it is down.
+        self.banned = 0.0
         since, self.unreachable = self.unreachable, None
         useless, self.useless = self.useless, None
         try:

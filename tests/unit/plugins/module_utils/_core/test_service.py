@@ -325,6 +325,17 @@ def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: p
     assert seen == [("https://one", {**given, "verify": verify}) for verify in ("/ca.pem", True, False)]
 
 
+def test_whether_anything_listens(left: LeftDeclaration) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        left.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        reader = Reader(left, lambda line: None)
+        reader()
+        assert reader.listens()
+    assert not reader.listens()
+
+
 def test_a_password_that_a_file_keeps_is_read_at_each_login(left: LeftDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, seen = tmp_path / "automation", []
 

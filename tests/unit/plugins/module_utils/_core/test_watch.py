@@ -514,6 +514,30 @@ def test_who_is_let_in_and_then_refused_does_not_ask_again_at_once(status: int, 
     assert not stage.watcher.ready
 
 
+def test_a_server_that_goes_down_while_it_refuses_is_missed_and_asked_again_when_it_is_back() -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.watcher.listens = lambda: not server.lost
+    real, error = stage.watcher.connect, AuthenticationError("GET", "http://fake/v1/models/instances", 429, "banned")
+    banned = True
+
+    def connect() -> FakeServer:
+        if banned and not server.lost:
+            raise error
+        return real()
+
+    stage.watcher.connect = connect
+    stage.run(30)
+    assert stage.watcher.unreachable is None
+    server.lose()
+    stage.run(5)
+    assert stage.watcher.unreachable is not None
+    # A new one knows nothing of the ban.
+    banned = False
+    server.restart()
+    assert stage.until_ready() < 40
+
+
 def test_where_no_smoke_test_is_wanted_ready_is_enough() -> None:
     server = FakeServer(mute={"one"})
     stage = Stage(server, llm("one"))
