@@ -89,7 +89,7 @@ for part in "${parts[@]}"; do
   case $part in
     setup | lint | unit | docs-check | sanity | images) first+=("$part") ;;
     # These run one after the other where they share a name; the lanes take about the same time.
-    molecule:models* | molecule:recovery* | molecule:proxy*) machines+=("$part") ;;
+    molecule:models* | molecule:recovery* | molecule:host* | molecule:proxy*) machines+=("$part") ;;
     *) here+=("$part") ;;
   esac
 done
