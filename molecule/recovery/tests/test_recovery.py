@@ -52,7 +52,11 @@ def test_passwords_are_where_they_belong_and_nowhere_else(host: Any, version: st
         assert (kept.user, kept.mode) == ("xinference-models", 0o600)
         assert SECRET not in kept.content_string
     assert copy.content_string == file.content_string
-    for secret in (SECRET, file.content_string.strip()):
+    key = host.file("/etc/shop.key")
+    assert (key.user, key.mode) == ("root", 0o600)
+    # Ansible's modules write to the journal what they were called with.
+    assert "ansible-inferops.xinference.user" in host.check_output("journalctl --no-pager")
+    for secret in (SECRET, file.content_string.strip(), "marked-secret-of-the-shop", key.content_string.strip()):
         assert secret not in host.check_output("journalctl --no-pager")
         assert secret not in host.check_output(f"cat {FOLDER}/*.json")
         assert secret not in host.check_output("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ /etc/systemd/system/xinference-* | tr '\\0' ' '")
@@ -60,10 +64,15 @@ def test_passwords_are_where_they_belong_and_nowhere_else(host: Any, version: st
 
 
 def test_other_machines_are_kept_from_containers_after_a_boot(host: Any) -> None:
-    rules = [line for line in host.check_output("iptables -t mangle -S FORWARD").splitlines() if "--comment xinference-firewall " in line]
-    (loopback,) = [line for line in host.check_output("iptables -t mangle -S PREROUTING").splitlines() if "--comment xinference-firewall " in line]
-    assert loopback == "-A PREROUTING -d 127.0.0.0/8 ! -i lo -m comment --comment xinference-firewall -j DROP"
-    assert rules == ["-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment xinference-firewall -j DROP"]
+    def rules(command: str, chain: str) -> list[str]:
+        return [line for line in host.check_output(f"{command} -t mangle -S {chain}").splitlines() if "--comment xinference-firewall " in line]
+
+    for command in ("iptables", "ip6tables"):
+        assert rules(command, "FORWARD") == [
+            "-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment xinference-firewall -j DROP"
+        ]
+    # Of IPv6, the kernel itself keeps the loopback.
+    assert rules("iptables", "PREROUTING") == ["-A PREROUTING -d 127.0.0.0/8 ! -i lo -m comment --comment xinference-firewall -j DROP"]
     assert host.service("xinference-firewall").is_enabled
 
 
