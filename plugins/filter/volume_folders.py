@@ -26,6 +26,10 @@ options:
     description: Facts of the paths, as module M(inferops.xinference.host_info) returns them in C(host.paths).
     type: dict
     required: true
+  user:
+    description: Numbers of user and group of the container, such as V(10001:10001), whom the folders belong to that it writes. Root, if empty.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -46,9 +50,9 @@ from typing import Any
 from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import folders
 
 
-def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any]) -> list[dict[str, Any]]:
+def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], user: str = "") -> list[dict[str, Any]]:
     """Folders that are missing or differ."""
-    found: list[dict[str, Any]] = folders(volumes, data_root, paths)
+    found: list[dict[str, Any]] = folders(volumes, data_root, paths, user)
     return found
 
 

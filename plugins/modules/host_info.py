@@ -176,7 +176,8 @@ host:
       returned: always
     paths:
       description: >-
-        For each path C(exists), C(directory), C(owner), C(group), C(mode), C(empty), C(nearest) (the deepest folder above that exists), and
+        For each path C(exists), C(directory), C(owner), C(group), their numbers C(uid) and C(gid), C(mode), C(empty), C(nearest)
+        (the deepest folder above that exists), and
         of that C(writable), C(filesystem) and C(free_mib).
       type: dict
       returned: always

@@ -93,6 +93,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"xinference_address": "0.0.0.0", "xinference_authentication": False},
         "xinference_address '0.0.0.0' would let anybody on the network run code here",
     ),
+    "user without a group": (
+        {"xinference_container_user": "1000"},
+        "xinference_container_user '1000' is no user and group of the kind 10001:10001. Give two numbers above 0, or leave it empty",
+    ),
     "environment that opens the server": (
         {"xinference_environment": {"XINFERENCE_AUTH_ADVANCED": "false"}},
         "xinference_environment names XINFERENCE_AUTH_ADVANCED, which the roles set themselves. Set xinference_authentication.",

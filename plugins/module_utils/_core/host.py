@@ -302,10 +302,10 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
     """A path, and the file system that it is or would be on.
 
     :param path: absolute path; it need not exist.
-    :returns: ``exists``, ``directory``, ``owner``, ``group``, ``mode`` (four octal digits), ``empty``, ``nearest`` (the deepest folder
-        above that exists), ``writable``, ``filesystem``, ``free_mib``.
+    :returns: ``exists``, ``directory``, ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode`` (four octal digits), ``empty``,
+        ``nearest`` (the deepest folder above that exists), ``writable``, ``filesystem``, ``free_mib``.
     """
-    facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "mode": None, "empty": True}
+    facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "uid": None, "gid": None, "mode": None, "empty": True}
     try:
         found = os.stat(path)
     except OSError:
@@ -316,6 +316,8 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
             directory=stat.S_ISDIR(found.st_mode),
             owner=_name(pwd.getpwuid, found.st_uid),
             group=_name(grp.getgrgid, found.st_gid),
+            uid=found.st_uid,
+            gid=found.st_gid,
             mode=f"{stat.S_IMODE(found.st_mode):04o}",
         )
         if facts["directory"] and os.access(path, os.R_OK):

@@ -35,6 +35,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _BODY = re.compile(r"\d+[kKmMgG]?")
 #: A name of a host, RFC 1123, or a whole level of such names.
 _HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_NUMBERS = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}")
 #: Environment variables of the server that would undo what the roles made sure of, and what to do in their place.
 _OWN_VARIABLES = {
     "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
@@ -96,6 +97,7 @@ class Settings:
     :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
+    :param container_user: numbers of the container's user and group; empty for the image's own user.
     :param environment: names of the container's further environment variables.
     :param proxy: the proxy; None where there shall be none.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
@@ -123,6 +125,7 @@ class Settings:
     recovery_port: int
     variables: list[str]
     known_variables: list[str]
+    container_user: str = ""
     environment: Sequence[str] = ()
     proxy: ProxySettings | None = None
     accounts: Any = ()
@@ -143,8 +146,12 @@ def _check_variables(settings: Settings) -> list[Failure]:
     ]
 
 
-def _check_environment(settings: Settings) -> list[Failure]:
-    return [
+def _check_container(settings: Settings) -> list[Failure]:
+    problems = []
+    if settings.container_user and not _NUMBERS.fullmatch(settings.container_user):
+        problem = f"xinference_container_user '{shown(settings.container_user)}' is no user and group of the kind 10001:10001."
+        problems.append(Failure("container user", problem, "Give two numbers above 0, or leave it empty for the image's own user."))
+    return problems + [
         Failure("environment", f"xinference_environment names {name}, which the roles set themselves.", remedy)
         for name, remedy in _OWN_VARIABLES.items()
         if name in settings.environment
@@ -565,7 +572,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """
     return [
         *_check_variables(settings),
-        *_check_environment(settings),
+        *_check_container(settings),
         *_check_machine(host, settings),
         *_check_engine(host, settings),
         *_check_port(host, settings),

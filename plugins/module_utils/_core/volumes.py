@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = ["folders", "host_path", "mounts", "place"]
@@ -19,18 +19,27 @@ def place(data_root: str, path: str) -> str:
     return root if path in (".", "") else f"{root}/{path}"
 
 
-def folders(volumes: Iterable[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], user: str = "") -> list[dict[str, Any]]:
     """Folders that are missing, or differ in owner, group or mode.
 
     :param volumes: the tree.
     :param data_root: where it stands on the host.
     :param facts: facts of the paths as ``host_info`` returns them; a path without facts counts as different.
+    :param user: numbers of user and group of the container, as ``user:group``, whom what it writes belongs to; empty for root.
     """
-    wanted = {place(data_root, str(volume["path"])): {**_DEFAULTS, **volume} for volume in volumes}
+    written = {str(volume["path"]) for volume in volumes if volume.get("target") and not volume.get("read_only")}
+    owner, _colon, group = user.partition(":")
+    theirs = {"owner": owner, "group": group}
+    wanted = {
+        place(data_root, path): {**_DEFAULTS, **(theirs if user and any(path == top or path.startswith(f"{top}/") for top in written) else {}), **volume}
+        for path, volume in ((str(volume["path"]), volume) for volume in volumes)
+    }
     differing: list[dict[str, Any]] = []
     for path, volume in wanted.items():
         seen = facts.get(path) or {}
-        same = seen.get("directory") and all(seen.get(key) == str(volume[key]) for key in ("owner", "group", "mode"))
+        # A number may have a name on this host.
+        owned = all(str(volume[key]) in (seen.get(key), str(seen.get(number))) for key, number in (("owner", "uid"), ("group", "gid")))
+        same = seen.get("directory") and owned and seen.get("mode") == str(volume["mode"])
         if not same:
             differing.append({**volume, "place": path})
     return differing

@@ -372,6 +372,8 @@ def test_a_folder_that_exists(tmp_path: Path) -> None:
         "directory": True,
         "owner": pwd.getpwuid(os.getuid())[0],
         "group": grp.getgrgid(os.stat(folder).st_gid)[0],
+        "uid": os.geteuid(),
+        "gid": os.getegid(),
         "mode": "0750",
         "empty": True,
         "nearest": str(folder),

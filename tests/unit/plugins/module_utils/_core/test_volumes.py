@@ -51,6 +51,18 @@ def test_a_folder_is_made_when_it_is_missing_or_differs(volume: dict[str, Any], 
     assert found == ([wanted] if differs else [])
 
 
+def test_what_the_container_writes_belongs_to_its_user() -> None:
+    found = {folder["path"]: (folder["owner"], folder["group"]) for folder in folders(TREE, ROOT, {}, "10001:10002")}
+    theirs = {path for path, owner in found.items() if owner == ("10001", "10002")}
+    assert {path for path, owner in found.items() if owner != ("10001", "10002")} == {".", ".cache", "models", "backups"}
+    assert {".xinference", ".xinference/auth", ".xinference/cache/v2", ".cache/huggingface", ".cache/huggingface/hub", "logs"} <= theirs
+    # The number has a name here.
+    seen = {
+        place(ROOT, folder["path"]): {**GOOD, **folder, "owner": "somebody", "uid": 10001, "gid": 10002} for folder in folders(TREE, ROOT, {}, "10001:10002")
+    }
+    assert {folder["path"] for folder in folders(TREE, ROOT, seen, "10001:10002")} == {".", ".cache", "models", "backups"}
+
+
 def test_a_folder_that_is_mounted_twice_is_made_once() -> None:
     assert [folder["place"] for folder in folders([{"path": "a", "target": "/x"}, {"path": "a", "target": "/y"}], ROOT, {})] == ["/srv/data/a"]
 
