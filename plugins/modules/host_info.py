@@ -176,9 +176,9 @@ host:
       returned: always
     paths:
       description: >-
-        For each path C(exists), C(directory), C(owner), C(group), their numbers C(uid) and C(gid), C(mode), C(empty), C(nearest)
-        (the deepest folder above that exists), and
-        of that C(writable), C(filesystem) and C(free_mib).
+        For each path C(exists), C(directory), C(owner), C(group), their numbers C(uid) and C(gid), C(mode), C(public) (whether every user
+        of the host may read it, with the folders above), C(empty), C(nearest) (the deepest folder above that exists), and of that C(writable),
+        C(filesystem) and C(free_mib).
       type: dict
       returned: always
     accounts:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -29,6 +30,8 @@ START_TIMEOUT = 180
 RESTRICTIONS = ("--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--security-opt", "no-new-privileges", "--init")
 ENVIRONMENT = {
     "XINFERENCE_HOME": HOME,
+    # Servers before 3.0 have accounts only where they are wanted.
+    "XINFERENCE_AUTH_ADVANCED": "true",
     "XINFERENCE_ENABLE_VIRTUAL_ENV": "0",
     "XINFERENCE_MODEL_SRC": "huggingface",
     "HF_HUB_OFFLINE": "1",
@@ -61,12 +64,22 @@ def run(*command: str) -> str:
     return done.stdout.strip()
 
 
+def role_command(file: str, module: str, argument: str) -> list[str]:
+    """What role ``server`` runs in a container, out of the role itself."""
+    tasks = yaml.safe_load((ROOT / "roles/server/tasks" / file).read_text(encoding="utf-8"))
+    (command,) = [task[module][argument] for block in tasks for task in block.get("block", ()) if module in task]
+    values = {"{{ _xinference_home }}": HOME, "{{ _xinference_administrator_alone }}": "True"}
+    return [functools.reduce(lambda text, name: text.replace(name, values[name]), values, str(word)) for word in command]
+
+
 def account_command() -> list[str]:
-    """The command with which role ``server`` makes the first administrator, out of the role itself."""
-    tasks = yaml.safe_load((ROOT / "roles/server/tasks/account.yml").read_text(encoding="utf-8"))
-    module = "community.docker.docker_container_exec"
-    (command,) = [task[module]["argv"] for task in tasks[0]["block"] if module in task]
-    return [str(word) for word in command]
+    """The command with which role ``server`` makes the first administrator."""
+    return role_command("account.yml", "community.docker.docker_container_exec", "argv")
+
+
+def server_command() -> list[str]:
+    """The command of the container of role ``server``."""
+    return role_command("container.yml", "community.docker.docker_container", "command")
 
 
 def make_account(image: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -114,7 +127,7 @@ def serving(home: Path, environment: Mapping[str, str] | None = None, name: str 
             *("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
             *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),
             *(word for variable, value in (environment or ENVIRONMENT).items() for word in ("--env", f"{variable}={value}")),
-            *(image, "xinference-local", "--host", "0.0.0.0", "--port", "9997"),
+            *(image, *server_command()),
         )
         endpoint, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_TIMEOUT
         while not read(f"{endpoint}/status").get("workers"):

@@ -84,6 +84,10 @@ def test_what_needs_an_account_and_what_does_not(server: Server, method: str, pa
         # Whoever reaches such a server may do everything; nothing is refused for want of an account.
         assert found.status_code not in (401, 403)
         return
+    if path == "/v1/admin/setup/status" and VERSION.startswith("2."):
+        # By this the client tells servers whose accounts it can manage from those before 3.0.
+        assert found.status_code == 404
+        return
     assert (found.status_code, found.headers["Content-Type"], found.json()) == (status, "application/json", answer)
 
 
@@ -151,6 +155,10 @@ def test_a_token_that_expired_is_renewed_without_a_word(played: dict[str, Any], 
         assert "Authorization" not in client._api._headers
         return
     before = expiry(client)
+    if before - time.time() > 120:
+        # Servers before 3.0 give one for half an hour, and cannot be told otherwise.
+        assert str(client.version()).startswith("2.")
+        return
     time.sleep(max(before + 1 - time.time(), 0))
     assert isinstance(client.list_models(), dict)
     assert expiry(client) > before

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.tests.machine import built, free_port
+from ansible_collections.inferops.xinference.tests.machine import VERSION, built, free_port
 
 BIN = Path(sys.executable).parent
 CONTAINER = "xinference-security"
@@ -126,6 +126,8 @@ def site() -> Iterator[Site]:
         "xinference_offline": True,
         "xinference_client_environment": str(folder / "client"),
         "xinference_admin_password": marks["password"],
+        # Servers before 3.0 know no account but the administrator.
+        "xinference_automation_username": "" if VERSION.startswith("2.") else "automation",
         "xinference_minimum_disk_mib": 1024,
         "xinference_minimum_memory_mib": 2048,
         "xinference_memory": "6g",

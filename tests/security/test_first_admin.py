@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nobody else becomes the first administrator, from the first packet on: neither where a server asks for a token nor where the first caller wins."""
+"""Nobody else gets in, from the first packet on: not where a server asks for a token, where the first caller wins, or where accounts must be wanted."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ from ansible_collections.inferops.xinference.tests.machine import VERSION, built
 SETUP = {"username": "intruder", "password": "long-enough-for-anybody"}
 #: Versions on which whoever calls first becomes the administrator, without a token.
 FIRST_CALLER_WINS = ("3.", "4.0.")
+#: Versions that let everybody in, unless they are told to have accounts. Nobody can be made administrator through them, so an intruder asks for models.
+OPEN = VERSION.startswith("2.")
+METHOD, PATH, REFUSED = ("GET", "/v1/models", 401) if OPEN else ("POST", "/v1/admin/setup", 403)
 
 
 class Intruder(threading.Thread):
-    """Asks to be made administrator, again and again, as soon as anything listens.
+    """Asks to be made administrator or let in, again and again, as soon as anything listens.
 
     :param endpoint: of the server that is going to be there.
     """
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(daemon=True)
-        self.address = f"{endpoint}/v1/admin/setup"
+        self.address = f"{endpoint}{PATH}"
         self.stopped = threading.Event()
         #: Statuses of the answers; 0 for a connection that was refused or cut.
         self.answers: Counter[int] = Counter()
@@ -43,7 +46,7 @@ class Intruder(threading.Thread):
             session.trust_env = False
             while not self.stopped.is_set():
                 try:
-                    status = session.post(self.address, json=SETUP, timeout=30).status_code
+                    status = session.request(METHOD, self.address, json=SETUP, timeout=30).status_code
                 except requests.RequestException:
                     status = 0
                 self.answers[status] += 1
@@ -65,14 +68,21 @@ def intruder(site: Site) -> Iterator[Intruder]:
     thread.stop()
 
 
+@pytest.mark.skipif(not OPEN, reason="servers since 3.0 have other accounts than the administrator")
+def test_a_server_without_other_accounts_is_refused_where_they_are_wanted(site: Site) -> None:
+    output = site.play("inferops.xinference.provision", code=2, xinference_automation_username="automation")
+    assert "this server is older than 3.0 and knows no account but the administrator; set xinference_automation_username to ''" in output
+    assert subprocess.run(("docker", "inspect", CONTAINER), capture_output=True, check=False).returncode != 0
+
+
 def test_while_a_host_is_provisioned_nobody_becomes_its_administrator(site: Site, intruder: Intruder) -> None:
     site.play("inferops.xinference.provision", xinference_models=[])
     # Some more, so that a server that waits for its setup would have been seen.
     time.sleep(2)
     answers = intruder.stop()
-    assert set(answers) <= {0, 403}, answers
+    assert set(answers) <= {0, REFUSED}, answers
     assert answers[0] > 100, "it began too late"
-    assert answers[403] > 20, "it was never heard"
+    assert answers[REFUSED] > 20, "it was never heard"
     Client(site.endpoint, username="admin", password=site.marks["password"]).close()
     with pytest.raises(AuthenticationError):
         Client(site.endpoint, **SETUP)
@@ -81,10 +91,10 @@ def test_while_a_host_is_provisioned_nobody_becomes_its_administrator(site: Site
 def test_a_restart_opens_no_window(site: Site, intruder: Intruder) -> None:
     subprocess.run(("docker", "restart", "--time", "30", CONTAINER), check=True, capture_output=True)
     deadline = time.monotonic() + 120
-    while not intruder.answers[403] > 20:
+    while not intruder.answers[REFUSED] > 20:
         assert time.monotonic() < deadline, intruder.answers
         time.sleep(0.5)
-    assert set(intruder.stop()) <= {0, 403}
+    assert set(intruder.stop()) <= {0, REFUSED}
 
 
 def test_the_intruder_would_win_where_nobody_was_there_before() -> None:
@@ -101,11 +111,13 @@ def test_the_intruder_would_win_where_nobody_was_there_before() -> None:
             time.sleep(0.2)
         time.sleep(2)
         answers = thread.stop()
-        needed = requests.get(f"http://127.0.0.1:{port}/v1/admin/setup/status", timeout=30).json()["needs_setup"]
+        needed = None if OPEN else requests.get(f"http://127.0.0.1:{port}/v1/admin/setup/status", timeout=30).json()["needs_setup"]
     finally:
         thread.stop()
         subprocess.run(("docker", "rm", "--force", name), check=True, capture_output=True)
-    if VERSION.startswith(FIRST_CALLER_WINS):
+    if OPEN:
+        assert set(answers) == {0, 200}
+    elif VERSION.startswith(FIRST_CALLER_WINS):
         assert answers[201] == 1
         assert needed is False
     else:

@@ -35,7 +35,8 @@ class Lurker(threading.Thread):
         while not self.stopped.wait(0.02):
             for process in Path("/proc").glob("[0-9]*"):
                 self.search(process / "cmdline")
-                self.search(process / "environ")
+                # What a model starts inherits its environment, and shows it to its own user and root alone: SECURITY.md names it.
+                self.search(process / "environ", unless="environment" if in_a_container(process) else "")
             for path in Path(tempfile.gettempdir()).glob("*"):
                 try:
                     if path.is_file() and path.stat().st_mode & stat.S_IROTH:
@@ -43,19 +44,27 @@ class Lurker(threading.Thread):
                 except OSError:
                     continue
 
-    def search(self, path: Path) -> None:
-        """Take down which mark a file holds."""
+    def search(self, path: Path, unless: str = "") -> None:
+        """Take down which mark a file holds, but for one that may be there."""
         try:
             text = path.read_bytes()
         except OSError:
             return
-        self.found |= {f"{name} in {path}" for name, mark in self.marks.items() if mark in text}
+        self.found |= {f"{name} in {path}" for name, mark in self.marks.items() if mark in text and name != unless}
 
     def stop(self) -> set[str]:
         """End, and say what was found."""
         self.stopped.set()
         self.join(60)
         return self.found
+
+
+def in_a_container(process: Path) -> bool:
+    """Whether a process sees others than this one does; one that is gone does."""
+    try:
+        return (process / "ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return True
 
 
 def kept(site: Site) -> tuple[str, str]:

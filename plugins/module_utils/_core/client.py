@@ -10,6 +10,7 @@ expires, a few retries of reads, and the endpoints for which the client has no m
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import json
 import sys
@@ -435,7 +436,7 @@ class Client:
 
     def accounts(self) -> list[dict[str, Any]] | None:
         """Accounts of every source; None where the server has none that can be managed."""
-        rows = self._if_there("GET", "/v1/admin/users")
+        rows = self._if_there("GET", "/v1/admin/users") if self._managed else None
         return None if rows is None else list(rows)
 
     def create_account(self, name: str, password: str, permissions: list[str]) -> int:
@@ -476,11 +477,21 @@ class Client:
 
     def shortest_password(self) -> int:
         """How many characters a new password must have; needs no account."""
-        return int(self._call("GET", "/v1/admin/setup/status")["password_min_length"])
+        return int(self._setup["password_min_length"])
+
+    @property
+    def _managed(self) -> bool:
+        """Whether accounts can be managed as this client does it: servers before 3.0 have accounts too, with other fields, scopes and rules."""
+        return bool(self._setup)
+
+    @functools.cached_property
+    def _setup(self) -> dict[str, Any]:
+        """What the server says of its first administrator, which needs no account; nothing before 3.0, and where there are no accounts."""
+        return self._if_there("GET", "/v1/admin/setup/status") or {}
 
     def keys(self) -> list[dict[str, Any]] | None:
         """API keys, without the keys themselves: of all accounts, or of this one where it may not see others. None where the server has none."""
-        rows = self._if_there("GET", "/v1/admin/keys")
+        rows = self._if_there("GET", "/v1/admin/keys") if self._managed else None
         return None if rows is None else list(rows)
 
     def create_key(self, request: dict[str, Any]) -> dict[str, Any]:

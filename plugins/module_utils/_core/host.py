@@ -302,10 +302,12 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
     """A path, and the file system that it is or would be on.
 
     :param path: absolute path; it need not exist.
-    :returns: ``exists``, ``directory``, ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode`` (four octal digits), ``empty``,
-        ``nearest`` (the deepest folder above that exists), ``writable``, ``filesystem``, ``free_mib``.
+    :returns: ``exists``, ``directory``, ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode`` (four octal digits), ``public``
+        (whether every user may read it, with all folders above), ``empty``, ``nearest`` (the deepest folder above that exists), ``writable``,
+        ``filesystem``, ``free_mib``.
     """
-    facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "uid": None, "gid": None, "mode": None, "empty": True}
+    facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "uid": None, "gid": None, "mode": None}
+    facts.update(public=False, empty=True)
     try:
         found = os.stat(path)
     except OSError:
@@ -319,6 +321,7 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
             uid=found.st_uid,
             gid=found.st_gid,
             mode=f"{stat.S_IMODE(found.st_mode):04o}",
+            public=bool(found.st_mode & stat.S_IROTH) and all(os.stat(folder).st_mode & stat.S_IXOTH for folder in Path(os.path.realpath(path)).parents),
         )
         if facts["directory"] and os.access(path, os.R_OK):
             with os.scandir(path) as entries:

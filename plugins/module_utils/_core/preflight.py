@@ -367,7 +367,10 @@ def _proxy_files(host: Mapping[str, Any], proxy: ProxySettings) -> list[tuple[st
             problems.append((f"xinference_proxy_{name} '{path}' is no absolute path.", "Write it from the root of the host's file system."))
         elif not host["paths"].get(path, {}).get("exists"):
             problems.append((f"xinference_proxy_{name} '{path}' does not exist on this host.", "Copy it there first."))
-        elif name != "certificate_key":
+        elif name == "certificate_key":
+            if host["paths"][path]["public"]:
+                problems.append((f"xinference_proxy_{name} '{path}' can be read by every user of the host.", "Set its mode to 0600."))
+        else:
             end = host["proxy"]["certificates"].get(path, {}).get("not_after")
             if end is None:
                 problems.append((f"xinference_proxy_{name} '{path}' holds no certificate.", "It must be in PEM format."))

@@ -728,6 +728,20 @@ def test_where_nobody_is_logged_in_there_is_no_name(recorded: Recorded) -> None:
     assert client.username is None
 
 
+def test_accounts_are_managed_where_the_server_tells_of_its_first_one(recorded: Recorded) -> None:
+    """Servers before 3.0 have accounts as well, which are managed in other ways."""
+    rows = [{"id": 1}]
+    recorded.answer("GET /v1/admin/users", (200, rows))
+    recorded.answer("GET /v1/admin/keys", (200, rows))
+    before = connect(recorded)
+    assert (before.accounts(), before.keys()) == (None, None)
+    recorded.answer("GET /v1/admin/setup/status", (200, {"needs_setup": False, "initialized": True, "password_min_length": 12}))
+    since = connect(recorded)
+    assert (since.accounts(), since.keys(), since.shortest_password()) == (rows, rows, 12)
+    # Once for each client.
+    assert len(recorded.asked("GET /v1/admin/setup/status")) == 2
+
+
 def test_the_shortest_password_is_asked(recorded: Recorded) -> None:
     recorded.answer("GET /v1/admin/setup/status", (200, {"needs_setup": False, "initialized": True, "password_min_length": 12}))
     assert connect(recorded).shortest_password() == 12

@@ -12,6 +12,7 @@ import os
 import pwd
 import socketserver
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -375,6 +376,7 @@ def test_a_folder_that_exists(tmp_path: Path) -> None:
         "uid": os.geteuid(),
         "gid": os.getegid(),
         "mode": "0750",
+        "public": False,
         "empty": True,
         "nearest": str(folder),
         "writable": True,
@@ -390,6 +392,20 @@ def test_a_file(tmp_path: Path) -> None:
     file.chmod(0o4644)
     facts = path_facts(str(file))
     assert (facts["exists"], facts["directory"], facts["mode"]) == (True, False, "4644")
+
+
+@pytest.mark.parametrize(("folder", "file", "public"), [(0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False), (0o751, 0o604, True)], ids=oct)
+def test_whether_every_user_may_read_a_file(folder: int, file: int, public: bool) -> None:
+    """Through links as well. Those of the test runner lie in a folder that is shut."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as top:
+        Path(top).chmod(0o755)
+        keys, link = Path(top, "keys"), Path(top, "link")
+        keys.mkdir()
+        (keys / "own.key").touch()
+        (keys / "own.key").chmod(file)
+        link.symlink_to(keys / "own.key")
+        keys.chmod(folder)
+        assert [path_facts(str(path))["public"] for path in (keys / "own.key", link)] == [public, public]
 
 
 def test_a_path_that_does_not_exist_yet(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Failure, Settings, check_host
 
 ROOT = "/srv/xinference_data"
-GOOD_PATH = {"exists": True, "directory": True, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
+GOOD_PATH = {"exists": True, "directory": True, "public": False, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
 HOST: dict[str, Any] = {
     "architecture": "x86_64",
     "memory": {"total_mib": 16000, "available_mib": 12000, "swap_mib": 0},

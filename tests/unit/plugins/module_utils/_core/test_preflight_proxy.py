@@ -152,6 +152,12 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
             GIVEN,
             f"xinference_proxy_certificate_key '{KEY}' does not exist on this host. Copy it there first.",
         ),
+        (
+            {**BARE, "paths": {**BARE["paths"], KEY: {**GOOD_PATH, "public": True}}},
+            {},
+            GIVEN,
+            f"xinference_proxy_certificate_key '{KEY}' can be read by every user of the host. Set its mode to 0600.",
+        ),
         (BARE, {}, {"client_ca": "/etc/ssl/ca.pem"}, "xinference_proxy_client_ca '/etc/ssl/ca.pem' does not exist on this host. Copy it there first."),
         (
             host(certificates={CERTIFICATE: {"sha256": "0f", "not_after": None}}),
