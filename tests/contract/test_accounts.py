@@ -33,6 +33,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.api_keys
 from ansible_collections.inferops.xinference.plugins.module_utils._core.api_keys import read as read_key
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.tests.machine import VERSION
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
 CONTAINER = "xinference-accounts-contract"
@@ -59,14 +60,14 @@ def client(server: Server) -> Iterator[Client]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _accounts(server: Server, client: Client) -> None:
-    """A server without accounts has one thing to say."""
-    if server.accounts:
+    """A server without accounts, or before 3.0, has one thing to say."""
+    if server.accounts and not VERSION.startswith("2."):
         return
     for call in (lambda: read(client, Account("app")), lambda: read_key(client, ApiKey("app"))):
         with pytest.raises(XinferenceError) as raised:
             call()
         assert str(raised.value) == NO_ACCOUNTS
-    pytest.skip(f"this server has no accounts, and the core says so: {NO_ACCOUNTS}")
+    pytest.skip(f"this server has no accounts that can be managed, and the core says so: {NO_ACCOUNTS}")
 
 
 # The fake server.
