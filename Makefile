@@ -33,7 +33,7 @@ test: ## every check and test, each with its own set-up; ends with how many pass
 	@tools/test.sh
 
 test-versions: ## the module against every supported server; writes the table in README.md
-	@tools/test.sh molecule:models molecule:models:3.5.0 molecule:models:2.11.0 molecule:models:1.17.1 contract contract::3.5.0 contract::2.11.0 contract::1.17.1 first-admin::3.5.0
+	@tools/test.sh molecule:models molecule:models:3.5.0 molecule:models:2.11.0 molecule:models:1.17.1 contract contract::3.5.0 contract::2.11.0 contract::1.17.1 first-admin::3.5.0 first-admin::2.11.0
 	@python3 tests/versions_table.py
 
 bench: images ## how fast it is, as ratios in one run; fails where one misses its bound

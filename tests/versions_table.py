@@ -26,7 +26,7 @@ def row(run: dict[str, Any]) -> tuple[str, ...]:
     return (
         run["version"],
         str(len(run["steps"])),
-        "yes" if run["accounts"] else "none",
+        "yes" if run["accounts"] else "the administrator" if run["authentication"] else "none",
         "yes" if run["autostart"] else "launched by the next run",
         "compared, kept by the server" if run["history"] else "compared, kept in a file on the host",
         "added and removed in place" if run["replicas_in_place"] else "by a relaunch",

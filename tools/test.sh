@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/logs
-parts=(setup lint unit docs-check sanity images contract downloads mistakes security artifact molecule:default molecule:models molecule:models:2.11.0 molecule:recovery molecule:recovery:2.11.0 molecule:host molecule:proxy awx first-admin::3.5.0)
+parts=(setup lint unit docs-check sanity images contract downloads mistakes security artifact molecule:default molecule:models molecule:models:2.11.0 molecule:recovery molecule:recovery:2.11.0 molecule:host molecule:proxy awx first-admin::3.5.0 first-admin::2.11.0)
 [ "$#" -eq 0 ] || parts=(setup "$@")
 begun=$SECONDS
 was_running=false

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import subprocess
@@ -68,8 +67,9 @@ def role_command(file: str, module: str, argument: str) -> list[str]:
     """What role ``server`` runs in a container, out of the role itself."""
     tasks = yaml.safe_load((ROOT / "roles/server/tasks" / file).read_text(encoding="utf-8"))
     (command,) = [task[module][argument] for block in tasks for task in block.get("block", ()) if module in task]
-    values = {"{{ _xinference_home }}": HOME, "{{ _xinference_administrator_alone }}": "True"}
-    return [functools.reduce(lambda text, name: text.replace(name, values[name]), values, str(word)) for word in command]
+    texts = yaml.safe_load((ROOT / "roles/server/vars/main.yml").read_text(encoding="utf-8"))
+    values = {**texts, "_xinference_home": HOME, "_xinference_administrator_alone": "True"}
+    return [re.sub(r"{{ (\w+) }}", lambda found: str(values[found[1]]), str(word)) for word in command]
 
 
 def account_command() -> list[str]:
@@ -123,10 +123,12 @@ def serving(home: Path, environment: Mapping[str, str] | None = None, name: str 
     assert written.returncode == 0 or "this version of the server has no accounts" in written.stdout, written.stdout + written.stderr
     port = free_port()
     try:
+        # A server that can have none is wanted without.
+        given = {**(environment or ENVIRONMENT), **({"XINFERENCE_AUTH_ADVANCED": "false"} if written.returncode == 3 else {})}
         run(
             *("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
             *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),
-            *(word for variable, value in (environment or ENVIRONMENT).items() for word in ("--env", f"{variable}={value}")),
+            *(word for variable, value in given.items() for word in ("--env", f"{variable}={value}")),
             *(image, *server_command()),
         )
         endpoint, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_TIMEOUT

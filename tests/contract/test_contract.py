@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import time
 from typing import Any
 
 import pytest
 import requests
 from play import ADD_COPY, AUTOSTART, DATA, EMBEDDING, EMBEDDING_NAME, ENTRY, HISTORY, LAUNCH_EMBEDDING, LLM, NAME, UID
-from real_server import PASSWORD, USERNAME, Server, make_account, own_words
+from real_server import PASSWORD, USERNAME, Server, make_account, own_words, server_command
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import RECORD, Record, cleaned, entries_of, launched_by_entry, recorded
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
@@ -142,6 +143,14 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
     # Role server takes these words for success.
     assert "already has users" in again.stdout
     assert account_names(str(server.home / "auth/auth.db")) == [USERNAME]
+
+
+def test_a_server_that_can_have_no_accounts_does_not_start_where_they_are_wanted(server: Server) -> None:
+    """As an older image on a tree that has accounts would be; here without the command by which one is told from others."""
+    command = ("docker", "run", "--rm", "--env", "XINFERENCE_AUTH_ADVANCED=true", "--env", "PATH=/usr/bin:/bin", server.image, *server_command())
+    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("this version of the server has no accounts, and would let in everybody")
 
 
 def expiry(client: Client) -> float:

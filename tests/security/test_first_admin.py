@@ -97,6 +97,23 @@ def test_a_restart_opens_no_window(site: Site, intruder: Intruder) -> None:
     assert set(intruder.stop()) <= {0, REFUSED}
 
 
+@pytest.fixture
+def older_image(site: Site) -> Iterator[str]:
+    """Tag of a server like those that know no accounts: they lack the command that makes them."""
+    image, tag = str(site.settings["xinference_image"]), "without-accounts"
+    recipe = f"FROM {image}:{site.settings['xinference_image_tag']}\nRUN rm \"$(command -v xinference-migrate-auth)\"\n"
+    subprocess.run(("docker", "build", "--tag", f"{image}:{tag}", "-"), input=recipe, text=True, check=True, capture_output=True)
+    yield tag
+    subprocess.run(("docker", "rm", "--force", CONTAINER), check=True, capture_output=True)
+    subprocess.run(("docker", "rmi", f"{image}:{tag}"), check=True, capture_output=True)
+
+
+def test_an_older_server_on_a_tree_with_accounts_lets_nobody_in(site: Site, older_image: str, intruder: Intruder) -> None:
+    output = site.play("inferops.xinference.provision", code=2, xinference_image_tag=older_image, xinference_models=[], xinference_start_timeout=40)
+    assert "this version of the server has no accounts, and would let in everybody who reaches its port" in output
+    assert set(intruder.stop()) <= {0, REFUSED}
+
+
 def test_the_intruder_would_win_where_nobody_was_there_before() -> None:
     """The same on a server that is started without an account: proof that the tests above would see it."""
     port, name = free_port(), f"{CONTAINER}-open"
