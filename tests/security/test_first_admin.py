@@ -101,7 +101,7 @@ def test_a_restart_opens_no_window(site: Site, intruder: Intruder) -> None:
 def older_image(site: Site) -> Iterator[str]:
     """Tag of a server like those that know no accounts: they lack the command that makes them."""
     image, tag = str(site.settings["xinference_image"]), "without-accounts"
-    recipe = f"FROM {image}:{site.settings['xinference_image_tag']}\nRUN rm \"$(command -v xinference-migrate-auth)\"\n"
+    recipe = f'FROM {image}:{site.settings["xinference_image_tag"]}\nRUN rm "$(command -v xinference-migrate-auth)"\n'
     subprocess.run(("docker", "build", "--tag", f"{image}:{tag}", "-"), input=recipe, text=True, check=True, capture_output=True)
     yield tag
     subprocess.run(("docker", "rm", "--force", CONTAINER), check=True, capture_output=True)

@@ -395,6 +395,10 @@ class _Run:
                 return True
             self.fail(uid, error.detail, state)
             return False
+        except NoAnswer as error:
+            # The server is busy with this one; the others are not.
+            self.fail(uid, str(error), state)
+            return False
         return True
 
     def drop_entries(self) -> None:
@@ -465,8 +469,20 @@ class _Run:
                 # Somebody else launched it in the meantime: the same model is waited for.
                 self.results[uid].result = "waited"
                 return True
+            if state == action.state == ERROR:
+                # Its process died, and the server failed to make it again and keeps its name: what is left must go before a launch.
+                self.free_name(uid)
             return False
         return True
+
+    def free_name(self, uid: str) -> None:
+        """Terminate what is left of a model; where the server refuses, the next launch says so."""
+        try:
+            self.write(uid, lambda: self.client.terminate(uid))
+        except AuthenticationError:
+            raise
+        except ApiError:
+            pass
 
     def make_way(self, action: Action) -> bool:
         """Get the running model out of the way of its relaunch; False when that failed."""

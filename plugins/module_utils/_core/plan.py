@@ -58,12 +58,14 @@ class Choices:
     :param on_drift: relaunch, report or ignore a running model that differs from its declaration.
     :param autostart: whether models that do not say get an autostart entry.
     :param scaling: whether the server can add and remove copies of a running model.
+    :param spared: models that are declared, though not in this run.
     """
 
     exclusive: bool = False
     on_drift: str = "relaunch"
     autostart: bool = False
     scaling: bool = False
+    spared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -356,7 +358,7 @@ def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Ch
         if model.given.get("autostart") not in (None, False) and not observed.autostart:
             notes.append(f"{model.uid}: autostart is declared, but this server has none; it exists since 2.12.")
     if choices.exclusive:
-        names = {model.uid for model in declared}
+        names = choices.spared | {model.uid for model in declared}
         for uid in sorted({*observed.models, *observed.entries} - names):
             removals.append(_absent(DeclaredModel(uid, "absent"), observed))
     return Plan(tuple(removals + others), tuple(notes))

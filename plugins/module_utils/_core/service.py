@@ -329,7 +329,10 @@ def main() -> int:
     def connect() -> Any:
         return Beating(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
 
-    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens)
+    def in_background(work: Callable[[], None]) -> None:
+        threading.Thread(target=work, daemon=True).start()
+
+    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
     doorbell = Doorbell(state, chosen.address, chosen.port, say)
     serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=Caller(chosen.call))

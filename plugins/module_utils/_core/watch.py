@@ -9,6 +9,7 @@ waiting: it asks for the launches and goes on, so that a model that takes long o
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +20,7 @@ from .apply import Result, Waiting
 from .converge import Server, Wishes, converge, server_limits
 from .declared import AUTO, DeclaredModel
 from .errors import ApiError, AuthenticationError, ConnectionFailed, DeclarationError, NoAnswer, XinferenceError
-from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, SETTLING, UNLISTED, Observed, observe
+from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, RECOVERING, SETTLING, UNLISTED, Observed, ObservedModel, observe
 from .sizing import choose_options
 from .smoke import Unanswered, smoke_test
 
@@ -64,6 +65,13 @@ _REFUSALS = 2
 _TURN = 10.0
 #: Status of an answer to whoever the server does not know (any more); others it knows, and does not let in.
 _UNKNOWN = 401
+#: Seconds after which a model that the server makes again by itself has not been made.
+_RECOVERY = 600.0
+#: Seconds without progress after which a launch is given up, at least; twice the time after each that was, a few times. A converge may be less patient:
+#: it only reports, and the model comes up all the same.
+_LAUNCH, _LONGER = 1800.0, 3
+#: Tries in a row after which a model that fails keeps the others from nothing any more.
+_HOPELESS = 3
 #: Looks in a row that must fail before a server that listens counts as lost.
 _STUMBLES = 2
 
@@ -98,7 +106,9 @@ class Care:
     :param asked: whether this watcher asked for a launch whose end it has not seen.
     :param tries: tries in a row that failed.
     :param refusals: how often in a row the server itself refused an answer of what runs now.
-    :param drift_tries: relaunches in a row that failed, after somebody changed it; what ran before was put back.
+    :param stuck: launches in a row that were given up because nothing moved.
+    :param made: the second in which the server made the instance that was ready last.
+    :param drift_tries: relaunches in a row after which it still ran otherwise than declared, since somebody changed it.
     :param drift_after: when it is relaunched again.
     :param next_try: when it is tried again, on the watcher's clock.
     :param message: why the last try failed.
@@ -111,6 +121,8 @@ class Care:
     asked: bool = False
     tries: int = 0
     refusals: int = 0
+    stuck: int = 0
+    made: int = 0
     drift_tries: int = 0
     drift_after: float = 0.0
     next_try: float = 0.0
@@ -131,6 +143,31 @@ class _Seen:
     calm: bool = False
 
 
+class _Question:
+    """A model being asked, maybe in a thread: it may take as long as it is waited for, and the others are looked after meanwhile.
+
+    :param uid: the model.
+    :param created: the second in which the server made the instance that is asked.
+    :param ask: asks, and gives the seconds that it took.
+    """
+
+    def __init__(self, uid: str, created: int, ask: Callable[[], float]) -> None:
+        self.uid = uid
+        self.created = created
+        self.ask = ask
+        self.done = threading.Event()
+        self.error: Exception | None = None
+        self.seconds = 0.0
+
+    def __call__(self) -> None:
+        """Ask; what goes wrong belongs to whoever hears the answer."""
+        try:
+            self.seconds = self.ask()
+        except Exception as error:
+            self.error = error
+        self.done.set()
+
+
 class Watcher:
     """Looks at one server, and carries the plan out when it has to.
 
@@ -139,6 +176,8 @@ class Watcher:
     :param tell: takes one line for each change.
     :param lock: held while something is written; None in place of a context when a converge holds it.
     :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
+    :param background: runs what may take long; by default at once.
+    :param brief: seconds for which it is waited for all the same.
     :param pace: how often it looks.
     :param clock: seconds from some moment on.
     """
@@ -151,6 +190,8 @@ class Watcher:
         *,
         lock: Callable[[], AbstractContextManager[None] | None] = nullcontext,
         listens: Callable[[], bool] = lambda: True,
+        background: Callable[[Callable[[], None]], None] = lambda work: work(),
+        brief: float = 0.0,
         pace: Pace = _PACE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -159,6 +200,8 @@ class Watcher:
         self.tell = tell
         self.lock = lock
         self.listens = listens
+        self.background = background
+        self.brief = brief
         self.pace = pace
         self.clock = clock
         self.client: Server | None = None
@@ -173,6 +216,8 @@ class Watcher:
         #: Since when the server listens, but can do nothing for anybody, on the watcher's clock; None while it can.
         self.useless: float | None = None
         self.seen = _Seen()
+        #: What is being asked; None while nothing is.
+        self.question: _Question | None = None
         #: Looks in a row that failed, though something listened.
         self.stumbles = 0
         #: Until when the server is left alone, because it refused the credentials.
@@ -242,7 +287,7 @@ class Watcher:
         self.banned = 0.0
         uids = {model.uid for model in (declaration.models if declaration else ())}
         # What failed as it was declared before may go well now.
-        self.cares = {uid: replace(care, tries=0, next_try=0.0, drift_tries=0, drift_after=0.0) for uid, care in self.cares.items() if uid in uids}
+        self.cares = {uid: replace(care, tries=0, next_try=0.0, stuck=0, drift_tries=0, drift_after=0.0) for uid, care in self.cares.items() if uid in uids}
         self.cares.update({uid: Care() for uid in uids - set(self.cares)})
         self.seen = _Seen()
 
@@ -261,6 +306,8 @@ class Watcher:
 
     def forget(self) -> None:
         """Give the client up, so that the next look logs in again."""
+        # Whatever it is going to say, it says it of what was before.
+        self.question = None
         if self.client is not None:
             close = getattr(self.client, "close", None)
             if close is not None:
@@ -272,7 +319,8 @@ class Watcher:
             self.client = self.connect()
         rows = self.client.list_instances()
         now = self.clock()
-        same = rows == self.seen.rows and not self.due(now) and now - self.seen.at < (self.pace.whole if self.seen.calm else self.pace.settle)
+        heard = self.question is not None and self.question.done.is_set()
+        same = rows == self.seen.rows and not self.due(now) and not heard and now - self.seen.at < (self.pace.whole if self.seen.calm else self.pace.settle)
         if same and (self.seen.calm or not self.shut_out):
             return self.pace.idle if self.seen.calm else self.pace.moving
         if self.trouble:
@@ -301,7 +349,7 @@ class Watcher:
             seen, otherwise = self._tend(self.client, declaration)
         # Without the lock, because a model may take long to answer, and a converge shall not wait for that.
         self.ask(self.client, seen, declaration.wishes.waiting)
-        moving = [care for model, care in ((model, self.cares[model.uid]) for model in declaration.models) if not self.settled(model, care)]
+        moving = [care for model, care in self.pairs(declaration) if not self.settled(model, care)]
         self.seen = _Seen(rows, self.clock(), calm=not moving and not otherwise)
         if not moving:
             return self.pace.moving if otherwise else self.pace.idle
@@ -318,19 +366,22 @@ class Watcher:
         self.free(client, seen, declaration.wishes.waiting)
         now = self.clock()
         due = [model for model in declaration.by_priority() if self.cares[model.uid].next_try <= now]
-        wishes = declaration.wishes
-        if len(due) < len(declaration.models):
-            # For a run, who is not named is not declared; who only pauses is.
-            wishes = replace(wishes, choices=replace(wishes.choices, exclusive=False))
+        # For a run, who is not named is not declared; who only pauses is.
+        spared = frozenset(model.uid for model in declaration.models)
+        wishes = replace(declaration.wishes, choices=replace(declaration.wishes.choices, spared=spared))
         results = self._launch(client, due, wishes)
         for result in results:
             self.heed(result)
-        otherwise: set[str] = set()
-        if declaration.wishes.choices.on_drift == "relaunch":
-            otherwise = {result.uid for result in results if result.drift and not result.failed and self.cares[result.uid].drift_after <= now}
-        if otherwise and all(self.settled(model, self.cares[model.uid]) for model in declaration.models):
-            self._relaunch(client, [model for model in declaration.models if model.uid in otherwise], declaration.wishes)
-            otherwise = set()
+            care = self.cares.get(result.uid)
+            if care is not None and not result.failed and not result.drift:
+                care.drift_tries, care.drift_after = 0, 0.0
+        otherwise: list[DeclaredModel] = []
+        if wishes.choices.on_drift == "relaunch":
+            drifted = {result.uid for result in results if result.drift and not result.failed and self.cares[result.uid].drift_after <= now}
+            otherwise = [model for model in declaration.models if model.uid in drifted]
+        if otherwise and all(self.settled(model, care) or care.tries >= _HOPELESS for model, care in self.pairs(declaration)):
+            # One in a turn, so that a converge need not wait for all of them.
+            self._relaunch(client, otherwise.pop(0), wishes)
             seen = observe(client)
             self.note(seen)
         return seen, bool(otherwise)
@@ -338,6 +389,10 @@ class Watcher:
     def due(self, now: float) -> bool:
         """Whether the pause of a model that failed ended since the last comparison."""
         return any(self.seen.at < care.next_try <= now for care in self.cares.values())
+
+    def pairs(self, declaration: Declaration) -> list[tuple[DeclaredModel, Care]]:
+        """The declared models, each with what is known about it."""
+        return [(model, self.cares[model.uid]) for model in declaration.models]
 
     def settled(self, model: DeclaredModel, care: Care) -> bool:
         """Whether nothing is left to be done for a model."""
@@ -350,12 +405,16 @@ class Watcher:
 
         :param ours: whether nobody else is changing the models.
         """
+        ready = self.ready
         for uid, care in self.cares.items():
             state, model = seen.state(uid), seen.models.get(uid)
-            if model is None or model.created != care.answered or state != READY:
+            if model is None or (model.created or 1) != care.answered or state != READY:
                 if care.answered:
                     self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made anew by somebody else'}")
                 care.answered = 0
+            if state == READY and model is not None and model.created != care.made:
+                # What the one before failed at says nothing of this one.
+                care.made, care.next_try = model.created, 0.0
             if state != care.state:
                 care.since, care.progress = self.clock(), None
             care.state = state
@@ -366,6 +425,9 @@ class Watcher:
                 self.failed(uid, (model.message if model else "") or f"is {state} after its launch")
             elif care.asked and state == READY:
                 care.asked = False
+        if ready and not self.ready:
+            # What comes next may take long.
+            self.changed()
 
     def free(self, client: Server, seen: Observed, waiting: Waiting) -> None:
         """Get out of the way what will never become a model that serves, so that it can be launched anew."""
@@ -376,16 +438,19 @@ class Watcher:
             if care.state == UNLISTED and still >= PATIENCE:
                 copies = max(len(seen.models[uid].replicas), 1)
                 self.remove(uid, "was cancelled too late; cleared away", lambda uid=uid, copies=copies: client.clear_orphan(uid, copies))  # type: ignore[misc]
-            elif care.state in BUSY - SETTLING and still >= waiting.timeout:
+            elif care.state == RECOVERING and still >= _RECOVERY:
+                self.remove(uid, f"the server did not make it again in {still:.0f} s; terminated", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
+            elif care.state in BUSY - SETTLING and still >= max(waiting.timeout, _LAUNCH) * 2 ** min(care.stuck, _LONGER):
                 progress = self.progress(client, uid)
                 if progress != care.progress:
                     care.progress, care.since = progress, self.clock()
                     continue
+                care.stuck += 1
                 self.remove(uid, f"{care.state} without progress for {still:.0f} s; cancelled", lambda uid=uid: client.cancel(uid))  # type: ignore[misc]
             elif care.refusals >= _REFUSALS:
                 # Servers before 2.12 make the process of a model again when it was killed, and then call it loading for ever.
-                self.remove(uid, "terminated, to be launched anew", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
                 care.refusals = 0
+                self.remove(uid, "terminated, to be launched anew", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
 
     def remove(self, uid: str, done: str, call: Callable[[], None]) -> None:
         """Get one model off the server; where it refuses, later again."""
@@ -394,8 +459,9 @@ class Watcher:
             call()
         except AuthenticationError:
             raise
-        except ApiError as error:
-            self.failed(uid, f"cannot be removed, to be launched anew: {error.detail}")
+        except (ApiError, NoAnswer) as error:
+            # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
+            self.failed(uid, f"cannot be removed, to be launched anew: {error.detail if isinstance(error, ApiError) else error}")
         else:
             self.tell(f"{uid}: {done}")
             # What follows is not the end of a launch that was asked for.
@@ -432,37 +498,40 @@ class Watcher:
             if len(due) == 1:
                 self.failed(due[0].uid, str(error))
                 return []
-            alone = replace(wishes, choices=replace(wishes.choices, exclusive=False))
-            return [result for model in due for result in self._launch(client, [model], alone)]
+            return [result for model in due for result in self._launch(client, [model], wishes)]
 
-    def _relaunch(self, client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> None:
-        """Relaunch what somebody changed, one after the other and each with its way back, when all others are up."""
+    def _relaunch(self, client: Server, model: DeclaredModel, wishes: Wishes) -> None:
+        """Relaunch what somebody changed, with its way back, when all others are up."""
         wishes = replace(wishes, choices=replace(wishes.choices, exclusive=False), check=False, download="with_launch")
-        for model in models:
-            care = self.cares[model.uid]
-            # It is terminated first, and nobody shall be told meanwhile that it answers.
-            care.answered = 0
-            self.changed()
-            try:
-                (result,) = converge(client, [model], wishes).results
-            except DeclarationError as error:
-                self.otherwise(model.uid, str(error))
-                continue
-            if result.failed:
-                self.otherwise(model.uid, result.message)
-            else:
-                self.heed(result)
-                care.drift_tries = 0
-            # It was asked by the run itself; it is taken down as any other.
-            care.asked = False
+        care = self.cares[model.uid]
+        # It is terminated first, and nobody shall be told meanwhile that it answers.
+        care.answered = 0
+        self.changed()
+        try:
+            (result,) = converge(client, [model], wishes).results
+        except DeclarationError as error:
+            self.otherwise(model.uid, str(error))
+            return
+        if result.failed:
+            self.otherwise(model.uid, result.message)
+        else:
+            self.heed(result)
+            # Should it differ all the same, nothing is gained by doing it again and again.
+            self.later(care)
+        # It was asked by the run itself; it is taken down as any other.
+        care.asked = False
 
     def otherwise(self, uid: str, message: str) -> None:
         """A relaunch failed, and what ran before runs again: the next one comes later, and the model is asked as any other."""
-        care = self.cares[uid]
+        pause = self.later(self.cares[uid])
+        self.tell(f"{uid}: runs otherwise than declared, and could not be relaunched: {message}; next try in {pause:.0f} s")
+
+    def later(self, care: Care) -> float:
+        """Seconds until a model may be relaunched again."""
         pause = min(self.pace.first_drift * float(2 ** min(care.drift_tries, 20)), self.pace.most_drift)
         care.drift_tries += 1
         care.drift_after = self.clock() + pause
-        self.tell(f"{uid}: runs otherwise than declared, and could not be relaunched: {message}; next try in {pause:.0f} s")
+        return pause
 
     def pause(self, tries: int) -> float:
         """Seconds between tries, after so many that failed."""
@@ -481,20 +550,49 @@ class Watcher:
 
     def ask(self, client: Server, seen: Observed, waiting: Waiting) -> None:
         """Let every model that is ready answer, once for each time that it was made; where no smoke test is wanted, ready is enough."""
-        # Who failed before comes last, and only one of these in a look: each may take as long as it is waited for.
+        # Who failed before comes last, and only one of these in a look.
         for model in sorted(self.wanted(), key=lambda model: self.cares[model.uid].tries):
+            if not self.heard(seen):
+                return
             care, running = self.cares[model.uid], seen.models.get(model.uid)
             if care.state != READY or care.answered or care.next_try > self.clock() or running is None or care.refusals >= _REFUSALS:
                 continue
             if waiting.smoke == "none":
-                care.answered, care.tries, care.message = running.created or 1, 0, ""
-                self.tell(f"{model.uid}: ready")
+                self.answers(model.uid, running, "ready")
                 continue
-            try:
-                seconds = smoke_test(client, model.uid, running.spec, waiting.answer)
-            except Unanswered as error:
-                care.refusals = care.refusals + 1 if error.refused else 0
-                self.failed(model.uid, f"is ready, but did not answer: {error}")
-                return
-            care.answered, care.tries, care.refusals, care.message = running.created, 0, 0, ""
-            self.tell(f"{model.uid}: ready, answered in {seconds:.2f} s")
+
+            def ask(uid: str = model.uid, spec: dict[str, Any] = running.spec) -> float:
+                return smoke_test(client, uid, spec, waiting.answer)
+
+            self.question = _Question(model.uid, running.created, ask)
+            self.background(self.question)
+            # Most answer at once, and then the next one need not wait for another look.
+            self.question.done.wait(self.brief)
+        self.heard(seen)
+
+    def heard(self, seen: Observed) -> bool:
+        """Take down what the model said that was asked; False while it has not, and where it was of no use."""
+        question = self.question
+        if question is None:
+            return True
+        if not question.done.is_set():
+            return False
+        self.question = None
+        care, running = self.cares.get(question.uid), seen.models.get(question.uid)
+        if care is None or running is None or care.state != READY or running.created != question.created:
+            # It is another one by now.
+            return True
+        if isinstance(question.error, Unanswered):
+            care.refusals = care.refusals + 1 if question.error.refused else 0
+            self.failed(question.uid, f"is ready, but did not answer: {question.error}")
+            return False
+        if question.error is not None:
+            raise question.error
+        self.answers(question.uid, running, f"ready, answered in {question.seconds:.2f} s")
+        return True
+
+    def answers(self, uid: str, running: ObservedModel, words: str) -> None:
+        """A model serves."""
+        care = self.cares[uid]
+        care.answered, care.tries, care.refusals, care.stuck, care.message = running.created or 1, 0, 0, 0, ""
+        self.tell(f"{uid}: {words}")

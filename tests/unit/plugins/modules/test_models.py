@@ -325,13 +325,14 @@ def test_what_is_refused_or_only_downloaded_is_not_left(run: Runner, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp_path: Path) -> None:
+def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "LOCK_PATIENCE", 0.1)
     server = serve(run, FakeServer())
     lock = str(tmp_path / "lock")
     with Lock(lock).hold(0):
         answer = run(models=[CHAT], lock_path=lock, wait_timeout=0.3)
         assert answer["failed"]
-        assert answer["msg"] == f"'{lock}' is locked for more than 0.3 s: another run is changing the models of this server."
+        assert answer["msg"] == f"'{lock}' is locked for more than 0.7 s: another run is changing the models of this server."
         assert written(server) == []
         assert not run(check=True, models=[CHAT], lock_path=lock)["failed"]
     assert not run(models=[CHAT], lock_path=lock)["failed"]
