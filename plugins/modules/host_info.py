@@ -182,9 +182,10 @@ host:
       type: dict
       returned: always
     accounts:
-      description: Names of the accounts in O(account_database), none where it does not exist, null where it cannot be read.
-      type: list
-      elements: str
+      description: >-
+        The accounts in O(account_database) by name, each with C(enabled) and C(permissions), sorted; none where it does not exist, null where it cannot be
+        read.
+      type: dict
       returned: always
     service:
       description: >-

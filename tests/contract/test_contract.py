@@ -24,7 +24,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.applied 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import DeclaredModel, parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import account_names
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import account_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ObservedModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import REPORTED, drift
 from ansible_collections.inferops.xinference.plugins.module_utils._core.registered import registration_drift
@@ -142,7 +142,7 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
     assert again.returncode == 1
     # Role server takes these words for success.
     assert "already has users" in again.stdout
-    assert account_names(str(server.home / "auth/auth.db")) == [USERNAME]
+    assert account_facts(str(server.home / "auth/auth.db")) == {USERNAME: {"enabled": True, "permissions": ["admin"]}}
 
 
 def test_a_server_that_can_have_no_accounts_does_not_start_where_they_are_wanted(server: Server) -> None:

@@ -173,6 +173,17 @@ def model_in_error(case: Case) -> float:
     return time.time()
 
 
+def model_not_made_again(case: Case) -> float:
+    """The process of a model is killed while its file is gone, so that the server fails to make it again; a minute later the file is back."""
+    case.host.run(f"mv {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf /data/away; pkill -9 -f '^Model: chat'")
+    try:
+        case.host.wait_for("a lost model", 60, chat=lambda known: not known["answered"])
+        time.sleep(60)
+    finally:
+        case.host.run(f"mv /data/away {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf")
+    return time.time()
+
+
 def model_terminated(case: Case) -> float:
     """Somebody terminates a model by hand, through the API."""
     login = """curl -s -H 'Content-Type: application/json' -d "{\\"username\\": \\"admin\\", \\"password\\": \\"$P\\"}" http://127.0.0.1:9997/token"""
@@ -213,6 +224,7 @@ FAULTS: dict[str, Callable[[Case], float]] = {
         files_corrupted,
         service_killed,
         model_in_error,
+        model_not_made_again,
         model_terminated,
         model_absent,
     )

@@ -18,6 +18,7 @@ import pytest
 import requests
 from conftest import CONTAINER, Site
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.tests.anonymous import EXPOSED, answered
 
 LISTENING = "0A"
@@ -102,6 +103,24 @@ def test_accounts_that_can_be_read_are_shut_again(provisioned: Site) -> None:
     assert "changed=2 " in provisioned.play("inferops.xinference.provision", "--check")
     assert "changed=2 " in provisioned.play("inferops.xinference.provision")
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "auth.db", folder / "jwt_secret_key")] == [0o700, 0o600, 0o600]
+    assert "changed=0 " in provisioned.play("inferops.xinference.provision")
+
+
+def test_the_automation_may_do_what_it_needs_and_no_more(provisioned: Site) -> None:
+    """Somebody made it an administrator, and somebody disabled it."""
+    admin = Client(provisioned.endpoint, username="admin", password=provisioned.marks["password"])
+
+    def automation() -> dict[str, Any]:
+        (found,) = [row for row in admin.accounts() or [] if row["username"] == "automation"]
+        return found
+
+    before = automation()
+    for change in ({"permissions": ["admin"]}, {"enabled": False}):
+        admin.update_account(before["id"], change)
+        assert "changed=1 " in provisioned.play("inferops.xinference.provision")
+        assert {**automation(), "permissions": sorted(automation()["permissions"])} == {**before, "permissions": sorted(before["permissions"])}
+    admin.close()
+    assert "admin" not in before["permissions"]
     assert "changed=0 " in provisioned.play("inferops.xinference.provision")
 
 

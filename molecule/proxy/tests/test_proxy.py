@@ -292,6 +292,11 @@ def test_service_runs_as_little_as_it_can(host: Any) -> None:
 def test_journal_has_requests_and_no_secret(host: Any, user: requests.Session, base: str) -> None:
     token = str(user.headers["Authorization"]).removeprefix("Bearer ")
     user.get(f"{base}/v1/models?marked=query", timeout=30)
+    # What nginx has more to say of: a request that is kept in a file, and those that are too many.
+    user.post(f"{base}/v1/embeddings?marked=query", json={"model": "embed", "input": "x" * 100_000}, timeout=120)
+    with ThreadPoolExecutor(32) as pool:
+        statuses = set(pool.map(lambda _try: user.get(f"{base}/live?marked=query", timeout=30).status_code, range(600)))
+    assert statuses == {200, 429}
     journal = host.check_output("journalctl --no-pager --output=cat SYSLOG_IDENTIFIER=xinference_proxy + UNIT=xinference-proxy.service")
     assert " GET /v1/models 200 " in journal
     assert "marked=query" not in journal

@@ -84,6 +84,8 @@ class _Session(SessionBase):  # type: ignore[misc]
         self.pause = 1.0
         self.credentials = False
         self.renew: Any = None
+        # Who has a .netrc for the host does not mean this server's accounts.
+        self.auth = lambda request: request
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """Send a request.
@@ -96,6 +98,8 @@ class _Session(SessionBase):  # type: ignore[misc]
         :raises ApiError: on any other status of 400 and above.
         """
         options.setdefault("timeout", self.timeout)
+        # Given with the request, or a bundle of authorities that the environment names would count in place of the one that was chosen.
+        options.setdefault("verify", self.verify)
         tries = options.pop("tries", _READ_TRIES if method.upper() == "GET" else 1)
         response = self._send(tries, method, url, **options)
         if response.status_code == 401 and self.renew is not None:

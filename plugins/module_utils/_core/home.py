@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .applied import Applied, from_worker
+from .values import without_environment
 
 __all__ = ["Home"]
 
@@ -20,7 +21,6 @@ DEFAULT_HOME = "/root/.xinference"
 _LOG_LINES = 20
 #: What a worker adds to a uid for each copy: -rep0, and -0 before 3.1.
 _COPY = re.compile(r"-(rep)?\d+$")
-_ENVIRONMENT = re.compile(r"(envs['\"]?[=:]\s*)\{[^}]*\}?")
 #: The log grows to 100 MiB; what a launch left is at its end.
 _LOG_BYTES = 512 << 10
 
@@ -97,8 +97,7 @@ class Home:
             return []
         lines = [line for line in lines if line.strip()]
         own = next((number for number, line in enumerate(lines) if uid in line), 0)
-        # The server logs the arguments of a launch, the values of environment variables among them.
-        return [_ENVIRONMENT.sub(r"\1{********}", line) for line in lines[own:][-_LOG_LINES:]]
+        return [without_environment(line) for line in lines[own:][-_LOG_LINES:]]
 
     def log_size(self) -> int:
         """Size of the server's log in bytes; 0 where this host cannot see it."""

@@ -32,12 +32,13 @@ from urllib.parse import quote
 from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
 from .private_file import read_regular
+from .values import without_environment
 
 __all__ = [
     "KILLED",
     "Deaths",
     "DockerSocket",
-    "account_names",
+    "account_facts",
     "client_requirements",
     "client_version",
     "deaths",
@@ -122,14 +123,14 @@ class DockerSocket:
         return None if body is None else json.loads(body)
 
     def log(self, container: str, lines: int, since: int = 0) -> list[str]:
-        """The last lines that a container wrote, at the earliest at ``since``, in seconds since the epoch."""
+        """The last lines that a container wrote, without a model's environment, at the earliest at ``since``, in seconds since the epoch."""
         body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}{f'&since={since}' if since else ''}") or b""
         text, rest = b"", body
         # Without a terminal the engine sends frames: one byte for the stream, three empty, four for the length.
         while len(rest) >= 8 and rest[0] in (1, 2):
             length = int.from_bytes(rest[4:8], "big")
             text, rest = text + rest[8 : 8 + length], rest[8 + length :]
-        return (text or body).decode(errors="replace").splitlines()[-lines:]
+        return [without_environment(line) for line in (text or body).decode(errors="replace").splitlines()[-lines:]]
 
 
 def _counted(text: str) -> int | None:
@@ -407,14 +408,19 @@ def client_requirements(folder: str) -> str | None:
         return None
 
 
-def account_names(database: str) -> list[str] | None:
-    """Names of the accounts in the server's database, none where it does not exist yet; None where it cannot be read."""
+def account_facts(database: str) -> dict[str, Any] | None:
+    """The accounts in the server's database by name, each with ``enabled`` and ``permissions``; none without a database, None where it cannot be read."""
     if not Path(database).is_file():
-        return []
+        return {}
     try:
         connection = sqlite3.connect(f"file:{quote(database)}?mode=ro", uri=True, timeout=5)
         try:
-            return [str(row[0]) for row in connection.execute("SELECT username FROM users ORDER BY username")]
+            users = {number: (str(name), bool(enabled)) for number, name, enabled in connection.execute("SELECT id, username, enabled FROM users")}
+            granted = connection.execute("SELECT user_id, permission FROM user_permissions ORDER BY permission").fetchall()
+            return {
+                name: {"enabled": enabled, "permissions": [str(permission) for owner, permission in granted if owner == number]}
+                for number, (name, enabled) in sorted(users.items(), key=lambda item: item[1])
+            }
         finally:
             connection.close()
     except sqlite3.Error:
@@ -568,7 +574,7 @@ def gather(
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
         "client_requirements": client_requirements(client_environment) if client_environment else None,
-        "accounts": account_names(account_database) if account_database else None,
+        "accounts": account_facts(account_database) if account_database else None,
         "service": service_facts(**service) if service else None,
         "proxy": proxy_facts(**proxy) if proxy else None,
         "firewall": firewall_facts(firewall, run) if firewall and run else None,

@@ -40,6 +40,8 @@ _NUMBERS = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}")
 _OWN_VARIABLES = {
     "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
     "XINFERENCE_AUTH_ADVANCED": "Set xinference_authentication.",
+    "XINFERENCE_AUTH_JWT_SECRET_KEY": "Remove it, for who inspects the container would read it; put it into .xinference/auth/jwt_secret_key.",
+    "XINFERENCE_AUTH_ENCRYPTION_KEY": "Remove it, for who inspects the container would read it; put it into .xinference/auth/encryption_key.",
     "XINFERENCE_AUTH_DB_PATH": "Remove it; the first administrator is made in the usual place before the server starts.",
     "XINFERENCE_TRUSTED_PROXIES": "Remove it; xinference_proxy sets it.",
 }
@@ -100,6 +102,8 @@ class Settings:
     :param container_user: numbers of the container's user and group; empty for the image's own user.
     :param environment: names of the container's further environment variables.
     :param proxy: the proxy; None where there shall be none.
+    :param admin_username: name of the administrator.
+    :param automation_username: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
     """
@@ -128,6 +132,8 @@ class Settings:
     container_user: str = ""
     environment: Sequence[str] = ()
     proxy: ProxySettings | None = None
+    admin_username: str = "admin"
+    automation_username: str = "automation"
     accounts: Any = ()
     api_keys: Any = ()
 
@@ -469,6 +475,17 @@ def _check_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 def _check_account(settings: Settings) -> list[Failure]:
     if not settings.authentication:
         return []
+    problems = accounts.check_name("xinference_admin_username", settings.admin_username)
+    if problems:
+        return [Failure("account", problem, "") for problem in problems]
+    if settings.automation_username == settings.admin_username:
+        return [
+            Failure(
+                "account",
+                f"xinference_automation_username '{settings.automation_username}' is the administrator.",
+                "Choose another name, or leave it empty, so that models are launched as the administrator.",
+            )
+        ]
     if not settings.admin_password_length:
         return [
             Failure(
@@ -528,7 +545,7 @@ def _check_declared_accounts(settings: Settings) -> list[Failure]:
             where += f" ('{item['name']}')"
             wrong = _wrong_fields(item, fields)
             if not wrong:
-                wrong = _checked_account(item) if fields is _ACCOUNT_FIELDS else _checked_key(item)
+                wrong = _checked_account(item, settings) if fields is _ACCOUNT_FIELDS else _checked_key(item)
             problems += [f"{where}: {problem}" for problem in wrong]
     if (settings.accounts or settings.api_keys) and not settings.authentication:
         problems.append("xinference_accounts and xinference_api_keys need xinference_authentication, which is false.")
@@ -550,7 +567,10 @@ def _wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Any]) -> list[st
     return problems
 
 
-def _checked_account(item: Mapping[str, Any]) -> list[str]:
+def _checked_account(item: Mapping[str, Any], settings: Settings) -> list[str]:
+    for name, whose in ((settings.admin_username, "of the administrator"), (settings.automation_username, "with which the roles launch models")):
+        if item["name"] == name:
+            return [f"is the name of the account {whose}; choose another one."]
     present = item.get("state", "present") == "present"
     known = {"name": item["name"], "state": item.get("state", "present"), "password": item.get("password"), "permissions": item.get("permissions")}
     problems = accounts.check(accounts.Account(**known))

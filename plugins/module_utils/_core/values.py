@@ -11,13 +11,28 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["LARGEST", "nearest", "nearest_choice", "not_whole", "out_of_range", "same_choice", "same_size", "same_value", "shown", "unsendable", "whole"]
+__all__ = [
+    "LARGEST",
+    "nearest",
+    "nearest_choice",
+    "not_whole",
+    "out_of_range",
+    "same_choice",
+    "same_size",
+    "same_value",
+    "shown",
+    "unsendable",
+    "whole",
+    "without_environment",
+]
 
 #: Characters of a value in a sentence, and how deep a value is shown.
 _LONGEST = 200
 _DEEPEST = 3
 #: Texts that YAML reads as something else without quotes.
 _NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)?", re.ASCII | re.IGNORECASE)
+#: The environment of a model where the server logs what a launch is asked with: a dictionary as Python writes it, maybe cut off.
+_ENVIRONMENT = re.compile(r"""(envs['"]?[=:]\s*)\{(?:'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^}'"])*\}?""")
 #: Whole numbers are kept in 32 bits by engines and databases; a larger one is ignored in silence or ends in an error.
 LARGEST = 2**31 - 1
 #: Digits from which a text cannot be such a number.
@@ -48,6 +63,11 @@ def _scalar(value: Any) -> str:
         # Python writes out no number of several thousand digits.
         return "a number of thousands of digits"
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def without_environment(line: str) -> str:
+    """A line of the server's log without the values of environment variables, which are secret."""
+    return _ENVIRONMENT.sub(r"\1{********}", line)
 
 
 def shown(value: Any, depth: int = 0) -> str:

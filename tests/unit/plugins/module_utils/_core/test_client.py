@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -484,6 +485,34 @@ def test_errors_carry_the_server_s_own_words(recorded: Recorded, answer: Any, wo
     assert str(error) == f"DELETE {recorded.endpoint}/v1/models/chat answered {answer[0]}: {words}"
     assert not isinstance(error, AuthenticationError)
     assert isinstance(error, XinferenceError)
+
+
+@pytest.mark.parametrize("verify", [False, "/etc/ca.pem"])
+def test_what_the_environment_says_of_trust_and_accounts_is_not_for_this_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verify: bool | str) -> None:
+    """A bundle of authorities, and a .netrc with somebody's account on the same host."""
+    import requests
+
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine inference.example login somebody password else\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(netrc))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(netrc))
+    sent: list[tuple[str | None, Any]] = []
+
+    def send(_session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        sent.append((request.headers.get("Authorization"), options["verify"]))
+        response = requests.Response()
+        response.status_code, response._content = 200, b'{"access_token": "token-1", "data": []}'
+        response.headers["Content-Type"] = "application/json"
+        return response
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    client = Client("https://inference.example", username="admin", password="s3cret-pass", verify=verify)
+    client.list_models()
+    assert client.accepts("app", "app-password")
+    assert [options for _authorization, options in sent] == [verify] * len(sent)
+    assert {authorization for authorization, _options in sent} == {None, "Bearer token-1"}
 
 
 # Proxies.

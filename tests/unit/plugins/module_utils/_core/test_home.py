@@ -235,6 +235,7 @@ def test_a_log_that_is_no_text_is_shown_as_far_as_it_is(home: Home, data: Path) 
         # A line that was cut.
         ("chat envs={'HF_TOKEN': 'hunter2", "chat envs={********}"),
         ("chat envs=None", "chat envs=None"),
+        ("""chat envs={'A': 'x}y', "B": "it's", 'C': 'q\\'}hunter2'} n_ctx=1""", "chat envs={********} n_ctx=1"),
     ],
 )
 def test_values_of_environment_variables_are_not_shown_of_the_log(home: Home, data: Path, line: str, shown: str) -> None:

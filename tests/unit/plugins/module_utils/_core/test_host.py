@@ -27,7 +27,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core import h
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import (
     Deaths,
     DockerSocket,
-    account_names,
+    account_facts,
     client_requirements,
     client_version,
     deaths,
@@ -255,6 +255,8 @@ def test_an_engine_that_hangs(engine: Engine) -> None:
         (frame(1, b"whole\n") + frame(1, b"cut off")[:10], 25, ["whole", "cu"]),
         (b"with a terminal\r\nno frames\r\n", 25, ["with a terminal", "no frames"]),
         (b"", 25, []),
+        # The server logs what a launch is asked with.
+        (frame(1, b"Enter launch envs={'TOKEN': 'marked'}\n"), 25, ["Enter launch envs={********}"]),
     ],
 )
 def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int, expected: list[str]) -> None:
@@ -547,27 +549,31 @@ def test_what_an_environment_was_made_from(tmp_path: Path) -> None:
 # The server's accounts.
 
 
-@pytest.mark.parametrize("names", [[], ["admin"], ["admin", "other"]])
+@pytest.mark.parametrize("names", [[], ["admin"], ["other", "admin"]])
 def test_accounts_are_read_without_writing(tmp_path: Path, names: list[str]) -> None:
     database = tmp_path / "auth 100%.db"
     connection = sqlite3.connect(database)
-    connection.execute("CREATE TABLE users (username TEXT)")
-    connection.executemany("INSERT INTO users VALUES (?)", [(name,) for name in names])
+    connection.execute("CREATE TABLE users (id INTEGER, username TEXT, enabled INTEGER)")
+    connection.execute("CREATE TABLE user_permissions (user_id INTEGER, permission TEXT)")
+    connection.executemany("INSERT INTO users VALUES (?, ?, ?)", [(number, name, name == "admin") for number, name in enumerate(names)])
+    connection.executemany("INSERT INTO user_permissions VALUES (?, ?)", [(number, name) for number in range(len(names)) for name in ("b", "a")])
     connection.commit()
     connection.close()
-    assert account_names(str(database)) == names
+    facts = account_facts(str(database))
+    assert facts == {name: {"enabled": name == "admin", "permissions": ["a", "b"]} for name in names}
+    assert list(facts) == sorted(names)
     assert list(tmp_path.iterdir()) == [database]
 
 
 def test_there_are_no_accounts_without_a_database(tmp_path: Path) -> None:
-    assert account_names(str(tmp_path / "auth.db")) == []
+    assert account_facts(str(tmp_path / "auth.db")) == {}
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database"])
 def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "auth.db").write_bytes(content)
-    assert account_names(str(tmp_path / "auth.db")) is None
+    assert account_facts(str(tmp_path / "auth.db")) is None
 
 
 # All of it.

@@ -278,6 +278,14 @@ PATH_WORDS = "Write it from the root of the file system."
             "image",
             "xinference_image_archive '/tmp/x.tar' does not exist on this host. Copy it there, or leave the variable empty.",
         ),
+        (HOST, {"admin_username": ""}, "account", "xinference_admin_username '' must be a text that neither is empty nor begins or ends with a space."),
+        (
+            HOST,
+            {"admin_username": "automation"},
+            "account",
+            "xinference_automation_username 'automation' is the administrator. "
+            "Choose another name, or leave it empty, so that models are launched as the administrator.",
+        ),
         (
             HOST,
             {"admin_password_length": 0},

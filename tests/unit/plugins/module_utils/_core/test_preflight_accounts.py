@@ -52,6 +52,12 @@ def test_what_is_fine() -> None:
         ([{**SHOP, "enabled": "yes"}], [], "xinference_accounts[0] ('shop'): enabled must be true or false."),
         ([{**SHOP, "state": "gone"}], [], "xinference_accounts[0] ('shop'): state 'gone' is unknown; allowed: present, absent."),
         ([{"name": "shop"}], [], "xinference_accounts[0] ('shop'): password is missing."),
+        ([{**SHOP, "name": "admin"}], [], "xinference_accounts[0] ('admin'): is the name of the account of the administrator; choose another one."),
+        (
+            [{**SHOP, "name": "automation"}],
+            [],
+            "xinference_accounts[0] ('automation'): is the name of the account with which the roles launch models; choose another one.",
+        ),
         ([], [{"name": "shop"}], "xinference_api_keys[0] ('shop'): path is missing; a key that is kept nowhere would be lost."),
         ([], [{**KEY, "rotate": True}], "xinference_api_keys[0] ('shop'): 'rotate' is unknown"),
         ([], [{**KEY, "path": "shop.key"}], "xinference_api_keys[0] ('shop'): path 'shop.key' must be an absolute path on this host."),
