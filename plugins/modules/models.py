@@ -252,7 +252,7 @@ options:
   lock_path:
     description: >-
       File of this host that is locked while the server is changed, so that this module and the service never do it at the same time. It waits for
-      the lock for one minute and twice O(wait_timeout): for so long the service may relaunch one model, with its way back.
+      the lock for one minute and three times O(wait_timeout): for so long the service may relaunch one model, with its files and its way back.
     type: path
   max_concurrent_launches:
     description:
@@ -429,7 +429,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._module import
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import hide_environment
 
 #: Options that say something of one run, and nothing of what shall be kept true.
-#: Seconds for which a run waits for the lock, besides twice its own time.
+#: Seconds for which a run waits for the lock, besides three times its own.
 LOCK_PATIENCE = 60.0
 _OF_THE_RUN = frozenset({"models", "progress_path", "declaration_path", "lock_path"})
 
@@ -478,7 +478,7 @@ def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode
     try:
-        lock = Lock(None if module.check_mode else given["lock_path"]).hold(2 * given["wait_timeout"] + LOCK_PATIENCE)
+        lock = Lock(None if module.check_mode else given["lock_path"]).hold(3 * given["wait_timeout"] + LOCK_PATIENCE)
         with lock, progress_file(path, interval) if shown else nullcontext() as file:
             return converge(client, declared, replace(wanted, report=file.tell) if file else wanted)
     finally:

@@ -481,7 +481,7 @@ class _Run:
             self.write(uid, lambda: self.client.terminate(uid))
         except AuthenticationError:
             raise
-        except ApiError:
+        except (ApiError, NoAnswer):
             pass
 
     def make_way(self, action: Action) -> bool:

@@ -40,8 +40,8 @@ _NUMBERS = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}")
 _OWN_VARIABLES = {
     "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
     "XINFERENCE_AUTH_ADVANCED": "Set xinference_authentication.",
-    "XINFERENCE_AUTH_JWT_SECRET_KEY": "Remove it, for who inspects the container would read it; put it into .xinference/auth/jwt_secret_key.",
-    "XINFERENCE_AUTH_ENCRYPTION_KEY": "Remove it, for who inspects the container would read it; put it into .xinference/auth/encryption_key.",
+    "XINFERENCE_AUTH_JWT_SECRET_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
+    "XINFERENCE_AUTH_ENCRYPTION_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
     "XINFERENCE_AUTH_DB_PATH": "Remove it; the first administrator is made in the usual place before the server starts.",
     "XINFERENCE_TRUSTED_PROXIES": "Remove it; xinference_proxy sets it.",
 }

@@ -19,6 +19,7 @@ from typing import Any
 from .apply import Result, Waiting
 from .converge import Server, Wishes, converge, server_limits
 from .declared import AUTO, DeclaredModel
+from .download import ROUTE as DOWNLOAD
 from .errors import ApiError, AuthenticationError, ConnectionFailed, DeclarationError, NoAnswer, XinferenceError
 from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, RECOVERING, SETTLING, UNLISTED, Observed, ObservedModel, observe
 from .sizing import choose_options
@@ -332,7 +333,9 @@ class Watcher:
         held = self.lock()
         self.shut_out = held is None
         if held is None:
-            # A converge is at work: what it does is looked at, and left to it.
+            # A converge is at work: what it does is looked at, and left to it. Whoever was asked is asked again afterwards.
+            if heard:
+                self.question = None
             if not same:
                 self.note(observe(self.client), ours=False)
                 self.seen = _Seen(rows, now)
@@ -363,6 +366,8 @@ class Watcher:
         """
         seen = observe(client)
         self.note(seen)
+        # Before anything is launched, so that who failed pauses.
+        self.heard(seen)
         self.free(client, seen, declaration.wishes.waiting)
         now = self.clock()
         due = [model for model in declaration.by_priority() if self.cares[model.uid].next_try <= now]
@@ -373,7 +378,7 @@ class Watcher:
         for result in results:
             self.heed(result)
             care = self.cares.get(result.uid)
-            if care is not None and not result.failed and not result.drift:
+            if care is not None and result.state == READY and result.result in ("unchanged", "updated") and not result.drift:
                 care.drift_tries, care.drift_after = 0, 0.0
         otherwise: list[DeclaredModel] = []
         if wishes.choices.on_drift == "relaunch":
@@ -502,12 +507,19 @@ class Watcher:
 
     def _relaunch(self, client: Server, model: DeclaredModel, wishes: Wishes) -> None:
         """Relaunch what somebody changed, with its way back, when all others are up."""
+        first = wishes.download == "first"
         wishes = replace(wishes, choices=replace(wishes.choices, exclusive=False), check=False, download="with_launch")
         care = self.cares[model.uid]
-        # It is terminated first, and nobody shall be told meanwhile that it answers.
+        # Nobody shall be told that it answers while it is away.
         care.answered = 0
         self.changed()
         try:
+            if first and DOWNLOAD in client.routes():
+                # It serves until the files are there.
+                (result,) = converge(client, [model], replace(wishes, download="only")).results
+                if result.failed:
+                    self.otherwise(model.uid, result.message)
+                    return
             (result,) = converge(client, [model], wishes).results
         except DeclarationError as error:
             self.otherwise(model.uid, str(error))
@@ -579,7 +591,8 @@ class Watcher:
             return False
         self.question = None
         care, running = self.cares.get(question.uid), seen.models.get(question.uid)
-        if care is None or running is None or care.state != READY or running.created != question.created:
+        ready = running is not None and care is not None and care.state == READY
+        if care is None or (ready and running is not None and running.created != question.created):
             # It is another one by now.
             return True
         if isinstance(question.error, Unanswered):
@@ -588,6 +601,9 @@ class Watcher:
             return False
         if question.error is not None:
             raise question.error
+        if running is None or not ready:
+            # It answered, and is gone.
+            return True
         self.answers(question.uid, running, f"ready, answered in {question.seconds:.2f} s")
         return True
 

@@ -332,7 +332,7 @@ def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp
     with Lock(lock).hold(0):
         answer = run(models=[CHAT], lock_path=lock, wait_timeout=0.3)
         assert answer["failed"]
-        assert answer["msg"] == f"'{lock}' is locked for more than 0.7 s: another run is changing the models of this server."
+        assert answer["msg"] == f"'{lock}' is locked for more than 1 s: another run is changing the models of this server."
         assert written(server) == []
         assert not run(check=True, models=[CHAT], lock_path=lock)["failed"]
     assert not run(models=[CHAT], lock_path=lock)["failed"]

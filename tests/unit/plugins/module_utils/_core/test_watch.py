@@ -475,6 +475,38 @@ def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     stage.until_ready()
 
 
+@pytest.mark.parametrize("hub", [True, False])
+def test_a_model_serves_until_the_files_of_the_next_are_there(hub: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that a converge did not get any more."""
+    server = FakeServer(with_autostart=False, download_seconds=300, load_seconds=1)
+    real = converge.apply_plan
+    monkeypatch.setattr(converge, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
+    stage = Stage(server, llm("one", quantization="Q4_K_M"))
+    stage.until_ready()
+    if not hub:
+        server.unreachable["qwen3"] = "no connection to the hub"
+    stage.declare(llm("one", quantization="Q8_0"), on_drift="relaunch")
+    assert stage.declaration is not None
+    stage.declaration = Declaration(stage.declaration.models, replace(stage.declaration.wishes, download="first"))
+    terminate, moments = server.terminate, []
+
+    def note(uid: str) -> None:
+        moments.append(server.clock())
+        terminate(uid)
+
+    monkeypatch.setattr(server, "terminate", note)
+    begun = server.clock()
+    stage.run(1000)
+    assert stage.watcher.ready
+    if hub:
+        assert len(moments) == 1
+        assert moments[0] - begun >= 300
+        assert server.models["one"].request["quantization"] == "Q8_0"
+    else:
+        assert moments == []
+        assert any("no connection to the hub" in line for line in stage.lines)
+
+
 def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that hangs is asked in the background, one question at a time."""
     server = FakeServer(with_autostart=False)
@@ -500,6 +532,39 @@ def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.Mon
         asked[-1]()
         stage.run(5)
         assert len(asked) < 6
+
+
+def test_a_model_that_dies_of_its_question_pauses_as_any_other_that_fails() -> None:
+    server = FakeServer(with_autostart=False, mute={"one"}, load_seconds=1)
+    stage = Stage(server, llm("one"))
+
+    def dying(question: Any) -> None:
+        question()
+        server.become("one", "TERMINATED")()
+
+    asked: list[Any] = []
+    stage.watcher.background = asked.append
+    end = server.clock() + 3600
+    while server.clock() < end:
+        stage.run(2)
+        if asked:
+            dying(asked.pop())
+    assert 5 < launches(server).count("one") < 25
+    assert any("did not answer" in line for line in stage.lines)
+
+
+def test_only_a_model_that_was_compared_ends_the_pauses_of_its_relaunch(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(with_autostart=False)
+    stage = Stage(server, llm("one"), llm("two"), on_drift="relaunch")
+    stage.until_ready()
+    care = stage.watcher.cares["one"]
+    care.drift_tries, care.drift_after = 3, server.clock() + 480
+    server.become("one", "CREATING")()
+    stage.run(30)
+    assert care.drift_tries == 3
+    server.become("one", "READY")()
+    stage.run(120)
+    assert care.drift_tries == 0
 
 
 def test_who_was_lost_is_not_ready_while_another_one_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
