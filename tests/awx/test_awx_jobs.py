@@ -200,6 +200,7 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
 
     new = f"marked{secrets.token_hex(12)}"
     marks = {**site.marks, "automation": automation(), "new password": new}
+    loud(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]})
     for job_type in ("check", "run"):
         loud(PROVISION, site.answers, job_type)
         loud(STATUS, status_answers(site), job_type)
