@@ -10,10 +10,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-__all__ = ["hide_environment"]
+__all__ = ["ModelsModule", "hide_environment"]
 
 #: Shorter values of environment variables are no secrets worth masking in every text.
 SECRET_LENGTH = 6
+
+
+class ModelsModule(AnsibleModule):
+    """A module that is given declared models."""
+
+    #: The options that hold them.
+    OPTIONS = ("models", "keep")
+
+    def _log_invocation(self) -> None:
+        """Write to the host's system log what the module was called with, without the values of environment variables."""
+        declared = {option: hide_environment(self, option) for option in self.OPTIONS if self.params.get(option)}
+        super()._log_invocation()
+        self.params.update(declared)
 
 
 def hide_environment(module: AnsibleModule, option: str) -> list[Any]:

@@ -129,7 +129,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.cached i
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
-from ansible_collections.inferops.xinference.plugins.module_utils._secrets import hide_environment
+from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -156,13 +156,11 @@ def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
 
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
-    module = AnsibleModule(
+    module = ModelsModule(
         argument_spec=argument_spec(),
         supports_check_mode=True,
         mutually_exclusive=[("keep", "absent")],
         required_one_of=[("keep", "absent")],
-        # Keeps the arguments out of the host's system log; results are not affected.
-        no_log=True,
     )
     try:
         removal, removed, problems = run(module)

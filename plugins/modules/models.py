@@ -426,7 +426,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.progress
 from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import wishes_of
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
-from ansible_collections.inferops.xinference.plugins.module_utils._secrets import hide_environment
+from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 #: Options that say something of one run, and nothing of what shall be kept true.
 #: Seconds for which a run waits for the lock, besides three times its own.
@@ -487,8 +487,7 @@ def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
 
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
-    # no_log keeps the arguments out of the host's system log; results are not affected.
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, no_log=True)
+    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True)
     raw = hide_environment(module, "models")
     try:
         outcome = run(module, raw)

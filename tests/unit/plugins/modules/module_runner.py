@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible.module_utils import _internal
+from ansible.module_utils import _internal, basic
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
@@ -26,6 +26,9 @@ class Runner:
         # A module's process knows nothing of a controller; here tests of the action plugin may have loaded one.
         monkeypatch.setattr(_internal, "is_controller", False)
         self.output = ""
+        #: What it wrote to the host's system log.
+        self.logged: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "log", lambda _module, text, log_args=None: self.logged.append(f"{text} {log_args}"))
         self.connections: list[dict[str, Any]] = []
 
     def use(self, client: Any) -> None:
@@ -41,7 +44,8 @@ class Runner:
 
     def __call__(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """The module's answer; ``failed`` is always in it."""
-        with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}), pytest.raises(SystemExit) as ended:
+        given = {"_ansible_no_log": False, **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args(given), pytest.raises(SystemExit) as ended:
             self.main()
         captured = self.capsys.readouterr()
         self.output = captured.out + captured.err

@@ -179,5 +179,7 @@ def test_a_server_that_cannot_be_reached_or_read_is_one_sentence(run: Runner, er
 def test_values_of_environment_variables_are_in_no_output(run: Runner) -> None:
     downloaded(run)
     answer = run(keep=[{**CHAT, "environment": {"HF_TOKEN": "hf_hunter2"}}])
+    assert "HF_TOKEN" in run.logged[0]
+    assert "hf_hunter2" not in run.logged[0]
     assert not answer["failed"]
     assert "hf_hunter2" not in run.output

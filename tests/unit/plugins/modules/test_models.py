@@ -489,6 +489,8 @@ def test_the_password_is_in_no_output(run: Runner) -> None:
 def test_values_of_environment_variables_are_in_no_output(run: Runner, check: bool) -> None:
     server = serve(run, FakeServer(broken={"chat": "the engine repeats hf_hunter2"}))
     answer = run(check=check, models=[{**CHAT, "environment": {"HF_TOKEN": "hf_hunter2", "PIN": "73910"}}])
+    assert [word for word in ("hf_hunter2", "73910") if any(word in line for line in run.logged)] == []
+    assert any("HF_TOKEN" in line for line in run.logged)
     assert answer["models"][0]["after"]["environment"] == {"HF_TOKEN": "********", "PIN": "********"}
     assert "hf_hunter2" not in run.output
     assert "73910" not in run.output
