@@ -254,7 +254,8 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
         def answer(self, *, body: bool) -> None:
             """Send status and what is known."""
             known = {"/ready": state.now["ready"], "/live": True}
-            status = 404 if self.path not in known else 200 if known[self.path] else 503
+            path = self.path.partition("?")[0]
+            status = 404 if path not in known else 200 if known[path] else 503
             text = json.dumps({"ready": state.now["ready"]}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -169,6 +169,7 @@ def test_load_balancers_are_answered(watcher: Watcher) -> None:
         assert ask(port, "/other")[0] == 404
         state.take(watcher)
         assert ask(port, "/ready") == (200, {"ready": True})
+        assert ask(port, "/ready?from=balancer") == (200, {"ready": True})
         assert ask(port, "/ready", "HEAD") == (200, {})
         assert ask(port, "/ready", "OPTIONS") == (200, {"ready": True})
     finally:
