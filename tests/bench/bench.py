@@ -397,26 +397,15 @@ def resident_mb(process: int) -> float:
     return int(kilobytes) * 1024 / 1e6
 
 
-def forget(folder: Path) -> None:
-    """Let the kernel forget what it keeps of the files of a folder; nobody may use them."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 class Restarts:
     """What brings three models back after a restart of the container, timed until each has answered.
 
     :param given: variables with which the server was made.
     :param models: the three.
-    :param cold: whether the files of models must be read from the disk, as after a reboot.
     """
 
-    def __init__(self, given: dict[str, Any], models: list[dict[str, Any]], *, cold: bool = False) -> None:
+    def __init__(self, given: dict[str, Any], models: list[dict[str, Any]]) -> None:
         self.models = models
-        self.cold = cold
         self.declaration = FOLDER / "service" / "declaration.json"
         self.wanted = {**given, "xinference_models": models, "bench_launches_at_once": LAUNCHES_AT_ONCE, "bench_exclusive": True}
         self.task = FOLDER / "restore.json"
@@ -431,13 +420,8 @@ class Restarts:
     def restart(self, name: str, *options: str) -> float:
         """Seconds from the restart until every model answered."""
         self.task.write_text(self.text, encoding="utf-8")
-        command = ["docker", "restart", "--time", "30", CONTAINER]
-        if self.cold:
-            run("stop", ["docker", "stop", "--time", "30", CONTAINER])
-            forget(FOLDER / "xinference_data/models")
-            command = ["docker", "start", CONTAINER]
         begun = time.perf_counter()
-        run("restart", command)
+        run("restart", ["docker", "restart", "--time", "30", CONTAINER])
         run(f"restore-{name}", [sys.executable, str(HERE / "restore_by_hand.py"), str(self.task), *options])
         seconds = time.perf_counter() - begun
         say(f"  {name} {seconds:.1f} s")
@@ -491,19 +475,15 @@ def restart_rows(given: dict[str, Any], runs: int) -> list[Row]:
         noticed.append(wait_for_state(usual.declaration, ready=False))
         wait_for_state(usual.declaration, ready=True)
 
-    cold = Restarts(given, usual.models, cold=True)
-    say("restart of the container until 3 models of usual size answer, their files read from the disk")
-    triples = [(cold.by_service(measure_service), cold.by_hand(), cold.by_autostart()) for _run in range(runs)]
+    say("restart of the container until 3 models of usual size answer")
+    triples = [(usual.by_service(measure_service), usual.by_hand(), usual.by_autostart()) for _run in range(runs)]
     ours, hand, autostart = ([triple[side] for triple in triples] for side in range(3))
-    say("the same with the files in memory")
-    warm_ours, warm_autostart = alternating(runs, usual.by_service, usual.by_autostart)
     say("restart of the container until 3 tiny models answer")
     tiny = Restarts(given, [given["xinference_models"][0], embedding, {**embedding, "uid": "bench-embed-2"}])
     tiny_ours, tiny_autostart = alternating(runs, tiny.by_service, tiny.by_autostart)
     return [
         Row("restart of the container until 3 models of usual size answer, against a client by hand (s)", ours, hand, 1.1),
         Row("the same, against the server's own autostart (s)", ours, autostart, 0.9),
-        Row("the same with the files in memory (s)", warm_ours, warm_autostart, None),
         Row("the same with 3 tiny models (s)", tiny_ours, tiny_autostart, None),
         Row("recovery service at rest (% of a core)", idle, None, 0.2),
         Row("recovery service, memory (MB)", resident, None, 60),
