@@ -428,9 +428,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._files import 
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
-#: Options that say something of one run, and nothing of what shall be kept true.
 #: Seconds for which a run waits for the lock, besides three times its own.
 LOCK_PATIENCE = 60.0
+#: Options that say something of one run, and nothing of what shall be kept true.
 _OF_THE_RUN = frozenset({"models", "progress_path", "declaration_path", "lock_path"})
 
 

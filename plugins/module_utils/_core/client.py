@@ -440,7 +440,7 @@ class Client:
 
     def accounts(self) -> list[dict[str, Any]] | None:
         """Accounts of every source; None where the server has none that can be managed."""
-        rows = self._if_there("GET", "/v1/admin/users") if self._managed else None
+        rows = self._if_there("GET", "/v1/admin/users") if self._setup else None
         return None if rows is None else list(rows)
 
     def create_account(self, name: str, password: str, permissions: list[str]) -> int:
@@ -483,19 +483,17 @@ class Client:
         """How many characters a new password must have; needs no account."""
         return int(self._setup["password_min_length"])
 
-    @property
-    def _managed(self) -> bool:
-        """Whether accounts can be managed as this client does it: servers before 3.0 have accounts too, with other fields, scopes and rules."""
-        return bool(self._setup)
-
     @functools.cached_property
     def _setup(self) -> dict[str, Any]:
-        """What the server says of its first administrator, which needs no account; nothing before 3.0, and where there are no accounts."""
+        """What the server says of its first administrator, which needs no account; nothing where there are no accounts that this client can manage.
+
+        Servers before 3.0 are among these: their accounts have other fields, scopes and rules.
+        """
         return self._if_there("GET", "/v1/admin/setup/status") or {}
 
     def keys(self) -> list[dict[str, Any]] | None:
         """API keys, without the keys themselves: of all accounts, or of this one where it may not see others. None where the server has none."""
-        rows = self._if_there("GET", "/v1/admin/keys") if self._managed else None
+        rows = self._if_there("GET", "/v1/admin/keys") if self._setup else None
         return None if rows is None else list(rows)
 
     def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
