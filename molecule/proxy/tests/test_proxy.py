@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import socket
 import ssl
@@ -25,6 +26,8 @@ from serving import Server
 NAME = "xinference-molecule-proxy"
 #: More often than the server's guard lets anybody.
 TRIES = 15
+#: Seconds. What has arrived together is read in less.
+WAITED = 0.001
 
 
 def handshake(address: str, context: ssl.SSLContext, name: str = NAME) -> ssl.SSLSocket:
@@ -218,18 +221,17 @@ def test_the_web_page_works(user: requests.Session, base: str) -> None:
 
 def test_an_answer_comes_piece_by_piece(user: requests.Session, base: str) -> None:
     body = {"model": "chat", "messages": [{"role": "user", "content": "Tell me a long story."}], "max_tokens": 200, "stream": True, "temperature": 0}
-    begun = time.perf_counter()
     arrived = []
     with user.post(f"{base}/v1/chat/completions", json=body, stream=True, timeout=120) as answer:
         assert answer.status_code == 200
         for line in answer.iter_lines():
             if line.startswith(b"data: {"):
-                arrived.append(time.perf_counter() - begun)
+                arrived.append(time.perf_counter())
                 json.loads(line.removeprefix(b"data: "))
     assert len(arrived) > 50
-    # Had it been kept until its end, the first piece would have come with the last.
-    assert arrived[len(arrived) // 2] < 0.8 * arrived[-1]
-    assert arrived[0] < 0.5 * arrived[-1]
+    # When the first one comes is a matter of the machine. What a proxy keeps comes in bursts of its buffer's size, here of a dozen pieces or all of them.
+    waited_for = [later - earlier > WAITED for earlier, later in itertools.pairwise(arrived)]
+    assert sum(waited_for) > 0.4 * len(waited_for)
 
 
 def test_size_of_requests(user: requests.Session, base: str) -> None:
