@@ -194,11 +194,21 @@ class Client:
     :param password: its password.
     :param timeout: seconds until a request without an answer fails.
     :param verify: True, False, or the path of a file with trusted authorities.
+    :param keep_alive: whether a connection is kept for the next request. A server that is stopped waits up to five seconds for whoever keeps one.
     :raises ConnectionFailed: when the server does not answer.
     :raises AuthenticationError: when it refuses the credentials; they are tried once.
     """
 
-    def __init__(self, endpoint: str, *, username: str | None = None, password: str | None = None, timeout: float = 30.0, verify: bool | str = True) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float = 30.0,
+        verify: bool | str = True,
+        keep_alive: bool = True,
+    ) -> None:
         wrong = ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
         try:
             address = urlparse(endpoint)
@@ -212,6 +222,8 @@ class Client:
         self._session = _Session(timeout)
         self._session.verify = verify
         self._session.credentials = self._credentials is not None
+        if not keep_alive:
+            self._session.headers["Connection"] = "close"
         if address.hostname in _LOOPBACK:
             # A proxy of the environment cannot reach this machine's loopback.
             self._session.trust_env = False
@@ -517,9 +529,12 @@ class Client:
         """Answer of a model to a request of inference, such as ``chat/completions``."""
         return dict(self._call("POST", f"/v1/{route}", json=question, timeout=timeout))
 
-    def status(self) -> dict[str, Any]:
-        """Uptime and workers of the server with their resources; needs no account."""
-        return dict(self._session.get(f"{self.endpoint}/status").json())
+    def status(self, *, patient: bool = True) -> dict[str, Any]:
+        """Uptime and workers of the server with their resources; needs no account.
+
+        :param patient: whether it is asked again when no answer comes, as with any other read.
+        """
+        return dict(self._session.get(f"{self.endpoint}/status", tries=_READ_TRIES if patient else 1).json())
 
     def workers(self) -> list[str]:
         """Addresses of the registered workers; needs no account."""

@@ -40,7 +40,7 @@ class Server(Writer, Catalogue, Protocol):
     def cached(self) -> list[dict[str, Any]]:
         """Models whose files are there."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, patient: bool = True) -> dict[str, Any]:
         """Resources of its workers."""
 
 

@@ -113,7 +113,8 @@ class Reader:
             passwords = kept_secrets("password_path", given["password_path"]) or passwords
 
         def log_in(password: str | None) -> Client:
-            return Client(given["endpoint"], username=given["username"], password=password, timeout=given["timeout"], verify=verify)
+            # It is there for days, and is not what a restart shall wait for.
+            return Client(given["endpoint"], username=given["username"], password=password, timeout=given["timeout"], verify=verify, keep_alive=False)
 
         return first_accepted(passwords, log_in)
 

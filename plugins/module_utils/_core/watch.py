@@ -46,11 +46,11 @@ class Pace:
     :param refused: after credentials that the server refused. It bans an address for an hour after ten of them.
     """
 
-    down: float = 0.5
+    down: float = 0.2
     moving: float = 0.5
     idle: float = 2.0
     whole: float = 60.0
-    settle: float = 2.0
+    settle: float = 10.0
     first: float = 5.0
     most: float = 300.0
     first_drift: float = 60.0
@@ -208,6 +208,8 @@ class Watcher:
         self.client: Server | None = None
         #: Whether the client was of use for a whole look since it logged in.
         self.proven = False
+        #: Whether it logged in at a server that is gone, and was not of use since.
+        self.inherited = False
         self.cares: dict[str, Care] = {}
         self.declaration: Declaration | None = None
         #: What keeps the watcher from looking; empty while the server answers.
@@ -257,7 +259,7 @@ class Watcher:
         try:
             pause = self._look(self.declaration)
         except AuthenticationError as error:
-            if self.proven and error.status == _UNKNOWN:
+            if self.inherited or (self.proven and error.status == _UNKNOWN):
                 # What worked until now is worth nothing any more: somebody gave the account another password, and left it where it is read at each login.
                 self.forget()
                 return self.look()
@@ -275,7 +277,7 @@ class Watcher:
                 self.drop(str(error), gone=gone)
             return self.pace.down
         self.stumbles = 0
-        self.proven = True
+        self.proven, self.inherited = True, False
         if self.trouble:
             self.useless = self.clock() if useless is None else useless
         return pause
@@ -285,6 +287,8 @@ class Watcher:
         if declaration is self.given:
             return
         self.given = self.declaration = declaration
+        # It may say another address, account or authority.
+        self.forget()
         self.banned = 0.0
         uids = {model.uid for model in (declaration.models if declaration else ())}
         # What failed as it was declared before may go well now.
@@ -297,7 +301,11 @@ class Watcher:
 
         :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
         """
-        self.forget()
+        if gone:
+            # All but the login, which mostly counts after a restart too, and takes a moment in which a launch could be on its way.
+            self.question, self.proven, self.inherited = None, False, self.client is not None
+        else:
+            self.forget()
         if not self.trouble:
             self.tell(f"lost the server: {reason}")
         self.trouble = reason
@@ -313,11 +321,14 @@ class Watcher:
             close = getattr(self.client, "close", None)
             if close is not None:
                 close()
-        self.client, self.proven = None, False
+        self.client, self.proven, self.inherited = None, False, False
 
     def _look(self, declaration: Declaration) -> float:
         if self.client is None:
             self.client = self.connect()
+        elif self.inherited:
+            # Tried once, because the next look is soon; everything else is asked for by a patient client.
+            self.client.status(patient=False)
         rows = self.client.list_instances()
         now = self.clock()
         heard = self.question is not None and self.question.done.is_set()

@@ -789,7 +789,7 @@ class FakeServer:
         later = (routes for what, routes in _LATER_ROUTES.items() if getattr(self, f"with_{what}"))
         return frozenset(_ROUTES).union(*later)
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, patient: bool = True) -> dict[str, Any]:
         """Uptime and workers of the server with their resources."""
         self._called("status", None)
         memory = self.memory_mib << 20

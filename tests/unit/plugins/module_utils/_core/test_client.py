@@ -111,6 +111,31 @@ def connect(recorded: Recorded, **options: Any) -> Client:
     return client
 
 
+def test_who_looks_again_soon_asks_once(recorded: Recorded) -> None:
+    recorded.answer("GET /status", break_off)
+    client = connect(recorded)
+    for patient, tries in ((False, 1), (True, 3)):
+        recorded.requests.clear()
+        with pytest.raises(ConnectionFailed):
+            client.status(patient=patient)
+        assert len(recorded.requests) == tries
+
+
+@pytest.mark.parametrize(("keep_alive", "connections"), [(True, 1), (False, 3)])
+def test_connections_are_kept_unless_the_server_shall_not_wait_for_them(recorded: Recorded, keep_alive: bool, connections: int) -> None:
+    seen = set()
+
+    def answer(handler: Any) -> None:
+        seen.add(handler.client_address)
+        handler.give(*NO_MODELS)
+
+    recorded.answer("GET /v1/models", answer)
+    client = connect(recorded, keep_alive=keep_alive)
+    for _request in range(3):
+        client.list_models()
+    assert len(seen) == connections
+
+
 def unused_port() -> int:
     """A port on which nobody listens."""
     with socket.socket() as listener:

@@ -322,7 +322,7 @@ def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: p
         left.save({**options(CHAT), **connection, **verify})
         assert isinstance(reader(), Declaration)
         reader.connect()
-    given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0}
+    given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0, "keep_alive": False}
     assert seen == [("https://one", {**given, "verify": verify}) for verify in ("/ca.pem", True, False)]
 
 

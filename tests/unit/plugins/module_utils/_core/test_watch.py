@@ -686,6 +686,78 @@ def test_another_declaration_brings_other_credentials() -> None:
     assert stage.until_ready() < 12
 
 
+def test_another_declaration_brings_another_address() -> None:
+    old, new = FakeServer(), FakeServer()
+    new.clock = old.clock
+    stage = Stage(old, llm("one"))
+    stage.until_ready()
+    old.lose()
+    stage.run(5)
+    stage.server = new
+    stage.declare(llm("one"))
+    assert stage.until_ready() < 12
+    assert new.ready() == {"one"}
+
+
+def test_while_a_server_is_down_nobody_waits_for_a_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    tries: list[tuple[str, bool]] = []
+
+    def status(*, patient: bool = True) -> Any:
+        tries.append(("status", patient))
+        raise ConnectionFailed("no connection (Connection refused).")
+
+    def list_instances() -> Any:
+        tries.append(("list_instances", True))
+        raise ConnectionFailed("no connection (Connection refused).")
+
+    monkeypatch.setattr(server, "status", status)
+    monkeypatch.setattr(server, "list_instances", list_instances)
+    stage.run(5)
+    # That it is down must be sure; after that only whether it is back counts.
+    assert tries[0] == ("list_instances", True)
+    assert len(tries) > 10
+    assert set(tries[1:]) == {("status", False)}
+
+
+@pytest.mark.parametrize("status", [None, 401, 403, 429])
+def test_a_login_counts_after_a_restart_unless_the_server_forgot_it(status: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logging in takes a moment on a server, and the models wait for it."""
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    logins: list[float] = []
+    forgotten = False
+
+    def connect() -> FakeServer:
+        nonlocal forgotten
+        if server.lost:
+            raise ConnectionFailed("no connection (Connection refused).")
+        logins.append(server.clock())
+        forgotten = False
+        return server
+
+    real = server.list_instances
+
+    def ask() -> Any:
+        if forgotten and not server.lost:
+            raise AuthenticationError("GET", "http://fake/v1/models/instances", status or 0, "no")
+        return real()
+
+    monkeypatch.setattr(server, "list_instances", ask)
+    stage.watcher.connect = connect
+    for _restart in range(3):
+        stage.until_ready()
+        stage.run(10)
+        server.lose()
+        stage.run(5)
+        forgotten = status is not None
+        server.restart()
+        assert stage.until_ready() < 40
+    assert len(logins) == (4 if status else 1)
+
+
 @pytest.mark.parametrize("call", ["list_instances", "list_models"])
 def test_a_password_that_was_changed_under_it_takes_nothing_from_the_models(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer()
