@@ -53,8 +53,7 @@ RETURN = r"""
 _value:
   description: >-
     Any of C(packages), C(user), C(files), C(certificate) (it ends soon), C(units), C(config) and C(start), in this order. C(start) stands for a proxy that
-    does not
-    run, is not started at boot, or lacks any of the others.
+    does not run, is not started at boot, did not read what was written last, or lacks any of the others.
   type: list
   elements: str
 """
@@ -81,7 +80,7 @@ def proxy_gaps(
         "config": found["config"] != config,
     }
     gaps = [name for name, is_missing in missing.items() if is_missing]
-    return [*gaps, "start"] if gaps or not (found["active"] and found["enabled"]) else []
+    return [*gaps, "start"] if gaps or found["behind"] or found["unread"] or not (found["active"] and found["enabled"]) else []
 
 
 class FilterModule:

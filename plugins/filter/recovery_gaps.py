@@ -34,7 +34,7 @@ RETURN = r"""
 _value:
   description: >-
     Any of C(user), C(program), C(units) and C(start), in this order. C(start) stands for a service that does not run, is not started at boot, or runs
-    with an older program or units.
+    with an older program, client or units.
   type: list
   elements: str
 """
@@ -54,7 +54,7 @@ def recovery_gaps(host: Mapping[str, Any], units: Mapping[str, str]) -> list[str
         gaps.append("program")
     if found["units"] != units:
         gaps.append("units")
-    return [*gaps, "start"] if gaps or not (found["active"] and found["enabled"]) else []
+    return [*gaps, "start"] if gaps or found["behind"] or not (found["active"] and found["enabled"]) else []
 
 
 class FilterModule:

@@ -190,22 +190,23 @@ host:
     service:
       description: >-
         The recovery service, null without O(service): C(systemd) (whether that runs this host), C(units) (content of the unit files that are
-        there, by name), C(enabled), C(active), C(user) (whether there is one), C(program) (its fingerprint, or null), and C(state) with C(ready),
-        C(trouble) and for each declared model C(declared), C(state), C(answered), C(tries) and C(message), or null.
+        there, by name), C(enabled), C(active), C(behind) (whether a unit, the program or the client was written after it started), C(user) (whether there
+        is one), C(program) (its fingerprint, or null), and C(state) with C(ready), C(trouble) and for each declared model C(declared), C(state), C(answered),
+        C(tries) and C(message), or null.
       type: dict
       returned: always
     proxy:
       description: >-
-        The proxy, null without O(proxy): C(nginx) (whether it is installed), C(units), C(enabled), C(active) and C(user) as of the service, C(config)
-        (content of
-        its configuration, or null), and C(certificates), for each file that is there C(sha256) of the file and C(not_after), the end of its first
-        certificate in UTC, null for a file that holds none.
+        The proxy, null without O(proxy): C(nginx) (whether it is installed), C(units), C(enabled), C(active) and C(user) as of the service, C(behind)
+        (whether the unit was written after it started), C(unread) (whether the configuration was written after it was read), C(config) (content of its
+        configuration, or null), and C(certificates), for each file that is there C(sha256) of the file and C(not_after), the end of its first certificate in
+        UTC, null for a file that holds none.
       type: dict
       returned: always
     firewall:
       description: >-
-        The unit of O(firewall), null without it: C(units), C(enabled) and C(active) as of the service, and C(rules), those of the table mangle with the unit's
-        name as their comment, as C(iptables) prints them, null where it is not there or may not be asked.
+        The unit of O(firewall), null without it: C(units), C(enabled), C(active) and C(behind) as of the proxy, and C(rules), those of the table mangle with
+        the unit's name as their comment, as C(iptables) prints them, null where it is not there or may not be asked.
       type: dict
       returned: always
     client_version:

@@ -23,6 +23,7 @@ import shlex
 import socket
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -389,15 +390,17 @@ def _distribution() -> dict[str, Any]:
     return {"id": values.get("ID", "unknown"), "version": values.get("VERSION_ID", ""), "like": values.get("ID_LIKE", "").split()}
 
 
+def _client_package(folder: Path) -> Path | None:
+    """Where pip wrote down what it installed of xinference-client in a virtual environment; None where there is none."""
+    return next(folder.glob("lib/python3*/site-packages/xinference_client-*.dist-info"), None)
+
+
 def client_version(folder: str) -> str | None:
     """Version of xinference-client in a virtual environment; None where there is none that could run."""
     if not os.access(Path(folder) / "bin" / "python", os.X_OK):
         return None
-    for found in Path(folder).glob("lib/python3*/site-packages/xinference_client-*.dist-info"):
-        matched = re.fullmatch(r"xinference_client-(.+)\.dist-info", found.name)
-        if matched:
-            return matched.group(1)
-    return None
+    package = _client_package(Path(folder))
+    return None if package is None else package.name[len("xinference_client-") : -len(".dist-info")]
 
 
 def client_requirements(folder: str) -> str | None:
@@ -427,21 +430,27 @@ def account_facts(database: str) -> dict[str, Any] | None:
         return None
 
 
-def service_facts(units: Sequence[str], user: str, program: str, state: str, root: Path = Path("/")) -> dict[str, Any]:
+def service_facts(
+    units: Sequence[str], user: str, program: str, state: str, client_environment: str | None = None, *, root: Path = Path("/")
+) -> dict[str, Any]:
     """The recovery service of this host.
 
     :param units: names of its units; the first is the service itself.
     :param user: whom it runs as.
     :param program: folder with its program.
     :param state: file in which it writes what it knows.
+    :param client_environment: folder of the virtual environment that it runs in.
     :param root: where the host's file system begins.
     :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
-        service itself, ``user`` (whether there is that user), ``program`` (fingerprint, None without one), ``state`` (None without one).
+        service itself, ``behind`` (whether a unit, the program or the client was written after it started), ``user`` (whether there is that user),
+        ``program`` (fingerprint, None without one), ``state`` (None without one).
     """
+    place = root / program.lstrip("/")
+    client = _client_package(root / client_environment.lstrip("/")) if client_environment else None
     facts: dict[str, Any] = {
         "systemd": (root / "run/systemd/system").is_dir(),
-        **_unit_facts(units, root),
-        "program": folder_fingerprint(root / program.lstrip("/")),
+        **_unit_facts(units, root, [*place.rglob("*.py"), *([client / "RECORD"] if client else [])]),
+        "program": folder_fingerprint(place),
         "state": None,
         "user": _is_user(user),
     }
@@ -450,9 +459,14 @@ def service_facts(units: Sequence[str], user: str, program: str, state: str, roo
     return facts
 
 
-def _unit_facts(units: Sequence[str], root: Path) -> dict[str, Any]:
-    """``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the first one."""
+def _unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = ()) -> dict[str, Any]:
+    """``units`` (content of the unit files that are there, by name), and of the first one ``enabled``, ``active`` and ``behind``.
+
+    :param uses: files that it reads when it starts, besides the units.
+    """
     folder = root / "etc/systemd/system"
+    # What systemd keeps for the journal as long as a unit runs; asking it would need another process.
+    running = root / "run/systemd/units" / f"invocation:{units[0]}"
     found: dict[str, str] = {}
     for name in units:
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -460,9 +474,24 @@ def _unit_facts(units: Sequence[str], root: Path) -> dict[str, Any]:
     return {
         "units": found,
         "enabled": (folder / "multi-user.target.wants" / units[0]).is_symlink(),
-        # What systemd keeps for the journal as long as a unit runs; asking it would need another process.
-        "active": (root / "run/systemd/units" / f"invocation:{units[0]}").is_symlink(),
+        "active": running.is_symlink(),
+        "behind": _is_behind(running, [*(folder / name for name in units), *uses]),
     }
+
+
+def _is_behind(read: Path, files: Sequence[Path]) -> bool:
+    """Whether any of some files was written after something was; no when that is not there.
+
+    A run that is cut off between writing a file and starting what reads it leaves it so.
+    """
+    with contextlib.suppress(OSError):
+        since, now = read.lstat().st_mtime, time.time()
+        for file in files:
+            with contextlib.suppress(OSError):
+                # A time to come is that of a clock that was wrong.
+                if since < file.lstat().st_mtime <= now:
+                    return True
+    return False
 
 
 def _is_user(name: str) -> bool:
@@ -507,18 +536,24 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     :param config: its configuration file.
     :param certificates: files with certificates in PEM format.
     :param root: where the host's file system begins.
-    :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``user`` (whether there is that user), ``config`` (its
-        content, None without one), ``certificates`` (what :func:`certificate_facts` tells of those that are there, by path).
+    :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``behind`` (whether the unit was written after it
+        started), ``unread`` (whether the configuration was written after it was read), ``user`` (whether there is that user), ``config`` (its content, None
+        without one), ``certificates`` (what :func:`certificate_facts` tells of those that are there, by path).
     """
+    name, file = unit.partition(".service")[0], root / config.lstrip("/")
+    # It is touched with each reload, and goes with the unit; until then the start counts.
+    reloaded = root / "run" / name / "reloaded"
+    started = root / "run/systemd/units" / f"invocation:{unit}"
     facts: dict[str, Any] = {
         "nginx": (root / "usr/sbin/nginx").exists(),
         **_unit_facts([unit], root),
+        "unread": _is_behind(reloaded if reloaded.exists() else started, [file]),
         "user": _is_user(user),
         "config": None,
         "certificates": {},
     }
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        facts["config"] = (root / config.lstrip("/")).read_text(encoding="utf-8")
+        facts["config"] = file.read_text(encoding="utf-8")
     for path in certificates:
         with contextlib.suppress(OSError):
             facts["certificates"][path] = certificate_facts((root / path.lstrip("/")).read_bytes())
@@ -575,7 +610,7 @@ def gather(
         "client_version": client_version(client_environment) if client_environment else None,
         "client_requirements": client_requirements(client_environment) if client_environment else None,
         "accounts": account_facts(account_database) if account_database else None,
-        "service": service_facts(**service) if service else None,
+        "service": service_facts(**service, client_environment=client_environment) if service else None,
         "proxy": proxy_facts(**proxy) if proxy else None,
         "firewall": firewall_facts(firewall, run) if firewall and run else None,
     }

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,8 @@ def put(root: Path, path: str, text: str) -> None:
 def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     wanted = (UNITS, "config", [CERTIFICATE])
     bare = host(tmp_path, "no-such-user-here")
-    assert bare["proxy"] == {"nginx": False, "units": {}, "enabled": False, "active": False, "user": False, "config": None, "certificates": {}}
+    off = dict.fromkeys(("nginx", "enabled", "active", "behind", "unread", "user"), False)
+    assert bare["proxy"] == {**off, "units": {}, "config": None, "certificates": {}}
     assert proxy_gaps(bare, *wanted, certificate=CERTIFICATE) == ["packages", "user", "files", "certificate", "units", "config", "start"]
     put(tmp_path, "/usr/sbin/nginx", "")
     put(tmp_path, CERTIFICATE, "no certificate")
@@ -60,11 +63,46 @@ def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     assert proxy_gaps(host(tmp_path), *wanted) == ["config", "start"]
 
 
+def test_what_was_written_and_never_read(tmp_path: Path) -> None:
+    """As a run leaves a host that was cut off before it restarted or reloaded the proxy."""
+    put(tmp_path, CONFIG, "config")
+    put(tmp_path, f"/etc/systemd/system/{UNIT}", "[Unit]\n")
+    (tmp_path / "run/systemd/units").mkdir(parents=True)
+    started = tmp_path / f"run/systemd/units/invocation:{UNIT}"
+    started.symlink_to("0123")
+
+    def found() -> tuple[bool, bool]:
+        facts = host(tmp_path)["proxy"]
+        return facts["behind"], facts["unread"]
+
+    def at(seconds: float, path: str | Path) -> None:
+        place = tmp_path / path.lstrip("/") if isinstance(path, str) else path
+        os.utime(place, times=(time.time() - 1000 + seconds,) * 2, follow_symlinks=False)
+
+    at(0, f"/etc/systemd/system/{UNIT}")
+    at(0, CONFIG)
+    at(10, started)
+    assert found() == (False, False)
+    at(20, CONFIG)
+    assert found() == (False, True)
+    put(tmp_path, "/run/xinference-proxy/reloaded", "")
+    at(30, "/run/xinference-proxy/reloaded")
+    assert found() == (False, False)
+    at(40, CONFIG)
+    assert found() == (False, True)
+    # A reload does not read the unit.
+    at(25, f"/etc/systemd/system/{UNIT}")
+    at(0, CONFIG)
+    assert found() == (True, False)
+    at(50, started)
+    assert found() == (False, False)
+
+
 @pytest.mark.parametrize(
     ("end", "gaps"), [("2999-01-01T00:00:00+00:00", []), ("2026-01-01T00:00:00+00:00", ["certificate", "start"]), (None, ["certificate", "start"])]
 )
 def test_a_certificate_is_renewed_before_it_ends(end: str | None, gaps: list[str]) -> None:
-    proxy = {"nginx": True, "user": True, "units": UNITS, "config": "", "active": True, "enabled": True}
+    proxy = {"nginx": True, "user": True, "units": UNITS, "config": "", "active": True, "behind": False, "unread": False, "enabled": True}
     found = {"proxy": {**proxy, "certificates": {CERTIFICATE: {"sha256": "0f", "not_after": end}}}, "paths": {}}
     assert proxy_gaps(found, UNITS, "", [], certificate=CERTIFICATE) == gaps
     # One that was given is others' to renew.

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ UNITS = {"xinference-models.service": UNIT, "xinference-start.path": "[Path]\n"}
 
 def host(tmp_path: Path) -> dict[str, Any]:
     """Facts of a host whose file system is a folder."""
-    return {"service": service_facts(list(UNITS), "root", "/usr/local/lib/x/program", "/var/lib/x/state.json", tmp_path)}
+    return {"service": service_facts(list(UNITS), "root", "/usr/local/lib/x/program", "/var/lib/x/state.json", "/opt/client", root=tmp_path)}
 
 
 def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     found = host(tmp_path)
-    assert found["service"] == {"systemd": False, "units": {}, "enabled": False, "active": False, "state": None, "user": True, "program": None}
+    nothing = {"systemd": False, "units": {}, "enabled": False, "active": False, "behind": False, "state": None, "user": True, "program": None}
+    assert found["service"] == nothing
     assert recovery_gaps({"service": {**found["service"], "user": False}}, UNITS) == ["user", "program", "units", "start"]
     install(tmp_path / "usr/local/lib/x/program")
     assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
@@ -36,14 +39,54 @@ def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     running.mkdir()
     (units / "xinference-models.service").write_text("other")
     (units / "multi-user.target.wants/xinference-models.service").symlink_to(units / "xinference-models.service")
-    (running / "invocation:xinference-models.service").symlink_to("0123")
+    started = running / "invocation:xinference-models.service"
+    started.symlink_to("0123")
+    # It is started when everything has been written.
+    os.utime(started, times=(time.time() + 60,) * 2, follow_symlinks=False)
     assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
     (units / "xinference-models.service").write_text(UNIT)
     assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
     (units / "xinference-start.path").write_text("[Path]\n")
     assert recovery_gaps(host(tmp_path), UNITS) == []
-    (running / "invocation:xinference-models.service").unlink()
+    started.unlink()
     assert recovery_gaps(host(tmp_path), UNITS) == ["start"]
+
+
+CLIENT = "opt/client/lib/python3.13/site-packages/xinference_client-4.1.0.dist-info"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "etc/systemd/system/xinference-models.service",
+        "etc/systemd/system/xinference-start.path",
+        "usr/local/lib/x/program/__main__.py",
+        f"{CLIENT}/RECORD",
+    ],
+)
+def test_what_was_written_and_never_started(tmp_path: Path, written: str) -> None:
+    """As a run leaves a host that was cut off before it restarted the service."""
+    units = tmp_path / "etc/systemd/system"
+    install(tmp_path / "usr/local/lib/x/program")
+    (tmp_path / CLIENT).mkdir(parents=True)
+    (tmp_path / CLIENT / "RECORD").touch()
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    for name, text in UNITS.items():
+        (units / name).write_text(text)
+    (units / "multi-user.target.wants/xinference-models.service").symlink_to("x")
+    (tmp_path / "run/systemd/units").mkdir(parents=True)
+    started = tmp_path / "run/systemd/units/invocation:xinference-models.service"
+    started.symlink_to("0123")
+    now = time.time()
+    for path in tmp_path.rglob("*"):
+        os.utime(path, times=(now - 100,) * 2, follow_symlinks=False)
+    os.utime(started, times=(now - 50,) * 2, follow_symlinks=False)
+    assert recovery_gaps(host(tmp_path), UNITS) == []
+    os.utime(tmp_path / written, times=(now - 10,) * 2)
+    assert recovery_gaps(host(tmp_path), UNITS) == ["start"]
+    # The clock went back since: a restart would not end it.
+    os.utime(tmp_path / written, times=(now + 1000,) * 2)
+    assert recovery_gaps(host(tmp_path), UNITS) == []
 
 
 @pytest.mark.parametrize(("text", "state"), [('{"ready": true}', {"ready": True}), ("{", None), ("", None)])
@@ -52,4 +95,4 @@ def test_what_the_service_wrote(tmp_path: Path, text: str, state: object) -> Non
     place.parent.mkdir(parents=True)
     place.write_text(text)
     assert host(tmp_path)["service"]["state"] == state
-    assert service_facts(["x"], "no-such-user-here", "/none", "/none", tmp_path)["user"] is False
+    assert service_facts(["x"], "no-such-user-here", "/none", "/none", root=tmp_path)["user"] is False

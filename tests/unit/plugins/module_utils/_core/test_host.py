@@ -641,6 +641,7 @@ def test_the_rule_of_a_unit(tmp_path: Path, comment: str, is_found: bool) -> Non
         "units": {},
         "enabled": False,
         "active": False,
+        "behind": False,
         "rules": [rule, rule] if is_found else [],
     }
     assert asked == [[str(tmp_path / "usr/sbin/iptables"), "--wait", "5", "--table", "mangle", "--list-rules"]]
