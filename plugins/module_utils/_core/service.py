@@ -33,6 +33,9 @@ from .wishes import wishes_of
 
 __all__ = ["Notifier", "Reader", "State", "main"]
 
+#: Options that say where the server is and who logs in.
+_CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path")
+
 
 class Notifier:
     """Tells systemd that the service is there and alive; nothing where systemd did not start it.
@@ -74,7 +77,10 @@ class Reader:
             options = self.left.load()
             # The engine belongs to root, and this service does not; it only would say why a process died.
             wishes = None if options is None else wishes_of({**options, "container": None})
-            declaration = None if options is None or wishes is None else Declaration(tuple(parse_models(options["models"], strict=False)), wishes)
+            declaration = None
+            if options is not None and wishes is not None:
+                connection = [options.get(name) for name in _CONNECTION]
+                declaration = Declaration(tuple(parse_models(options["models"], strict=False)), wishes, connection)
         except (OSError, KeyError, TypeError, ValueError, AttributeError, XinferenceError) as error:
             self.tell(f"the declaration cannot be used: {error}")
             options, declaration = self.options, self.declaration

@@ -36,7 +36,8 @@ class Pace:
     :param moving: while a model is not ready.
     :param idle: while all is well.
     :param whole: between two comparisons of everything, while all is well.
-    :param settle: the same, while something moves but the server shows no change. Looking costs the server what it needs for loading.
+    :param settle: the same, while something moves but the server shows no change.
+    :param loading: the same, while all that moves is being loaded, or paused after a failure. Comparing costs the server what it needs for loading.
     :param first: before the second try of a model that failed; each further one comes after twice the time.
     :param most: at most between two tries.
     :param first_drift: before the second try to relaunch a model that somebody changed; each further one comes after twice the time. Each costs a model
@@ -50,7 +51,8 @@ class Pace:
     moving: float = 0.5
     idle: float = 2.0
     whole: float = 60.0
-    settle: float = 10.0
+    settle: float = 2.0
+    loading: float = 10.0
     first: float = 5.0
     most: float = 300.0
     first_drift: float = 60.0
@@ -83,10 +85,13 @@ class Declaration:
 
     :param models: checked, in the order of the declaration.
     :param wishes: how; waiting and checking are the watcher's own matter.
+    :param connection: what says where the server is and who logs in; compared only.
     """
 
     models: tuple[DeclaredModel, ...] = ()
     wishes: Wishes = field(default_factory=Wishes)
+    # It may hold a password.
+    connection: Any = field(default=None, repr=False)
 
     def by_priority(self) -> list[DeclaredModel]:
         """What is absent, which frees memory, then what is present: what the server would start first comes first."""
@@ -137,11 +142,13 @@ class _Seen:
     """What the last comparison found, so that the next look knows whether anything moved.
 
     :param calm: whether nothing was left to be done.
+    :param lasts: seconds for which it counts while nothing is seen to move.
     """
 
     rows: Any = None
     at: float = 0.0
     calm: bool = False
+    lasts: float = 0.0
 
 
 class _Question:
@@ -275,9 +282,12 @@ class Watcher:
             self.stumbles += 1
             if gone or self.stumbles >= _STUMBLES:
                 self.drop(str(error), gone=gone)
-            return self.pace.down
+            # Each look at one that answers nothing of use begins with a login, which is work for it.
+            return self.pace.down if gone else self.pace.idle if self.stumbles >= _STUMBLES else self.pace.moving
         self.stumbles = 0
-        self.proven, self.inherited = True, False
+        self.proven = True
+        if not self.trouble and not self.shut_out:
+            self.inherited = False
         if self.trouble:
             self.useless = self.clock() if useless is None else useless
         return pause
@@ -286,9 +296,9 @@ class Watcher:
         """Take a declaration, another one or the same."""
         if declaration is self.given:
             return
+        if self.given is None or declaration is None or self.given.connection != declaration.connection:
+            self.forget()
         self.given = self.declaration = declaration
-        # It may say another address, account or authority.
-        self.forget()
         self.banned = 0.0
         uids = {model.uid for model in (declaration.models if declaration else ())}
         # What failed as it was declared before may go well now.
@@ -332,7 +342,7 @@ class Watcher:
         rows = self.client.list_instances()
         now = self.clock()
         heard = self.question is not None and self.question.done.is_set()
-        same = rows == self.seen.rows and not self.due(now) and not heard and now - self.seen.at < (self.pace.whole if self.seen.calm else self.pace.settle)
+        same = rows == self.seen.rows and not self.due(now) and not heard and now - self.seen.at < self.seen.lasts
         if same and (self.seen.calm or not self.shut_out):
             return self.pace.idle if self.seen.calm else self.pace.moving
         if self.trouble:
@@ -349,7 +359,7 @@ class Watcher:
                 self.question = None
             if not same:
                 self.note(observe(self.client), ours=False)
-                self.seen = _Seen(rows, now)
+                self.seen = _Seen(rows, now, lasts=self.pace.settle)
             return self.pace.moving
         with held:
             if self.read() is not self.given:
@@ -364,10 +374,13 @@ class Watcher:
         # Without the lock, because a model may take long to answer, and a converge shall not wait for that.
         self.ask(self.client, seen, declaration.wishes.waiting)
         moving = [care for model, care in self.pairs(declaration) if not self.settled(model, care)]
-        self.seen = _Seen(rows, self.clock(), calm=not moving and not otherwise)
+        calm, now = not moving and not otherwise, self.clock()
+        # What was just asked for is still called absent here, so whether it is really loading is seen soon.
+        waits = bool(moving) and all(care.state in BUSY or care.next_try > now for care in moving)
+        self.seen = _Seen(rows, now, calm=calm, lasts=self.pace.whole if calm else self.pace.loading if waits else self.pace.settle)
         if not moving:
             return self.pace.moving if otherwise else self.pace.idle
-        soonest = min(care.next_try for care in moving) - self.clock()
+        soonest = min(care.next_try for care in moving) - now
         return max(self.pace.moving, min(soonest, self.pace.idle))
 
     def _tend(self, client: Server, declaration: Declaration) -> tuple[Observed, bool]:

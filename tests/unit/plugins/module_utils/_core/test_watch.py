@@ -16,7 +16,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.converge
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Choices
-from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Declaration, Watcher
+from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Watcher
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import gone, llm, refused, written
 
@@ -38,9 +38,9 @@ class Stage:
             clock=server.clock,
         )
 
-    def declare(self, *items: dict[str, Any], **choices: Any) -> None:
+    def declare(self, *items: dict[str, Any], connection: str = "http://fake", **choices: Any) -> None:
         """Leave a declaration."""
-        self.declaration = Declaration(tuple(parse_models(list(items))), Wishes(Choices(**{"autostart": True, **choices})))
+        self.declaration = Declaration(tuple(parse_models(list(items))), Wishes(Choices(**{"autostart": True, **choices})), connection)
 
     def connect(self) -> FakeServer:
         """A client."""
@@ -694,9 +694,21 @@ def test_another_declaration_brings_another_address() -> None:
     old.lose()
     stage.run(5)
     stage.server = new
-    stage.declare(llm("one"))
+    stage.declare(llm("one"), connection="http://new")
     assert stage.until_ready() < 12
     assert new.ready() == {"one"}
+
+
+def test_another_declaration_for_the_same_account_takes_the_login_along() -> None:
+    """A password that is being rotated is kept in a file that counts as part of the declaration."""
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    stage.watcher.connect = lambda: pytest.fail("it logged in again")
+    stage.declare(llm("one"), llm("two"))
+    stage.until_ready()
+    stage.run(100)
+    assert server.ready() == {"one", "two"}
 
 
 def test_while_a_server_is_down_nobody_waits_for_a_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -720,6 +732,77 @@ def test_while_a_server_is_down_nobody_waits_for_a_second_try(monkeypatch: pytes
     assert tries[0] == ("list_instances", True)
     assert len(tries) > 10
     assert set(tries[1:]) == {("status", False)}
+
+
+def test_a_login_is_proven_only_when_there_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token tells a server what its owner may do, as it was before the restart."""
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    server.lose()
+    stage.run(5)
+    logins: list[float] = []
+    real_status, real_models, workers = server.status, server.list_models, False
+
+    def connect() -> FakeServer:
+        logins.append(server.clock())
+        return server
+
+    def list_models() -> Any:
+        if not logins:
+            raise AuthenticationError("GET", "http://fake/v1/models", 403, "Not enough permissions")
+        return real_models()
+
+    def status(*, patient: bool = True) -> dict[str, Any]:
+        return {**real_status(patient=patient), **({} if workers else {"workers": {}})}
+
+    monkeypatch.setattr(server, "status", status)
+    monkeypatch.setattr(server, "list_models", list_models)
+    stage.watcher.connect = connect
+    server.restart()
+    stage.run(3)
+    workers = True
+    assert stage.until_ready() < 40
+    assert len(logins) == 1
+
+
+def test_a_server_that_answers_nothing_of_use_is_not_asked_for_logins_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer()
+    stage = Stage(server, llm("one"))
+    stage.until_ready()
+    logins: list[float] = []
+
+    def connect() -> FakeServer:
+        logins.append(server.clock())
+        return server
+
+    def fail() -> Any:
+        raise ApiError("GET", "http://fake/v1/models/instances", 500, "Actor is gone")
+
+    monkeypatch.setattr(server, "list_instances", fail)
+    stage.watcher.connect = connect
+    stage.run(120)
+    assert 30 < len(logins) < 65
+
+
+@pytest.mark.parametrize("failing", [1, 4])
+def test_who_fails_at_answering_delays_the_others_by_little(failing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer()
+    broken = [llm(f"broken-{number}") for number in range(failing)]
+    stage = Stage(server, *broken, llm("one"))
+    real = server.ask
+
+    def ask(route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+        if question["model"].startswith("broken"):
+            raise ApiError("POST", f"http://fake/v1/{route}", 500, "no")
+        return real(route, question, timeout)
+
+    monkeypatch.setattr(server, "ask", ask)
+    loaded = 0.0
+    while not stage.watcher.cares.get("one", Care()).answered:
+        server.clock.sleep(stage.watcher.look())
+        loaded = loaded or (server.clock() if "one" in server.ready() else 0.0)
+        assert server.clock() - (loaded or server.clock()) < 2 * failing + 3
 
 
 @pytest.mark.parametrize("status", [None, 401, 403, 429])
