@@ -131,6 +131,10 @@ def _plan(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> tu
             observed, wishes.home, wishes.file, wishes.report, missing, wishes.deaths, wishes.engine_errors
         )
     plan = make_plan(models, observed, wishes.choices)
+    if not observed.certain and any(action.changing and (action.entry is not None or action.old_entry is not None) for action in plan.actions):
+        # Asked only now, because a run with nothing to do need not know. A server before 2.12 may have taken over what a newer one left.
+        observed = replace(observed, certain=True) if client.autostart() is not None else replace(observed, autostart=False, entries={}, certain=True)
+        plan = make_plan(models, observed, wishes.choices)
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
         plan = make_plan(models, observed, replace(wishes.choices, scaling=True))
     launched = [action.model for action in plan.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]

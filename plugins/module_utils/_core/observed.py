@@ -121,6 +121,7 @@ class Observed:
     :param records: uid → what this collection wrote down when it launched the model.
     :param entries: enabled autostart entries by uid.
     :param autostart: whether the server has autostart.
+    :param certain: whether it said so itself; else only its history has the columns, which a newer server may have left there.
     :param history: whether the server has a launch history.
     """
 
@@ -130,6 +131,7 @@ class Observed:
     records: dict[str, Record] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     autostart: bool = False
+    certain: bool = False
     history: bool = False
 
     def state(self, uid: str) -> str:
@@ -241,11 +243,14 @@ def survey(reader: Reader, registered: Mapping[str, Collection[str]], home: Home
     applied = _applied(models, records, entries, home)
     unknown = [uid for uid, model in models.items() if model.state == READY and uid not in applied and uid in entries]
     if unknown:
-        answers = reader.autostart() or []
+        answers = reader.autostart()
+        known = answers is not None
         for uid in unknown:
-            if launched_by_entry(entries[uid], answers, models[uid].created):
+            if launched_by_entry(entries[uid], answers or [], models[uid].created):
                 applied[uid] = Applied(dict(entries[uid].launch or {}), "autostart")
-    return Observed(models, registrations, applied, records, entries, autostart=known, history=rows is not None)
+    return Observed(
+        models, registrations, applied, records, entries if known else {}, autostart=known, certain=answers is not None or not known, history=rows is not None
+    )
 
 
 def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record], entries: Mapping[str, Entry], home: Home) -> dict[str, Applied]:

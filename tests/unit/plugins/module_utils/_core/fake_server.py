@@ -347,9 +347,11 @@ class FakeServer:
     _autostart: _Autostart = field(init=False)
     _created: dict[str, int] = field(default_factory=dict)
     _made: int = 0
+    #: Whether its history has the columns of autostart: once there, they stay.
+    _columns: bool = False
 
     def __post_init__(self) -> None:
-        self.with_autostart = self.with_autostart and self.with_history
+        self.with_autostart = self._columns = self.with_autostart and self.with_history
         self._autostart = _Autostart(self)
         if self.username:
             self.account(self.username, "s3cret-pass", "admin")
@@ -422,7 +424,13 @@ class FakeServer:
             self.specifications.pop(key, None)
         self.temporary.clear()
         self._autostart = _Autostart(self)
-        self._autostart.wake()
+        if self.with_autostart:
+            self._autostart.wake()
+
+    def replaced_by_older(self) -> None:
+        """An event: one before 2.12 starts on what this one wrote."""
+        self.with_autostart = False
+        self.restart()
 
     def fail_next(self, call: str, *errors: Exception | None) -> None:
         """Let the next calls of a method fail; None lets one pass."""
@@ -1092,7 +1100,7 @@ class FakeServer:
             "updated_at": _stamp(row["updated"]),
             "is_owner": owner,
         }
-        if self.with_autostart:
+        if self._columns:
             shown |= {"ui_data": {}, "autostart_enabled": row["enabled"], **{f"autostart_{name}": value for name, value in row["policy"].items()}}
         return shown
 

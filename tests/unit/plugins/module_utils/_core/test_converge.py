@@ -466,6 +466,24 @@ def test_a_restart_of_the_server_brings_what_was_declared() -> None:
     assert [result.unverified for result in outcome.results] == [[], []]
 
 
+@pytest.mark.parametrize("change", [{}, {"engine_options": {"n_ctx": 512}}, {"autostart": False}])
+def test_an_older_server_that_takes_over_has_no_autostart_whatever_the_newer_one_wrote(change: dict[str, Any]) -> None:
+    server = FakeServer()
+    run(server, llm("one", engine_options={"n_ctx": 1024}), llm("old"), choices={"autostart": True})
+    server.replaced_by_older()
+    items = [{**llm("one", engine_options={"n_ctx": 1024}), **change}, llm("two"), gone("old")]
+    foreseen = run(server, *items, choices={"autostart": True}, check=True)
+    outcome = run(server, *items, choices={"autostart": True})
+    assert [(result.uid, result.result) for result in foreseen.results] == [(result.uid, result.result) for result in outcome.results]
+    assert {result.result for result in outcome.results if result.uid != "old"} == {"launched"}
+    assert server.ready() == {"one", "two"}
+    assert not {"set_autostart", "remove_autostart"} & set(reads(server))
+    # What runs is changed as on any such server.
+    outcome = run(server, llm("one", engine_options={"n_ctx": 2048}), llm("two"), choices={"autostart": True, "on_drift": "relaunch"})
+    assert [result.result for result in outcome.results] == ["relaunched", "unchanged"]
+    assert not changed(run(server, llm("one", engine_options={"n_ctx": 2048}), llm("two"), choices={"autostart": True, "on_drift": "relaunch"}))
+
+
 def test_options_that_changed_while_the_server_was_down_are_found() -> None:
     server = FakeServer()
     run(server, llm("one", engine_options={"n_ctx": 1024}), choices={"autostart": True})
