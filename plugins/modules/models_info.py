@@ -179,7 +179,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.adopt import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, Observed, ObservedModel, observe, survey
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, Observed, ObservedModel, make_certain, observe, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
@@ -204,7 +204,7 @@ def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
     client = connect(module)
     try:
         answer: dict[str, Any] = {}
-        observed = survey(client, {}, home, file.load()) if given["declaration"] else observe(client)
+        observed = make_certain(survey(client, {}, home, file.load()), client) if given["declaration"] else observe(client)
         if given["declaration"]:
             exported = export(observed, custom_registrations(client, observed), uids=given["uids"], secrets=given["declaration_secrets"])
             answer = {"declaration": exported.declaration, "declaration_unknown": exported.unknown, "declaration_problems": exported.problems}

@@ -18,7 +18,7 @@ from .download import is_cached, wanted_files
 from .errors import DeclarationError
 from .home import Home
 from .host import Deaths
-from .observed import ABSENT, Observed, survey
+from .observed import ABSENT, Observed, make_certain, survey
 from .paths import check_paths
 from .plan import DOWNLOAD as DOWNLOAD_FILES
 from .plan import LAUNCH, RELAUNCH, Choices, Plan, make_plan, plan_downloads
@@ -131,9 +131,8 @@ def _plan(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> tu
             observed, wishes.home, wishes.file, wishes.report, missing, wishes.deaths, wishes.engine_errors
         )
     plan = make_plan(models, observed, wishes.choices)
-    if not observed.certain and any(action.changing and (action.entry is not None or action.old_entry is not None) for action in plan.actions):
-        # Asked only now, because a run with nothing to do need not know. A server before 2.12 may have taken over what a newer one left.
-        observed = replace(observed, certain=True) if client.autostart() is not None else replace(observed, autostart=False, entries={}, certain=True)
+    if any(action.changing and (action.entry is not None or action.old_entry is not None) for action in plan.actions):
+        observed = make_certain(observed, client)
         plan = make_plan(models, observed, wishes.choices)
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
         plan = make_plan(models, observed, replace(wishes.choices, scaling=True))

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .applied import Applied, Entry, Record, entries_of, launched_by_entry, recorded
@@ -32,6 +32,7 @@ __all__ = [
     "Observed",
     "ObservedModel",
     "Reader",
+    "make_certain",
     "observe",
     "survey",
 ]
@@ -251,6 +252,20 @@ def survey(reader: Reader, registered: Mapping[str, Collection[str]], home: Home
     return Observed(
         models, registrations, applied, records, entries if known else {}, autostart=known, certain=answers is not None or not known, history=rows is not None
     )
+
+
+def make_certain(observed: Observed, reader: Reader) -> Observed:
+    """The same, once the server itself said whether it has autostart: one request, unless it has said so.
+
+    A server before 2.12 may have taken over the history that a newer one wrote. What writes nothing need not know.
+
+    :raises XinferenceError: when the server cannot be read.
+    """
+    if observed.certain:
+        return observed
+    if reader.autostart() is None:
+        return replace(observed, autostart=False, entries={}, certain=True)
+    return replace(observed, certain=True)
 
 
 def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record], entries: Mapping[str, Entry], home: Home) -> dict[str, Applied]:

@@ -19,7 +19,7 @@ from .apply import Keeper, Passing, Result, Surroundings, Waiting, Writer, apply
 from .declared import DeclaredModel
 from .errors import DeclarationError, XinferenceError, with_words
 from .home import Home
-from .observed import ABSENT, ERROR, READY, Observed, survey
+from .observed import ABSENT, ERROR, READY, Observed, make_certain, survey
 from .plan import RELAUNCH, Action, Plan, describe
 from .registered import check_registration, registration_drift, uris
 
@@ -160,7 +160,10 @@ def read(client: Server, wanted: Registration, home: Home, file: StateFile) -> S
     found = client.registrations(wanted.type, {wanted.name}).get(wanted.name) if wanted.name in names else None
     persistent = wanted.name in home.registrations(wanted.type, {wanted.name}) if home.readable else None
     observed = survey(client, {}, home, file.load())
-    return Seen(found, names.get(wanted.name, False), persistent, _running(client, wanted, observed), observed)
+    running = _running(client, wanted, observed)
+    if set(running) & set(observed.entries):
+        observed = make_certain(observed, client)
+    return Seen(found, names.get(wanted.name, False), persistent, running, observed)
 
 
 def _running(client: Server, wanted: Registration, observed: Observed) -> dict[str, str]:

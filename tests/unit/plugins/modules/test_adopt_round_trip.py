@@ -75,6 +75,18 @@ def by_hand(*runners: Runner, **options: Any) -> FakeServer:
     return server
 
 
+def test_what_a_newer_server_left_is_no_autostart(info: Runner) -> None:
+    server = by_hand(info)
+    server.replaced_by_older()
+    server.allowed = None
+    server.launch(CHAT)
+    server.clock.sleep(server.load_seconds)
+    server.allowed = frozenset()
+    (found,) = info(declaration=True, declaration_secrets=True)["declaration"]
+    assert found["uid"] == "chat"
+    assert "autostart" not in found
+
+
 def test_a_run_with_the_declaration_changes_nothing(info: Runner, provision: Runner) -> None:
     server = by_hand(info, provision)
     found = info(declaration=True, declaration_secrets=True)

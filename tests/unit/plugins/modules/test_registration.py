@@ -173,6 +173,21 @@ def test_an_autostart_entry_outlives_a_relaunch(run: Runner) -> None:
     assert server.ready() == {"chat"}
 
 
+def test_an_entry_that_a_newer_server_left_in_the_history_is_none(run: Runner) -> None:
+    """What was launched with it is known from our own record."""
+    server = registered("one", autostart=True)
+    server.replaced_by_older()
+    server.launch({**LAUNCH, "model_uid": "one"})
+    server.clock.sleep(server.load_seconds)
+    server.remember("inferops.xinference", "one", {"request": {**LAUNCH, "model_uid": "one"}, "created": server.models["one"].created, "registration": None})
+    serve(run, server)
+    server.calls.clear()
+    answer = run(**{**OWN, "specification": {**OWN["specification"], "model_family": "changed"}, "on_running": "relaunch"})
+    assert (answer["failed"], answer["result"]) == (False, "replaced")
+    assert server.ready() == {"one"}
+    assert not {"set_autostart", "remove_autostart"} & {name for name, _argument in server.calls}
+
+
 def test_a_relaunch_that_fails_puts_registration_and_model_back_and_leaves_the_others(run: Runner) -> None:
     server = serve(run, registered("a", "b"))
     old = server.registrations("LLM", {"own"})
