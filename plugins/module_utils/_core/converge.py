@@ -132,8 +132,10 @@ def _plan(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> tu
         )
     plan = make_plan(models, observed, wishes.choices)
     if any(action.changing and (action.entry is not None or action.old_entry is not None) for action in plan.actions):
-        observed = make_certain(observed, client)
-        plan = make_plan(models, observed, wishes.choices)
+        certain = make_certain(observed, client)
+        if certain.autostart != observed.autostart:
+            plan = make_plan(models, certain, wishes.choices)
+        observed = certain
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
         plan = make_plan(models, observed, replace(wishes.choices, scaling=True))
     launched = [action.model for action in plan.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]

@@ -465,8 +465,7 @@ def _unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = ()) -> 
     :param uses: files that it reads when it starts, besides the units.
     """
     folder = root / "etc/systemd/system"
-    # What systemd keeps for the journal as long as a unit runs; asking it would need another process.
-    running = root / "run/systemd/units" / f"invocation:{units[0]}"
+    running = _started(units[0], root)
     found: dict[str, str] = {}
     for name in units:
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -477,6 +476,11 @@ def _unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = ()) -> 
         "active": running.is_symlink(),
         "behind": _is_behind(running, [*(folder / name for name in units), *uses]),
     }
+
+
+def _started(unit: str, root: Path) -> Path:
+    """The link that systemd makes when a unit starts, and keeps for the journal as long as it runs; asking systemd would need another process."""
+    return root / "run/systemd/units" / f"invocation:{unit}"
 
 
 def _is_behind(read: Path, files: Sequence[Path]) -> bool:
@@ -543,11 +547,10 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     name, file = unit.partition(".service")[0], root / config.lstrip("/")
     # It is touched with each reload, and goes with the unit; until then the start counts.
     reloaded = root / "run" / name / "reloaded"
-    started = root / "run/systemd/units" / f"invocation:{unit}"
     facts: dict[str, Any] = {
         "nginx": (root / "usr/sbin/nginx").exists(),
         **_unit_facts([unit], root),
-        "unread": _is_behind(reloaded if reloaded.exists() else started, [file]),
+        "unread": _is_behind(reloaded if reloaded.exists() else _started(unit, root), [file]),
         "user": _is_user(user),
         "config": None,
         "certificates": {},
