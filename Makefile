@@ -8,6 +8,7 @@ VERSION ?= 4.1.0
 RUNS ?= 3
 FAULT ?=
 SERVER ?=
+PARTS ?=
 BIN := $(CURDIR)/build/venv/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
@@ -19,9 +20,10 @@ export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export XINFERENCE_TEST_VERSION := $(or $(SERVER),$(VERSION))
+export PYTEST_PLUGINS := ansible_collections.inferops.xinference.tests.recorder.pytest_recorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-versions bench faults lint unit docs-check sanity artifact mistakes contract downloads first-admin security awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults lint unit docs-check sanity artifact mistakes contract downloads first-admin security exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,11 +31,11 @@ help: ## list the targets
 demo: setup engine images ## provision this machine, ask a real model, restart it, provision again
 	@tools/demo.sh
 
-test: ## every check and test, each with its own set-up; ends with how many passed and failed
-	@tools/test.sh
+test: ## what every change must pass, each part with its own set-up; PARTS="lint unit" for some, TIMES=1 shows where the time went
+	@python3 tests/suite/run.py test $(PARTS) $(if $(TIMES),--times) $(if $(PAGE),--page)
 
-test-versions: ## the module against every supported server; writes the table in README.md
-	@tools/test.sh molecule:models molecule:models:3.5.0 molecule:models:2.11.0 molecule:models:1.17.1 contract contract::3.5.0 contract::2.11.0 contract::1.17.1 first-admin::3.5.0 first-admin::2.11.0
+test-all: ## everything else, for hours: goes on where it was stopped; PARTS="faults" for some; writes docs/tested.md
+	@python3 tests/suite/run.py all $(PARTS) $(if $(TIMES),--times) $(if $(AGAIN),--again) --page
 	@python3 tests/versions_table.py
 
 bench: images ## how fast it is, as ratios in one run; fails where one misses its bound
@@ -56,7 +58,9 @@ images: setup engine ## server image and model files of the tests
 lint: setup ## ruff, mypy, yamllint, shellcheck, licences, ansible-lint (production)
 	ruff check .
 	ruff format --check .
-	mypy plugins tests/images/build.py
+	mypy plugins tests/images/build.py tests/recorder
+	# Scripts that import each other by their names.
+	cd tests/suite && mypy --config-file ../../pyproject.toml .
 	yamllint --strict .
 	shellcheck --external-sources tools/*.sh molecule/machines/*.sh tests/images/*/*.sh .ci/run
 	reuse lint --quiet || reuse lint
@@ -68,31 +72,34 @@ unit: setup ## tests of everything pure
 docs-check: setup ## documentation of modules, filters and roles, and the changelog
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 	antsibull-changelog lint
-	python -m pytest tests/docs
+	python -m pytest -v tests/docs
 
 sanity: setup ## ansible-test sanity
 	@tools/sanity.sh
 
 artifact: images ## build the artifact, install it elsewhere, run a playbook from it
-	python -m pytest tests/artifact
+	python -m pytest -v tests/artifact
 
 mistakes: images ## the obvious mistakes, each refused in one sentence
-	python -m pytest tests/mistakes
+	python -m pytest -v tests/mistakes
 
 contract: images ## what a real server answers to the calls that we use
-	python -m pytest tests/contract
+	python -m pytest -v tests/contract
 
 downloads: images ## a real server downloads from a hub of the tests
-	python -m pytest tests/downloads
+	python -m pytest -v tests/downloads
 
 first-admin: images ## who calls a new server first, on the version that is named
-	python -m pytest tests/security/test_first_admin.py
+	python -m pytest -v tests/security/test_first_admin.py
 
 security: images ## nobody gets in, and secrets stay secret: a provisioned host, looked at from outside
-	python -m pytest tests/security
+	python -m pytest -v tests/security
+
+exercised: setup ## what the last make test recorded: every module, role, playbook, variable and result was exercised
+	python -m pytest -v tests/exercised
 
 awx: images ## the AWX job templates, run through ansible-runner
-	python -m pytest tests/awx
+	python -m pytest -v tests/awx
 
 molecule: images ## one Molecule scenario: make molecule SCENARIO=default
 	@tools/molecule.sh $(SCENARIO)

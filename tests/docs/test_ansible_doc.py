@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,25 @@ def names(pattern: str) -> list[str]:
     return sorted(path.stem for path in TOP.glob(pattern))
 
 
-def ansible_doc(kind: str, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run([BIN / "ansible-doc", "--type", kind, "--json", *arguments], check=True, text=True, capture_output=True)
+MODULES, FILTERS = names("plugins/modules/*.py"), names("plugins/filter/*.py")
+ROLES = sorted(path.name for path in (TOP / "roles").iterdir())
+EXAMPLES = [("module", name) for name in MODULES] + [("filter", name) for name in FILTERS]
+
+
+@cache
+def pages(kind: str) -> dict[str, Any]:
+    """All pages of a kind, by the names of what they describe: one run of ansible-doc."""
+    wanted = {"module": MODULES, "filter": FILTERS, "role": ROLES}[kind]
+    command = [BIN / "ansible-doc", "--type", kind, "--json", *(f"{NAMESPACE}.{name}" for name in wanted)]
+    done = subprocess.run(command, check=True, text=True, capture_output=True)
     # ansible-core warns of a part of its own here.
     assert not [line for line in done.stderr.splitlines() if "WARNING" in line and "_protomatter" not in line]
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return {name.removeprefix(f"{NAMESPACE}."): page for name, page in json.loads(done.stdout).items()}
 
 
-@pytest.mark.parametrize("module", names("plugins/modules/*.py"))
+@pytest.mark.parametrize("module", MODULES)
 def test_module_is_rendered(module: str) -> None:
-    page = ansible_doc("module", f"{NAMESPACE}.{module}")[f"{NAMESPACE}.{module}"]
+    page = pages("module")[module]
     assert page["doc"]["short_description"]
     assert {"check_mode", "diff_mode", "idempotent", "platform"} <= set(page["doc"]["attributes"])
     for name, option in page["doc"]["options"].items():
@@ -41,30 +50,38 @@ def test_module_is_rendered(module: str) -> None:
     assert page["return"]
 
 
-@pytest.mark.parametrize("name", names("plugins/filter/*.py"))
+@pytest.mark.parametrize("name", FILTERS)
 def test_filter_is_rendered(name: str) -> None:
-    page = ansible_doc("filter", f"{NAMESPACE}.{name}")[f"{NAMESPACE}.{name}"]
+    page = pages("filter")[name]
     assert page["doc"]["options"]["_input"]["description"]
     assert page["return"]["_value"]["description"]
 
 
-@pytest.mark.parametrize("role", sorted(path.name for path in (TOP / "roles").iterdir()))
+@pytest.mark.parametrize("role", ROLES)
 def test_role_is_rendered(role: str) -> None:
-    page = ansible_doc("role", f"{NAMESPACE}.{role}")[f"{NAMESPACE}.{role}"]
+    page = pages("role")[role]
     for entry in page["entry_points"].values():
         assert entry["short_description"] and entry["description"]
         for name, option in entry.get("options", {}).items():
             assert option["type"] and option["description"] and ("default" in option or option.get("required")), name
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [("module", name) for name in names("plugins/modules/*.py")] + [("filter", name) for name in names("plugins/filter/*.py")]
-)
-def test_examples_are_valid_tasks(kind: str, name: str, tmp_path: Path) -> None:
-    examples = ansible_doc(kind, f"{NAMESPACE}.{name}")[f"{NAMESPACE}.{name}"]["examples"]
-    tasks = yaml.safe_load(examples)
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What one run says of all examples, of which each is a playbook; it ends at the first that is wrong."""
+    folder = tmp_path_factory.mktemp("examples")
+    playbooks = []
+    for kind, name in EXAMPLES:
+        tasks = yaml.safe_load(pages(kind)[name]["examples"])
+        playbooks.append(folder / f"{kind}-{name}.yml")
+        playbooks[-1].write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    done = subprocess.run([BIN / "ansible-playbook", "--syntax-check", *playbooks], check=False, text=True, capture_output=True)
+    passed = {path.stem for path in playbooks if f"playbook: {path}\n" in done.stdout}
+    return {path.stem: "" if path.stem in passed else done.stderr or done.stdout for path in playbooks}
+
+
+@pytest.mark.parametrize(("kind", "name"), EXAMPLES)
+def test_examples_are_valid_tasks(kind: str, name: str, checked: dict[str, str]) -> None:
+    tasks = yaml.safe_load(pages(kind)[name]["examples"])
     assert tasks and all(NAMESPACE in str(task) or "assert" in str(task) for task in tasks)
-    playbook = tmp_path / "examples.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    checked = subprocess.run([BIN / "ansible-playbook", "--syntax-check", playbook], check=False, text=True, capture_output=True)
-    assert checked.returncode == 0, checked.stderr
+    assert checked[f"{kind}-{name}"] == ""

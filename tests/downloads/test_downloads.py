@@ -17,7 +17,7 @@ from hub import Hub, bridge_address
 from real_server import ENVIRONMENT, PASSWORD, USERNAME, Server, serving
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.tests.machine import built
+from ansible_collections.inferops.xinference.tests.machine import built, record
 
 REPOSITORY = "inferops/smollm2-135m-gguf"
 OTHER = "inferops/smollm2-135m-again"
@@ -78,6 +78,8 @@ def run(server: Server, module: str = "models", **options: Any) -> dict[str, Any
     command = (sys.executable, "-m", f"{MODULE}.{module}")
     done = subprocess.run(command, input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), text=True, capture_output=True, check=False)
     answer: dict[str, Any] = json.loads(done.stdout)
+    check = bool(options.get("_ansible_check_mode"))
+    record("module", action=f"inferops.xinference.{module}", check=check, models=answer.get("models", []), results=[])
     return answer
 
 

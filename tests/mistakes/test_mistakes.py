@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,10 @@ def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, st
     return play("provision", root, *options, **variables)
 
 
-def play(playbook: str, root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
-    """Exit code, the message of the task that failed, and the whole output of a run on this machine."""
-    settings = {
+def settings_of(root: Path, variables: dict[str, Any]) -> dict[str, Any]:
+    """The variables of a host, with what a mistake changes of them."""
+    return {
         "ansible_python_interpreter": sys.executable,
-        "xinference_hosts": "all",
         "xinference_data_root": str(root),
         "xinference_container_name": "xinference-mistakes",
         "xinference_image": "inferops-test/none",
@@ -44,34 +44,51 @@ def play(playbook: str, root: Path, *options: str, **variables: Any) -> tuple[in
         "xinference_models": [CHAT],
         **variables,
     }
-    done = subprocess.run(
-        [BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", *options, f"inferops.xinference.{playbook}", "-e", json.dumps(settings)],
-        check=False,
-        text=True,
-        capture_output=True,
-    )
+
+
+def ansible(playbook: str, *options: str | Path) -> tuple[int, str]:
+    """Exit code and output of a run."""
+    command = (BIN / "ansible-playbook", "-c", "local", *options, "-e", "xinference_hosts=all", f"inferops.xinference.{playbook}")
+    done = subprocess.run(command, check=False, text=True, capture_output=True)
     output = done.stdout + done.stderr
     assert "Traceback" not in output
     assert "marked-secret" not in output
+    return done.returncode, output
+
+
+def failure(output: str, host: str = "localhost") -> str:
+    """The message with which the run ended for a host; empty where it did not fail."""
     # The last one: a task that is rescued fails too, before the one that says why.
-    failed = re.findall(r'^fatal: .*?"msg": ("(?:[^"\\]|\\.)*")', output, re.MULTILINE)
-    return done.returncode, json.loads(failed[-1]) if failed else "", output
+    failed = re.findall(rf'^fatal: \[{host}\]: .*?"msg": ("(?:[^"\\]|\\.)*")', output, re.MULTILINE)
+    return str(json.loads(failed[-1])) if failed else ""
+
+
+def play(playbook: str, root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
+    """Exit code, the message of the task that failed, and the whole output of a run on this machine."""
+    code, output = ansible(playbook, "-i", "localhost,", *options, "-e", json.dumps(settings_of(root, variables)))
+    return code, failure(output), output
 
 
 def refused(root: Path, *sentences: str, **variables: Any) -> None:
     """Require that a run says exactly these sentences and leaves everything as it was."""
     code, message, output = provision(root, **variables)
     assert code == 2, output
-    head, *said = message.splitlines()
-    assert head == f"{len(sentences)} {'problem' if len(sentences) == 1 else 'problems'}, nothing was changed."
-    for sentence in sentences:
-        assert any(sentence in line for line in said), message
+    says(message, *sentences)
     untouched(root, output)
 
 
-def untouched(root: Path, output: str) -> None:
+def says(message: str, *sentences: str) -> None:
+    """Require that a message consists of exactly these sentences."""
+    head, *said = message.splitlines()
+    assert head == f"{len(sentences)} {'problem' if len(sentences) == 1 else 'problems'}, nothing was changed."
+    assert len(said) == len(sentences), message
+    for sentence in sentences:
+        assert any(sentence in line for line in said), message
+
+
+def untouched(root: Path, output: str, host: str = "localhost") -> None:
     """Require that a run left everything as it was."""
-    assert re.search(r"changed=0 ", output)
+    assert re.search(rf"^{host} .* changed=0 ", output, re.MULTILINE)
     assert not root.exists() or not any(root.iterdir())
     names = subprocess.run(["docker", "ps", "-a", "--format", "{{.Names}}"], check=True, text=True, capture_output=True).stdout
     assert "xinference-mistakes" not in names
@@ -126,10 +143,37 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Fleet:
+    """What a run did on hosts of which each has made a mistake.
+
+    :param hosts: the name of the host of each case.
+    """
+
+    code: int
+    output: str
+    folder: Path
+    hosts: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """One run: each mistake is made on a host of its own, and each of them is this machine."""
+    folder = tmp_path_factory.mktemp("fleet")
+    hosts = {case: case.replace(" ", "-") for case in CASES}
+    inventory = folder / "inventory.json"
+    settings = {host: settings_of(folder / host, CASES[case][0]) for case, host in hosts.items()}
+    inventory.write_text(json.dumps({"all": {"hosts": settings}}), encoding="utf-8")
+    code, output = ansible("provision", "-i", inventory)
+    return Fleet(code, output, folder, hosts)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_mistake(case: str, root: Path) -> None:
-    variables, sentence = CASES[case]
-    refused(root, sentence, **variables)
+def test_mistake(case: str, fleet: Fleet) -> None:
+    host = fleet.hosts[case]
+    assert fleet.code == 2, fleet.output
+    says(failure(fleet.output, host), CASES[case][1])
+    untouched(fleet.folder / host, fleet.output, host)
 
 
 def test_port_of_somebody_else(root: Path) -> None:

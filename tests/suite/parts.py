@@ -1,0 +1,107 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of ``make test`` and ``make test-all``: each is a target of the Makefile, with what it needs first and what it shares with others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NEWEST, OLDEST = "4.1.0", "1.17.1"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part.
+
+    :param name: as it is shown and called for: ``target``, ``target:detail`` or ``target:detail:version``.
+    :param target: of the Makefile.
+    :param variables: of the Makefile.
+    :param needs: names of the parts that must have passed before; ``*`` means all others that were chosen.
+    :param uses: what no two parts may use at the same time, such as the names of their containers.
+    :param reason: why it is in ``make test-all`` and not in ``make test``; empty for the parts of ``make test``.
+    """
+
+    name: str
+    target: str
+    variables: dict[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ("setup",)
+    uses: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def _part(name: str, *needs: str, reason: str = "") -> Part:
+    """A part whose target, scenario and version stand in its name."""
+    target, scenario, version = ([*name.split(":"), "", ""])[:3]
+    variables = {key: value for key, value in (("SCENARIO", scenario), ("VERSION", version)) if value}
+    return Part(name, target, variables, needs or ("setup",), (f"{target}:{scenario}".rstrip(":"),), reason)
+
+
+_SLOWER = "the same tests as on the newest server, which make test runs"
+
+#: In the order in which they begin: what takes longest is begun first, so that no processor is idle in the end.
+TEST: list[Part] = [
+    _part("setup", ""),
+    _part("images"),
+    _part("sanity"),
+    _part("lint"),
+    _part("unit"),
+    _part("security", "images"),
+    _part("molecule:models", "images"),
+    _part("molecule:recovery", "images"),
+    _part("molecule:default", "images"),
+    _part("molecule:proxy", "images"),
+    _part("awx", "images"),
+    _part("contract", "images"),
+    _part("molecule:host", "images"),
+    _part(f"contract::{OLDEST}", "images"),
+    _part("downloads", "images"),
+    _part("mistakes", "images"),
+    _part("artifact", "images"),
+    _part("docs-check"),
+    # Reads what the others left.
+    _part("exercised", "*"),
+]
+
+ALL: list[Part] = [
+    _part("contract::3.5.0", "images", reason=_SLOWER),
+    _part("contract::2.11.0", "images", reason=_SLOWER),
+    _part("molecule:models:3.5.0", "images", reason=_SLOWER),
+    _part("molecule:models:2.11.0", "images", reason=_SLOWER),
+    _part(f"molecule:models:{OLDEST}", "images", reason=_SLOWER),
+    _part("molecule:recovery:2.11.0", "images", reason=_SLOWER),
+    _part("first-admin::3.5.0", "images", reason=_SLOWER),
+    _part("first-admin::2.11.0", "images", reason=_SLOWER),
+    Part("faults", "faults", needs=("images",), uses=("molecule:recovery",), reason="an hour; make test runs four of its faults in scenario recovery"),
+    Part(
+        "faults::2.11.0",
+        "faults",
+        {"SERVER": "2.11.0"},
+        needs=("images",),
+        uses=("molecule:recovery",),
+        reason="an hour; make test runs four of its faults in scenario recovery",
+    ),
+    Part("bench", "bench", needs=("images",), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
+]
+
+
+def named(words: list[str]) -> list[Part]:
+    """The parts of these names, with what they need before them.
+
+    :raises KeyError: for a name that is none, with the name.
+    """
+    known = {part.name: part for part in [*TEST, *ALL]}
+    wanted: list[str] = []
+
+    def want(name: str) -> None:
+        for need in known[name].needs:
+            if need in known:
+                want(need)
+        if name not in wanted:
+            wanted.append(name)
+
+    for word in words:
+        want(word)
+    return [known[name] for name in wanted]
