@@ -38,7 +38,7 @@ test-all: ## everything else, for hours: goes on where it was stopped; PARTS="fa
 	@python3 tests/suite/run.py all $(PARTS) $(if $(TIMES),--times) $(if $(AGAIN),--again) --page
 	@python3 tests/versions_table.py
 
-bench: images ## how fast it is, as ratios in one run; fails where one misses its bound
+bench: setup images ## how fast it is, as ratios in one run; fails where one misses its bound
 	python tests/bench/bench.py --runs $(RUNS)
 
 faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
@@ -51,7 +51,7 @@ setup: ## virtual environment and collection path in build/
 engine: ## a Docker Engine, unless one answers
 	@tools/engine.sh start
 
-images: setup engine ## server image and model files of the tests
+images: engine ## server image and model files of the tests
 	@python3 tests/images/build.py server --version $(VERSION) >/dev/null
 	@python3 tests/images/build.py models >/dev/null
 
@@ -77,31 +77,31 @@ docs-check: setup ## documentation of modules, filters and roles, and the change
 sanity: setup ## ansible-test sanity
 	@tools/sanity.sh
 
-artifact: images ## build the artifact, install it elsewhere, run a playbook from it
+artifact: setup images ## build the artifact, install it elsewhere, run a playbook from it
 	python -m pytest -v tests/artifact
 
-mistakes: images ## the obvious mistakes, each refused in one sentence
+mistakes: setup images ## the obvious mistakes, each refused in one sentence
 	python -m pytest -v tests/mistakes
 
-contract: images ## what a real server answers to the calls that we use
+contract: setup images ## what a real server answers to the calls that we use
 	python -m pytest -v tests/contract
 
-downloads: images ## a real server downloads from a hub of the tests
+downloads: setup images ## a real server downloads from a hub of the tests
 	python -m pytest -v tests/downloads
 
-first-admin: images ## who calls a new server first, on the version that is named
+first-admin: setup images ## who calls a new server first, on the version that is named
 	python -m pytest -v tests/security/test_first_admin.py
 
-security: images ## nobody gets in, and secrets stay secret: a provisioned host, looked at from outside
+security: setup images ## nobody gets in, and secrets stay secret: a provisioned host, looked at from outside
 	python -m pytest -v tests/security
 
 exercised: setup ## what the last make test recorded: every module, role, playbook, variable and result was exercised
 	python -m pytest -v tests/exercised
 
-awx: images ## the AWX job templates, run through ansible-runner
+awx: setup images ## the AWX job templates, run through ansible-runner
 	python -m pytest -v tests/awx
 
-molecule: images ## one Molecule scenario: make molecule SCENARIO=default
+molecule: setup images ## one Molecule scenario: make molecule SCENARIO=default
 	@tools/molecule.sh $(SCENARIO)
 
 clean: ## stop and remove what these targets started and made

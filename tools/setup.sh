@@ -20,6 +20,16 @@ find_python() {
   return 1
 }
 
+# uv needs a third of pip's time. It does not read pip's configuration, so where it cannot install something, pip does it.
+install_fast() {
+  local index
+  build/venv/bin/python -m pip install --quiet --disable-pip-version-check uv 2>build/setup.log || return 1
+  index=$(build/venv/bin/python -m pip config get global.index-url 2>/dev/null) || index=
+  UV_CACHE_DIR=$PWD/build/uv UV_HTTP_TIMEOUT=30 build/venv/bin/uv pip install --quiet --no-progress --compile-bytecode \
+    --python build/venv/bin/python ${index:+--index-url "$index"} -r tests/requirements.txt 2>>build/setup.log || return 1
+  rm -rf build/uv
+}
+
 if ! python=$(find_python); then
   echo "setup: cannot go on: no Python 3.13, 3.12 or 3.11 with the venv module was found; install one (Debian: python3-venv)" >&2
   exit 1
@@ -32,7 +42,7 @@ if [ "$(cat build/venv/.made-from 2>/dev/null)" != "$wanted" ]; then
   rm -rf build/venv
   mkdir -p build
   "$python" -m venv build/venv
-  build/venv/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r tests/requirements.txt 2>build/setup.log || {
+  install_fast || build/venv/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r tests/requirements.txt 2>build/setup.log || {
     echo "setup: cannot go on: $(grep -E '^ERROR' build/setup.log | head -n 1) (build/setup.log)" >&2
     exit 1
   }

@@ -31,7 +31,8 @@ def container() -> dict[str, Any] | None:
 def checked(site: Site) -> Job:
     """Provision as a check, on a host without a server."""
     before = site.tree()
-    job = site.controller.launch(PROVISION, site.answers, job_type="check")
+    # As loud as can be, as most of the jobs: the last test searches their output for secrets.
+    job = site.controller.launch(PROVISION, site.answers, job_type="check", loud=True)
     assert site.tree() == before
     assert container() is None
     return job
@@ -41,7 +42,7 @@ def checked(site: Site) -> Job:
 def provisioned(site: Site, checked: Job) -> Job:
     """Provision for the first time."""
     assert checked.code == 0, checked.output
-    return site.controller.launch(PROVISION, site.answers)
+    return site.controller.launch(PROVISION, site.answers, loud=True)
 
 
 def status_answers(site: Site) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
 @pytest.mark.parametrize("job_type", ["run", "check"])
 def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     """The table in the output, the same as data in the job's artifacts, and no change."""
-    job = site.controller.launch(STATUS, status_answers(site), job_type=job_type)
+    job = site.controller.launch(STATUS, status_answers(site), job_type=job_type, loud=True)
     assert (job.code, job.status) == (0, "successful"), job.output
     assert job.summary["changed"] == {}
     found = job.summary["artifact_data"]["xinference_status"][HOST]
@@ -179,7 +180,7 @@ def test_status_with_a_wrong_port(site: Site, provisioned: Job) -> None:
 def test_restart(site: Site, provisioned: Job) -> None:
     """The container is restarted, and the job ends when every declared model has answered."""
     started = (container() or {})["State"]["StartedAt"]
-    job = site.controller.launch(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]})
+    job = site.controller.launch(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]}, loud=True)
     assert (job.code, job.status) == (0, "successful"), job.output
     assert (container() or {})["State"]["StartedAt"] != started
     assert job.changed_tasks[0] == "Restart the container and see it healthy"
@@ -200,10 +201,7 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
 
     new = f"marked{secrets.token_hex(12)}"
     marks = {**site.marks, "automation": automation(), "new password": new}
-    loud(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]})
     for job_type in ("check", "run"):
-        loud(PROVISION, site.answers, job_type)
-        loud(STATUS, status_answers(site), job_type)
         loud(UNBAN, None, job_type)
         loud(ROTATE, {"xinference_new_admin_password": new}, job_type)
     marks["new automation"] = automation()
@@ -211,6 +209,8 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
     loud(UNBAN, code=2)
     given = {"password": {"env/credential-xinference"}, "environment": {"inventory/hosts"}, "automation": set(), "new automation": set()}
     assert len(site.controller.jobs) > 10
+    # Both jobs of provision and status, the restart, and those above.
+    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 10
     for job in site.controller.jobs:
         files = {str(path.relative_to(job.folder)): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
         # The answer to the survey's question.

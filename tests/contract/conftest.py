@@ -17,7 +17,7 @@ from real_server import Server, serving
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
-#: Seconds after which a call that takes long is looked at; a copy of a model takes ten and more.
+#: Seconds of the fake server's clock after which a call that takes long is looked at; a copy of a model takes more.
 _MOMENT = 2.0
 
 
@@ -41,9 +41,12 @@ def played(client: Client) -> dict[str, Any]:
     """What the real server answered in the play."""
 
     def meanwhile(call: Callable[[], None], look: Callable[[], None]) -> None:
+        before = client.list_instances()
         thread = threading.Thread(target=call)
         thread.start()
-        time.sleep(_MOMENT)
+        # The call has reached the server when it shows something else.
+        while thread.is_alive() and client.list_instances() == before:
+            time.sleep(0.1)
         look()
         thread.join()
 

@@ -50,7 +50,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         folder = os.environ.get("XINFERENCE_TEST_RECORDS", "")
-        self._path = Path(folder) / f"{os.getpid()}-{time.time_ns()}.jsonl" if folder else None
+        self._path = Path(folder) / f"{time.time_ns()}-{os.getpid()}.jsonl" if folder else None
         self._begun = time.monotonic()
         self._started: dict[tuple[str, str], float] = {}
         self._defaults = _defaults() if folder else {}

@@ -36,7 +36,7 @@ def _part(name: str, *needs: str, reason: str = "") -> Part:
     """A part whose target, scenario and version stand in its name."""
     target, scenario, version = ([*name.split(":"), "", ""])[:3]
     variables = {key: value for key, value in (("SCENARIO", scenario), ("VERSION", version)) if value}
-    return Part(name, target, variables, needs or ("setup",), (f"{target}:{scenario}".rstrip(":"),), reason)
+    return Part(name, target, variables, tuple(filter(None, needs)) if needs else ("setup",), (f"{target}:{scenario}".rstrip(":"),), reason)
 
 
 _SLOWER = "the same tests as on the newest server, which make test runs"
@@ -44,46 +44,47 @@ _SLOWER = "the same tests as on the newest server, which make test runs"
 #: In the order in which they begin: what takes longest is begun first, so that no processor is idle in the end.
 TEST: list[Part] = [
     _part("setup", ""),
-    _part("images"),
+    # Standard library only, so it waits for nothing.
+    _part("images", ""),
     _part("sanity"),
     _part("lint"),
     _part("unit"),
-    _part("security", "images"),
-    _part("molecule:models", "images"),
-    _part("molecule:recovery", "images"),
-    _part("molecule:default", "images"),
-    _part("molecule:proxy", "images"),
-    _part("awx", "images"),
-    _part("contract", "images"),
-    _part("molecule:host", "images"),
-    _part(f"contract::{OLDEST}", "images"),
-    _part("downloads", "images"),
-    _part("mistakes", "images"),
-    _part("artifact", "images"),
+    _part("security", "setup", "images"),
+    _part("molecule:models", "setup", "images"),
+    _part("molecule:recovery", "setup", "images"),
+    _part("molecule:default", "setup", "images"),
+    _part("molecule:proxy", "setup", "images"),
+    _part("awx", "setup", "images"),
+    _part("contract", "setup", "images"),
+    _part("molecule:host", "setup", "images"),
+    _part(f"contract::{OLDEST}", "setup", "images"),
+    _part("downloads", "setup", "images"),
+    _part("mistakes", "setup", "images"),
+    _part("artifact", "setup", "images"),
     _part("docs-check"),
     # Reads what the others left.
     _part("exercised", "*"),
 ]
 
 ALL: list[Part] = [
-    _part("contract::3.5.0", "images", reason=_SLOWER),
-    _part("contract::2.11.0", "images", reason=_SLOWER),
-    _part("molecule:models:3.5.0", "images", reason=_SLOWER),
-    _part("molecule:models:2.11.0", "images", reason=_SLOWER),
-    _part(f"molecule:models:{OLDEST}", "images", reason=_SLOWER),
-    _part("molecule:recovery:2.11.0", "images", reason=_SLOWER),
-    _part("first-admin::3.5.0", "images", reason=_SLOWER),
-    _part("first-admin::2.11.0", "images", reason=_SLOWER),
-    Part("faults", "faults", needs=("images",), uses=("molecule:recovery",), reason="an hour; make test runs four of its faults in scenario recovery"),
+    _part("contract::3.5.0", "setup", "images", reason=_SLOWER),
+    _part("contract::2.11.0", "setup", "images", reason=_SLOWER),
+    _part("molecule:models:3.5.0", "setup", "images", reason=_SLOWER),
+    _part("molecule:models:2.11.0", "setup", "images", reason=_SLOWER),
+    _part(f"molecule:models:{OLDEST}", "setup", "images", reason=_SLOWER),
+    _part("molecule:recovery:2.11.0", "setup", "images", reason=_SLOWER),
+    _part("first-admin::3.5.0", "setup", "images", reason=_SLOWER),
+    _part("first-admin::2.11.0", "setup", "images", reason=_SLOWER),
+    Part("faults", "faults", needs=("setup", "images"), uses=("molecule:recovery",), reason="an hour; make test runs four of its faults in scenario recovery"),
     Part(
         "faults::2.11.0",
         "faults",
         {"SERVER": "2.11.0"},
-        needs=("images",),
+        needs=("setup", "images"),
         uses=("molecule:recovery",),
         reason="an hour; make test runs four of its faults in scenario recovery",
     ),
-    Part("bench", "bench", needs=("images",), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
+    Part("bench", "bench", needs=("setup", "images"), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
 ]
 
 

@@ -27,10 +27,8 @@ FOREIGN = frozenset({"build", "__pycache__", ".git", "LICENSES"})
 OUTPUT = ROOT / "tests/output"
 FOLDERS_OF_ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 ROLES = [path.name for path in FOLDERS_OF_ROLES]
-PUBLIC_ROLES = [name for name in ROLES if not name.startswith("_")]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 FILTERS = sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.py"))
-PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
 
@@ -175,28 +173,7 @@ def test_each_filter_is_found_under_the_name_of_its_file(name: str) -> None:
     assert occurs(f"{COLLECTION}.plugins.filter.{name}")
 
 
-# What is exercised.
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_each_module_is_run(module: str) -> None:
-    tasks = "\n".join(path.read_text(encoding="utf-8") for path in files(".yml"))
-    assert re.search(rf"^\s*(- )?inferops\.xinference\.{module}:", tasks, re.MULTILINE)
-
-
-@pytest.mark.parametrize("role", PUBLIC_ROLES)
-def test_each_role_is_run(role: str) -> None:
-    assert occurs(f"inferops.xinference.{role}")
-
-
-@pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_each_playbook_is_run(playbook: str) -> None:
-    assert occurs(f"inferops.xinference.{playbook}") or occurs(f"playbooks/{playbook}.yml")
-
-
-@pytest.mark.parametrize("variable", sorted(name for role in ROLES for name in documented(role)))
-def test_each_variable_is_exercised(variable: str) -> None:
-    assert occurs(variable)
+# Scenarios. That everything is exercised, tests/exercised says from what ran.
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -14,7 +14,6 @@ import socketserver
 import sqlite3
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -240,9 +239,11 @@ def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str
 
 
 def test_an_engine_that_hangs(engine: Engine) -> None:
-    engine.answers["/version"] = lambda handler: time.sleep(0.5)
+    ended = threading.Event()
+    engine.answers["/version"] = lambda handler: bool(ended.wait(60)) and None
     with pytest.raises(TimeoutError):
         DockerSocket(engine.address, timeout=0.1).get("/version")
+    ended.set()
 
 
 @pytest.mark.parametrize(
