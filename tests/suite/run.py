@@ -38,8 +38,9 @@ TICK, SHOWN = 0.2, 30.0
 TAIL = 80
 _COUNTED = re.compile(r"\b(\d+) (passed|failed|errors?)\b")
 _COLLECTED = re.compile(r"\bcollected (\d+) items?")
-_DONE = re.compile(r"^(\S+::\S.*?) (?:PASSED|FAILED|ERROR|SKIPPED|XFAIL)\b", re.MULTILINE)
-_BEGUN = re.compile(r"^(?:(\S+::\S+)|(?:TASK|RUNNING HANDLER) \[(.*?)\] \*+|(?:INFO|WARNING) .*?(\[\S+ > \S+\].*))\s?$", re.MULTILINE)
+_ENDS = "PASSED|FAILED|ERROR|SKIPPED|XFAIL"
+_DONE = re.compile(rf"^\S+\.py::.*? (?:{_ENDS})\b", re.MULTILINE)
+_BEGUN = re.compile(rf"^(?:(\S+\.py::(?:(?! (?:{_ENDS})\b).)*)|(?:TASK|RUNNING HANDLER) \[(.*?)\] \*+)$", re.MULTILINE)
 _REASONS = re.compile(r"^(?:fatal: |failed: |FAILED |ERROR |E  |CRITICAL )", re.MULTILINE)
 
 
