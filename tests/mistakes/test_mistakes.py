@@ -94,6 +94,15 @@ def untouched(root: Path, output: str, host: str = "localhost") -> None:
     assert "xinference-mistakes" not in names
 
 
+@pytest.fixture(scope="module", autouse=True)
+def clean() -> Iterator[None]:
+    """No container of an earlier run that was killed, and none left behind."""
+    remove = ["docker", "rm", "--force", "--volumes", "xinference-mistakes", "xinference-mistakes-account"]
+    subprocess.run(remove, capture_output=True, check=False)
+    yield
+    subprocess.run(remove, capture_output=True, check=False)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "xinference_data"
