@@ -29,6 +29,9 @@ DATA = ROOT / "awx"
 #: Commands of the environment that the tests run in, whatever the PATH says.
 BIN = Path(sys.executable).parent
 
+#: Seconds after which a job is ended; ten times what one takes on an idle machine.
+JOB_TIMEOUT = 1800
+
 #: Kinds of questions with one flat answer, and its types. AWX also has multiselect, whose answer is a list.
 QUESTION_TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
@@ -245,14 +248,14 @@ class Controller:
         variables = survey_variables(template, answers or {})
         variables |= {"awx_job_id": number, "awx_job_template_name": name, "awx_user_name": "tests", "awx_job_launch_type": "manual"}
         _private(folder / "env" / "extravars", yaml.dump(variables, Dumper=_Untrusted))
-        _private(folder / "env" / "settings", json.dumps({"job_timeout": 600, "suppress_ansible_output": True}))
+        _private(folder / "env" / "settings", json.dumps({"job_timeout": JOB_TIMEOUT, "suppress_ansible_output": True}))
         script = f"#!/usr/bin/env python3\nprint({json.dumps(self.inventory)!r})\n"
         _private(folder / "inventory" / "hosts", script, 0o700)
         (folder / "project").symlink_to(self.folder / "project")
         arguments = self._arguments(template, job_type or template["job_type"], folder)
         _private(folder / "env" / "cmdline", shlex.join([*arguments, *(["-vvvvv"] if loud else [])]))
         command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", template["playbook"], "--ident", folder.name, "--quiet"]
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, timeout=660)
+        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, timeout=JOB_TIMEOUT + 60)
         job = Job(folder, done.returncode)
         self.jobs.append(job)
         assert (job.artifacts / "status").exists(), done.stdout + done.stderr
