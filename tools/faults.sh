@@ -8,7 +8,9 @@ cd "$(dirname "$0")/.."
 image=$(python3 tests/images/build.py server --version "$XINFERENCE_TEST_VERSION")
 export XINFERENCE_TEST_IMAGE=${image%:*} XINFERENCE_TEST_TAG=${image##*:}
 # shellcheck source=molecule/machines/setup.sh
-source molecule/machines/setup.sh
+source molecule/machines/setup.sh prepared
+# One command per task on the machine, where there would be five.
+export ANSIBLE_PIPELINING=1
 clean() { tools/molecule.sh recovery destroy >/dev/null 2>&1 || true; }
 trap clean EXIT
 clean

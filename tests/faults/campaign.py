@@ -27,8 +27,8 @@ FOLDER = ROOT / "build/faults"
 RESULTS = ROOT / "build/faults.json"
 PAGE = ROOT / "docs/reliability.md"
 BEGIN, END = "<!-- faults: written by make faults -->", "<!-- end of faults -->"
-#: Seconds in which everything must be back; a server alone takes about 35.
-TIMEOUT = 400.0
+#: Seconds in which everything must be back; a server alone takes about 35, and much longer where other tests run beside it.
+TIMEOUT = 900.0
 VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
 
 
@@ -132,6 +132,7 @@ def write_table() -> None:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--as-it-is", action="store_true", help="take the machine as provisioned and begin at once")
     parser.add_argument("--table", action="store_true", help="write the table in docs/reliability.md as well")
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"all of them, or any of {', '.join(FAULTS)}")
     chosen = parser.parse_args()
@@ -144,7 +145,8 @@ def main() -> int:
     failed = 0
     try:
         # Every fault begins with a machine on which all is well.
-        Case(host, converge).declare()
+        if not chosen.as_it_is:
+            Case(host, converge).declare()
         for name in chosen.faults or list(FAULTS):
             begun = time.monotonic()
             row = hit(host, name)

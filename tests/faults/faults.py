@@ -98,7 +98,7 @@ def host_rebooted(case: Case) -> float:
 def power_cut_at_launch(case: Case) -> float:
     """The machine loses its power while a model is launched."""
     case.host.run("docker restart --time 30 xinference")
-    case.host.wait_for("a launch", 180, chat=lambda known: known["state"] in ("creating", "loading"))
+    case.host.wait_for("a launch", 600, chat=lambda known: known["state"] in ("creating", "loading"))
     begun = time.time()
     case.host.cut_power()
     return begun
@@ -108,7 +108,7 @@ def power_cut_at_converge(case: Case) -> float:
     """The machine loses its power while a converge relaunches a model with other options."""
     process = case.converge({"fault_context": 1024})
     try:
-        case.host.wait_for("the relaunch", 180, chat=lambda known: known["state"] in ("absent", "creating", "loading", "terminating"))
+        case.host.wait_for("the relaunch", 600, chat=lambda known: known["state"] in ("absent", "creating", "loading", "terminating"))
         begun = time.time()
         case.host.cut_power()
     finally:
@@ -136,7 +136,7 @@ def network_gone(case: Case) -> float:
     case.host.outside("docker", "network", "disconnect", "bridge", case.host.name)
     try:
         case.host.run("docker restart --time 30 xinference")
-        answer = case.host.until_ready(case.uids, 400)
+        answer = case.host.until_ready(case.uids, 900)
         if answer["ready"] is None:
             raise Broken(f"without a network: {answer['reason']}")
         spent = answer["ready"] - begun
@@ -167,7 +167,7 @@ def model_in_error(case: Case) -> float:
     """A model's file is gone for some tries, and then it is back; the other model is not kept waiting."""
     case.host.run(f"mv {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf /data/away; docker restart --time 30 xinference")
     try:
-        case.host.wait_for("three failures", 300, chat=lambda known: known["tries"] >= 3, embed=lambda known: known["answered"])
+        case.host.wait_for("three failures", 900, chat=lambda known: known["tries"] >= 3, embed=lambda known: known["answered"])
     finally:
         case.host.run(f"mv /data/away {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf")
     return time.time()
@@ -177,7 +177,7 @@ def model_not_made_again(case: Case) -> float:
     """The process of a model is killed while its file is gone, so that the server fails to make it again; a minute later the file is back."""
     case.host.run(f"mv {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf /data/away; pkill -9 -f '^Model: chat'")
     try:
-        case.host.wait_for("a lost model", 60, chat=lambda known: not known["answered"])
+        case.host.wait_for("a lost model", 300, chat=lambda known: not known["answered"])
         time.sleep(60)
     finally:
         case.host.run(f"mv /data/away {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf")
@@ -197,7 +197,7 @@ def model_absent(case: Case) -> float:
     case.declare(embed="absent")
     begun = time.time()
     case.host.reboot()
-    answer = case.host.until_ready(case.uids, 400)
+    answer = case.host.until_ready(case.uids, 900)
     if answer["ready"] is None:
         raise Broken(str(answer["reason"]))
     spent = answer["ready"] - begun

