@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -91,8 +92,8 @@ class Lurker(threading.Thread):
     :param marks: what it looks for.
     """
 
-    #: A process is read in each of its first passes, while it may still become another program, and then in every tenth.
-    FIRST, TENTH = 10, 10
+    #: A process is read in each of its first passes, while it may still become another program, and then once in many.
+    FIRST, THEN = 10, 50
 
     def __init__(self, marks: dict[str, str]) -> None:
         super().__init__(daemon=True)
@@ -106,17 +107,16 @@ class Lurker(threading.Thread):
         while not self.stopped.wait(0.02):
             passes = {number: passes.get(number, -1) + 1 for number in os.listdir("/proc") if number.isdigit()}  # noqa: PTH208  the fastest way
             for number, seen in passes.items():
-                if seen < self.FIRST or (seen + int(number)) % self.TENTH == 0:
+                if seen < self.FIRST or (seen + int(number)) % self.THEN == 0:
                     process = Path("/proc") / number
                     self.search(process / "cmdline")
                     # What a model starts inherits its environment, and shows it to its own user and root alone: SECURITY.md names it.
                     self.search(process / "environ", unless="environment" if in_a_container(process) else "")
-            for path in Path(tempfile.gettempdir()).glob("*"):
-                try:
-                    if path.is_file() and path.stat().st_mode & stat.S_IROTH:
-                        self.search(path)
-                except OSError:
-                    continue
+            with os.scandir(tempfile.gettempdir()) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        if entry.is_file() and entry.stat().st_mode & stat.S_IROTH:
+                            self.search(Path(entry.path))
 
     def search(self, path: Path, unless: str = "") -> None:
         """Take down which mark a file holds, but for one that may be there."""
