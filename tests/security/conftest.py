@@ -1,31 +1,112 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This machine as a host that the playbooks provision, with marks in place of its secrets."""
+"""This machine as one host that the playbooks provision, with marks in place of its secrets. It goes through stages, which all modules share.
+
+A server takes longer to start than anything else here, so there is one host, and each test says by its fixtures in which stage it looks at it. Tests are
+sorted by stage. A module that runs alone makes the stages that it needs, and no others.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from watchers import OPEN, REFUSED, Intruder, Lurker, wait_until
 
-from ansible_collections.inferops.xinference.tests.machine import VERSION, built, free_port
+from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port
 
 BIN = Path(sys.executable).parent
 CONTAINER = "xinference-security"
-MODEL = "all-MiniLM-L6-v2"
+MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 #: Where the roles keep what belongs to this container.
 KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
+AUTOMATION = KEPT / "automation"
+#: Tag of an image like those that know no accounts.
+OLDER = "without-accounts"
+#: Prefix of the folders of these tests.
+FOLDERS = "inferops-security-"
+#: A run that shows as much as it can. The lurker is there while it runs.
+LOUD = ("-vvvv", "--diff")
+#: A user without a name.
+NUMBER = 10001
+#: Nothing but a server. A key for the declared models needs one.
+BARE: dict[str, Any] = {"xinference_models": [], "xinference_accounts": [], "xinference_api_keys": []}
+#: In the order in which the host goes through them. Those that only show something leave the host as it was.
+STAGES = (
+    *("provisioned", "foreseen", "unliftable", "rotation_checked", "restarted", "interrupted", "rotated", "rotated_by_value", "played"),
+    *("handed", "torn_down", "renewed", "restricted"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by stage; within a stage the order stays."""
+
+    def stage(item: pytest.Item) -> int:
+        return max((STAGES.index(name) for name in getattr(item, "fixturenames", ()) if name in STAGES), default=-1)
+
+    items.sort(key=stage)
+
+
+def said(*command: str) -> str:
+    """What a command of the engine says, on either output."""
+    done = subprocess.run(("docker", *command), capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip()
+
+
+def gateway() -> str:
+    """The address that the server sees of everything that comes from this machine."""
+    return said("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}", CONTAINER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the last run and the server said."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"the last run: {command}", output[-3000:]) for site in SITES for command, output in site.outputs[-1:]]
+        report.sections.append(("the server's log", said("logs", "--tail", "40", CONTAINER)))
+    return report
+
+
+def changes(output: str, host: str = "localhost") -> list[int]:
+    """Changes of a host up to the end of each playbook of a run."""
+    return [int(number) for number in re.findall(rf"^{host} +: ok=\d+ +changed=(\d+) ", output, re.MULTILINE)]
+
+
+def changed_tasks(output: str) -> list[str]:
+    """Names of the tasks that changed something, or would, once for each item."""
+    found, task = [], ""
+    for line in output.splitlines():
+        if match := re.match(r"TASK \[(?:\S+ : )?(.*)\] \*", line):
+            task = match[1]
+        elif line.startswith("changed: ["):
+            found.append(task)
+    return found
+
+
+def of_host(output: str, host: str) -> str:
+    """Results of one host of a run."""
+    kept, its_own = [], False
+    for line in output.splitlines():
+        if match := re.match(r"(?:\w+: \[([^\]]+)\]|(?:TASK|PLAY) |$)", line):
+            its_own = match[1] == host
+        if its_own:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 @dataclass
@@ -42,7 +123,12 @@ class Site:
     port: int
     marks: dict[str, str]
     settings: dict[str, Any]
+    #: Commands and outputs of all runs.
     outputs: list[tuple[str, str]] = field(default_factory=list)
+    #: What the lurker found.
+    found: set[str] = field(default_factory=set)
+    #: What an intruder was answered, by stage.
+    answers: dict[str, Counter[int]] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -54,26 +140,42 @@ class Site:
         """Where the key of an application is kept."""
         return self.folder / "keys/shop"
 
-    def add_consumer(self) -> None:
-        """Declare an account and an API key of an application."""
-        password, permissions = self.marks["account"], ["models:list", "models:read"]
-        self.settings["xinference_accounts"] = [{"name": "shop", "password": password, "permissions": permissions}]
-        self.settings["xinference_api_keys"] = [{"name": "shop", "owner": "shop", "path": str(self.key_file)}]
+    @property
+    def password(self) -> str:
+        """The administrator's, as it is declared now."""
+        return str(self.settings["xinference_admin_password"])
 
     @property
     def endpoint(self) -> str:
         """Address of the server."""
         return f"http://127.0.0.1:{self.port}"
 
-    def begin(self, playbook: str, *options: str, **variables: Any) -> subprocess.Popen[str]:
-        """Begin a run of a playbook by its full name; the secrets come in a file that only its owner can read."""
-        given = self.folder / "given.json"
+    def key(self) -> str:
+        """The application's key as its file has it now."""
+        return self.key_file.read_text(encoding="utf-8").strip()
+
+    def begin(self, *words: str, hosts: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any) -> subprocess.Popen[str]:
+        """Begin a run of playbooks; the secrets come in a file that only its owner can read.
+
+        :param words: names of playbooks of the collection or paths of others, and options.
+        :param hosts: instead of one, each with variables of its own. All are this machine.
+        :param variables: of all hosts.
+        """
+        playbooks = [word if "/" in word else f"inferops.xinference.{word}" for word in words if not word.startswith("-")]
+        options = [word for word in words if word.startswith("-")]
+        given = self.folder / ("given.json" if hosts is None else "hosts.json")
         given.touch(mode=0o600)
-        given.write_text(json.dumps({**self.settings, **variables}), encoding="utf-8")
-        command = [str(BIN / "ansible-playbook"), "--inventory", "localhost,", "--connection", "local", "--extra-vars", f"@{given}", *options]
+        common = {**self.settings, **variables}
+        if hosts is None:
+            given.write_text(json.dumps(common), encoding="utf-8")
+            inventory = ["--inventory", "localhost,", "--extra-vars", f"@{given}"]
+        else:
+            content = {"all": {"hosts": {name: {**common, **own} for name, own in hosts.items()}}}
+            given.write_text(json.dumps(content), encoding="utf-8")
+            inventory = ["--inventory", str(given), "--extra-vars", "xinference_hosts=all"]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_NOCOWS": "1"}
         return subprocess.Popen(
-            [*command, playbook],
+            [str(BIN / "ansible-playbook"), "--connection", "local", *inventory, *options, *playbooks],
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,39 +183,66 @@ class Site:
             cwd=self.folder,
         )
 
-    def play(self, playbook: str, *options: str, code: int = 0, **variables: Any) -> str:
-        """Output of a run, which must end as expected."""
-        process = self.begin(playbook, *options, **variables)
-        output, _none = process.communicate(timeout=900)
-        self.outputs.append((" ".join((playbook, *options)), output))
+    def play(self, *words: str, code: int = 0, **variables: Any) -> str:
+        """Output of a run, which must end as expected; what is given is as for :meth:`begin`."""
+        lurker = Lurker(self.marks) if LOUD[0] in words else None
+        if lurker:
+            lurker.start()
+        process = self.begin(*words, **variables)
+        try:
+            output, _none = process.communicate(timeout=2700)
+        finally:
+            process.kill()
+            self.found |= lurker.stop() if lurker else set()
+        self.outputs.append((" ".join(words), output))
         assert process.returncode == code, output[-5000:]
         return output
 
 
+#: The one of this session, when it was made.
+SITES: list[Site] = []
+
+
 def remove() -> None:
-    """Remove the containers of these tests, and what belongs to them."""
-    subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-account"), capture_output=True, check=False)
-    shutil.rmtree(KEPT, ignore_errors=True)
+    """Remove what these tests made, also in a run that was killed."""
+    names = (CONTAINER, f"{CONTAINER}-account", f"{CONTAINER}-open")
+    said("rm", "--force", "--volumes", *names)
+    said("rmi", f"{built('server').rpartition(':')[0]}:{OLDER}")
+    for folder in (KEPT, *Path(tempfile.gettempdir()).glob(f"{FOLDERS}*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """A host without a server, with a model's files in place, and nothing left of it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="inferops-security-"))
+def client_environment() -> Path:
+    """Folder of a client that all runs of this checkout share; the first one makes it."""
+    made_from = hashlib.sha256(f"{sys.version} {sys.base_prefix} {ROOT}".encode()).hexdigest()[:12]
+    return ROOT / f"build/security-client-{made_from}"
+
+
+@pytest.fixture(scope="session")
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A host without a server, with a model's file in place, and nothing left of it afterwards."""
+    remove()
+    folder = Path(tempfile.mkdtemp(prefix=FOLDERS))
     # As /srv is: what nobody may read must be shut by itself.
     folder.chmod(0o755)
     repository, _colon, tag = built("server").rpartition(":")
     # Letters and digits only, so that no encoding hides them.
-    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment", "account")}
-    port = free_port()
+    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment", "account", "new password")}
+    source = {"model_format": "ggufv2", "model_size_in_billions": "0_135", "quantization": "Q4_1", "model_id": None}
     registration = {
         "version": 2,
-        "dimensions": 384,
-        "max_tokens": 256,
-        "language": ["en"],
-        "model_specs": [{"model_format": "pytorch", "quantization": "none", "model_id": None, "model_uri": f"file:///models/{MODEL}"}],
+        "model_lang": ["en"],
+        "model_ability": ["generate"],
+        "model_family": "other",
+        "context_length": 2048,
+        "model_specs": [{**source, "model_file_name_template": MODEL, "model_uri": f"file:///models/{MODEL}"}],
     }
-    embed = {"uid": "embed", "name": "marked-embedding", "type": "embedding", "engine": "sentence_transformers", "registration": registration}
+    model = {
+        **{"uid": "text", "name": "marked-text", "engine": "llama.cpp", "format": "ggufv2", "size_in_billions": "0_135", "quantization": "Q4_1"},
+        "engine_options": {"n_ctx": 512, "n_parallel": 1, "n_threads": 1},
+        "environment": {"EXAMPLE_TOKEN": marks["environment"]},
+        "registration": registration,
+    }
     settings = {
         "ansible_python_interpreter": sys.executable,
         "xinference_hosts": "all",
@@ -121,32 +250,136 @@ def site() -> Iterator[Site]:
         "xinference_container_name": CONTAINER,
         "xinference_image": repository,
         "xinference_image_tag": tag,
-        "xinference_port": port,
+        "xinference_port": free_port(),
         "xinference_recovery": "autostart",
         "xinference_offline": True,
-        "xinference_client_environment": str(folder / "client"),
+        "xinference_client_environment": str(client_environment()),
         "xinference_admin_password": marks["password"],
         # Servers before 3.0 know no account but the administrator.
-        "xinference_automation_username": "" if VERSION.startswith("2.") else "automation",
+        "xinference_automation_username": "" if OPEN else "automation",
         "xinference_minimum_disk_mib": 1024,
         "xinference_minimum_memory_mib": 2048,
         "xinference_memory": "6g",
-        "xinference_models": [{**embed, "environment": {"EXAMPLE_TOKEN": marks["environment"]}}],
+        # Each look takes a tenth of a second of a processor, also from the server that starts.
+        "xinference_health_interval": 5,
+        "xinference_start_timeout": 900,
+        "xinference_models": [model],
     }
-    shutil.copytree(Path(built("models")) / MODEL, folder / "data/models" / MODEL)
-    remove()
+    made = Site(folder, int(settings["xinference_port"]), marks, settings)
+    if {item.path.name for item in request.session.items} == {"test_first_admin.py"}:
+        # It asks no model, and other versions of the server run it, too.
+        settings.update(BARE)
+    else:
+        permissions = ["models:list", "models:read"]
+        settings["xinference_accounts"] = [{"name": "shop", "password": marks["account"], "permissions": permissions}]
+        settings["xinference_api_keys"] = [{"name": "shop", "owner": "shop", "path": str(made.key_file)}]
+    SITES.append(made)
+    (folder / "data/models").mkdir(parents=True)
+    shutil.copy(Path(built("models")) / MODEL, folder / "data/models")
     try:
-        yield Site(folder, port, marks, settings)
+        yield made
     finally:
         remove()
-        shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
+def besieged(site: Site, stage: str, *runs: tuple[str, ...], **variables: Any) -> None:
+    """Make runs with an intruder at the port from before the first one on, until the server has refused it often enough."""
+    intruder = Intruder(site.port)
+    intruder.start()
+    try:
+        for words in runs:
+            site.play(*words, **variables)
+        before = intruder.answers[REFUSED]
+        wait_until(lambda: intruder.answers[REFUSED] > before + 20 or set(intruder.answers) - {0, REFUSED}, "the intruder is refused")
+    finally:
+        site.answers[stage] = intruder.stop()
+
+
+@pytest.fixture(scope="session")
 def provisioned(site: Site) -> Site:
-    """The same host with server and model."""
-    site.play("inferops.xinference.provision", "-vvvv", "--diff")
+    """The host with server, model, and an account and a key of an application."""
+    checks = [("provision", "--check", *LOUD)] if site.settings["xinference_models"] else []
+    besieged(site, "provisioned", *checks, ("provision", *LOUD), xinference_models_remove_cached=True)
     return site
+
+
+@pytest.fixture(scope="session")
+def foreseen(provisioned: Site) -> str:
+    """Output of a check with another account, another key, and more of the model."""
+    accounts = [*provisioned.settings["xinference_accounts"], {"name": "other", "password": "long-enough", "permissions": ["models:list"]}]
+    keys = [*provisioned.settings["xinference_api_keys"], {"name": "other", "owner": "other", "path": str(provisioned.folder / "keys/other")}]
+    models = [{**provisioned.settings["xinference_models"][0], "replica": 2}]
+    return provisioned.play("provision", "--check", *LOUD, xinference_accounts=accounts, xinference_api_keys=keys, xinference_models=models)
+
+
+@pytest.fixture(scope="session")
+def unliftable(provisioned: Site) -> str:
+    """Output of a look at, and of an attempt to lift the bans of, hosts of which one has a wrong password and one no server."""
+    hosts = {"wrong": {"xinference_admin_password": f"{provisioned.password}wrong"}, "nowhere": {"xinference_container_name": "xinference-nowhere"}}
+    return provisioned.play("status", "unban", *LOUD, code=2, hosts=hosts)
+
+
+@pytest.fixture(scope="session")
+def rotation_checked(provisioned: Site) -> str:
+    """Output of a check of a rotation, once with the new password and once with a file for it."""
+    hosts = {
+        "value": {"xinference_new_admin_password": provisioned.marks["new password"]},
+        "file": {"xinference_new_admin_password_file": str(provisioned.folder / "checked-password")},
+    }
+    before = (AUTOMATION.read_text(encoding="utf-8"), provisioned.key())
+    output = provisioned.play("rotate_credentials", "--check", *LOUD, hosts=hosts)
+    assert (AUTOMATION.read_text(encoding="utf-8"), provisioned.key()) == before
+    return output
+
+
+@pytest.fixture(scope="session")
+def restarted(provisioned: Site) -> Site:
+    """The host after its server was restarted."""
+    besieged(provisioned, "restarted", ("restart", *LOUD))
+    return provisioned
+
+
+@pytest.fixture(scope="session")
+def rotated(provisioned: Site) -> Site:
+    """The host with new credentials; the administrator's password is in a file of the controller."""
+    site, new = provisioned, provisioned.folder / "new-password"
+    # Those before an interruption, where one was.
+    site.marks.setdefault("first key", site.key())
+    site.marks.setdefault("first automation", AUTOMATION.read_text(encoding="utf-8").strip())
+    # From where the playbook is called.
+    site.play("rotate_credentials", *LOUD, xinference_new_admin_password_file=new.name)
+    site.marks["file password"] = new.read_text(encoding="utf-8").strip()
+    site.marks["second key"], site.marks["second automation"] = site.key(), AUTOMATION.read_text(encoding="utf-8").strip()
+    site.settings["xinference_admin_password"] = site.marks["file password"]
+    return site
+
+
+@pytest.fixture(scope="session")
+def rotated_by_value(rotated: Site) -> Site:
+    """The host after a rotation without an account of the automation, with the new password itself."""
+    before = AUTOMATION.read_text(encoding="utf-8")
+    new = rotated.marks["new password"]
+    rotated.play("rotate_credentials", *LOUD, xinference_automation_username="", xinference_new_admin_password=new)
+    rotated.settings["xinference_admin_password"] = new
+    rotated.marks["key"], rotated.marks["automation"] = rotated.key(), AUTOMATION.read_text(encoding="utf-8").strip()
+    assert AUTOMATION.read_text(encoding="utf-8") == before
+    return rotated
+
+
+@pytest.fixture(scope="session")
+def torn_down(provisioned: Site) -> Site:
+    """The host after server and data were removed."""
+    provisioned.play("teardown", *LOUD, xinference_teardown_data=True)
+    return provisioned
+
+
+@pytest.fixture(scope="session")
+def restricted(provisioned: Site) -> dict[str, Any]:
+    """Variables of the host's last server, which runs as root and lets only listed addresses in."""
+    listed = {"XINFERENCE_ALLOWED_IPS": f"127.0.0.1,{gateway()}"}
+    given = {**BARE, "xinference_container_user": "", "xinference_environment": listed}
+    provisioned.play("provision", **given)
+    return given
 
 
 @pytest.fixture

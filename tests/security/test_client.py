@@ -9,13 +9,16 @@ import hashlib
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Site
+from conftest import Site, changes, of_host
 
 from ansible_collections.inferops.xinference.tests.machine import built
 
 REFUSED = "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE"
+#: The part of a run that installs the client and uses it. The last run of each story is whole.
+PART = ("provision", "--tags=models")
 
 
 def hashes(wheels: Path) -> str:
@@ -28,13 +31,22 @@ def hashes(wheels: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def pinned(site: Site) -> Path:
-    """Requirements with hashes, of a host without a package index and without a server yet."""
+def given(provisioned: Site) -> dict[str, Any]:
+    """Variables of a host without a package index and without a client yet, and with requirements with hashes."""
     wheels = Path(built("wheels", "--python", f"{sys.version_info.major}.{sys.version_info.minor}"))
-    path = site.folder / "client.txt"
+    path = provisioned.folder / "client.txt"
     path.write_text(hashes(wheels), encoding="utf-8")
-    site.settings.update(xinference_models=[], xinference_client_find_links=str(wheels), xinference_client_requirements=str(path))
-    return path
+    return {
+        "xinference_client_environment": str(provisioned.folder / "client"),
+        "xinference_client_find_links": str(wheels),
+        "xinference_client_requirements": str(path),
+    }
+
+
+@pytest.fixture
+def pinned(given: dict[str, Any]) -> Path:
+    """The file with the requirements."""
+    return Path(given["xinference_client_requirements"])
 
 
 def installed(site: Site) -> list[str]:
@@ -42,47 +54,53 @@ def installed(site: Site) -> list[str]:
     return [path.name for path in (site.folder / "client").glob("lib/python3*/site-packages/xinference_client-*")]
 
 
-def test_a_wrong_hash_is_refused_before_the_models(site: Site, pinned: Path) -> None:
+def test_a_wrong_hash_is_refused_before_the_models(provisioned: Site, given: dict[str, Any], pinned: Path) -> None:
     right = pinned.read_text(encoding="utf-8")
     # Of a package that the client needs: what it depends on is checked, too.
     before, name, after = right.partition("requests==")
     digest = after.partition("sha256:")[2][:64]
     pinned.write_text(before + name + after.replace(digest, digest[::-1], 1), encoding="utf-8")
     # What pip says, a check cannot foresee.
-    site.play("inferops.xinference.provision", "--check")
-    output = site.play("inferops.xinference.provision", code=2)
+    provisioned.play("provision", "--check", **given)
+    output = provisioned.play("provision", code=2, **given)
     assert REFUSED in output
     assert digest in output
     assert "Ensure the declared models" not in output
-    assert installed(site) == []
+    assert installed(provisioned) == []
     pinned.write_text(right, encoding="utf-8")
 
 
-def test_the_right_ones_are_installed_once(site: Site, pinned: Path) -> None:
-    assert "Ensure the declared models" in site.play("inferops.xinference.provision")
-    assert installed(site) == ["xinference_client-4.1.0.dist-info"]
-    assert stat.S_IMODE((site.folder / "client/requirements.txt").stat().st_mode) == 0o600
-    assert "changed=0 " in site.play("inferops.xinference.provision")
+def test_the_right_ones_are_installed_once(provisioned: Site, given: dict[str, Any]) -> None:
+    assert "Ensure the declared models" in provisioned.play(*PART, **given)
+    assert installed(provisioned) == ["xinference_client-4.1.0.dist-info"]
+    assert stat.S_IMODE((provisioned.folder / "client/requirements.txt").stat().st_mode) == 0o600
+    assert changes(provisioned.play(*PART, **given)) == [0]
 
 
-def test_what_is_there_is_installed_again_when_the_hashes_change(site: Site, pinned: Path) -> None:
+def test_what_is_there_is_installed_again_when_the_hashes_change(provisioned: Site, given: dict[str, Any], pinned: Path) -> None:
     """An environment from before there were hashes, or from other ones."""
     right = pinned.read_text(encoding="utf-8")
     pinned.write_text(right + "# another one\n", encoding="utf-8")
-    (meddled,) = (site.folder / "client").glob("lib/python3*/site-packages/requests/__init__.py")
+    (meddled,) = (provisioned.folder / "client").glob("lib/python3*/site-packages/requests/__init__.py")
     whole = meddled.read_bytes()
     meddled.write_bytes(whole + b"# meddled with\n")
-    assert "changed=0 " not in site.play("inferops.xinference.provision", "--check")
-    site.play("inferops.xinference.provision")
+    (foreseen,) = changes(provisioned.play(*PART, "--check", **given))
+    assert foreseen
+    provisioned.play(*PART, **given)
     assert meddled.read_bytes() == whole
-    assert "changed=0 " in site.play("inferops.xinference.provision")
+    assert changes(provisioned.play("provision", **given)) == [0]
 
 
-def test_what_pins_no_client_of_that_version_is_one_sentence(site: Site, pinned: Path) -> None:
+def test_what_pins_no_client_of_that_version_is_one_sentence(provisioned: Site, given: dict[str, Any], pinned: Path) -> None:
+    hosts = {
+        "another": {"xinference_client_version": "4.1.1"},
+        # Another version that begins alike.
+        "alike": {"xinference_client_version": "4.1"},
+        "nowhere": {"xinference_client_requirements": "/nowhere/client.txt"},
+    }
+    output = provisioned.play(*PART, code=2, hosts=hosts, **given)
     words = f"xinference_client_requirements '{pinned}' does not pin xinference-client==4.1.1, which xinference_client_version asks for; change one of them."
-    assert words in site.play("inferops.xinference.provision", code=2, xinference_client_version="4.1.1")
-    # Another version that begins alike.
-    assert "does not pin xinference-client==4.1," in site.play("inferops.xinference.provision", code=2, xinference_client_version="4.1")
-    nowhere = site.play("inferops.xinference.provision", code=2, xinference_client_requirements="/nowhere/client.txt")
-    assert "xinference_client_requirements '/nowhere/client.txt' is empty or no file on the controller that can be read." in nowhere
-    assert installed(site) == ["xinference_client-4.1.0.dist-info"]
+    assert words in of_host(output, "another")
+    assert "does not pin xinference-client==4.1," in of_host(output, "alike")
+    assert "xinference_client_requirements '/nowhere/client.txt' is empty or no file on the controller that can be read." in of_host(output, "nowhere")
+    assert installed(provisioned) == ["xinference_client-4.1.0.dist-info"]

@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import CONTAINER, Site
+from conftest import AUTOMATION, CONTAINER, Site, changed_tasks, changes
+from holders import answers, automation
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.tests.anonymous import EXPOSED, answered
 
 LISTENING = "0A"
+ACCOUNT = "Keep the account of the automation"
 
 
 def inspected() -> dict[str, Any]:
@@ -94,40 +96,55 @@ def test_nobody_without_an_account_reaches_accounts(provisioned: Site) -> None:
     assert b"Permission denied" in done.stderr
 
 
-def test_accounts_that_can_be_read_are_shut_again(provisioned: Site) -> None:
-    """A tree from elsewhere, or somebody's chmod."""
+def test_a_check_foresees_nothing(provisioned: Site) -> None:
+    assert changes(provisioned.play("provision", "--check")) == [0]
+
+
+def test_what_others_changed_is_put_right(provisioned: Site) -> None:
+    """A tree from elsewhere or somebody's chmod, an automation that is administrator or disabled, secrets that others can read or that are gone."""
     folder = provisioned.root / ".xinference/auth"
-    folder.chmod(0o755)
-    (folder / "auth.db").chmod(0o644)
-    (folder / "jwt_secret_key").chmod(0o640)
-    assert "changed=2 " in provisioned.play("inferops.xinference.provision", "--check")
-    assert "changed=2 " in provisioned.play("inferops.xinference.provision")
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "auth.db", folder / "jwt_secret_key")] == [0o700, 0o600, 0o600]
-    assert "changed=0 " in provisioned.play("inferops.xinference.provision")
+    shut = (folder, folder / "auth.db", folder / "jwt_secret_key")
+    for path, mode in zip(shut, (0o755, 0o644, 0o640), strict=True):
+        path.chmod(mode)
+    admin = Client(provisioned.endpoint, username="admin", password=provisioned.password)
 
-
-def test_the_automation_may_do_what_it_needs_and_no_more(provisioned: Site) -> None:
-    """Somebody made it an administrator, and somebody disabled it."""
-    admin = Client(provisioned.endpoint, username="admin", password=provisioned.marks["password"])
-
-    def automation() -> dict[str, Any]:
+    def account() -> dict[str, Any]:
         (found,) = [row for row in admin.accounts() or [] if row["username"] == "automation"]
-        return found
+        return {**found, "permissions": sorted(found["permissions"])}
 
-    before = automation()
-    for change in ({"permissions": ["admin"]}, {"enabled": False}):
-        admin.update_account(before["id"], change)
-        assert "changed=1 " in provisioned.play("inferops.xinference.provision")
-        assert {**automation(), "permissions": sorted(automation()["permissions"])} == {**before, "permissions": sorted(before["permissions"])}
-    admin.close()
+    before = account()
     assert "admin" not in before["permissions"]
-    assert "changed=0 " in provisioned.play("inferops.xinference.provision")
+    admin.update_account(before["id"], {"permissions": ["admin"]})
+    output = provisioned.play("provision", "--check")
+    assert changed_tasks(output) == ["Make the folders", "Shut the files with accounts and keys", "Shut the files with accounts and keys", ACCOUNT], output
+    assert changes(output) == [3]
+    provisioned.key_file.unlink()
+    AUTOMATION.chmod(0o644)
+    # A password that others could read is none any more.
+    output = provisioned.play("provision", code=2)
+    assert f"account_password_path '{AUTOMATION}' can be read by others than its owner; remove it and its copy for a new one" in output
+    # The files were shut before.
+    assert changes(output) == [2]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in shut] == [0o700, 0o600, 0o600]
+    for path in (AUTOMATION, AUTOMATION.with_name("automation.copy")):
+        path.unlink()
+    output = provisioned.play("provision")
+    assert changed_tasks(output) == [ACCOUNT, "Ensure the API keys"], output
+    assert changes(output) == [2]
+    assert answers(provisioned) == 200
+    assert automation(provisioned)
+    assert account() == before
+    admin.update_account(before["id"], {"enabled": False})
+    assert changes(provisioned.play("provision")) == [1]
+    assert account() == before
+    admin.close()
+    assert changes(provisioned.play("provision")) == [0]
 
 
 def test_what_somebody_without_an_account_may_call(provisioned: Site, ask: Callable[..., int]) -> None:
     session = requests.Session()
     session.trust_env = False
-    token = session.post(f"{provisioned.endpoint}/token", json={"username": "admin", "password": provisioned.marks["password"]}, timeout=30).json()
+    token = session.post(f"{provisioned.endpoint}/token", json={"username": "admin", "password": provisioned.password}, timeout=30).json()
     described = session.get(f"{provisioned.endpoint}/openapi.json", timeout=30, headers={"Authorization": f"Bearer {token['access_token']}"}).json()
     assert answered(described, ask) == EXPOSED["anonymous"]
     # Still the same server with the same account.
@@ -143,4 +160,4 @@ def test_the_processes_of_others_show_no_secret(provisioned: Site) -> None:
             except OSError:
                 continue
             if name == "cmdline" or process.name != str(os.getpid()):
-                assert provisioned.marks["password"].encode() not in text, (process / name, (process / "cmdline").read_bytes())
+                assert provisioned.password.encode() not in text, (process / name, (process / "cmdline").read_bytes())

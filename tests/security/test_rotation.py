@@ -7,64 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
+import shutil
 import signal
 import stat
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
-from conftest import KEPT, Site
+import yaml
+from conftest import AUTOMATION, KEPT, LOUD, Site, changed_tasks, changes, of_host
+from holders import answers, automation, holder, session, status
+from watchers import wait_until
 
-AUTOMATION = KEPT / "automation"
-PROVISION, ROTATE = "inferops.xinference.provision", "inferops.xinference.rotate_credentials"
-
-
-@pytest.fixture(scope="module")
-def provisioned(site: Site) -> Site:
-    """A host with an account and a key of an application."""
-    site.add_consumer()
-    site.play(PROVISION)
-    return site
-
-
-def session(site: Site, username: str, password: str) -> requests.Session | None:
-    """Somebody who logged in; None where the server refuses."""
-    made = requests.Session()
-    made.trust_env = False
-    answer = made.post(f"{site.endpoint}/token", json={"username": username, "password": password}, timeout=30)
-    if answer.status_code == 401:
-        return None
-    assert answer.status_code == 200, answer.text
-    made.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    return made
-
-
-def status(site: Site, who: requests.Session | None, method: str, path: str, body: Any = None) -> int:
-    """Of the answer to somebody."""
-    assert who is not None
-    return who.request(method, f"{site.endpoint}{path}", json=body, timeout=60).status_code
-
-
-def holder(site: Site, key: str | None = None) -> requests.Session:
-    """An application with the key from its file, or another one."""
-    made = requests.Session()
-    made.trust_env = False
-    made.headers["Authorization"] = f"Bearer {key or site.key_file.read_text(encoding='utf-8').strip()}"
-    return made
-
-
-def embeds(site: Site, key: str | None = None) -> int:
-    """Status of the answer to an application that asks the model."""
-    return status(site, holder(site, key), "POST", "/v1/embeddings", {"model": "embed", "input": "cat"})
-
-
-def automation(site: Site) -> requests.Session | None:
-    """The automation, with the first password of its file that works, as module and service do."""
-    passwords = AUTOMATION.read_text(encoding="utf-8").split()
-    return next((found for found in (session(site, "automation", password) for password in passwords) if found), None)
+TASKS = ("Give the administrator the new password", "See that the new password works", "Give the automation another password", "Ensure the API keys")
+#: When a rotation is killed.
+MOMENTS = ("its beginning", "the beginning of its module", "the first file that its module changed, or the end of its module")
+NEW = "new-password"
 
 
 def test_files_with_credentials_are_shut(provisioned: Site) -> None:
@@ -81,72 +38,31 @@ def test_the_automation_may_do_no_more_than_it_needs(provisioned: Site) -> None:
     assert status(provisioned, who, "DELETE", "/v1/clusters") == 403
     # What launched the model is the automation, and nothing on the host but the run itself knows the administrator.
     history = who.get(f"{provisioned.endpoint}/v1/launch_history", timeout=30).json() if who else []
-    assert {(row["model_uid"], row["is_owner"]) for row in history} == {("embed", True)}
+    assert {(row["model_uid"], row["is_owner"]) for row in history} == {("text", True)}
 
 
 def test_a_key_may_ask_declared_models_and_do_nothing_else(provisioned: Site) -> None:
     who = holder(provisioned)
-    assert embeds(provisioned) == 200
-    assert status(provisioned, who, "POST", "/v1/embeddings", {"model": "other", "input": "cat"}) in (400, 403, 404)
-    for method, path in (("DELETE", "/v1/models/embed"), ("POST", "/v1/models"), ("GET", "/v1/admin/users"), ("GET", "/v1/cluster/info")):
+    assert answers(provisioned) == 200
+    assert answers(provisioned, model="other") in (400, 403, 404)
+    for method, path in (("DELETE", "/v1/models/text"), ("POST", "/v1/models"), ("GET", "/v1/admin/users"), ("GET", "/v1/cluster/info")):
         assert status(provisioned, who, method, path) == 403, path
-    admin = session(provisioned, "admin", provisioned.marks["password"])
+    admin = session(provisioned, "admin", provisioned.password)
     assert admin is not None
     (key,) = admin.get(f"{provisioned.endpoint}/v1/admin/keys", timeout=30).json()
-    assert [(row["permission_type"], row["permission_value"]) for row in key["model_permissions"]] == [("model_id", "embed")]
+    assert [(row["permission_type"], row["permission_value"]) for row in key["model_permissions"]] == [("model_id", "text")]
 
 
-def test_a_second_run_changes_nothing(provisioned: Site) -> None:
-    assert "changed=0 " in provisioned.play(PROVISION)
-    assert "changed=0 " in provisioned.play(PROVISION, "--check")
+def test_a_check_changes_nothing_and_makes_no_file(provisioned: Site, rotation_checked: str) -> None:
+    assert (changes(rotation_checked, "value"), changes(rotation_checked, "file")) == ([3], [3])
+    assert not (provisioned.folder / "checked-password").exists()
+    assert session(provisioned, "admin", provisioned.password)
 
 
-def test_what_others_changed_is_put_right(provisioned: Site) -> None:
-    provisioned.key_file.unlink()
-    AUTOMATION.chmod(0o644)
-    # A password that others could read is none any more.
-    output = provisioned.play(PROVISION, code=2)
-    assert f"account_password_path '{AUTOMATION}' can be read by others than its owner; remove it and its copy for a new one" in output
-    for path in (AUTOMATION, AUTOMATION.with_name("automation.copy")):
-        path.unlink()
-    assert "changed=2 " in provisioned.play(PROVISION)
-    assert embeds(provisioned) == 200
-    assert automation(provisioned)
-    assert "changed=0 " in provisioned.play(PROVISION)
-
-
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ({}, "Set one of xinference_new_admin_password and xinference_new_admin_password_file"),
-        ({"xinference_new_admin_password": "short"}, "xinference_new_admin_password has less than the 8 characters"),
-        (
-            {"xinference_new_admin_password": "long-enough", "xinference_container_name": "xinference-nowhere"},
-            "No container xinference-nowhere with a server runs on this host",
-        ),
-    ],
-)
-def test_what_cannot_be_rotated_is_one_sentence(provisioned: Site, variables: dict[str, Any], sentence: str) -> None:
-    output = provisioned.play(ROTATE, code=2, **variables)
-    assert sentence in output
-    assert "Nothing was changed." in output
-
-
-def test_a_check_changes_nothing_and_makes_no_file(provisioned: Site) -> None:
-    new = provisioned.folder / "checked-password"
-    before = (AUTOMATION.read_text(encoding="utf-8"), provisioned.key_file.read_text(encoding="utf-8"))
-    assert "changed=3 " in provisioned.play(ROTATE, "--check", "--diff", xinference_new_admin_password_file=str(new))
-    assert not new.exists()
-    assert (AUTOMATION.read_text(encoding="utf-8"), provisioned.key_file.read_text(encoding="utf-8")) == before
-    assert session(provisioned, "admin", provisioned.marks["password"])
-
-
-def test_a_check_foresees_an_account_with_its_key(provisioned: Site) -> None:
-    accounts = [*provisioned.settings["xinference_accounts"], {"name": "other", "password": "long-enough", "permissions": ["models:list"]}]
-    keys = [*provisioned.settings["xinference_api_keys"], {"name": "other", "owner": "other", "path": str(provisioned.folder / "keys/other")}]
-    output = provisioned.play(PROVISION, "--check", xinference_accounts=accounts, xinference_api_keys=keys)
-    assert "API key other would be made." in output
-    assert "changed=2 " in output
+def test_a_check_foresees_an_account_with_its_key(foreseen: str) -> None:
+    assert "API key other would be made." in foreseen
+    assert changed_tasks(foreseen) == ["Ensure the declared models", "Ensure the declared accounts", "Foresee the keys of accounts that are foreseen"]
+    assert changes(foreseen) == [3]
 
 
 def descendants(number: int) -> list[int]:
@@ -164,85 +80,141 @@ def descendants(number: int) -> list[int]:
     return found
 
 
-def interrupt(site: Site, task: str, seconds: float, **variables: Any) -> None:
-    """Begin a rotation and kill it, with all its processes, some time after a task began."""
-    process = site.begin(ROTATE, **variables)
+def module_of(number: int) -> int | None:
+    """The process of the module that a run of Ansible is at; None where it is at none."""
+    for found in descendants(number):
+        with contextlib.suppress(OSError):
+            words = (Path("/proc") / str(found) / "cmdline").read_bytes().split(b"\0")
+            if words[0].endswith(b"/python") and any(b"AnsiballZ_" in word for word in words[1:]):
+                return found
+    return None
+
+
+def files(site: Site) -> dict[Path, tuple[int, int]]:
+    """Files with credentials, with what is another one when they change."""
+    found = {}
+    for path in (*KEPT.iterdir(), *site.key_file.parent.iterdir()):
+        with contextlib.suppress(OSError):
+            found[path] = (path.stat().st_ino, path.stat().st_mtime_ns)
+    return found
+
+
+def interrupt(site: Site, task: str, moment: str) -> None:
+    """Begin a rotation and kill it, with all its processes, at a moment of a task."""
+    temporary = site.folder / "killed"
+    process = site.begin("rotate_credentials", xinference_new_admin_password_file=NEW, ansible_remote_tmp=str(temporary))
     assert process.stdout is not None
+    lines = []
     for line in process.stdout:
-        if task in line:
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                for number in descendants(process.pid):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(number, signal.SIGKILL)
+        lines.append(line)
+        if line.startswith("TASK [") and task in line:
             break
+    else:
+        raise AssertionError(f"no task '{task}' began: {''.join(lines)[-3000:]}")
+    before = files(site)
+    if moment != MOMENTS[0]:
+        module = Path("/proc") / str(wait_until(lambda: process.poll() is not None or module_of(process.pid), "a module begins", pause=0.005))
+        if moment == MOMENTS[2]:
+            wait_until(lambda: files(site) != before or not module.exists(), "a module does something", pause=0.001)
+    assert process.poll() is None, f"it was over before {moment} of '{task}'"
+    for number in descendants(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
     process.stdout.close()
     process.wait(60)
+    # What a killed module leaves has its arguments.
+    shutil.rmtree(temporary, ignore_errors=True)
 
 
-def test_an_interruption_leaves_a_credential_that_works(provisioned: Site) -> None:
-    new = provisioned.folder / "new-password"
-    old = provisioned.marks["password"]
-    # From where the playbook is called.
-    given = {"xinference_new_admin_password_file": new.name}
-    first_key, first_automation = provisioned.key_file.read_text(encoding="utf-8").strip(), AUTOMATION.read_text(encoding="utf-8").strip()
-    tasks = ("Give the administrator the new password", "See that the new password works", "Give the automation another password", "Ensure the API keys")
-    for task in tasks:
-        for seconds in (0.0, 0.3, 0.6):
-            interrupt(provisioned, task, seconds, **given)
-            moment = f"{seconds} s after '{task}'"
-            known = [old, *([new.read_text(encoding="utf-8").strip()] if new.exists() else [])]
-            assert any(session(provisioned, "admin", password) for password in known), moment
-            assert automation(provisioned), moment
-            assert embeds(provisioned) == 200, moment
-    output = provisioned.play(ROTATE, "-vvvv", "--diff", **given)
+@pytest.fixture(scope="session")
+def interrupted(provisioned: Site) -> Site:
+    """A host whose rotation was killed at twelve moments. Somebody knew a credential that worked after each of them."""
+    site, new = provisioned, provisioned.folder / NEW
+    site.marks["first key"], site.marks["first automation"] = site.key(), AUTOMATION.read_text(encoding="utf-8").strip()
+    for task in TASKS:
+        for moment in MOMENTS:
+            interrupt(site, task, moment)
+            killed = f"killed at {moment} of '{task}'"
+            known = [site.password, *([new.read_text(encoding="utf-8").strip()] if new.exists() else [])]
+            assert any(session(site, "admin", password) for password in known), killed
+            assert automation(site), killed
+            assert answers(site) == 200, killed
+    return site
+
+
+def test_an_interruption_leaves_a_credential_that_works(interrupted: Site, rotated: Site) -> None:
+    """The one that is not interrupted completes the others."""
+    marks, new = rotated.marks, rotated.folder / NEW
+    _command, output = rotated.outputs[-1]
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
-    password = new.read_text(encoding="utf-8").strip()
-    key, own = provisioned.key_file.read_text(encoding="utf-8").strip(), AUTOMATION.read_text(encoding="utf-8")
-    assert session(provisioned, "admin", password)
-    assert session(provisioned, "admin", old) is None
+    password, old, first_key, first_automation = rotated.password, marks["password"], marks["first key"], marks["first automation"]
+    key, own = rotated.key(), AUTOMATION.read_text(encoding="utf-8")
+    assert session(rotated, "admin", password)
+    assert session(rotated, "admin", old) is None
     assert len(own.split()) == 1
     assert own.strip() != first_automation
-    assert session(provisioned, "automation", first_automation) is None
-    assert (embeds(provisioned), key != first_key, embeds(provisioned, first_key)) == (200, True, 401)
+    assert session(rotated, "automation", first_automation) is None
+    assert (answers(rotated), key != first_key, answers(rotated, first_key)) == (200, True, 401)
     for shown in (password, old, key, own.strip(), first_key, first_automation):
         assert shown not in output
     assert f"From now on xinference_admin_password is what {new} keeps" in output
     # Nothing is left beside them: no second key, no key that was set aside.
-    admin = session(provisioned, "admin", password)
+    admin = session(rotated, "admin", password)
     assert admin is not None
-    assert [row["name"] for row in admin.get(f"{provisioned.endpoint}/v1/admin/keys", timeout=30).json()] == ["shop"]
+    assert [row["name"] for row in admin.get(f"{rotated.endpoint}/v1/admin/keys", timeout=60).json()] == ["shop"]
     # The automation goes on without having been told.
-    provisioned.settings["xinference_admin_password"] = password
-    assert "changed=0 " in provisioned.play(PROVISION)
-    again = provisioned.play(ROTATE, code=2, **given)
-    assert f"xinference_new_admin_password_file '{new}' keeps the password that is there already; name another file. Nothing was changed." in again
+    assert changes(rotated.play("provision")) == [0]
 
 
 @pytest.mark.parametrize("username", ["", "other-automation"])
-def test_another_account_goes_on(provisioned: Site, username: str) -> None:
+def test_another_account_goes_on(rotated: Site, username: str) -> None:
     """What runs is known on the host, whoever launched it; only the server's autostart entry is each account's own."""
-    output = provisioned.play(PROVISION, "--diff", xinference_automation_username=username)
-    assert "relaunched" not in output
-    assert "changed=0 " in provisioned.play(PROVISION, xinference_automation_username=username)
+    rotated.settings["xinference_automation_username"] = username
+    # Without the container, which knows no accounts; the second run is whole.
+    assert "relaunched" not in rotated.play("provision", "--diff", "--tags=models,accounts")
+    assert changes(rotated.play("provision")) == [0]
     if username:
-        assert session(provisioned, username, AUTOMATION.read_text(encoding="utf-8").strip())
+        assert session(rotated, username, AUTOMATION.read_text(encoding="utf-8").strip())
 
 
-def test_rotation_without_an_account_of_the_automation(provisioned: Site) -> None:
-    new = f"marked{secrets.token_hex(12)}"
-    given = {"xinference_automation_username": "", "xinference_new_admin_password": new}
-    before = AUTOMATION.read_text(encoding="utf-8")
-    output = provisioned.play(ROTATE, "-vvvv", **given)
-    assert new not in output
-    assert AUTOMATION.read_text(encoding="utf-8") == before
-    assert session(provisioned, "admin", new)
-    again = provisioned.play(ROTATE, code=2, **{**given, "xinference_admin_password": new})
-    assert "xinference_new_admin_password is the password that is there already; choose another one. Nothing was changed." in again
-    provisioned.settings["xinference_admin_password"] = new
+def test_rotation_without_an_account_of_the_automation(rotated_by_value: Site) -> None:
+    command, output = rotated_by_value.outputs[-1]
+    assert command == " ".join(("rotate_credentials", *LOUD))
+    assert rotated_by_value.password not in output
+    assert session(rotated_by_value, "admin", rotated_by_value.password)
 
 
-def test_temporary_files_are_gone(provisioned: Site) -> None:
-    for folder in (KEPT, provisioned.key_file.parent):
+def test_what_cannot_be_rotated_is_one_sentence(rotated_by_value: Site) -> None:
+    """As hosts of one run: the playbook itself ends with the first host that fails."""
+    site, kept = rotated_by_value, rotated_by_value.folder / "kept-password"
+    kept.touch(mode=0o600)
+    kept.write_text(site.password, encoding="utf-8")
+    hosts = {
+        "nothing": {},
+        "short": {"xinference_new_admin_password": "short"},
+        "nowhere": {"xinference_new_admin_password": "long-enough", "xinference_container_name": "xinference-nowhere"},
+        "there": {"xinference_new_admin_password": site.password},
+        "kept": {"xinference_new_admin_password_file": str(kept)},
+    }
+    sentences = {
+        "nothing": "Set one of xinference_new_admin_password and xinference_new_admin_password_file",
+        "short": "xinference_new_admin_password has less than the 8 characters",
+        "nowhere": "No container xinference-nowhere with a server runs on this host",
+        "there": "xinference_new_admin_password is the password that is there already; choose another one. Nothing was changed.",
+        "kept": f"xinference_new_admin_password_file '{kept}' keeps the password that is there already; name another file. Nothing was changed.",
+    }
+    role = {"name": "inferops.xinference.accounts", "tasks_from": "rotate"}
+    playbook = site.folder / "rotate.yml"
+    play = {"name": "Rotate", "hosts": "all", "gather_facts": False, "tasks": [{"name": "Rotate", "ansible.builtin.include_role": role}]}
+    playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    output = site.play(str(playbook), code=2, hosts=hosts)
+    for host, sentence in sentences.items():
+        assert sentence in of_host(output, host), host
+        assert "Nothing was changed." in of_host(output, host), host
+    # The playbook says the same.
+    assert "Nothing was changed." in site.play("rotate_credentials", code=2)
+
+
+def test_temporary_files_are_gone(rotated_by_value: Site) -> None:
+    for folder in (KEPT, rotated_by_value.key_file.parent):
         assert [path.name for path in Path(folder).iterdir() if path.name.startswith(".")] == []

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two who are there while the playbooks run: one reads what it should not find, one asks for what it should not get."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import stat
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible_collections.inferops.xinference.tests.machine import VERSION
+
+#: Seconds until something that must happen has happened, on a slow machine, too.
+PATIENCE = 600.0
+#: Who asks to become the administrator.
+SETUP = {"username": "intruder", "password": "long-enough-for-anybody"}
+#: Versions that let everybody in, unless they are told to have accounts. Nobody can be made administrator through them, so an intruder asks for models.
+OPEN = VERSION.startswith("2.")
+METHOD, PATH, REFUSED = ("GET", "/v1/models", 401) if OPEN else ("POST", "/v1/admin/setup", 403)
+
+
+def wait_until(condition: Callable[[], object], what: str, pause: float = 0.05) -> object:
+    """What a condition gives, as soon as that is something.
+
+    :param what: is waited for, said when it does not come.
+    :param pause: seconds between two looks.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE:.0f} s"
+        time.sleep(pause)
+    return found
+
+
+class Intruder(threading.Thread):
+    """Asks to be made administrator or let in, again and again, as soon as anything listens.
+
+    :param port: of the server that is going to be there.
+    """
+
+    #: Answers one after the other after which it asks more seldom, so that the server can do something else.
+    EAGER = 200
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.port = port
+        self.stopped = threading.Event()
+        #: Statuses of the answers; 0 for a connection that was refused or cut.
+        self.answers: Counter[int] = Counter()
+
+    def run(self) -> None:
+        """Ask until told to stop, about a hundred times a second until a server was there for a while."""
+        answered = 0
+        while not self.stopped.wait(0.01 if answered < self.EAGER else 0.1):
+            status = self._ask()
+            self.answers[status] += 1
+            answered = answered + 1 if status else 0
+
+    def heard(self) -> int:
+        """How many answers there were."""
+        return sum(number for status, number in list(self.answers.items()) if status)
+
+    def stop(self) -> Counter[int]:
+        """End, and say what was answered."""
+        self.stopped.set()
+        self.join(60)
+        return self.answers
+
+    def _ask(self) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(METHOD, PATH, body=json.dumps(SETUP), headers={"Content-Type": "application/json"})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+
+class Lurker(threading.Thread):
+    """Reads, all the time, what other processes of this machine show, and what lies in temporary folders for everybody to read.
+
+    :param marks: what it looks for.
+    """
+
+    #: A process is read in each of its first passes, while it may still become another program, and then once in many.
+    FIRST, THEN = 10, 50
+
+    def __init__(self, marks: dict[str, str]) -> None:
+        super().__init__(daemon=True)
+        self.marks = {name: mark.encode() for name, mark in marks.items()}
+        self.stopped = threading.Event()
+        self.found: set[str] = set()
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        passes: dict[str, int] = {}
+        while not self.stopped.wait(0.02):
+            passes = {number: passes.get(number, -1) + 1 for number in os.listdir("/proc") if number.isdigit()}  # noqa: PTH208  the fastest way
+            for number, seen in passes.items():
+                if seen < self.FIRST or (seen + int(number)) % self.THEN == 0:
+                    process = Path("/proc") / number
+                    self.search(process / "cmdline")
+                    # What a model starts inherits its environment, and shows it to its own user and root alone: SECURITY.md names it.
+                    self.search(process / "environ", unless="environment" if in_a_container(process) else "")
+            with os.scandir(tempfile.gettempdir()) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        if entry.is_file() and entry.stat().st_mode & stat.S_IROTH:
+                            self.search(Path(entry.path))
+
+    def search(self, path: Path, unless: str = "") -> None:
+        """Take down which mark a file holds, but for one that may be there."""
+        try:
+            text = path.read_bytes()
+        except OSError:
+            return
+        self.found |= {f"{name} in {path}" for name, mark in self.marks.items() if mark in text and name != unless}
+
+    def stop(self) -> set[str]:
+        """End, and say what was found."""
+        self.stopped.set()
+        self.join(60)
+        return self.found
+
+
+def in_a_container(process: Path) -> bool:
+    """Whether a process sees others than this one does; one that is gone does."""
+    try:
+        return (process / "ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return True
