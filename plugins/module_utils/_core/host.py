@@ -268,7 +268,8 @@ def _gateway(addresses: Mapping[str, Any]) -> str | None:
     if addresses.get("Gateway"):
         return str(addresses["Gateway"])
     try:
-        return str(next(ipaddress.ip_network(str(addresses.get("Subnet")), strict=False).hosts()))
+        # A range of one address has a list of them.
+        return str(next(iter(ipaddress.ip_network(str(addresses.get("Subnet")), strict=False).hosts())))
     except (ValueError, StopIteration):
         return None
 

@@ -5,15 +5,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible.module_utils import _internal, basic
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
+
+
+def patch_module_args(arguments: dict[str, Any]) -> contextlib.AbstractContextManager[Any]:
+    """Let a module find these arguments, as if Ansible had sent them."""
+    try:
+        testing: Any = importlib.import_module("ansible.module_utils.testing")
+    except ModuleNotFoundError:
+        # ansible-core 2.18 has no such help.
+        return mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+    patched: contextlib.AbstractContextManager[Any] = testing.patch_module_args(arguments)
+    return patched
 
 
 class Runner:
@@ -24,7 +37,8 @@ class Runner:
         self.capsys = capsys
         self.monkeypatch = monkeypatch
         # A module's process knows nothing of a controller; here tests of the action plugin may have loaded one.
-        monkeypatch.setattr(_internal, "is_controller", False)
+        # (ansible-core 2.18 does not ask.)
+        monkeypatch.setattr(_internal, "is_controller", False, raising=False)
         self.output = ""
         #: What it wrote to the host's system log.
         self.logged: list[str] = []

@@ -136,6 +136,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         # As 20.10 says it of a bridge that it made itself.
         ([{"Subnet": "172.18.0.0/16"}], "172.18.0.1"),
         ([{"Subnet": "192.0.2.7/24", "Gateway": "192.0.2.7"}, {"Subnet": "2001:db8::/64"}], "192.0.2.7"),
+        ([{"Subnet": "192.0.2.7/32"}], "192.0.2.7"),
         ([{}], None),
         ([{"Subnet": "nonsense"}], None),
         ([], None),
