@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -16,6 +17,9 @@ import pytest
 from ansible.module_utils import _internal, basic
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
+
+#: Lets a module repeat its arguments in its answer, as verbose runs do. Before ansible-core 2.21 every module does so, and none knows this.
+REPEAT = {"_ansible_inject_invocation": True} if "_ansible_inject_invocation" in Path(basic.__file__).read_text(encoding="utf-8") else {}
 
 
 def patch_module_args(arguments: dict[str, Any]) -> contextlib.AbstractContextManager[Any]:
@@ -58,7 +62,7 @@ class Runner:
 
     def __call__(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """The module's answer; ``failed`` is always in it."""
-        given = {"_ansible_no_log": False, **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        given = {"_ansible_no_log": False, **REPEAT, **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(given), pytest.raises(SystemExit) as ended:
             self.main()
         captured = self.capsys.readouterr()
