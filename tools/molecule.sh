@@ -17,7 +17,7 @@ if grep -qs '\.\./machines/' "molecule/$scenario/create.yml"; then
   source molecule/machines/setup.sh
 fi
 export MOLECULE_COMMAND_BORDERS=0 NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOWS=1
-log=build/molecule/$scenario.log
+log=${XINFERENCE_TEST_LOG:-build/molecule/$scenario.log}
 mkdir -p "build/molecule/$scenario" build/versions
 MOLECULE_EPHEMERAL_DIRECTORY=$PWD/build/molecule/$scenario/state \
   molecule --base-config .config/molecule/config.yml "$command" --scenario-name "$scenario" 2>&1 | tee "$log"

@@ -107,7 +107,7 @@ else
   export PATH=$PWD/build/venv/bin:$PATH XINFERENCE_TEST_PYTHON=$python
   export ANSIBLE_COLLECTIONS_PATH=$PWD/build/collections PYTHONPATH=$PWD/build/collections
 fi
-step scenario tools/molecule.sh default
+XINFERENCE_TEST_LOG=$here/molecule.log step scenario tools/molecule.sh default
 
 "$here/venv/bin/python" - "$here" "$kind" "$core" "${failed[@]}" <<'PYTHON'
 import json

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pwd
+import socket
 import socketserver
 import sqlite3
 import tempfile
@@ -242,7 +243,7 @@ def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str
 
 def test_an_engine_that_hangs(engine: Engine) -> None:
     engine.answers["/version"] = lambda handler: time.sleep(0.5)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(socket.timeout):
         DockerSocket(engine.address, timeout=0.1).get("/version")
 
 
