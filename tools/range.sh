@@ -5,7 +5,7 @@
 # The promised range of versions, one item at a time, each in an environment of its own in build/range:
 #   tools/range.sh core 2.18      an ansible-core on the controller: ansible-test sanity, unit tests, scenario default
 #   tools/range.sh python 3.9     a Python on the hosts: the same for what runs there, and types
-# What came out stays in build/range/<item>.json, the logs in build/range/<item>.
+# Steps named behind them (sanity, unit, types, scenario) are repeated alone. What came out stays in build/range/<item>.json, the logs in build/range/<item>.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/python.sh
@@ -21,10 +21,20 @@ case $kind-$wanted in
   core-2.21) core=2.21.5 release=14.5.0 pythons=(3.13 3.12) ;;
   python-3.9) pythons=("$wanted") ;;
   *)
-    echo "usage: tools/range.sh core 2.18|2.19|2.20|2.21, or tools/range.sh python 3.9" >&2
+    echo "usage: tools/range.sh core 2.18|2.19|2.20|2.21, or tools/range.sh python 3.9; behind it the steps, unless all are wanted" >&2
     exit 2
     ;;
 esac
+shift 2
+if [ "$kind" = core ]; then steps=(sanity unit scenario); else steps=(unit types sanity scenario); fi
+chosen=("${steps[@]}")
+[ "$#" -eq 0 ] || chosen=("$@")
+for name in "${chosen[@]}"; do
+  if [[ " ${steps[*]} " != *" $name "* ]]; then
+    echo "range: $kind $wanted has no step '$name'; it has ${steps[*]}" >&2
+    exit 2
+  fi
+done
 say() { echo "range: $kind $wanted: $*"; }
 if ! python=$(find_python "${pythons[@]}"); then
   echo "range: cannot go on: $kind $wanted needs Python ${pythons[*]} with the venv module, and none was found; install one (pyenv install ${pythons[0]})" >&2
@@ -35,7 +45,9 @@ fi
 mapfile -t left < <(grep -lszxF "XINFERENCE_RANGE=$here" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3)
 [ "${#left[@]}" -eq 0 ] || kill -9 "${left[@]}" 2>/dev/null || true
 mkdir -p "$here"
-rm -f "$here.json" "$here"/*.log
+rm -f "$here.json"
+for name in "${chosen[@]}"; do rm -f "$here/$name".{log,result}; done
+commit=$(git describe --always --dirty --abbrev=12)
 tools/setup.sh
 tools/engine.sh start
 export XINFERENCE_TEST_VERSION=${XINFERENCE_TEST_VERSION:-4.1.0}
@@ -50,9 +62,10 @@ export HYPOTHESIS_STORAGE_DIRECTORY=$PWD/build/hypothesis MYPY_CACHE_DIR=$here/m
 mkdir -p "$ANSIBLE_HOME"
 
 # One step, with a log of its own; whatever becomes of it, the next one runs.
-failed=()
+failed=0
 step() {
   local name=$1 log=$here/$1.log code=0 begun=$SECONDS
+  [[ " ${chosen[*]} " == *" $name "* ]] || return 0
   say "$name"
   shift
   # In a process group of its own, so that it ends with this script.
@@ -62,8 +75,9 @@ step() {
   set +m
   wait "$child" || code=$?
   child=
+  echo "$code $commit" >"$here/$name.result"
   if [ "$code" -ne 0 ]; then
-    failed+=("$name")
+    failed=$((failed + 1))
     say "$name FAILED after $((SECONDS - begun)) s; the end of $log:"
     tail -n 40 "$log"
   else
@@ -72,7 +86,7 @@ step() {
 }
 
 # The closing lines of pytest.
-closing() { grep -ahE '^=+ .*\b(passed|failed|errors?|no tests ran)\b.* =+$' "$here/$1.log" || true; }
+closing() { [[ " ${chosen[*]} " != *" $1 "* ]] || grep -ahE '^=+ .*\b(passed|failed|errors?|no tests ran)\b.* =+$' "$here/$1.log" || true; }
 
 if [ "$kind" = core ]; then
   {
@@ -109,24 +123,24 @@ else
 fi
 XINFERENCE_TEST_LOG=$here/molecule.log step scenario tools/molecule.sh default
 
-"$here/venv/bin/python" - "$here" "$kind" "$core" "${failed[@]}" <<'PYTHON'
+"$here/venv/bin/python" - "$here" "$kind" "$core" "${steps[@]}" <<'PYTHON'
 import json
 import platform
 import re
-import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-here, kind, core, *failed = sys.argv[1:]
+here, kind, core, *steps = sys.argv[1:]
+ended = {step: Path(here, f"{step}.result").read_text(encoding="utf-8").split() for step in steps if Path(here, f"{step}.result").exists()}
 
 
 def found(pattern, log):
     """What a log says, in numbers or words."""
-    return re.findall(pattern, Path(here, f"{log}.log").read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    path = Path(here, f"{log}.log")
+    return re.findall(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE) if path.exists() else []
 
 
-commit = subprocess.run(("git", "describe", "--always", "--dirty", "--abbrev=12"), capture_output=True, text=True).stdout.strip()
 passed = r"^=+ .*?(\d+) passed.* =+$"
 result = {
     "what": "ansible-core" if kind == "core" else "python",
@@ -137,10 +151,11 @@ result = {
     "unit": sum(map(int, found(passed, "unit"))),
     "scenario": "default",
     "scenario_tests": sum(map(int, found(passed, "scenario"))),
-    "failed": failed,
-    "passed": not failed,
+    "failed": [step for step in steps if step not in ended or ended[step][0] != "0"],
+    "passed": all(step in ended and ended[step][0] == "0" for step in steps),
     "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    "commit": commit,
+    # More than one where a step was repeated alone.
+    "commit": " ".join(dict.fromkeys(commit for _code, commit in ended.values())),
 }
 taken = Path(here, "collections.txt")
 if taken.exists():
@@ -150,4 +165,4 @@ PYTHON
 say "$(cat "$here.json")"
 closing scenario
 closing unit
-[ "${#failed[@]}" -eq 0 ]
+[ "$failed" -eq 0 ]
