@@ -241,6 +241,15 @@ def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str
     assert error in facts["error"]
 
 
+@pytest.mark.parametrize(
+    ("component", "version"),
+    [({"Name": "Engine", "Version": "20.10.24"}, "20.10.24"), ({"Name": "Podman Engine", "Version": "4.3.1"}, "Podman 20.10.24")],
+)
+def test_podman_is_no_old_docker(engine: Engine, component: dict[str, str], version: str) -> None:
+    engine.answers["/version"] = {**VERSION, "Components": [component, {"Name": "containerd"}]}
+    assert engine_facts(engine.address)["version"] == version
+
+
 def test_an_engine_that_hangs(engine: Engine) -> None:
     engine.answers["/version"] = lambda handler: time.sleep(0.5)
     with pytest.raises(socket.timeout):
