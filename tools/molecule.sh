@@ -22,7 +22,7 @@ export MOLECULE_COMMAND_BORDERS=0 NO_COLOR=1 PY_COLORS=0 ANSIBLE_FORCE_COLOR=0 A
 # One command per task on a machine, where there would be five.
 export ANSIBLE_PIPELINING=1
 export MOLECULE_EPHEMERAL_DIRECTORY=$PWD/build/molecule/$scenario/state
-log=build/molecule/$scenario.log
+log=${XINFERENCE_TEST_LOG:-build/molecule/$scenario.log}
 mkdir -p "build/molecule/$scenario" build/versions
 : >"$log"
 

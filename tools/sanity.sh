@@ -2,7 +2,8 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# ansible-test sanity. It works only in a tree of its own outside the checkout, so it gets a copy.
+# ansible-test sanity, with arguments for it. It works only in a tree of its own outside the checkout, so it gets a copy.
+# SANITY_VENV is a virtual environment with another ansible-core; what ansible-test keeps lies beside it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$(mktemp -d)
@@ -10,7 +11,7 @@ trap 'rm -rf "$top"' EXIT
 copy=$top/ansible_collections/inferops/xinference
 mkdir -p "$copy"
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' name; do [ -e "$name" ] && printf '%s\0' "$name"; done | xargs -0 cp --parents -t "$copy"
-venv=$PWD/build/venv
+venv=${SANITY_VENV:-$PWD/build/venv}
 # ansible-test downloads an installer of pip for its environments; the interpreter's own ensurepip does the same without that host.
 release=$("$venv/bin/python" - <<'PYTHON'
 import re
@@ -20,7 +21,8 @@ print(re.search(r"pip='([0-9.]+)'", Path(module.__file__).read_text()).group(1).
 PYTHON
 )
 # ansible-test keeps its environments below HOME.
-export HOME=$PWD/build/home
+HOME=$(dirname "$venv")/home
+export HOME
 mkdir -p "$HOME/.ansible/test/cache"
 cat > "$HOME/.ansible/test/cache/get_pip_$release.py" <<'PYTHON'
 import subprocess

@@ -10,10 +10,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS
+
 __all__ = ["ModelsModule", "hide_environment"]
 
 #: Shorter values of environment variables are no secrets worth masking in every text.
 SECRET_LENGTH = 6
+MASK = "********"
 
 
 class ModelsModule(AnsibleModule):
@@ -32,19 +35,26 @@ class ModelsModule(AnsibleModule):
 def hide_environment(module: AnsibleModule, option: str) -> list[Any]:
     """Keep the values of the models' environment variables out of what Ansible prints, and return the declaration with them.
 
-    The arguments that Ansible repeats get a mask. What is long enough to be a secret is also masked in the server's words; a short
-    value such as a number of threads is not, because Ansible would mask it inside every other text too.
+    The arguments that Ansible repeats get a mask; up to ansible-core 2.20 all of them are part of every answer. So does what stands where
+    nothing of a declaration belongs, such as under a misspelt field, because it may be meant for the environment.
+
+    What is long enough to be a secret is also masked in the server's words; a short value such as a number of threads is not, because
+    Ansible would mask it inside every other text too.
 
     :param option: the option that holds the declared models.
     """
     declared: list[Any] = module.params[option]
     shown: list[Any] = []
     for item in declared:
-        environment = item.get("environment") if isinstance(item, Mapping) else None
+        if not isinstance(item, Mapping):
+            shown.append(MASK)
+            continue
+        environment = item.get("environment")
         if isinstance(environment, Mapping):
             module.no_log_values.update(str(value) for value in environment.values() if len(str(value)) >= SECRET_LENGTH)
-            shown.append({**item, "environment": dict.fromkeys(environment, "********")})
-        else:
-            shown.append(item)
+        masked: dict[Any, Any] = {name: value if name in FIELDS else MASK for name, value in item.items()}
+        if environment is not None:
+            masked["environment"] = dict.fromkeys(environment, MASK) if isinstance(environment, Mapping) else MASK
+        shown.append(masked)
     module.params[option] = shown
     return declared

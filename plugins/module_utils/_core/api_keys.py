@@ -32,7 +32,7 @@ EVERY = "*"
 NEVER = "never"
 #: What the server calls the models that a route asks, from which it takes the type.
 TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world")
-_ALL = frozenset({("all", None)})
+_ALL: Access = frozenset({("all", None)})
 #: How the key is called that is being replaced.
 _OLD = "{name} (replaced {id})"
 

@@ -244,6 +244,9 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     try:
         version = engine.get("/version") or {}
         facts.update(reachable=True, version=version.get("Version"), api_version=version.get("ApiVersion"))
+        # It speaks the same API; its own number would be taken for an old Docker's.
+        if any("Podman" in str(part.get("Name")) for part in version.get("Components") or []):
+            facts["version"] = f"Podman {version.get('Version')}"
         if container:
             found = engine.get(f"/containers/{quote(container, safe='')}/json")
             facts["container"] = _container_facts(found) if found else None
@@ -268,7 +271,8 @@ def _gateway(addresses: Mapping[str, Any]) -> str | None:
     if addresses.get("Gateway"):
         return str(addresses["Gateway"])
     try:
-        return str(next(ipaddress.ip_network(str(addresses.get("Subnet")), strict=False).hosts()))
+        # A range of one address has a list of them.
+        return str(next(iter(ipaddress.ip_network(str(addresses.get("Subnet")), strict=False).hosts())))
     except (ValueError, StopIteration):
         return None
 

@@ -227,6 +227,10 @@ def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
             else "Install and start one, or set xinference_engine_manage to true."
         )
         return [Failure("engine", f"No Docker Engine answers: {engine['error']}.", remedy)]
+    if str(engine["version"]).startswith("Podman"):
+        return [
+            Failure("engine", f"The engine is {engine['version']}, but the roles need a Docker Engine.", "Set xinference_docker_host to the socket of one.")
+        ]
     numbers = tuple(int(number) for number in re.findall(r"\d+", str(engine["version"]))[:2])
     if numbers < MINIMUM_ENGINE:
         return [

@@ -597,7 +597,9 @@ class Watcher:
                 self.answers(model.uid, running, "ready")
                 continue
 
-            def ask(uid: str = model.uid, spec: dict[str, Any] = running.spec) -> float:
+            launched = running.spec
+
+            def ask(uid: str = model.uid, spec: dict[str, Any] = launched) -> float:
                 return smoke_test(client, uid, spec, waiting.answer)
 
             self.question = _Question(model.uid, running.created, ask)

@@ -50,7 +50,7 @@ class Stage:
         connection._shell.set_options(direct={"system_tmpdirs": ["/nowhere", str(self.folder)]})
         self.watch(type(connection))
         self.task.args = self.arguments
-        return models.ActionModule(self.task, connection, context, DataLoader(), None)
+        return models.ActionModule(self.task, connection, context, DataLoader(), None, None)
 
     def watch(self, kind: Any) -> None:
         """Write down the commands of a kind of connection."""

@@ -5,15 +5,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible.module_utils import _internal, basic
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
+
+#: Lets a module repeat its arguments in its answer, as verbose runs do. Before ansible-core 2.21 every module does so, and none knows this.
+REPEAT = {"_ansible_inject_invocation": True} if "_ansible_inject_invocation" in Path(basic.__file__).read_text(encoding="utf-8") else {}
+
+
+def patch_module_args(arguments: dict[str, Any]) -> contextlib.AbstractContextManager[Any]:
+    """Let a module find these arguments, as if Ansible had sent them."""
+    try:
+        testing: Any = importlib.import_module("ansible.module_utils.testing")
+    except ModuleNotFoundError:
+        # ansible-core 2.18 has no such help.
+        return mock.patch.object(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+    patched: contextlib.AbstractContextManager[Any] = testing.patch_module_args(arguments)
+    return patched
 
 
 class Runner:
@@ -24,7 +41,8 @@ class Runner:
         self.capsys = capsys
         self.monkeypatch = monkeypatch
         # A module's process knows nothing of a controller; here tests of the action plugin may have loaded one.
-        monkeypatch.setattr(_internal, "is_controller", False)
+        # (ansible-core 2.18 does not ask.)
+        monkeypatch.setattr(_internal, "is_controller", False, raising=False)
         self.output = ""
         #: What it wrote to the host's system log.
         self.logged: list[str] = []
@@ -44,7 +62,7 @@ class Runner:
 
     def __call__(self, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """The module's answer; ``failed`` is always in it."""
-        given = {"_ansible_no_log": False, **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        given = {"_ansible_no_log": False, **REPEAT, **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(given), pytest.raises(SystemExit) as ended:
             self.main()
         captured = self.capsys.readouterr()

@@ -567,7 +567,7 @@ class FakeServer:
                     )
                 ),
             }
-            for one, part in zip(model.copies, parts, strict=True)
+            for one, part in zip(model.copies, parts)
         ]
         return {"progress": sum(parts) / len(parts), "stage": "loading", "download_files": [], "replicas": copies}
 
@@ -1259,7 +1259,7 @@ class FakeServer:
                 "replica_uid": f"{uid}-{one.number}" if one.added else None,
                 "gpu_idx": None,
             }
-            for one, status in zip(model.copies, model.statuses(), strict=True)
+            for one, status in zip(model.copies, model.statuses())
         ]
         ability = self._description(model)["model_ability"] if "READY" in model.statuses() else []
         return {

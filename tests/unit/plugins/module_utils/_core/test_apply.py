@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
@@ -327,7 +326,7 @@ def test_the_server_is_asked_often_at_first_and_then_at_the_pace_that_was_given(
     server.list_instances = lambda: (looks.append(server.clock()), read())[1]  # type: ignore[method-assign, func-returns-value]
     run.carry_out(sleep=sleep)
     looks.pop()
-    pauses = [later - earlier for earlier, later in itertools.pairwise(looks)]
+    pauses = [later - earlier for earlier, later in zip(looks, looks[1:])]
     assert pauses == sorted(pauses)
     assert pauses[:5] == pytest.approx([0.2] * 5)
     assert pauses[-1] == pytest.approx(sleep)

@@ -225,7 +225,8 @@ def test_check_mode_predicts_the_same_changes_and_diff_and_sends_no_write(
     done = run(server, *items, **wishes)
     assert [result.message for result in done.results if result.failed] == []
     assert (changed(predicted), diff(predicted)) == (changed(done), diff(done))
-    for before, after in zip(predicted.results, done.results, strict=True):
+    assert len(predicted.results) == len(done.results)
+    for before, after in zip(predicted.results, done.results):
         assert (before.uid, before.result, before.changed, before.state) == (after.uid, after.result, after.changed, after.state)
         assert (before.before, before.after, before.drift, before.unverified) == (after.before, after.after, after.drift, after.unverified)
     assert set(diff(done)[1]) == {result.uid for result in done.results if result.changed}

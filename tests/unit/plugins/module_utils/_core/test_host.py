@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pwd
+import socket
 import socketserver
 import sqlite3
 import tempfile
@@ -135,6 +136,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         # As 20.10 says it of a bridge that it made itself.
         ([{"Subnet": "172.18.0.0/16"}], "172.18.0.1"),
         ([{"Subnet": "192.0.2.7/24", "Gateway": "192.0.2.7"}, {"Subnet": "2001:db8::/64"}], "192.0.2.7"),
+        ([{"Subnet": "192.0.2.7/32"}], "192.0.2.7"),
         ([{}], None),
         ([{"Subnet": "nonsense"}], None),
         ([], None),
@@ -238,10 +240,19 @@ def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str
     assert error in facts["error"]
 
 
+@pytest.mark.parametrize(
+    ("component", "version"),
+    [({"Name": "Engine", "Version": "20.10.24"}, "20.10.24"), ({"Name": "Podman Engine", "Version": "4.3.1"}, "Podman 20.10.24")],
+)
+def test_podman_is_no_old_docker(engine: Engine, component: dict[str, str], version: str) -> None:
+    engine.answers["/version"] = {**VERSION, "Components": [component, {"Name": "containerd"}]}
+    assert engine_facts(engine.address)["version"] == version
+
+
 def test_an_engine_that_hangs(engine: Engine) -> None:
     ended = threading.Event()
     engine.answers["/version"] = lambda handler: bool(ended.wait(60)) and None
-    with pytest.raises(TimeoutError):
+    with pytest.raises(socket.timeout):
         DockerSocket(engine.address, timeout=0.1).get("/version")
     ended.set()
 

@@ -179,6 +179,12 @@ PATH_WORDS = "Write it from the root of the file system."
             "engine",
             "The Docker Engine is 19.03.15 (API 1.40), but 20.10 is the oldest that is supported. Upgrade it.",
         ),
+        (
+            changed(engine__version="Podman 4.3.1", engine__api_version="1.41"),
+            {},
+            "engine",
+            "The engine is Podman 4.3.1, but the roles need a Docker Engine. Set xinference_docker_host to the socket of one.",
+        ),
         (HOST, {"port": 0}, "port", "xinference_port '0' is no port. Use a number from 1 to 65535."),
         (
             changed(service__systemd=False),
