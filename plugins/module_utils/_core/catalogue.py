@@ -47,10 +47,10 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else text + "."
 
 
-def _offers(usable: Any, key: str) -> list[str]:
+def _offers(usable: list[Any], key: str) -> list[str]:
     """The values of a field that an engine can load; servers name quantizations in the singular or in the plural."""
     found: list[str] = []
-    for offer in usable if isinstance(usable, list) else []:
+    for offer in usable:
         values = offer.get(key) if isinstance(offer, Mapping) else None
         if values is None and isinstance(offer, Mapping):
             values = offer.get(f"{key}s")
@@ -58,7 +58,7 @@ def _offers(usable: Any, key: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _check_choice(model: DeclaredModel, engine: str, usable: Any) -> list[str]:
+def _check_choice(model: DeclaredModel, engine: str, usable: list[Any]) -> list[str]:
     """Format, size, quantization and projector against what the engine can load; each narrows the next."""
     offers = usable
     for field_name, key in _CHOICES:
