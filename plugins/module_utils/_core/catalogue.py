@@ -159,8 +159,7 @@ def _check_engine(model: DeclaredModel, engines: Mapping[str, Any]) -> list[str]
         # The server looks for one; there must be one that it can find.
         reasons = ", ".join(f"{name} ({words})" for name, words in engines.items())
         return [] if able or model.given.get("enable_virtual_env") else [f"no engine of this server can run '{model.name}': {reasons}."]
-    spelt = {name.lower(): name for name in engines}
-    usable = engines.get(spelt.get(str(engine).lower(), ""))
+    usable = {name.lower(): offers for name, offers in engines.items()}.get(str(engine).lower())
     if isinstance(usable, list) and usable:
         return _check_choice(model, str(engine), usable) or _check_format(model, str(engine), engines)
     if model.given.get("enable_virtual_env"):

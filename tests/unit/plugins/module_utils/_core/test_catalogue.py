@@ -278,6 +278,23 @@ def test_a_server_that_does_not_answer_for_a_type_refuses_nothing() -> None:
     assert check_catalogue(Server(ApiError("GET", "http://x", 500, "no such route")), [model(engine="vLLM")]) == []
 
 
+def test_what_one_question_cannot_tell_another_one_may() -> None:
+    server = Server(ApiError("GET", "http://x", 500, "no such route"))
+    assert check_catalogue(server, [model(n_gpu=1), model(), model(worker_ip="10.0.0.7")]) == [
+        "models (uid 'chat'): n_gpu '1' is more than the 0 GPUs of this server; leave it out on a host without GPU.",
+        "models (uid 'chat'): worker_ip '10.0.0.7' is no worker of this server; allowed: 10.0.0.5.",
+    ]
+
+
+def test_the_engine_that_a_server_takes_where_none_is_given_must_be_usable() -> None:
+    server = Server()
+    server.catalogue["embedding", "bge-m3"] = {"sentence_transformers": "no torch", "llama.cpp": EMBEDDING["llama.cpp"]}
+    assert check_catalogue(server, [model(name="bge-m3", type="embedding", engine=None)]) == [
+        "models (uid 'chat'): engine sentence_transformers, which the server takes where none is given,"
+        " cannot run 'bge-m3' on this server (no torch); usable: llama.cpp."
+    ]
+
+
 def test_refused_credentials_are_no_answer_about_a_model() -> None:
     with pytest.raises(AuthenticationError):
         check_catalogue(Server(AuthenticationError("GET", "http://x", 401, "expired")), [model()])
