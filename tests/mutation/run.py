@@ -140,6 +140,7 @@ class Tree:
             self.meta.parent.mkdir(parents=True, exist_ok=True)
             known = {"exit_code_by_key": kept, "hash_by_function_name": hashes, "durations_by_key": {}, "estimated_durations_by_key": {}}
             self.meta.write_text(json.dumps(known), encoding="utf-8")
+        (self.place / ".commit").write_text(commit(), encoding="utf-8")
         mark.write_text(digest.hexdigest(), encoding="utf-8")
 
     def load(self) -> SourceFileMutationData:
@@ -259,7 +260,7 @@ def score(tree: Tree, seconds: float, kept: bool) -> tuple[dict[str, Any], list[
         "seconds": round(seconds),
         "kept": kept,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "commit": commit(),
+        "commit": (tree.place / ".commit").read_text(encoding="utf-8"),
     }
     return row, [one for one in found if one not in known], sorted(known - set(found))
 
