@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, configuration, settings
 
 # The same examples in every run, and no files of its own in the checkout: a failure is repeated by running again.
@@ -18,3 +20,9 @@ settings.register_profile("project", database=None, deadline=None, derandomize=T
 # For tools/mutation.sh, which only asks whether a test fails: a failing example is not made smaller.
 settings.register_profile("mutation", settings.get_profile("project"), max_examples=40, phases=(Phase.explicit, Phase.generate))
 settings.load_profile("project")
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's program is installed without being compiled, which takes most of a second and matters to few tests."""
+    monkeypatch.setattr(compileall, "compile_dir", lambda *_args, **_options: True)

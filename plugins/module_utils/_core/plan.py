@@ -138,7 +138,7 @@ def _side(action: Action, name: str) -> dict[str, Any]:
     if action.kind in (RELAUNCH, SCALE):
         shown.update({field_name: values[key] for field_name, values in action.drift.items()})
     if action.entry is not None or action.drop_entry:
-        policy = action.entry if name == "after" and action.entry is not None else None
+        policy = action.entry if name == "after" else None
         if name == "before" and action.old_entry is not None:
             old = action.old_entry
             policy = dict(old.policy)

@@ -541,6 +541,13 @@ def test_a_model_that_shall_start_by_itself_gets_an_entry(declared: Any, default
     assert (action.kind, action.changing) == ("keep" if state == "ready" else "launch", True)
 
 
+def test_the_diff_of_a_first_entry_shows_that_there_was_none() -> None:
+    model = present(autostart={"priority": 5})
+    plan = make_plan([model], with_entry(model, None))
+    assert plan.side("before") == {"chat": {"state": "ready", **RUNNING, "autostart": False}}
+    assert plan.side("after") == {"chat": {"state": "ready", "type": "LLM", "name": "qwen3", "engine": "llama.cpp", "autostart": {**AUTOSTART, "priority": 5}}}
+
+
 @pytest.mark.parametrize(("declared", "default"), [(False, True), (None, False), (False, False)])
 def test_a_model_that_shall_not_gets_none(declared: Any, default: bool) -> None:
     model = present(autostart=declared)
@@ -645,8 +652,10 @@ def test_only_files_that_are_missing_are_got() -> None:
         ("three", "keep", "ready", None),
         ("mine", "download", "absent", ("LLM", DECLARED_CUSTOM)),
     ]
+    assert [action.model for action in plan.actions] == models
+    assert plan.side("before") == {"one": {"files": "absent"}, "mine": {"files": "absent"}}
     assert set(plan.side("after")) == {"one", "mine"}
-    assert plan.side("before")["one"] == {"files": "absent"}
+    assert plan.side("after")["one"] == {"files": "present", "type": "LLM", "name": "other", "engine": "llama.cpp"}
 
 
 def test_a_registration_that_is_there_is_not_touched_by_a_download() -> None:
