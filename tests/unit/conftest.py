@@ -18,7 +18,7 @@ if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
     configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"hypothesis-{os.getuid()}")
 settings.register_profile("project", database=None, deadline=None, derandomize=True, max_examples=150)
 # For tools/mutation.sh, which only asks whether a test fails: a failing example is not made smaller.
-settings.register_profile("mutation", settings.get_profile("project"), max_examples=40, phases=(Phase.explicit, Phase.generate))
+settings.register_profile("mutation", settings.get_profile("project"), max_examples=20, phases=(Phase.explicit, Phase.generate))
 settings.load_profile("project")
 
 
