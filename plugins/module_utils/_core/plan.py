@@ -174,8 +174,8 @@ def _unreported(model: DeclaredModel, applied: Applied) -> dict[str, Any]:
             continue
         if wanted is None and (actual is None or sent in FILLED_IN):
             continue
-        # Both mean no GPU on a host that has none, and a server stores the one as the other.
-        if name == "n_gpu" and wanted in (None, "auto") and actual in (None, "auto"):
+        # It means no GPU on a host that has none, and a server stores the one as the other.
+        if name == "n_gpu" and wanted == "auto" and actual is None:
             continue
         if wanted is None or actual is None or not same_value(wanted, actual):
             found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}

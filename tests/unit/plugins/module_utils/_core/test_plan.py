@@ -324,6 +324,32 @@ def test_a_field_that_the_source_cannot_tell_is_unverified_and_never_drift(name:
     assert drift(present(), running(), Applied(model.launch_request(), "worker", launched.hidden)) == {}
 
 
+def test_what_cannot_be_told_hides_nothing_that_can() -> None:
+    """Neither the fields and options that the source leaves out, nor a number of GPUs that is as good as declared."""
+    model = present(path="/models/a.gguf", n_gpu="auto", environment={"A": "1"}, engine_options={"gpu_idx": 1, "n_ctx": 4096})
+    request = {**present().launch_request(), "envs": {"A": "2"}, "n_ctx": 2048}
+    launched = Applied(request, "worker", frozenset({UNREPORTED["path"], "gpu_idx"}))
+    assert list(drift(model, running(), launched)) == ["environment", "engine_options.n_ctx"]
+    assert unverified(model, running(), launched) == ("path", "engine_options.gpu_idx")
+
+
+def test_a_text_that_says_none_is_not_nothing() -> None:
+    model = present(worker_ip="None", engine_options={"chat_template": "None"})
+    assert drift(model, running(), applied(present())) == {
+        "worker_ip": {"declared": "None", "running": None},
+        "engine_options.chat_template": {"declared": "None", "running": None},
+    }
+
+
+@pytest.mark.parametrize("launched", [None, applied(present())])
+def test_a_projector_is_verified_where_the_server_reports_that_there_is_none(launched: Applied | None) -> None:
+    model = present(multimodal_projector="mmproj-F16.gguf")
+    assert unverified(model, running(), launched) == ()
+    silent = ObservedModel("chat", "ready", {key: value for key, value in SPEC.items() if key != "multimodal_projector"})
+    assert unverified(model, silent, launched) == ("multimodal_projector",)
+    assert drift(model, silent, launched) == {}
+
+
 @pytest.mark.parametrize("wanted", [None, "auto"])
 @pytest.mark.parametrize("actual", [None, "auto"])
 def test_no_gpu_and_any_gpu_are_the_same(wanted: Any, actual: Any) -> None:

@@ -70,6 +70,13 @@ def test_what_is_fine() -> None:
         ([{**SHOP, "zzzzz": 1}], [], "xinference_accounts[0] ('shop'): 'zzzzz' is unknown; allowed: name, state,"),
         ([{**SHOP, "state": "gone"}], [], "xinference_accounts[0] ('shop'): state 'gone' is unknown; allowed: present, absent."),
         ([{"name": "shop"}], [], "xinference_accounts[0] ('shop'): password is missing."),
+        (
+            [{**SHOP, "password": ""}],
+            [],
+            "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no character; it must be a text.",
+        ),
+        ([{**SHOP, "password": "\ud800-password"}], [], "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no"),
+        ([], [{**KEY, "path": ""}], "xinference_api_keys[0] ('shop'): path '' must be an absolute path on this host."),
         ([{**SHOP, "name": "admin"}], [], "xinference_accounts[0] ('admin'): is the name of the account of the administrator; choose another one."),
         (
             [{**SHOP, "name": "automation"}],
@@ -107,6 +114,8 @@ def test_what_is_wrong_with_one_list_does_not_hide_the_other_one() -> None:
 def test_what_shall_be_absent_needs_neither_password_nor_path_and_has_a_name_all_the_same() -> None:
     former = {"name": "former", "state": "absent"}
     assert failures(accounts=(former,), api_keys=(former,)) == []
+    # What it could do does not matter any more.
+    assert failures(accounts=[{**former, "permissions": ["none"], "password": ""}], api_keys=[{**former, "expires_at": "soon"}]) == []
     assert [failure.split(": ")[0] for failure in failures(accounts=[{"name": "", "state": "absent"}])] == ["xinference_accounts[0] ('')"]
 
 
