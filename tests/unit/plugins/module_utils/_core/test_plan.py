@@ -587,6 +587,13 @@ def test_an_entry_that_is_as_declared_is_left() -> None:
     assert (action.entry, action.drop_entry, action.changing) == (None, False, False)
 
 
+@pytest.mark.parametrize(("replica", "differs"), [(1, False), (2, True)])
+def test_an_entry_of_another_client_may_leave_out_the_one_copy(replica: int, differs: bool) -> None:
+    model = present(autostart=True, replica=replica)
+    launch = {key: value for key, value in cleaned(model.launch_request()).items() if key != "replica"}
+    assert (only(model, with_entry(model, entry(model, launch=launch))).entry is not None) is differs
+
+
 @pytest.mark.parametrize(
     "changes",
     [
