@@ -47,10 +47,10 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else text + "."
 
 
-def _offers(usable: Any, key: str) -> list[str]:
+def _offers(usable: list[Any], key: str) -> list[str]:
     """The values of a field that an engine can load; servers name quantizations in the singular or in the plural."""
     found: list[str] = []
-    for offer in usable if isinstance(usable, list) else []:
+    for offer in usable:
         values = offer.get(key) if isinstance(offer, Mapping) else None
         if values is None and isinstance(offer, Mapping):
             values = offer.get(f"{key}s")
@@ -58,7 +58,7 @@ def _offers(usable: Any, key: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _check_choice(model: DeclaredModel, engine: str, usable: Any) -> list[str]:
+def _check_choice(model: DeclaredModel, engine: str, usable: list[Any]) -> list[str]:
     """Format, size, quantization and projector against what the engine can load; each narrows the next."""
     offers = usable
     for field_name, key in _CHOICES:
@@ -159,8 +159,7 @@ def _check_engine(model: DeclaredModel, engines: Mapping[str, Any]) -> list[str]
         # The server looks for one; there must be one that it can find.
         reasons = ", ".join(f"{name} ({words})" for name, words in engines.items())
         return [] if able or model.given.get("enable_virtual_env") else [f"no engine of this server can run '{model.name}': {reasons}."]
-    spelt = {name.lower(): name for name in engines}
-    usable = engines.get(spelt.get(str(engine).lower(), ""))
+    usable = {name.lower(): offers for name, offers in engines.items()}.get(str(engine).lower())
     if isinstance(usable, list) and usable:
         return _check_choice(model, str(engine), usable) or _check_format(model, str(engine), engines)
     if model.given.get("enable_virtual_env"):

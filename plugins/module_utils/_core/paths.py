@@ -74,9 +74,9 @@ def _followed(home: Home, path: str) -> str | None:
         links += 1
         if links > _MOST_LINKS:
             return None
-        target = PurePosixPath(place.readlink())
-        steps.extendleft(reversed([part for part in target.parts if part != "/"]))
-        inside = PurePosixPath("/") if target.is_absolute() else inside
+        # From the root on, which has one slash or two where the target is absolute.
+        steps.extendleft(reversed((inside / place.readlink()).parts[1:]))
+        inside = PurePosixPath("/")
     return str(inside)
 
 

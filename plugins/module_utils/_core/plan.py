@@ -138,7 +138,7 @@ def _side(action: Action, name: str) -> dict[str, Any]:
     if action.kind in (RELAUNCH, SCALE):
         shown.update({field_name: values[key] for field_name, values in action.drift.items()})
     if action.entry is not None or action.drop_entry:
-        policy = action.entry if name == "after" and action.entry is not None else None
+        policy = action.entry if name == "after" else None
         if name == "before" and action.old_entry is not None:
             old = action.old_entry
             policy = dict(old.policy)
@@ -174,8 +174,8 @@ def _unreported(model: DeclaredModel, applied: Applied) -> dict[str, Any]:
             continue
         if wanted is None and (actual is None or sent in FILLED_IN):
             continue
-        # Both mean no GPU on a host that has none, and a server stores the one as the other.
-        if name == "n_gpu" and wanted in (None, "auto") and actual in (None, "auto"):
+        # It means no GPU on a host that has none, and a server stores the one as the other.
+        if name == "n_gpu" and wanted == "auto" and actual is None:
             continue
         if wanted is None or actual is None or not same_value(wanted, actual):
             found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}

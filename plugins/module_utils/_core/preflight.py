@@ -575,18 +575,17 @@ def _checked_account(item: Mapping[str, Any], settings: Settings) -> list[str]:
     for name, whose in ((settings.admin_username, "of the administrator"), (settings.automation_username, "with which the roles launch models")):
         if item["name"] == name:
             return [f"is the name of the account {whose}; choose another one."]
-    present = item.get("state", "present") == "present"
-    known = {"name": item["name"], "state": item.get("state", "present"), "password": item.get("password"), "permissions": item.get("permissions")}
-    problems = accounts.check(accounts.Account(**known))
-    if present and not item.get("password"):
+    account = accounts.Account(**{key: item[key] for key in ("name", "state", "password", "permissions") if key in item})
+    problems = accounts.check(account)
+    if account.state == "present" and account.password is None:
         problems.append("password is missing.")
     return problems
 
 
 def _checked_key(item: Mapping[str, Any]) -> list[str]:
-    present = item.get("state", "present") == "present"
-    problems = api_keys.check(api_keys.ApiKey(**item))
-    if present and not item.get("path"):
+    key = api_keys.ApiKey(**item)
+    problems = api_keys.check(key)
+    if key.state == "present" and key.path is None:
         problems.append("path is missing; a key that is kept nowhere would be lost.")
     return problems
 

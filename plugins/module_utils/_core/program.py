@@ -13,6 +13,7 @@ import compileall
 import pkgutil
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,11 @@ def _imported(source: bytes) -> set[str]:
     return found
 
 
+@cache
 def sources() -> dict[str, bytes]:
     """The program: content of each file, by its path in the folder.
 
-    Read through the import system, because on a host this package lies in the archive that Ansible sends.
+    Read through the import system, because on a host this package lies in the archive that Ansible sends; and once, because parsing takes a while.
 
     :raises FileNotFoundError: where this package is not complete.
     """

@@ -84,7 +84,7 @@ def _billions(model: DeclaredModel) -> float | None:
 
 def _bits(model: DeclaredModel) -> float:
     """Bits per weight that the quantization stands for."""
-    text = str(model.given.get("quantization") or "none")
+    text = str(model.given.get("quantization"))
     found = _BITS.match(text)
     if found:
         # The scales of the blocks come on top.

@@ -16,6 +16,7 @@ from ansible_collections.inferops.xinference.plugins.filter.recovery_gaps import
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import service_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 recovery_gaps = FilterModule().filters()["recovery_gaps"]
 UNIT = "[Unit]\n"
 UNITS = {"xinference-models.service": UNIT, "xinference-start.path": "[Path]\n"}

@@ -13,6 +13,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.fingerpr
 from ansible_collections.inferops.xinference.plugins.modules import recovery_program
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.inferops.xinference.plugins.module_utils._core.fingerprint import fingerprint, folder_fingerprint
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import PACKAGE, install
 
@@ -16,6 +18,7 @@ def test_the_order_does_not_matter_and_the_borders_do() -> None:
     assert len({fingerprint(files) for files in ({"a": b"1", "b": b"2"}, {"a": b"12", "b": b""}, {"ab": b"12"}, {"a": b"2", "b": b"1"}, {})}) == 5
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_every_change_of_the_program_changes_its_fingerprint(tmp_path: Path) -> None:
     assert folder_fingerprint(tmp_path / "none") is None
     install(tmp_path / "program")

@@ -31,6 +31,7 @@ def home(tmp_path: Path) -> Home:
     (tree / "deep" / "back").symlink_to("../a.gguf")
     (tree / "whole").symlink_to("/models/deep/back")
     (tree / "there").symlink_to("elsewhere")
+    (tree / "slashes").symlink_to("//models//a.gguf")
     return Home({"/models": str(tree), "/models/deep/other": str(tmp_path)})
 
 
@@ -60,11 +61,16 @@ def test_fields_that_name_local_files(fields: dict[str, Any], found: list[tuple[
     assert container_paths([model(**fields)]) == [("chat", *pair) for pair in found]
 
 
+def test_the_files_of_every_model_are_found() -> None:
+    models = [DeclaredModel("one", "present", {"path": "/a"}), DeclaredModel("two", "present", {}), DeclaredModel("three", "present", {"path": "/b"})]
+    assert container_paths(models) == [("one", "path", "/a"), ("three", "path", "/b")]
+
+
 def test_a_model_that_shall_not_run_needs_no_files() -> None:
     assert container_paths([DeclaredModel("chat", "absent", {"path": "/models/a"})]) == []
 
 
-@pytest.mark.parametrize("path", ["/models/a.gguf", "/models//deep/./back", "/models/whole", "/models/deep/other/tree/a.gguf"])
+@pytest.mark.parametrize("path", ["/models/a.gguf", "/models//deep/./back", "/models/whole", "/models/slashes", "/models/deep/other/tree/a.gguf"])
 def test_what_the_container_sees_is_right(home: Home, path: str) -> None:
     assert check_paths([model(path=path)], home) == []
 
@@ -86,6 +92,40 @@ def test_what_the_container_does_not_see_is_told(home: Home, path: str, words: s
     # A name that no file can have is left to the server.
     assert len(problems) == (1 if words else 0)
     assert all(words in problem for problem in problems)
+
+
+@pytest.mark.parametrize(("links", "words"), [(40, ""), (41, "path '/models/0' is a link that leads back to itself.")])
+def test_as_many_links_are_followed_as_a_kernel_follows(home: Home, links: int, words: str) -> None:
+    for number in range(links):
+        target = str(number + 1) if number < links - 1 else "a.gguf"
+        (Path(home.mounts["/models"]) / str(number)).symlink_to(target)
+    assert check_paths([model(path="/models/0")], home) == ([f"models (uid 'chat'): {words}"] if words else [])
+
+
+def test_a_link_that_this_host_may_not_read_is_left_to_the_server(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Path) -> Path:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "readlink", refuse)
+    assert check_paths([model(path="/models/whole")], home) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"type": "LLM", "engine": "llama.cpp"}, ""),
+        ({"type": "LLM", "engine": "Transformers"}, "is a file, but the server wants the folder of the model"),
+        ({"type": "LLM", "engine": "vLLM"}, "is a file, but the server wants the folder of the model"),
+        ({"type": "embedding", "engine": "llama.cpp"}, "is a file, but the server wants the folder of the model"),
+        ({"type": "rerank", "engine": "llama.cpp"}, "is a file, but the server wants the folder of the model"),
+        ({"type": "rerank"}, "is a file, but the server wants the folder of the model"),
+        ({"type": "image"}, ""),
+        ({"type": "audio"}, ""),
+    ],
+)
+def test_which_models_are_files_and_which_are_folders(home: Home, fields: dict[str, Any], wrong: str) -> None:
+    declared = DeclaredModel("chat", "present", {"name": "mine", "path": "/models/a.gguf", **fields})
+    assert check_paths([declared], home) == ([f"models (uid 'chat'): path '/models/a.gguf' {wrong}."] if wrong else [])
 
 
 def test_one_file_in_several_entries_is_told_once(home: Home) -> None:

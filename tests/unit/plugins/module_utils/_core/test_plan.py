@@ -324,6 +324,32 @@ def test_a_field_that_the_source_cannot_tell_is_unverified_and_never_drift(name:
     assert drift(present(), running(), Applied(model.launch_request(), "worker", launched.hidden)) == {}
 
 
+def test_what_cannot_be_told_hides_nothing_that_can() -> None:
+    """Neither the fields and options that the source leaves out, nor a number of GPUs that is as good as declared."""
+    model = present(path="/models/a.gguf", n_gpu="auto", environment={"A": "1"}, engine_options={"gpu_idx": 1, "n_ctx": 4096})
+    request = {**present().launch_request(), "envs": {"A": "2"}, "n_ctx": 2048}
+    launched = Applied(request, "worker", frozenset({UNREPORTED["path"], "gpu_idx"}))
+    assert list(drift(model, running(), launched)) == ["environment", "engine_options.n_ctx"]
+    assert unverified(model, running(), launched) == ("path", "engine_options.gpu_idx")
+
+
+def test_a_text_that_says_none_is_not_nothing() -> None:
+    model = present(worker_ip="None", engine_options={"chat_template": "None"})
+    assert drift(model, running(), applied(present())) == {
+        "worker_ip": {"declared": "None", "running": None},
+        "engine_options.chat_template": {"declared": "None", "running": None},
+    }
+
+
+@pytest.mark.parametrize("launched", [None, applied(present())])
+def test_a_projector_is_verified_where_the_server_reports_that_there_is_none(launched: Applied | None) -> None:
+    model = present(multimodal_projector="mmproj-F16.gguf")
+    assert unverified(model, running(), launched) == ()
+    silent = ObservedModel("chat", "ready", {key: value for key, value in SPEC.items() if key != "multimodal_projector"})
+    assert unverified(model, silent, launched) == ("multimodal_projector",)
+    assert drift(model, silent, launched) == {}
+
+
 @pytest.mark.parametrize("wanted", [None, "auto"])
 @pytest.mark.parametrize("actual", [None, "auto"])
 def test_no_gpu_and_any_gpu_are_the_same(wanted: Any, actual: Any) -> None:
@@ -541,6 +567,13 @@ def test_a_model_that_shall_start_by_itself_gets_an_entry(declared: Any, default
     assert (action.kind, action.changing) == ("keep" if state == "ready" else "launch", True)
 
 
+def test_the_diff_of_a_first_entry_shows_that_there_was_none() -> None:
+    model = present(autostart={"priority": 5})
+    plan = make_plan([model], with_entry(model, None))
+    assert plan.side("before") == {"chat": {"state": "ready", **RUNNING, "autostart": False}}
+    assert plan.side("after") == {"chat": {"state": "ready", "type": "LLM", "name": "qwen3", "engine": "llama.cpp", "autostart": {**AUTOSTART, "priority": 5}}}
+
+
 @pytest.mark.parametrize(("declared", "default"), [(False, True), (None, False), (False, False)])
 def test_a_model_that_shall_not_gets_none(declared: Any, default: bool) -> None:
     model = present(autostart=declared)
@@ -552,6 +585,13 @@ def test_an_entry_that_is_as_declared_is_left() -> None:
     model = present(autostart=True)
     action = only(model, with_entry(model, entry(model)))
     assert (action.entry, action.drop_entry, action.changing) == (None, False, False)
+
+
+@pytest.mark.parametrize(("replica", "differs"), [(1, False), (2, True)])
+def test_an_entry_of_another_client_may_leave_out_the_one_copy(replica: int, differs: bool) -> None:
+    model = present(autostart=True, replica=replica)
+    launch = {key: value for key, value in cleaned(model.launch_request()).items() if key != "replica"}
+    assert (only(model, with_entry(model, entry(model, launch=launch))).entry is not None) is differs
 
 
 @pytest.mark.parametrize(
@@ -645,8 +685,10 @@ def test_only_files_that_are_missing_are_got() -> None:
         ("three", "keep", "ready", None),
         ("mine", "download", "absent", ("LLM", DECLARED_CUSTOM)),
     ]
+    assert [action.model for action in plan.actions] == models
+    assert plan.side("before") == {"one": {"files": "absent"}, "mine": {"files": "absent"}}
     assert set(plan.side("after")) == {"one", "mine"}
-    assert plan.side("before")["one"] == {"files": "absent"}
+    assert plan.side("after")["one"] == {"files": "present", "type": "LLM", "name": "other", "engine": "llama.cpp"}
 
 
 def test_a_registration_that_is_there_is_not_touched_by_a_download() -> None:

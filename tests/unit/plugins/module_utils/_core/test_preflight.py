@@ -120,6 +120,229 @@ def test_what_is_fine(host: dict[str, Any], settings: dict[str, Any]) -> None:
     assert check_host(host, replace(SETTINGS, **settings)) == []
 
 
+@pytest.mark.parametrize(
+    ("host", "settings", "check"),
+    [
+        (HOST, {"port": 1}, ""),
+        (HOST, {"port": 65535}, ""),
+        (HOST, {"recovery_port": 1}, ""),
+        (HOST, {"recovery_port": 65535}, ""),
+        (HOST, {"recovery_port": 65536}, "recovery"),
+        (HOST, {"minimum_memory_mib": 16000}, ""),
+        (HOST, {"minimum_memory_mib": 16001}, "memory"),
+        (HOST, {"memory": "16000m"}, ""),
+        (HOST, {"memory": "16000.1m"}, "memory"),
+        (HOST, {"minimum_disk_mib": 50000}, ""),
+        (HOST, {"minimum_disk_mib": 50001}, "disk"),
+        (HOST, {"admin_password_length": 8}, ""),
+        (HOST, {"data_root": "/srv"}, "data root"),
+        ({**HOST, "paths": {**HOST["paths"], "/srv/x": GOOD_PATH}}, {"data_root": "/srv/x", "models": []}, ""),
+        (changed(engine__version="20.10"), {}, ""),
+        (changed(engine__version="20.9.99"), {}, "engine"),
+        (changed(engine__version="28"), {}, ""),
+        (changed(engine__version=None), {}, "engine"),
+        (changed(engine__version="v26.1.4-rc.1"), {}, ""),
+    ],
+)
+def test_where_the_limits_are(host: dict[str, Any], settings: dict[str, Any], check: str) -> None:
+    assert [failure.check for failure in check_host(host, replace(SETTINGS, **settings))] == ([check] if check else [])
+
+
+@pytest.mark.parametrize(
+    ("memory", "mib"),
+    [
+        ("2097152", 2),
+        ("2097152b", 2),
+        ("2048k", 2),
+        ("2048 KiB", 2),
+        ("2m", 2),
+        ("2 M", 2),
+        ("2MB", 2),
+        (" 2MiB ", 2),
+        ("1.5g", 1536),
+        ("2G", 2048),
+        ("1t", 1048576),
+        ("1TiB", 1048576),
+    ],
+)
+def test_sizes_as_people_write_them(memory: str, mib: int) -> None:
+    small = replace(SETTINGS, memory=memory, minimum_memory_mib=0)
+    assert check_host(changed(memory__total_mib=mib), small) == []
+    (failure,) = check_host(changed(memory__total_mib=mib - 1), small)
+    assert failure.problem == f"xinference_memory '{memory}' is {mib} MiB, but this host has {mib - 1} MiB."
+
+
+@pytest.mark.parametrize("memory", ["", "g", "-1g", "1e3", "12 gigabytes", "12g 1m", "1.g", ".5g", "12x"])
+def test_what_is_no_size_is_told(memory: str) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, memory=memory))
+    assert failure.problem == f"xinference_memory '{memory}' is no size."
+
+
+@pytest.mark.parametrize(
+    ("user", "right"),
+    [
+        ("", True),
+        ("1:1", True),
+        ("10001:10002", True),
+        ("4294967295:4294967295", True),
+        ("1000", False),
+        ("0:1", False),
+        ("1:0", False),
+        ("01:1", False),
+        ("user:group", False),
+        ("1:1:1", False),
+        ("1:1\n", False),
+        ("1:12345678901", False),
+    ],
+)
+def test_the_container_s_user_is_two_numbers(user: str, right: bool) -> None:
+    failures = check_host(HOST, replace(SETTINGS, container_user=user))
+    shown = user.replace("\n", "\\n")
+    problem = f"xinference_container_user '{shown}' is no user and group of the kind 10001:10001."
+    remedy = "Give two numbers above 0, or leave it empty for the image's own user."
+    assert failures == ([] if right else [Failure("container user", problem, remedy)])
+
+
+def test_variables_that_the_roles_set_are_not_for_the_operator() -> None:
+    names = [
+        "XINFERENCE_TRUSTED_PROXIES",
+        "XINFERENCE_AUTH_DB_PATH",
+        "XINFERENCE_AUTH_ENCRYPTION_KEY",
+        "XINFERENCE_AUTH_JWT_SECRET_KEY",
+        "XINFERENCE_AUTH_ADVANCED",
+        "XINFERENCE_HOME",
+        "HF_ENDPOINT",
+    ]
+    failures = check_host(HOST, replace(SETTINGS, environment=names, container_user="root"))
+    assert [failure.check for failure in failures] == ["container user", *["environment"] * 6]
+    told = {failure.problem: failure.remedy for failure in failures[1:]}
+    assert set(told) == {f"xinference_environment names {name}, which the roles set themselves." for name in names[:-1]}
+    assert told["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Remove it; the volumes are mounted there."
+    assert all(failure.remedy for failure in failures)
+
+
+@pytest.mark.parametrize(
+    ("facts", "client", "lacking"),
+    [
+        ({"requests": False}, None, "requests"),
+        ({"packaging": False}, None, "packaging"),
+        ({"venv": False}, None, "venv"),
+        ({"requests": False, "packaging": False, "venv": False}, "4.1.0", "requests"),
+    ],
+)
+def test_which_packages_are_lacking(facts: dict[str, bool], client: str | None, lacking: str) -> None:
+    host = changed(client_version=client, python={**HOST["python"], **facts})
+    (failure,) = check_host(host, replace(SETTINGS, manage_engine=False))
+    assert (failure.check, failure.problem) == ("python", f"The host's Python 3.11.2 lacks {lacking}.")
+
+
+@pytest.mark.parametrize(
+    ("tag", "right"),
+    [
+        ("v4.1.0-cpu", True),
+        ("_1", True),
+        ("nightly-main", True),
+        ("a" * 128, True),
+        ("a" * 129, False),
+        (".1", False),
+        ("-1", False),
+        ("a/b", False),
+        ("latest", False),
+        ("latest-cpu", False),
+        ("nightly-latest", False),
+    ],
+)
+def test_which_tags_name_a_version(tag: str, right: bool) -> None:
+    assert [failure.check for failure in check_host(HOST, replace(SETTINGS, image_tag=tag))] == ([] if right else ["image"])
+
+
+@pytest.mark.parametrize("digest", ["sha256:" + "0f" * 31, "sha256:" + "0f" * 33, "sha256:" + "0F" * 32, "0f" * 32, "sha512:" + "0f" * 32])
+def test_what_is_no_digest(digest: str) -> None:
+    assert [failure.check for failure in check_host(HOST, replace(SETTINGS, image_digest=digest))] == ["image"]
+
+
+@pytest.mark.parametrize(
+    ("recovery", "systemd", "port", "check"),
+    [
+        ("auto", True, -1, "recovery"),
+        ("service", True, -1, "recovery"),
+        ("autostart", True, -1, ""),
+        ("none", True, -1, ""),
+        ("auto", False, -1, ""),
+        ("service", False, 9998, "recovery"),
+        ("auto", True, 0, ""),
+    ],
+)
+def test_only_a_service_has_a_port_of_its_own(recovery: str, systemd: bool, port: int, check: str) -> None:
+    found = check_host(changed(service__systemd=systemd), replace(SETTINGS, recovery=recovery, recovery_port=port))
+    assert [failure.check for failure in found] == ([check] if check else [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "collide"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("127.0.0.1", "0.0.0.0", True),
+        ("::", "127.0.0.1", True),
+        ("::1", "127.0.0.1", False),
+        ("::ffff:127.0.0.1", "127.0.0.1", True),
+        ("::ffff:0.0.0.0", "127.0.0.1", True),
+    ],
+)
+def test_which_addresses_collide_on_one_port(one: str, other: str, collide: bool) -> None:
+    settings = replace(SETTINGS, address=one, recovery_address=other, recovery_port=9997)
+    assert [failure.check for failure in check_host(HOST, settings)] == (["recovery"] if collide else [])
+    heard = changed(listeners=[{"address": one, "port": 9997}])
+    assert [failure.check for failure in check_host(heard, replace(SETTINGS, address=other))] == (["port"] if collide else [])
+
+
+def test_the_address_of_a_server_that_is_none_does_not_hide_what_else_is_wrong() -> None:
+    settings = replace(SETTINGS, address="localhost", recovery_port=9997, image_tag="latest")
+    assert [failure.check for failure in check_host(HOST, settings)] == ["address", "image"]
+
+
+@pytest.mark.parametrize(
+    ("container", "check"),
+    [
+        ({"status": "running", "ports": [9997]}, ""),
+        ({"status": "running", "ports": [9998]}, "port"),
+        ({"status": "running"}, "port"),
+        ({"status": "exited", "ports": [9997]}, "port"),
+        ({}, "port"),
+        (None, "port"),
+    ],
+)
+def test_a_port_is_ours_where_our_container_runs_on_it(container: dict[str, Any] | None, check: str) -> None:
+    host = changed(listeners=[{"address": "127.0.0.1", "port": 9997}], engine__container=container)
+    assert [failure.check for failure in check_host(host, SETTINGS)] == ([check] if check else [])
+
+
+def test_every_problem_of_the_data_root_is_told() -> None:
+    found = check_host(root(writable=False, filesystem="cifs", free_mib=1), SETTINGS)
+    assert [failure.check for failure in found] == ["data root", "data root", "disk"]
+    assert ["cannot be written" in found[0].problem, "is on cifs" in found[1].problem, "1 MiB free" in found[2].problem] == [True] * 3
+
+
+@pytest.mark.parametrize("known", [[], ["xinference_port"]])
+def test_every_variable_that_is_unknown_is_told_in_order(known: list[str]) -> None:
+    found = check_host(HOST, replace(SETTINGS, variables=["xinference_b", "xinference_port", "xinference_a"], known_variables=known))
+    names = [failure.problem.split("'")[1] for failure in found]
+    assert names == ["xinference_a", "xinference_b", *([] if known else ["xinference_port"])]
+
+
+def test_options_of_an_engine_that_are_not_known_can_be_let_through() -> None:
+    settings = replace(SETTINGS, models=model(engine_options={"n_ctxx": 1}))
+    assert [failure.check for failure in check_host(HOST, settings)] == ["models"]
+    assert check_host(HOST, replace(settings, validate_engine_options=False)) == []
+
+
+def test_a_server_without_authentication_asks_for_no_account() -> None:
+    settings = replace(SETTINGS, authentication=False, admin_username="", admin_password_length=0, automation_username="")
+    assert check_host(HOST, settings) == []
+
+
 PATH_WORDS = "Write it from the root of the file system."
 
 

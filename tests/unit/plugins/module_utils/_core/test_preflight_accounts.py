@@ -37,6 +37,9 @@ def test_what_is_fine() -> None:
         ("shop", [], "xinference_accounts: is the text 'shop', but must be a list of dictionaries."),
         ({"name": "shop"}, [], "xinference_accounts: is a dictionary, but must be a list of dictionaries."),
         ([], "shop", "xinference_api_keys: is the text 'shop', but must be a list of dictionaries."),
+        (3, [], "xinference_accounts: is '3', but must be a list of dictionaries."),
+        ([], {"name": "shop"}, "xinference_api_keys: is a dictionary, but must be a list of dictionaries."),
+        ("s" * 300, [], f"xinference_accounts: is the text '{'s' * 200}…', but must be a list of dictionaries."),
         (["shop"], [], "xinference_accounts[0]: must be a dictionary with a name."),
         ([SHOP, {"password": "marked-password"}], [], "xinference_accounts[1]: must be a dictionary with a name."),
         ([{**SHOP, "name": 3}], [], "xinference_accounts[0]: must be a dictionary with a name."),
@@ -50,8 +53,30 @@ def test_what_is_fine() -> None:
         ([{**SHOP, "permissions": "admin"}], [], "xinference_accounts[0] ('shop'): permissions must be a list."),
         ([{**SHOP, "permissions": [3]}], [], "xinference_accounts[0] ('shop'): permissions must be a list of texts."),
         ([{**SHOP, "enabled": "yes"}], [], "xinference_accounts[0] ('shop'): enabled must be true or false."),
+        ([], [{**KEY, "models": ["chat", 3]}], "xinference_api_keys[0] ('shop'): models must be a list of texts."),
+        ([], [{**KEY, "model_types": "LLM"}], "xinference_api_keys[0] ('shop'): model_types must be a list."),
+        ([], [{**KEY, "state": "gone"}], "xinference_api_keys[0] ('shop'): state 'gone' is unknown; allowed: present, absent."),
+        (
+            [{**SHOP, "update_password": "never"}],
+            [],
+            "xinference_accounts[0] ('shop'): update_password 'never' is unknown; allowed: always, on_create.",
+        ),
+        (
+            [],
+            [{**KEY, "pth": "/x"}],
+            "xinference_api_keys[0] ('shop'): 'pth' is unknown; did you mean 'path'?; allowed: "
+            "name, state, owner, description, expires_at, enabled, models, model_types, path.",
+        ),
+        ([{**SHOP, "zzzzz": 1}], [], "xinference_accounts[0] ('shop'): 'zzzzz' is unknown; allowed: name, state,"),
         ([{**SHOP, "state": "gone"}], [], "xinference_accounts[0] ('shop'): state 'gone' is unknown; allowed: present, absent."),
         ([{"name": "shop"}], [], "xinference_accounts[0] ('shop'): password is missing."),
+        (
+            [{**SHOP, "password": ""}],
+            [],
+            "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no character; it must be a text.",
+        ),
+        ([{**SHOP, "password": "\ud800-password"}], [], "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no"),
+        ([], [{**KEY, "path": ""}], "xinference_api_keys[0] ('shop'): path '' must be an absolute path on this host."),
         ([{**SHOP, "name": "admin"}], [], "xinference_accounts[0] ('admin'): is the name of the account of the administrator; choose another one."),
         (
             [{**SHOP, "name": "automation"}],
@@ -70,10 +95,36 @@ def test_each_mistake_gives_one_sentence(accounts: Any, keys: Any, sentence: str
     assert "marked-password" not in failure
 
 
+def test_every_problem_of_every_account_and_key_is_told() -> None:
+    accounts = [{**SHOP, "name": ""}, "shop", SHOP, {**SHOP, "enabled": 1, "password": 2}]
+    assert [failure.split(": ")[0] for failure in failures(accounts=accounts, api_keys=[3, KEY, {"name": "till"}])] == [
+        "xinference_accounts[0] ('')",
+        "xinference_accounts[1]",
+        "xinference_accounts[3] ('shop')",
+        "xinference_accounts[3] ('shop')",
+        "xinference_api_keys[0]",
+        "xinference_api_keys[2] ('till')",
+    ]
+
+
+def test_what_is_wrong_with_one_list_does_not_hide_the_other_one() -> None:
+    assert [failure.split(": ")[0] for failure in failures(accounts="shop", api_keys="shop")] == ["xinference_accounts", "xinference_api_keys"]
+
+
+def test_what_shall_be_absent_needs_neither_password_nor_path_and_has_a_name_all_the_same() -> None:
+    former = {"name": "former", "state": "absent"}
+    assert failures(accounts=(former,), api_keys=(former,)) == []
+    # What it could do does not matter any more.
+    assert failures(accounts=[{**former, "permissions": ["none"], "password": ""}], api_keys=[{**former, "expires_at": "soon"}]) == []
+    assert [failure.split(": ")[0] for failure in failures(accounts=[{"name": "", "state": "absent"}])] == ["xinference_accounts[0] ('')"]
+
+
 def test_scopes_are_named() -> None:
     (failure,) = failures(accounts=[{**SHOP, "permissions": ["models:raed"]}])
     assert failure.startswith("xinference_accounts[0] ('shop'): permissions 'models:raed' is unknown")
 
 
 def test_a_server_without_authentication_has_none() -> None:
-    assert failures(accounts=[SHOP], authentication=False) == ["xinference_accounts and xinference_api_keys need xinference_authentication, which is false."]
+    problem = ["xinference_accounts and xinference_api_keys need xinference_authentication, which is false."]
+    assert failures(accounts=[SHOP], authentication=False) == failures(api_keys=[KEY], authentication=False) == problem
+    assert failures(authentication=False) == []

@@ -176,3 +176,113 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
 def test_each_mistake_gives_one_sentence(found: dict[str, Any], settings: dict[str, Any], proxy: dict[str, Any], sentence: str) -> None:
     failures = check_host(found, replace(SETTINGS, proxy=replace(PROXY, **proxy), **settings))
     assert [(failure.check, str(failure)) for failure in failures] == [("proxy", sentence)]
+
+
+def problems(found: dict[str, Any], proxy: dict[str, Any], **settings: Any) -> list[str]:
+    """What is wrong."""
+    return [failure.problem for failure in check_host(found, replace(SETTINGS, proxy=replace(PROXY, **proxy), **settings))]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "count"),
+    [({"port": 1}, 0), ({"port": 65535}, 0), ({"port": 65536}, 1), ({"port": -1}, 1), ({"http_port": 1}, 0), ({"http_port": -1}, 1), ({"http_port": 65535}, 0)],
+)
+def test_where_ports_end(proxy: dict[str, Any], count: int) -> None:
+    assert len(problems(BARE, proxy)) == count
+
+
+@pytest.mark.parametrize("name", ["a", "A-1.example", "*.a", "a" * 63, f"{'a' * 63}.b", "127.0.0.1", "::1", "1.example"])
+def test_what_a_name_of_a_host_may_be(name: str) -> None:
+    assert problems(BARE, {"names": [name]}) == []
+
+
+@pytest.mark.parametrize("name", ["", "a.", ".a", "-a", "a-", "a..b", "*", "a.*", "*.*.a", "a_b", "a" * 64, "a\n", "[::1]", "http://a"])
+def test_what_is_no_name_of_a_host(name: str) -> None:
+    assert problems(BARE, {"names": ["a", name]}) == [f"xinference_proxy_names '{name}' is neither a name of a host nor an IP address."]
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [("0", 0), ("1k", 0), ("1K", 0), ("200m", 0), ("2G", 0), ("", 1), ("m", 1), ("1t", 1), ("1.5m", 1), ("-1", 1), ("1m ", 1)]
+)
+def test_a_size_is_what_nginx_takes_for_one(size: str, count: int) -> None:
+    assert len(problems(BARE, {"max_body_size": size})) == count
+
+
+def test_every_number_that_is_too_low_is_told() -> None:
+    assert problems(BARE, {"numbers": {"one": 1, "none": 0, "less": -1}}) == ["none '0' is too low.", "less '-1' is too low."]
+
+
+@pytest.mark.parametrize(
+    ("recovery", "port", "systemd_port", "taken"),
+    [("auto", 9998, 9998, True), ("service", 9998, 9998, True), ("autostart", 9998, 9998, False), ("none", 9998, 9998, False), ("auto", 9998, 0, False)],
+)
+def test_the_port_of_a_service_is_taken_where_there_is_one(recovery: str, port: int, systemd_port: int, taken: bool) -> None:
+    found = problems(BARE, {"port": port}, recovery=recovery, recovery_port=systemd_port)
+    assert found == (["xinference_proxy_port '9998' is xinference_recovery_port, too."] if taken else [])
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_port_in_use_is_its_own_where_the_proxy_runs(active: bool) -> None:
+    made = {**host(active=active), "listeners": [{"address": "0.0.0.0", "port": 443}, {"address": "::", "port": 80}]}
+    assert len(problems(made, {})) == (0 if active else 2)
+
+
+def test_a_port_that_is_none_does_not_hide_the_other_one() -> None:
+    assert problems(listening(443), {"http_port": 70000}) == [
+        "Port 443 is in use on 192.0.2.10 by something else.",
+        "xinference_proxy_http_port '70000' is no port.",
+    ]
+    assert problems(listening(80), {"port": 70000}) == ["xinference_proxy_port '70000' is no port.", "Port 80 is in use on 192.0.2.10 by something else."]
+
+
+def test_the_server_s_port_on_another_address_is_free() -> None:
+    assert problems(BARE, {"port": 9997, "address": "192.0.2.10"}) == []
+    assert problems(BARE, {"port": 9997, "address": "127.0.0.1"}) == ["xinference_proxy_port '9997' is xinference_port, too."]
+
+
+@pytest.mark.parametrize("address", ["localhost", "lb"])
+def test_an_address_of_the_server_that_is_none_is_told_once(address: str) -> None:
+    assert problems(BARE, {"port": 9997}, address=address) == [f"xinference_address '{address}' is no IP address."]
+
+
+def test_an_address_of_the_service_that_is_none_is_told_once() -> None:
+    assert problems(BARE, {"port": 9998}, recovery_address="lb") == ["xinference_recovery_address 'lb' is no IP address."]
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "ends", "problem"),
+    [
+        ("client_ca", {}, "2999-12-31T00:00:00+00:00", None),
+        # It is no secret.
+        ("client_ca", {"public": True}, "2999-12-31T00:00:00+00:00", None),
+        ("client_ca", {}, "2025-03-01T12:00:00+00:00", "has expired on 2025-03-01."),
+        ("client_ca", {}, None, "holds no certificate."),
+        ("certificate", {"public": True}, "2999-12-31T00:00:00+00:00", None),
+        ("certificate", {"exists": False}, "2999-12-31T00:00:00+00:00", "does not exist on this host."),
+    ],
+)
+def test_certificates_of_every_kind_are_looked_at(name: str, facts: dict[str, Any], ends: str | None, problem: str | None) -> None:
+    path = f"/etc/ssl/{name}.pem"
+    made = host(certificates={CERTIFICATE: {"not_after": "2999-12-31T00:00:00+00:00"}, path: {"sha256": "0f", "not_after": ends}})
+    made["paths"][path] = {**GOOD_PATH, **facts}
+    assert problems(made, {**GIVEN, name: path}) == ([f"xinference_proxy_{name} '{path}' {problem}"] if problem else [])
+
+
+def test_a_file_of_which_nothing_is_known_holds_no_certificate() -> None:
+    assert problems(host(certificates={}), GIVEN) == [f"xinference_proxy_certificate '{CERTIFICATE}' holds no certificate."]
+
+
+def test_every_file_that_is_wrong_is_told() -> None:
+    wrong = {"certificate": "own.pem", "certificate_key": "/none.key", "client_ca": "/none.pem"}
+    assert problems(BARE, wrong) == [
+        "xinference_proxy_certificate 'own.pem' is no absolute path.",
+        "xinference_proxy_certificate_key '/none.key' does not exist on this host.",
+        "xinference_proxy_client_ca '/none.pem' does not exist on this host.",
+    ]
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    wrong = {"port": 0, "names": [""], "max_body_size": "", "numbers": {"n": 0}, "certificate_key": KEY}
+    made = host()
+    made["python"]["cryptography"] = False
+    assert len(problems(made, wrong, address="192.0.2.1", manage_engine=False)) == 8

@@ -38,6 +38,7 @@ def test_the_program_is_what_the_module_models_runs() -> None:
     assert f"{PACKAGE}/program.py" not in sources()
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_program_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path / "program")
     before = folder_fingerprint(tmp_path / "program")

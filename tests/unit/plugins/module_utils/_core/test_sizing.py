@@ -56,6 +56,7 @@ def options(models: list[DeclaredModel]) -> list[Any]:
         ({"engine_options": {"context_length": 1024, "n_parallel": 4}}, 460, None, 448),
         ({"engine_options": {"context_length": 1024}}, 460, None, 112),
         ({"engine_options": {"n_ctx": 1024, "n_parallel": 4}}, 460, None, 112),
+        ({"engine_options": {"n_ctx": 1}}, 460, None, 0),
         ({}, 460, None, 448),
         ({"registration": custom(512), "size_in_billions": 1, "quantization": "Q4_1"}, 460, 572, 56),
         # Other engines take the memory of a context as they go.
@@ -96,6 +97,20 @@ def test_files_that_this_host_sees_are_measured(tmp_path: Path, fields: dict[str
     assert seen.weights == 3
     assert unseen.weights is not None
     assert unseen.weights > 500
+
+
+def test_a_part_of_a_mebibyte_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(bytes(3 * MIB - 1))
+    (need,) = needs([model(path="/models/a.gguf")], Home({"/models": str(tmp_path)}))
+    assert str(need) == "chat 910 (process 460 + weights 2 + context 448)"
+
+
+def test_files_of_another_specification_are_not_taken_for_those_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "b.gguf").write_bytes(bytes(3 * MIB))
+    two = custom(4096)
+    two["model_specs"] = [*two["model_specs"], *custom(4096, "file:///models/b.gguf")["model_specs"]]
+    (need,) = needs([model(registration=two, size_in_billions=1, quantization="Q4_1")], Home({"/models": str(tmp_path)}))
+    assert need.weights == 572
 
 
 def test_folders_are_measured_with_all_that_is_in_them(tmp_path: Path) -> None:
@@ -156,6 +171,12 @@ def test_there_is_always_one_thread() -> None:
 def test_the_context_is_no_longer_than_the_model_s_own() -> None:
     models = choose_options([model(engine_options="auto", registration=custom(1024)), model("long", engine_options="auto")], Limits(1, 100_000), Home())
     assert [parsed.options["n_ctx"] for parsed in models] == [1024, 4096]
+
+
+@pytest.mark.parametrize(("own", "chosen"), [(0, 4096), (-1, 4096), ("1024", 4096), (None, 4096), (1, 1), (4095, 4095), (4097, 4096)])
+def test_only_a_context_that_a_model_can_have_limits_it(own: Any, chosen: int) -> None:
+    declared = DeclaredModel("chat", "present", {"name": "mine", "engine": "llama.cpp", "engine_options": "auto", "registration": {"context_length": own}})
+    assert [parsed.options["n_ctx"] for parsed in choose_options([declared], Limits(1, 100_000), Home())] == [chosen]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -79,7 +80,10 @@ def test_what_is_missing_is_launched_and_must_answer(autostart: bool) -> None:
     stage = Stage(server, llm("one"), llm("two"))
     assert stage.until_ready() < 12
     assert server.ready() == {"one", "two"}
-    assert [line for line in stage.lines if "ready" in line] == ["one: ready, answered in 0.00 s", "two: ready, answered in 0.00 s"]
+    told = [line for line in stage.lines if "ready" in line]
+    assert [line.partition(",")[0] for line in told] == ["one: ready", "two: ready"]
+    # How long an answer takes is measured, and a machine may be busy.
+    assert all(re.fullmatch(r"\w+: ready, answered in \d\.\d\d s", line) for line in told)
     assert launches(server) == ["one", "two"]
 
 
@@ -628,8 +632,9 @@ def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_mo
     assert any("could not be relaunched" in line for line in stage.lines)
     # Nobody is told that it answers while it is away.
     assert told == [False] * written(server).count("terminate")
-    stage.run(86400 * 7)
-    assert written(server).count("terminate") < 25
+    # A day more, with one try an hour, would be many more.
+    stage.run(86400)
+    assert written(server).count("terminate") < 15
 
 
 def test_a_converge_that_comes_in_between_counts(monkeypatch: pytest.MonkeyPatch) -> None:
