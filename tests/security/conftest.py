@@ -102,7 +102,7 @@ def of_host(output: str, host: str) -> str:
     """Results of one host of a run."""
     kept, its_own = [], False
     for line in output.splitlines():
-        if match := re.match(r"(?:\w+: \[([^\]]+)\]|(?:TASK|PLAY) |$)", line):
+        if match := re.match(r"(?:\w+: \[([^\]]+)\]|(?:TASK |PLAY |\[ERROR\]: )|$)", line):
             its_own = match[1] == host
         if its_own:
             kept.append(line)
