@@ -274,6 +274,12 @@ def test_one_request_per_model_and_one_more_for_an_unknown_name() -> None:
     assert server.asked == [("engines", "LLM", "qwen3"), ("engines", "LLM", "qwen4"), ("names", "LLM"), ("engines", "LLM", "mine")]
 
 
+def test_the_names_are_not_asked_for_where_the_registration_is_at_hand() -> None:
+    server = Server()
+    check_catalogue(server, [model(name="mine", registration=CUSTOM)])
+    assert server.asked == [("engines", "LLM", "mine")]
+
+
 def test_a_server_that_does_not_answer_for_a_type_refuses_nothing() -> None:
     assert check_catalogue(Server(ApiError("GET", "http://x", 500, "no such route")), [model(engine="vLLM")]) == []
 

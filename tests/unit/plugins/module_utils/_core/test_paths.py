@@ -102,11 +102,12 @@ def test_as_many_links_are_followed_as_a_kernel_follows(home: Home, links: int, 
     assert check_paths([model(path="/models/0")], home) == ([f"models (uid 'chat'): {words}"] if words else [])
 
 
-def test_a_link_that_this_host_may_not_read_is_left_to_the_server(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("question", ["readlink", "lstat"])
+def test_what_this_host_may_not_look_at_is_left_to_the_server(home: Home, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     def refuse(_self: Path) -> Path:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "readlink", refuse)
+    monkeypatch.setattr(Path, question, refuse)
     assert check_paths([model(path="/models/whole")], home) == []
 
 

@@ -482,6 +482,24 @@ def test_copies_alone_are_added_and_taken_away_in_place_where_the_server_can(fie
     assert action.kind == kind
 
 
+def test_adding_copies_carries_the_request_and_both_sides() -> None:
+    model = present(replica=2, path="/models/a.gguf")
+    launched = applied(model, replica=1)
+    action = only(model, Observed({"chat": running()}, applied={"chat": launched}), scaling=True)
+    assert action == Action(
+        "chat",
+        "scale",
+        "ready",
+        before={"state": "ready", **RUNNING},
+        after={"state": "ready", **model.shown()},
+        request=model.launch_request(),
+        drift={"replica": {"declared": 2, "running": 1}},
+        model=model,
+    )
+    # What the launch tells is verified; without it nothing tells the path.
+    assert only(model, Observed({"chat": running()}), scaling=True).unverified == ("path",)
+
+
 @pytest.mark.parametrize("choice", ["report", "ignore"])
 def test_copies_are_left_too_where_that_was_chosen(choice: str) -> None:
     assert only(present(replica=2), Observed({"chat": running()}), scaling=True, on_drift=choice).kind == "keep"
@@ -653,6 +671,7 @@ def test_entries_of_undeclared_models_are_removed_with_exclusive_only() -> None:
     )
     plan = make_plan([present("kept")], observed, Choices(exclusive=True))
     assert [(action.uid, action.kind, action.drop_entry) for action in plan.actions] == [("stale", "keep", True), ("kept", "keep", False)]
+    assert plan.actions[0].model == absent("stale")
 
 
 def test_autostart_is_no_part_of_what_runs() -> None:

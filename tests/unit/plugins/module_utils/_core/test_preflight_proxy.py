@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -266,6 +267,12 @@ def test_certificates_of_every_kind_are_looked_at(name: str, facts: dict[str, An
     made = host(certificates={CERTIFICATE: {"not_after": "2999-12-31T00:00:00+00:00"}, path: {"sha256": "0f", "not_after": ends}})
     made["paths"][path] = {**GOOD_PATH, **facts}
     assert problems(made, {**GIVEN, name: path}) == ([f"xinference_proxy_{name} '{path}' {problem}"] if problem else [])
+
+
+@pytest.mark.parametrize(("hours", "count"), [(12, 0), (-1, 1)])
+def test_a_certificate_holds_to_the_end_of_its_last_day(hours: int, count: int) -> None:
+    end = datetime.now(timezone.utc) + timedelta(hours=hours)
+    assert len(problems(host(certificates={CERTIFICATE: {"not_after": end.isoformat()}}), GIVEN)) == count
 
 
 def test_a_file_of_which_nothing_is_known_holds_no_certificate() -> None:
