@@ -9,6 +9,8 @@ RUNS ?= 3
 FAULT ?=
 SERVER ?=
 PARTS ?=
+SUITE ?= bookworm
+ITEM ?=
 BIN := $(CURDIR)/build/venv/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
@@ -20,10 +22,11 @@ export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export XINFERENCE_TEST_VERSION := $(or $(SERVER),$(VERSION))
+export XINFERENCE_TEST_SUITE := $(SUITE)
 export PYTEST_PLUGINS := ansible_collections.inferops.xinference.tests.recorder.pytest_recorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults lint unit docs-check sanity artifact mistakes contract downloads first-admin security exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads first-admin security exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +47,12 @@ bench: setup images ## how fast it is, as ratios in one run; fails where one mis
 faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
 	@python3 tests/images/build.py models >/dev/null
 	@tools/faults.sh $(FAULT)
+
+range: ## one item of the promised range of versions: make range ITEM="core 2.18", ITEM="python 3.9"
+	@tools/range.sh $(ITEM)
+
+mutation: setup ## how many changes of plan, admission and preflight the unit tests notice
+	@tools/mutation.sh
 
 setup: ## virtual environment and collection path in build/
 	@tools/setup.sh

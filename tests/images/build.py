@@ -65,6 +65,20 @@ def run(*command: str, quiet: bool = False, stdin: IO[bytes] | None = None) -> s
     return done
 
 
+def told(image: str, *command: str) -> None:
+    """Run what builds an image: its output goes into a log.
+
+    :raises BuildError: with its last words, and the place of the log.
+    """
+    log = HERE.parents[1] / "build/images" / f"{image.replace('/', '_').replace(':', '_')}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as sink:
+        code = subprocess.run(command, check=False, stdout=sink, stderr=subprocess.STDOUT).returncode
+    if code:
+        last = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()][-1:]
+        raise BuildError(f"{image} cannot be built: {' '.join(last) or f'exit code {code}'} ({log})")
+
+
 def docker(*arguments: str) -> str:
     """Answer of a docker command; :class:`BuildError` when it fails."""
     done = subprocess.run(("docker", *arguments), text=True, capture_output=True, check=False)
@@ -132,7 +146,7 @@ def build_in_container(parent: str, image: str, script: str, context: Path, chan
     for key, value in environment.items():
         command += ["-e", f"{key}={value}"]
     try:
-        run(*command, parent, "sh", "-eu", f"/recipe/{script}")
+        told(image, *command, parent, "sh", "-eu", f"/recipe/{script}")
         unset = [f"ENV {key}=" for key in environment]
         docker("commit", *(word for change in unset + changes for word in ("--change", change)), name, image)
     finally:
@@ -177,7 +191,8 @@ def server(version: str) -> str:
     if pull(official):
         return official
     parent = base()
-    say(f"no registry answers: building {image} from packages (about 5 minutes)")
+    count = lock.read_text(encoding="utf-8").count("==")
+    say(f"no registry answers: building {image} from {count} packages (about 3 minutes)")
     with tempfile.TemporaryDirectory(prefix="inferops-server-") as folder:
         context = Path(folder)
         shutil.copy(recipe / "install.sh", context / "install.sh")

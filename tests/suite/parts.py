@@ -84,6 +84,16 @@ ALL: list[Part] = [
         uses=("molecule:recovery",),
         reason="an hour; make test runs four of its faults in scenario recovery",
     ),
+    *(
+        Part(f"range:core:{core}", "range", {"ITEM": f"core {core}"}, ("setup", "images"), ("molecule:default", "range"), "the promised range of versions")
+        for core in ("2.18", "2.19", "2.20", "2.21")
+    ),
+    Part("range:python:3.9", "range", {"ITEM": "python 3.9"}, ("setup", "images"), ("molecule:default", "range"), "the promised range of versions"),
+    *(
+        Part(f"molecule:host:{suite}", "molecule", {"SCENARIO": "host", "SUITE": suite}, ("setup", "images"), ("molecule:host",), "the promised range of hosts")
+        for suite in ("bullseye", "trixie")
+    ),
+    Part("mutation", "mutation", needs=("setup",), reason="it runs the unit tests some thousand times"),
     Part("bench", "bench", needs=("setup", "images"), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
 ]
 
