@@ -74,11 +74,10 @@ def gateway() -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the last run and the server said."""
+    """Show with a failure what the last run said."""
     report = yield
     if report.failed:
         report.sections += [(f"the last run: {command}", output[-3000:]) for site in SITES for command, output in site.outputs[-1:]]
-        report.sections.append(("the server's log", said("logs", "--tail", "40", CONTAINER)))
     return report
 
 
