@@ -41,6 +41,7 @@ _COLLECTED = re.compile(r"\bcollected (\d+) items?")
 _ENDS = "PASSED|FAILED|ERROR|SKIPPED|XFAIL"
 _DONE = re.compile(rf"^\S+\.py::.*? (?:{_ENDS})\b", re.MULTILINE)
 _BEGUN = re.compile(rf"^(?:(\S+\.py::(?:(?! (?:{_ENDS})\b).)*)|(?:TASK|RUNNING HANDLER) \[(.*?)\] \*+)$", re.MULTILINE)
+_SHARE = re.compile(r"^[.FEsx]+ +\[ *(\d+)%\]$", re.MULTILINE)
 _REASONS = re.compile(r"^(?:fatal: |failed: |FAILED |ERROR |E  |CRITICAL )", re.MULTILINE)
 
 
@@ -127,7 +128,9 @@ class Running:
         text = self.text()
         begun = [next(filter(None, found)) for found in _BEGUN.findall(text)]
         done, wanted = len(_DONE.findall(text)), sum(int(count) for count in _COLLECTED.findall(text))
-        words = [f"{done} of {wanted} tests" if wanted else "", begun[-1].rpartition("/")[2][:90] if begun else ""]
+        share = _SHARE.findall(text)
+        count = f"{done} of {wanted} tests" if done or not share else f"{share[-1]} % of {wanted} tests"
+        words = [count if wanted else "", begun[-1].rpartition("/")[2][:90] if begun else ""]
         before = f", {last[self.part.name]:.0f} s last time" if self.part.name in last else ""
         return f".. {self.part.name:<22} {self.seconds:.0f} s{before}{''.join(f' · {word}' for word in words if word)}"
 

@@ -125,9 +125,10 @@ def test_nothing_of_a_part_is_left_when_it_has_ended(start: Start, tmp_path: Pat
             "collecting ... collected 5 items\n\ntests/x/test_a.py::test_one PASSED [ 20%]\ntests/x/test_a.py::test_two[a b] ",
             "1 of 5 tests · test_a.py::test_two[a",
         ),
+        ("collected 90 items\n\n......F..... [ 10%]\n............ [ 20%]\n....", "20 % of 90 tests"),
         ("TASK [Gather] ****\nok: [host]\nTASK [inferops.xinference.server : Run the container] *****\n", "inferops.xinference.server : Run the container"),
     ],
-    ids=["pytest", "Ansible"],
+    ids=["pytest", "pytest in short", "Ansible"],
 )
 def test_a_part_shows_life(start: Start, tmp_path: Path, text: str, words: str) -> None:
     running = suite_run.Running.__new__(suite_run.Running)
