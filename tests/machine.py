@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
 
 
 class NotBuilt(Exception):
-    """The build script could not make what a test needs; the text is its reason."""
+    """What a test needs of the machine is not there; the text is the reason."""
 
 
 def record(kind: str, **fields: Any) -> None:
@@ -31,10 +32,17 @@ def record(kind: str, **fields: Any) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of loopback that nobody listens on, and that the kernel gives to nobody for a connection of its own."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    for _try in range(1000):
+        port = random.randrange(max(lowest // 2, 1024), max(lowest, 2048))
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise NotBuilt("no port is free on 127.0.0.1")
 
 
 def built(what: str, *options: str) -> str:

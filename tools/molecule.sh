@@ -25,6 +25,11 @@ export MOLECULE_EPHEMERAL_DIRECTORY=$PWD/build/molecule/$scenario/state
 log=${XINFERENCE_TEST_LOG:-build/molecule/$scenario.log}
 mkdir -p "build/molecule/$scenario" build/versions
 : >"$log"
+# A port for a server on this machine, which stays while the scenario lasts.
+port=build/molecule/$scenario/port
+if [ "$command" = test ] || [ ! -f "$port" ]; then PYTHONPATH=tests python3 -c 'import machine; print(machine.free_port())' >"$port"; fi
+XINFERENCE_TEST_PORT=$(cat "$port")
+export XINFERENCE_TEST_PORT
 
 run() { molecule --base-config .config/molecule/config.yml "$@" --scenario-name "$scenario" 2>&1 | tee -a "$log"; }
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from serving import Server
 @pytest.fixture
 def port() -> int:
     """Published port."""
-    return 9991
+    return int(os.environ["XINFERENCE_TEST_PORT"])
 
 
 @pytest.fixture
