@@ -8,5 +8,5 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends systemd systemd-sysv dbus sudo iproute2 procps >/dev/null
 # Units that make no sense in a container only delay its boot.
-systemctl mask --quiet systemd-udevd.service systemd-networkd-wait-online.service getty.target console-getty.service
+systemctl mask --quiet systemd-udevd.service systemd-networkd-wait-online.service getty.target console-getty.service systemd-modules-load.service
 rm -rf /var/lib/apt/lists/*
