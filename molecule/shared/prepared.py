@@ -13,9 +13,12 @@ from pathlib import Path
 BUILD = Path(__file__).parents[2] / "tests/images/build.py"
 
 
-def test_machines_change_nothing_of_what_they_share() -> None:
-    """The layers of their engines are those of a volume that later machines begin with."""
-    command = (sys.executable, str(BUILD), "unchanged", "--version", os.environ["XINFERENCE_TEST_VERSION"])
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == os.environ["XINFERENCE_TEST_STORAGE"]
+class Prepared:
+    """A scenario derives a test class of this one."""
+
+    def test_machines_change_nothing_of_what_they_share(self) -> None:
+        """The layers of their engines are those of a volume that later machines begin with."""
+        command = (sys.executable, str(BUILD), "unchanged", "--version", os.environ["XINFERENCE_TEST_VERSION"])
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == os.environ["XINFERENCE_TEST_STORAGE"]

@@ -230,7 +230,7 @@ def equivalent() -> dict[Survivor, str]:
         lines = [line for line in block.splitlines() if line and not line.startswith("#")]
         if not lines:
             continue
-        module, _, function = lines[0].strip("[]").partition(" ")
+        module, _space, function = lines[0].strip("[]").partition(" ")
         removed, added = (tuple(line[2:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
         reason = " ".join(line for line in lines[1:] if not line.startswith(("-", "+")))
         if not (removed or added) or not reason:

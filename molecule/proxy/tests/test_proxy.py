@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from conftest import PASSWORD
-from prepared import test_machines_change_nothing_of_what_they_share  # noqa: F401
+from prepared import Prepared
 from serving import Server
 
 NAME = "xinference-molecule-proxy"
@@ -29,6 +29,10 @@ NAME = "xinference-molecule-proxy"
 TRIES = 15
 #: Seconds. What has arrived together is read in less.
 WAITED = 0.001
+
+
+class TestPrepared(Prepared):
+    """What holds for every machine that was prepared."""
 
 
 def handshake(address: str, context: ssl.SSLContext, name: str = NAME) -> ssl.SSLSocket:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prepared import test_machines_change_nothing_of_what_they_share  # noqa: F401
+from prepared import Prepared
 from serving import Server
 
 FOLDER = "/var/lib/xinference-models"
@@ -20,6 +20,10 @@ SECRET = "marked-secret-of-the-recovery-scenario"
 UNITS = "/etc/systemd/system/xinference-*"
 LOG = Path(__file__).parents[3] / "build/molecule/recovery.log"
 LOUD = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "loud.log"
+
+
+class TestPrepared(Prepared):
+    """What holds for every machine that was prepared."""
 
 
 def test_models_answer(server: Server) -> None:
