@@ -221,7 +221,7 @@ class Suite:
 
 def recording(environment: dict[str, str]) -> dict[str, str]:
     """An environment in which every run of Ansible is recorded, see tests/recorder."""
-    return {**environment, "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/recorder"), "ANSIBLE_CALLBACKS_ENABLED": "run_recorder"}
+    return {**environment, "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/recorder/callback"), "ANSIBLE_CALLBACKS_ENABLED": "run_recorder"}
 
 
 def chosen_parts(what: str, words: list[str], again: bool) -> list[Part]:

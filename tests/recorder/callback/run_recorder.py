@@ -28,7 +28,7 @@ from ansible.plugins.callback import CallbackBase
 
 _PUBLIC = re.compile(r"^xinference_\w+$")
 _PLACE = re.compile(r"/(roles|playbooks)/(\w+)[./]")
-_ROLES = Path(__file__).resolve().parents[2] / "roles"
+_ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
 def _defaults() -> dict[str, Any]:
