@@ -118,7 +118,7 @@ else
   step types "$here/venv/bin/python" -m mypy --python-version "$wanted" plugins/module_utils/_core
   # What ansible-test tells of a host's Python: every file compiles, and every module can be imported with the standard library alone.
   PATH=$(dirname "$python"):$PATH step sanity tools/sanity.sh --python "$wanted" --test compile --test import
-  export PATH=$PWD/build/venv/bin:$PATH XINFERENCE_TEST_PYTHON=$python
+  export PATH=$PWD/build/venv/bin:$PATH XINFERENCE_TEST_PYTHON=$here/venv/bin/python
   export ANSIBLE_COLLECTIONS_PATH=$PWD/build/collections PYTHONPATH=$PWD/build/collections
 fi
 XINFERENCE_TEST_LOG=$here/molecule.log step scenario tools/molecule.sh default
