@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     # Without it the server cannot tell how far a download is.
     "TQDM_POSITION": "-1",
+    # As in the roles: a busy machine takes its time.
+    "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",
     # A token expires in the middle of the play; the server's own default is 30.
     "XINFERENCE_ACCESS_TOKEN_EXPIRE_MINUTES": "1",
 }
