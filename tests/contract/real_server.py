@@ -24,7 +24,8 @@ CONTAINER = "xinference-contract"
 HOME = "/root/.xinference"
 USERNAME = "admin"
 PASSWORD = "contract-password"
-START_TIMEOUT = 180
+#: Seconds; on an idle machine it takes 25. A server that did not come up in its own time is started again, as by the roles.
+START_TIMEOUT = 600
 #: The same restrictions as in the roles, because they decide what the server can do.
 RESTRICTIONS = ("--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--security-opt", "no-new-privileges", "--init")
 ENVIRONMENT = {
@@ -128,7 +129,7 @@ def serving(home: Path, environment: Mapping[str, str] | None = None, name: str 
         # A server that can have none is wanted without.
         given = {**(environment or ENVIRONMENT), **({"XINFERENCE_AUTH_ADVANCED": "false"} if written.returncode == 3 else {})}
         run(
-            *("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
+            *("docker", "run", "--detach", "--name", name, "--restart", "unless-stopped", "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
             *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),
             *(word for variable, value in given.items() for word in ("--env", f"{variable}={value}")),
             *(image, *server_command()),
