@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from ansible_collections.inferops.xinference.tests.machine import built, free_port
+from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port
 
 BIN = Path(sys.executable).parent
 PORT = free_port()
@@ -240,7 +241,7 @@ def test_what_is_no_way_of_recovery(root: Path) -> None:
 
 
 def test_a_restart_where_there_is_nothing_to_restart(root: Path) -> None:
-    code, message, output = play("restart", root)
+    code, message, output = play("restart", root, xinference_restart_max_fail_percentage=10)
     assert code == 2
     assert message == "There is no container xinference-mistakes on this host to restart: provision the host first.", output
     untouched(root, output)
@@ -255,10 +256,15 @@ def image() -> str:
 def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
     """The container's own last words are in the message, and the teardown that follows keeps the data."""
     name, _colon, tag = image.rpartition(":")
-    variables = {"xinference_image": name, "xinference_image_tag": tag}
+    volumes = yaml.safe_load((ROOT / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))["xinference_volumes"]
+    variables = {"xinference_image": name, "xinference_image_tag": tag, "xinference_virtual_environments": True}
+    variables["xinference_volumes"] = [*volumes, {"path": "more", "mode": "0700", "target": "/more"}]
     try:
         code, message, _output = provision(root, xinference_start_timeout=1, xinference_models=[], **variables)
         assert code == 2
+        made = json.loads(subprocess.run(["docker", "inspect", "xinference-mistakes"], check=True, text=True, capture_output=True).stdout)[0]
+        assert f"{root}/more:/more:rw" in [bind.replace(":rw,", ":rw") for bind in made["HostConfig"]["Binds"]]
+        assert "XINFERENCE_ENABLE_VIRTUAL_ENV=1" in made["Config"]["Env"]
         assert message.startswith("The server is not ready: ")
         assert "Its container is running, health starting. The last lines of its log: " in message
     finally:

@@ -62,3 +62,9 @@ def test_memory_limit_leaves_something_to_the_host(host: Any) -> None:
 
 def test_accounts_are_readable_by_root_only(host: Any) -> None:
     assert host.run("setpriv --reuid 65534 --clear-groups cat /srv/xinference_data/.xinference/auth/auth.db").rc != 0
+
+
+def test_load_balancers_ask_where_the_declaration_says(host: Any) -> None:
+    assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.2:9900/live") == "200"
+    listening = [line for line in host.socket.get_listening_sockets() if line.endswith((":9900", ":9998"))]
+    assert listening == ["tcp://127.0.0.2:9900"]
