@@ -60,7 +60,9 @@ def hub() -> Iterator[Hub]:
 def server(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that downloads from it."""
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "HF_HUB_OFFLINE"}
-    with serving(tmp_path_factory.mktemp("xinference-home"), {**environment, "HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1"}) as running:
+    given = {**environment, "HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1"}
+    # A container of its own: the contract's tests may run at the same time.
+    with serving(tmp_path_factory.mktemp("xinference-home"), given, "xinference-downloads") as running:
         yield running
 
 

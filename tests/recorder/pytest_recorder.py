@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.inferops.xinference.tests.machine import record
 
 #: Tests that work on the container of other ones.
-_CONTAINERS = {"downloads": "contract", "tests": "models"}
+_CONTAINERS = {"tests": "models"}
 _LINES = 40
 
 
