@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import glob
 import os
 import stat
 import tempfile
@@ -98,6 +100,18 @@ def give_to_owner(handle: int, path: Path) -> None:
         os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
+def _remove_leftovers(path: Path) -> None:
+    """Remove what writers of a file left that were killed: it may hold secrets. A writer at work holds a lock."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}-????????"):
+        with contextlib.suppress(OSError):
+            handle = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(handle)
+
+
 def replace_private(path: Path, text: str) -> None:
     """Replace a file in one step, so that a power cut leaves the old or the new one, and never a part of one.
 
@@ -106,14 +120,17 @@ def replace_private(path: Path, text: str) -> None:
     :raises OSError: when it cannot be written; the old one is still there.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_leftovers(path)
     handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as sink:
+            # While it is locked, it is no leftover.
+            fcntl.flock(sink, fcntl.LOCK_EX)
             sink.write(text)
             sink.flush()
             give_to_owner(sink.fileno(), path)
             os.fsync(sink.fileno())
-        Path(scratch).replace(path)
+            Path(scratch).replace(path)
     except BaseException:
         # It may hold secrets.
         Path(scratch).unlink(missing_ok=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -52,3 +53,15 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
         read_regular(other)
     with pytest.raises(FileNotFoundError):
         read_regular(tmp_path / "none")
+
+
+def test_what_a_writer_left_that_was_killed_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    left, at_work, other = (tmp_path / name for name in (".secret-abcd1234", ".secret-efgh5678", ".secrets-abcd1234"))
+    for path in (left, at_work, other):
+        path.write_text("secret", encoding="utf-8")
+    with at_work.open(encoding="utf-8") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        replace_private(tmp_path / "secret", "new")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".secret-efgh5678", ".secrets-abcd1234", "secret"]
+    replace_private(tmp_path / "secret", "newer")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".secrets-abcd1234", "secret"]
