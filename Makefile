@@ -60,7 +60,7 @@ setup: ## virtual environment and collection path in build/
 engine: ## a Docker Engine, unless one answers
 	@tools/engine.sh start
 
-images: engine ## server image and model files of the tests
+images: setup engine ## server image and model files of the tests
 	@python3 tests/images/build.py server --version $(VERSION) >/dev/null
 	@python3 tests/images/build.py models >/dev/null
 

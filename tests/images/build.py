@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build what the tests run against: base image, Xinference server image, test host images and what their engines keep, model files.
 
-Standard library only: it runs before any virtual environment exists. Progress goes to standard error; the
+Standard library only, and pip of the interpreter that runs it. Progress goes to standard error; the
 last line on standard output is the name of what was made (an image reference or a folder).
 
 An image is named by the content it is made from, so it is built once per machine and rebuilt when, and only
@@ -112,7 +112,7 @@ def pip_settings() -> tuple[dict[str, str], list[str]]:
 
     A machine with a package mirror, a wheel folder or a private certificate authority builds with them.
     """
-    listing = subprocess.run((sys.executable, "-m", "pip", "config", "list"), text=True, capture_output=True, check=False).stdout
+    listing = run(sys.executable, "-m", "pip", "config", "list", quiet=True).stdout
     environment: dict[str, str] = {}
     for line in listing.splitlines():
         key, _equals, value = line.partition("=")

@@ -44,8 +44,7 @@ _SLOWER = "the same tests as on the newest server, which make test runs"
 #: In the order in which they begin: what takes longest is begun first, so that no processor is idle in the end.
 TEST: list[Part] = [
     _part("setup", ""),
-    # Standard library only, so it waits for nothing.
-    _part("images", ""),
+    _part("images"),
     _part("sanity"),
     _part("lint"),
     _part("unit"),

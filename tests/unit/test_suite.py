@@ -34,6 +34,17 @@ def test_each_part_is_there_once_and_a_target_of_the_makefile() -> None:
         assert set(part.needs) <= {*names, "*"}
 
 
+def test_no_part_runs_while_the_virtual_environment_is_made() -> None:
+    """Its half-made interpreter stands first in PATH, without pip."""
+    by_name = {part.name: part for part in [*TEST, *ALL]}
+
+    def waits(name: str) -> bool:
+        needs = by_name[name].needs
+        return "setup" in needs or "*" in needs or any(waits(need) for need in needs)
+
+    assert [name for name in by_name if name != "setup" and not waits(name)] == []
+
+
 def test_what_is_not_in_make_test_has_its_reason() -> None:
     assert [part.name for part in ALL if not part.reason] == []
     assert [part.name for part in TEST if part.reason] == []
