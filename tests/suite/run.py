@@ -36,6 +36,8 @@ LAST = FOLDER / "last.json"
 TICK, SHOWN = 0.2, 30.0
 #: Lines of a log that are shown of a part that failed.
 TAIL = 80
+#: The last line of pytest; other programs say that something failed, too, with a number before it.
+_SUMMARY = re.compile(r"^(?:=+ )?((?:\d+ \w+, )*\d+ \w+) in [\d.]+ ?s\b", re.MULTILINE)
 _COUNTED = re.compile(r"\b(\d+) (passed|failed|errors?)\b")
 _COLLECTED = re.compile(r"\bcollected (\d+) items?")
 _ENDS = "PASSED|FAILED|ERROR|SKIPPED|XFAIL"
@@ -107,7 +109,7 @@ class Running:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         counts = {"passed": 0, "failed": 0}
-        for count, word in _COUNTED.findall(self.text()):
+        for count, word in _COUNTED.findall("\n".join(_SUMMARY.findall(self.text()))):
             counts["passed" if word == "passed" else "failed"] += int(count)
         # A part without tests of its own counts as one; pytest says how many it ran.
         passed = counts["passed"] or 1 if code == 0 else counts["passed"]

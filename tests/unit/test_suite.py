@@ -102,7 +102,7 @@ def test_a_part_that_fails_keeps_only_those_from_running_that_need_it(start: Sta
 
 
 def test_tests_are_counted_as_pytest_says(start: Start) -> None:
-    said = "echo '3 passed in 2 s'; echo '==== 1 failed, 7 passed, 2 errors in 3 s ===='; exit 1"
+    said = "echo '3 passed in 2.11s'; echo 'bind() to [::]:443 failed, 80 passed'; echo '==== 1 failed, 7 passed, 2 errors in 3.00s ===='; exit 1"
     outcome = start({"a": said}, [Part("a", "a", needs=())]).outcomes["a"]
     assert (outcome.passed, outcome.failed) == (10, 3)
 
