@@ -11,7 +11,7 @@ import pytest
 from serving import Server, similarity
 
 TREE = {
-    "": 0o755,
+    "": 0o700,
     ".xinference": 0o700,
     ".cache/huggingface": 0o755,
     ".cache/huggingface/hub": 0o755,

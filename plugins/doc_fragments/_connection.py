@@ -51,6 +51,20 @@ options:
       - If not set, the environment variable E(XINFERENCE_TIMEOUT) is used.
     type: float
     default: 30.0
+  listener_users:
+    description:
+      - Users of this machine, by name or number, whose process may listen at an O(endpoint) of this machine without TLS. While the server is down, whoever
+        else listens on its port would get the account; nothing is sent to such a process. Who runs the module always may listen there.
+      - If not set, the environment variable E(XINFERENCE_LISTENER_USERS) is used, with commas between them.
+    type: list
+    elements: str
+    default: [root]
+  allow_plain_http:
+    description:
+      - Whether O(password) may be sent to another machine without TLS, where others can read it on its way.
+      - If not set, the environment variable E(XINFERENCE_ALLOW_PLAIN_HTTP) is used.
+    type: bool
+    default: false
 requirements:
   - python >= 3.9
   - xinference-client

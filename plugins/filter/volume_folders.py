@@ -40,7 +40,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The folders with C(place), their absolute path, and owner, group, mode and SELinux type.
+  description: >-
+    The folders with C(place), their absolute path, owner, group, mode and SELinux type, and C(inside), the path by which the container sees those that lie
+    below a folder that it can write, empty for all others.
   type: list
   elements: dict
 """

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client, first_accepted
+from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client, connection_arguments, first_accepted
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets
 
@@ -29,6 +29,8 @@ def connection_spec() -> dict[str, dict[str, Any]]:
         "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["XINFERENCE_VALIDATE_CERTS"])},
         "ca_path": {"type": "path", "fallback": (env_fallback, ["XINFERENCE_CA_PATH"])},
         "timeout": {"type": "float", "default": 30.0, "fallback": (env_fallback, ["XINFERENCE_TIMEOUT"])},
+        "listener_users": {"type": "list", "elements": "str", "default": ["root"], "fallback": (env_fallback, ["XINFERENCE_LISTENER_USERS"])},
+        "allow_plain_http": {"type": "bool", "default": False, "fallback": (env_fallback, ["XINFERENCE_ALLOW_PLAIN_HTTP"])},
     }
 
 
@@ -64,13 +66,11 @@ def connect(module: AnsibleModule, password: str | None = None) -> Any:
     parameters = module.params
     if parameters["timeout"] <= 0:
         module.fail_json(msg=f"timeout '{parameters['timeout']:g}' must be more than 0 seconds.")
-    verify: bool | str = parameters["validate_certs"]
-    if verify and parameters["ca_path"]:
-        verify = parameters["ca_path"]
-        if not os.path.isfile(verify):
-            module.fail_json(msg=f"ca_path '{verify}' is not a file on this host.")
+    authorities = parameters["ca_path"] if parameters["validate_certs"] else None
+    if authorities and not os.path.isfile(authorities):
+        module.fail_json(msg=f"ca_path '{authorities}' is not a file on this host.")
 
     def log_in(tried: str | None) -> Client:
-        return Client(parameters["endpoint"], username=parameters["username"], password=tried, timeout=parameters["timeout"], verify=verify)
+        return Client(parameters["endpoint"], password=tried, **connection_arguments(parameters))
 
     return first_accepted([password] if password is not None else _passwords(module), log_in)

@@ -52,6 +52,9 @@ options:
   account_database:
     description: File in which the server keeps its accounts, to list their names.
     type: path
+  server_environment_file:
+    description: File with environment variables of the server that are secret, to list their names.
+    type: path
   service:
     description: The recovery service to describe.
     type: dict
@@ -166,25 +169,32 @@ host:
         The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(gateway) (address of this
         host on the engine's own bridge, or null), C(bridge) (name of that bridge, null where this host has no such interface), and C(container) with C(id),
         C(image), C(status), C(health), C(started_at), C(restarts), C(labels), C(ports), C(published) (address and port),
-        C(memory) (limit in bytes, 0 for none) and with O(log_lines) C(log), or null.
+        C(memory) (limit in bytes, 0 for none), C(mounts) (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that
+        the container can write, so that it can put a link to any folder of the host in its place), and with O(log_lines) C(log), or null.
       type: dict
       returned: always
     listeners:
-      description: Listening TCP sockets, each with C(address) and C(port).
+      description: Listening TCP sockets, each with C(address), C(port) and C(uid), the number of the user who made it.
       type: list
       elements: dict
       returned: always
     paths:
       description: >-
         For each path C(exists), C(directory), C(owner), C(group), their numbers C(uid) and C(gid), C(mode), C(public) (whether every user
-        of the host may read it, with the folders above), C(empty), C(nearest) (the deepest folder above that exists), and of that C(writable),
-        C(filesystem) and C(free_mib).
+        of the host may read it, with the folders above), C(empty), C(links) (which of the path and the folders above are links), C(nearest) (the deepest
+        folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
       type: dict
       returned: always
     accounts:
       description: >-
         The accounts in O(account_database) by name, each with C(enabled) and C(permissions), sorted; none where it does not exist, null where it cannot be
         read.
+      type: dict
+      returned: always
+    server_environment:
+      description: >-
+        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) says that the server was looked
+        at and does not know it.
       type: dict
       returned: always
     service:
@@ -234,6 +244,7 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "default": []},
             "client_environment": {"type": "path"},
             "account_database": {"type": "path"},
+            "server_environment_file": {"type": "path"},
             "firewall": {"type": "str"},
             "log_lines": {"type": "int", "default": 0},
             "service": {

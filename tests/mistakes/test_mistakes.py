@@ -98,7 +98,7 @@ def untouched(root: Path, output: str, host: str = "localhost") -> None:
 @pytest.fixture(scope="module", autouse=True)
 def clean() -> Iterator[None]:
     """No container of an earlier run that was killed, and none left behind."""
-    remove = ["docker", "rm", "--force", "--volumes", "xinference-mistakes", "xinference-mistakes-account"]
+    remove = ["docker", "rm", "--force", "--volumes", "xinference-mistakes", "xinference-mistakes-prepare"]
     subprocess.run(remove, capture_output=True, check=False)
     yield
     subprocess.run(remove, capture_output=True, check=False)

@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 from watchers import OPEN, REFUSED, Intruder, Lurker, wait_until
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import listeners
 from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port
 
 BIN = Path(sys.executable).parent
@@ -47,8 +48,8 @@ NUMBER = 10001
 BARE: dict[str, Any] = {"xinference_models": [], "xinference_accounts": [], "xinference_api_keys": []}
 #: In the order in which the host goes through them. Those that only show something leave the host as it was.
 STAGES = (
-    *("provisioned", "foreseen", "unliftable", "rotation_checked", "restarted", "interrupted", "rotated", "rotated_by_value", "played"),
-    *("handed", "torn_down", "renewed", "restricted"),
+    *("provisioned", "foreseen", "unliftable", "rotation_checked", "tempted", "restarted", "interrupted", "rotated", "rotated_by_value", "played"),
+    *("handed", "torn_down", "renewed", "restricted", "migrated"),
 )
 
 
@@ -204,7 +205,7 @@ SITES: list[Site] = []
 
 def remove() -> None:
     """Remove what these tests made, also in a run that was killed."""
-    names = (CONTAINER, f"{CONTAINER}-account", f"{CONTAINER}-open")
+    names = (CONTAINER, f"{CONTAINER}-prepare", f"{CONTAINER}-open")
     said("rm", "--force", "--volumes", *names)
     said("rmi", f"{built('server').rpartition(':')[0]}:{OLDER}")
     for folder in (KEPT, *Path(tempfile.gettempdir()).glob(f"{FOLDERS}*")):
@@ -332,7 +333,32 @@ def rotation_checked(provisioned: Site) -> str:
 
 
 @pytest.fixture(scope="session")
-def restarted(provisioned: Site) -> Site:
+def tempted(provisioned: Site) -> str:
+    """Output of a run while somebody else listens in the server's place; before, root of the container put links in the place of all that it could.
+
+    The next stage starts the server again.
+    """
+    from attackers import Impostor, inside
+
+    folder = provisioned.folder / "tempting"
+    folder.mkdir()
+    (folder / "secret").write_text("of the host", encoding="utf-8")
+    for place in [mount["Destination"] for mount in json.loads(said("inspect", CONTAINER))[0]["Mounts"]]:
+        for each in (place, str(Path(place).parent)):
+            inside(f"mv {each} {each}.away && ln -s {folder} {each}")
+    said("stop", "--time", "30", CONTAINER)
+    impostor = Impostor(provisioned.port)
+    try:
+        wait_until(lambda: any(listener.port == provisioned.port for listener in listeners()), "somebody listens in the server's place")
+        output = provisioned.play(str(ROOT / "tests/security/ask.yml"), *LOUD, code=2)
+    finally:
+        came = impostor.stop()
+    assert came == ""
+    return output
+
+
+@pytest.fixture(scope="session")
+def restarted(provisioned: Site, tempted: str) -> Site:
     """The host after its server was restarted."""
     besieged(provisioned, "restarted", ("restart", *LOUD))
     return provisioned

@@ -74,7 +74,7 @@ def test_healthy(container: dict[str, Any]) -> None:
 
 def test_caches_that_the_server_uses_are_mounted(container: dict[str, Any], root: str) -> None:
     mounts = {mount["Destination"]: mount["Source"] for mount in container["Mounts"]}
-    assert mounts["/root/.xinference/huggingface"] == f"{root}/.cache/huggingface/hub"
+    assert mounts["/root/.xinference/huggingface"] == mounts["/root/.cache/huggingface/hub"] == f"{root}/.cache/huggingface/hub"
     assert mounts["/root/.xinference/modelscope"] == f"{root}/.cache/modelscope"
     assert mounts["/root/.xinference/logs"] == f"{root}/logs"
 

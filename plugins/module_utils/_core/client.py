@@ -15,11 +15,12 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlparse
+from urllib.parse import quote, urljoin, urlparse
 
 from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
+from .listeners import own_address, strangers
 
 
 def _synchronous_client() -> Any:
@@ -50,7 +51,7 @@ else:
     MISSING = None
     SessionBase = requests.Session
 
-__all__ = ["MISSING", "Client"]
+__all__ = ["MISSING", "Client", "connection_arguments", "first_accepted"]
 
 #: Statuses after which a read is tried again: a proxy or a restarting server, not an answer.
 _PASSING = frozenset({502, 503, 504})
@@ -63,6 +64,8 @@ LOAD_TIMEOUT = 600.0
 #: Seconds after which a request for a download is left to the server.
 DOWNLOAD_MOMENT = 3.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_PORTS = {"http": 80, "https": 443}
+_MOST_REDIRECTS = 5
 
 
 def _words(response: requests.Response) -> str:
@@ -84,6 +87,8 @@ class _Session(SessionBase):  # type: ignore[misc]
         self.pause = 1.0
         self.credentials = False
         self.renew: Any = None
+        #: Called before anything is sent; raises where it must not be.
+        self.guard: Callable[[], None] = lambda: None
         # Who has a .netrc for the host does not mean this server's accounts.
         self.auth = lambda request: request
 
@@ -93,11 +98,13 @@ class _Session(SessionBase):  # type: ignore[misc]
         :param method: HTTP method.
         :param url: address.
         :returns: an answer with a status below 400.
-        :raises ConnectionFailed: when no answer comes.
+        :raises ConnectionFailed: when no answer comes, or from somebody who should not get what is sent.
         :raises AuthenticationError: on 401, 403 and 429.
         :raises ApiError: on any other status of 400 and above.
         """
         options.setdefault("timeout", self.timeout)
+        # What is sent is for this server. Where it leads, _send looks at.
+        options["allow_redirects"] = False
         # Given with the request, or a bundle of authorities that the environment names would count in place of the one that was chosen.
         options.setdefault("verify", self.verify)
         tries = options.pop("tries", _READ_TRIES if method.upper() == "GET" else 1)
@@ -107,6 +114,8 @@ class _Session(SessionBase):  # type: ignore[misc]
             if token:
                 headers = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
                 response = self._send(tries, method, url, **{**options, "headers": headers})
+        if response.is_redirect:
+            raise ApiError(method, url, response.status_code, f"it leads to '{response.headers['Location']}', which gets no account; give that as endpoint")
         if response.status_code < 400:
             try:
                 if "json" not in response.headers.get("Content-Type", ""):
@@ -122,9 +131,20 @@ class _Session(SessionBase):  # type: ignore[misc]
         raise kind(method, url, response.status_code, _words(response))
 
     def _send(self, tries: int, method: str, url: str, **options: Any) -> requests.Response:
-        """The answer to a request, whatever its status."""
+        """The answer to a request, whatever its status. A redirect is followed by what only reads, and to the same server alone."""
+        for _redirect in range(_MOST_REDIRECTS):
+            response = self._try(tries, method, url, **options)
+            target = urljoin(url, response.headers.get("Location", ""))
+            if not response.is_redirect or method.upper() != "GET" or _origin(target) != _origin(url):
+                break
+            url = target
+        return response
+
+    def _try(self, tries: int, method: str, url: str, **options: Any) -> requests.Response:
+        """The answer to a request to one address."""
         for attempt in range(1, tries + 1):
             last = attempt == tries
+            self.guard()
             try:
                 response: requests.Response = super().request(method, url, **options)
             except requests.Timeout as error:
@@ -141,6 +161,12 @@ class _Session(SessionBase):  # type: ignore[misc]
                     break
             time.sleep(self.pause)
         return response
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port of an address."""
+    address = urlparse(url)
+    return address.scheme, address.hostname, address.port or _PORTS.get(address.scheme)
 
 
 def _root(error: BaseException) -> str:
@@ -186,6 +212,18 @@ def first_accepted(passwords: Sequence[str | None], log_in: Callable[[str | None
     raise refused
 
 
+def connection_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of :class:`Client` from the options of a connection, which the fragment ``connection`` documents; all but endpoint and password."""
+    return {
+        "username": options["username"],
+        "timeout": options["timeout"],
+        "verify": options["ca_path"] if options["validate_certs"] and options["ca_path"] else options["validate_certs"],
+        # A declaration that an earlier version stored has neither.
+        "listener_users": options.get("listener_users") or (),
+        "allow_plain_http": bool(options.get("allow_plain_http")),
+    }
+
+
 class Client:
     """A connection to one Xinference server.
 
@@ -195,7 +233,9 @@ class Client:
     :param timeout: seconds until a request without an answer fails.
     :param verify: True, False, or the path of a file with trusted authorities.
     :param keep_alive: whether a connection is kept for the next request. A server that is stopped waits up to five seconds for whoever keeps one.
-    :raises ConnectionFailed: when the server does not answer.
+    :param listener_users: users of this machine, by name or number, who may listen where the endpoint is on it.
+    :param allow_plain_http: whether a password may go to another machine without TLS.
+    :raises ConnectionFailed: when the server does not answer, or somebody would get the password who should not.
     :raises AuthenticationError: when it refuses the credentials; they are tried once.
     """
 
@@ -208,6 +248,8 @@ class Client:
         timeout: float = 30.0,
         verify: bool | str = True,
         keep_alive: bool = True,
+        listener_users: Sequence[str] = (),
+        allow_plain_http: bool = False,
     ) -> None:
         wrong = ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
         try:
@@ -222,6 +264,8 @@ class Client:
         self._session = _Session(timeout)
         self._session.verify = verify
         self._session.credentials = self._credentials is not None
+        if self._credentials is not None and (address.scheme == "http" or verify is False):
+            self._guard(address.scheme, address.hostname, port or _PORTS[address.scheme], listener_users, allow_plain_http)
         if not keep_alive:
             self._session.headers["Connection"] = "close"
         if address.hostname in _LOOPBACK:
@@ -231,6 +275,34 @@ class Client:
         self.authenticated = self._login()
         if self.authenticated:
             self._session.renew = self._renew
+
+    def _guard(self, scheme: str, host: str, port: int, users: Sequence[str], allow_plain_http: bool) -> None:
+        """Make sure that accounts go to no other user of this machine, and over no network in clear.
+
+        While a server is down, whoever listens on its port would get them; the certificate of TLS keeps them from it.
+        """
+        try:
+            address = own_address(host, port)
+        except OSError:
+            # The first request says so.
+            return
+        if address is None:
+            if scheme == "http" and not allow_plain_http:
+                raise ConnectionFailed(
+                    f"endpoint '{self.endpoint}' is on another machine and without TLS, where the password could be read on its way; use https, or set "
+                    "allow_plain_http to true."
+                )
+            return
+
+        def guard() -> None:
+            found = strangers(address, port, users)
+            if found:
+                raise ConnectionFailed(
+                    f"endpoint '{self.endpoint}': on port {port} of this machine listens a process of user {' and '.join(found)}, and not the server's; "
+                    "nothing was sent to it. End it, or name that user in listener_users if it is the server's."
+                )
+
+        self._session.guard = guard
 
     @property
     def username(self) -> str | None:

@@ -25,13 +25,14 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
+from .listeners import listeners
 from .private_file import read_regular
 from .values import without_environment
 
@@ -49,6 +50,7 @@ __all__ = [
     "gather",
     "path_facts",
     "proxy_facts",
+    "server_environment",
     "service_facts",
 ]
 
@@ -206,6 +208,8 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
     found_bindings = [binding for ends in bindings.values() for binding in ends or []]
     # Without a port the engine chooses one when the container starts; without an address it is every address.
+    mounts = sorted((str(mount.get("Source")), str(mount.get("Destination")), bool(mount.get("RW"))) for mount in found.get("Mounts") or [])
+    written = [source for source, _target, writable in mounts if writable]
     published = sorted({(binding.get("HostIp") or "::", int(binding["HostPort"])) for binding in found_bindings if binding.get("HostPort")})
     return {
         "id": str(found.get("Id"))[:12],
@@ -218,6 +222,9 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "ports": sorted({port for _address, port in published}),
         "published": [f"{address}:{port}" for address, port in published],
         "memory": (found.get("HostConfig") or {}).get("Memory"),
+        "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
+        # The engine follows links in a source whenever the container starts.
+        "chooses_mounts": any(PurePosixPath(top) in PurePosixPath(source).parents for source, _target, _writable in mounts for top in written),
     }
 
 
@@ -309,11 +316,11 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
 
     :param path: absolute path; it need not exist.
     :returns: ``exists``, ``directory``, ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode`` (four octal digits), ``public``
-        (whether every user may read it, with all folders above), ``empty``, ``nearest`` (the deepest folder above that exists), ``writable``,
-        ``filesystem``, ``free_mib``.
+        (whether every user may read it, with all folders above), ``empty``, ``links`` (which of the path and the folders above are links, from the root
+        on), ``nearest`` (the deepest folder above that exists), ``writable``, ``filesystem``, ``free_mib``.
     """
     facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "uid": None, "gid": None, "mode": None}
-    facts.update(public=False, empty=True)
+    facts.update(public=False, empty=True, links=[str(step) for step in (*reversed(Path(path).parents), Path(path)) if step.is_symlink()])
     try:
         found = os.stat(path)
     except OSError:
@@ -356,25 +363,6 @@ def _memory() -> dict[str, int]:
     except (OSError, ValueError, IndexError):
         pass
     return {"total_mib": values.get("MemTotal", 0), "available_mib": values.get("MemAvailable", 0), "swap_mib": values.get("SwapTotal", 0)}
-
-
-def _listeners() -> list[dict[str, Any]]:
-    """Listening TCP sockets of this host: address and port."""
-    found: list[dict[str, Any]] = []
-    for table, family in (("/proc/net/tcp", socket.AF_INET), ("/proc/net/tcp6", socket.AF_INET6)):
-        try:
-            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] != "0A":
-                continue
-            address, _colon, port = fields[1].partition(":")
-            raw = bytes.fromhex(address)
-            packed = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
-            found.append({"address": socket.inet_ntop(family, packed), "port": int(port, 16)})
-    return found
 
 
 def _selinux() -> str:
@@ -432,6 +420,17 @@ def account_facts(database: str) -> dict[str, Any] | None:
             connection.close()
     except sqlite3.Error:
         return None
+
+
+def server_environment(path: str) -> dict[str, bool]:
+    """Names of the variables in the server's own file with secrets, and whether they have a value; none where it does not exist or is no file.
+
+    :param path: of the file, which the server may replace.
+    """
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        pairs = (line.partition("=") for line in read_regular(Path(path)).splitlines() if not line.startswith("#"))
+        return {name: bool(value) for name, equals, value in pairs if equals}
+    return {}
 
 
 def service_facts(
@@ -575,6 +574,7 @@ def gather(
     paths: Iterable[str],
     client_environment: str | None,
     account_database: str | None = None,
+    server_environment_file: str | None = None,
     log_lines: int = 0,
     service: Mapping[str, Any] | None = None,
     proxy: Mapping[str, Any] | None = None,
@@ -589,6 +589,7 @@ def gather(
     :param paths: paths to describe.
     :param client_environment: folder of the virtual environment with the client.
     :param account_database: the server's file with its accounts.
+    :param server_environment_file: the server's file with secrets.
     :param log_lines: number of lines of the container's log to return.
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
@@ -612,11 +613,12 @@ def gather(
             "venv": importlib.util.find_spec("ensurepip") is not None,
         },
         "engine": engine_facts(docker_host, container, image, log_lines),
-        "listeners": _listeners(),
+        "listeners": [asdict(listener) for listener in listeners()],
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
         "client_requirements": client_requirements(client_environment) if client_environment else None,
         "accounts": account_facts(account_database) if account_database else None,
+        "server_environment": server_environment(server_environment_file) if server_environment_file else {},
         "service": service_facts(**service, client_environment=client_environment) if service else None,
         "proxy": proxy_facts(**proxy) if proxy else None,
         "firewall": firewall_facts(firewall, run) if firewall and run else None,

@@ -16,8 +16,10 @@ from typing import Any
 from . import accounts, api_keys
 from .certificates import days_left
 from .declared import check_models
+from .listeners import collide
 from .paths import container_paths
 from .values import nearest, shown
+from .volumes import check as check_volumes
 from .volumes import host_path
 
 __all__ = ["Failure", "ProxySettings", "Settings", "check_host", "container_paths"]
@@ -95,6 +97,7 @@ class Settings:
 
     :param validate_engine_options: whether options of an engine that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
+    :param files: paths of the host that the server writes and the roles look at.
     :param recovery: what brings the models back: auto, service, autostart or none.
     :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
@@ -136,6 +139,7 @@ class Settings:
     automation_username: str = "automation"
     accounts: Any = ()
     api_keys: Any = ()
+    files: Sequence[str] = ()
 
 
 def _size_mib(text: str) -> float | None:
@@ -251,16 +255,9 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _collide(one: str, other: str) -> bool:
-    """Whether two sockets of one port cannot both listen: the same address, or a wildcard on either side."""
-    # A socket of both families shows an address of the older one inside one of the newer.
-    addresses = [getattr(address, "ipv4_mapped", None) or address for address in map(ipaddress.ip_address, (one, other))]
-    return addresses[0] == addresses[1] or any(address.is_unspecified for address in addresses)
-
-
 def _taken(host: Mapping[str, Any], address: str, port: int) -> str:
     """A sentence about who listens on a port already; empty when nobody does."""
-    taken = {listener["address"] for listener in host["listeners"] if listener["port"] == port and _collide(listener["address"], address)}
+    taken = {listener["address"] for listener in host["listeners"] if listener["port"] == port and collide(listener["address"], address)}
     return f"Port {port} is in use on {', '.join(sorted(taken))} by something else." if taken else ""
 
 
@@ -298,7 +295,7 @@ def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure
         return [Failure("recovery", f"xinference_recovery_port '{port}' is no port.", "Use a number from 1 to 65535, or 0 for none.")]
     if not _is_address(address):
         return [Failure("recovery", f"xinference_recovery_address '{address}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
-    if port == settings.port and _is_address(settings.address) and _collide(address, settings.address):
+    if port == settings.port and _is_address(settings.address) and collide(address, settings.address):
         return [Failure("recovery", f"xinference_recovery_port '{port}' is the server's own port.", "Choose another one, or 0 for none.")]
     taken = "" if found["active"] else _taken(host, address, port)
     return [Failure("recovery", taken, "Free it, or set xinference_recovery_port to another one, or to 0 for none.")] if taken else []
@@ -353,7 +350,7 @@ def _proxy_ports(host: Mapping[str, Any], settings: Settings, proxy: ProxySettin
         if not 1 <= port <= 65535:
             problems.append((f"{name} '{port}' is no port.", f"Use a number from 1 to 65535{', or 0 for none' if none else ''}."))
             continue
-        other = next((each for each, address, number in used if number == port and _is_address(address) and _collide(address, proxy.address)), None)
+        other = next((each for each, address, number in used if number == port and _is_address(address) and collide(address, proxy.address)), None)
         taken = "" if host["proxy"]["active"] else _taken(host, proxy.address, port)
         if other:
             problems.append((f"{name} '{port}' is {other}, too.", "Choose another one."))
@@ -605,6 +602,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_recovery(host, settings),
         *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),
+        *(Failure("volumes", problem, remedy) for problem, remedy in check_volumes(settings.volumes, settings.data_root, host["paths"], settings.files)),
         *_check_image(host, settings),
         *_check_account(settings),
         *_check_declared_accounts(settings),

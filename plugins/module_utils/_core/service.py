@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from . import starter
-from .client import Client, first_accepted
+from .client import Client, connection_arguments, first_accepted
 from .declared import parse_models
 from .errors import XinferenceError
 from .left import LeftDeclaration
@@ -34,7 +34,7 @@ from .wishes import wishes_of
 __all__ = ["Notifier", "Reader", "State", "main"]
 
 #: Options that say where the server is and who logs in.
-_CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path")
+_CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path", "listener_users", "allow_plain_http")
 
 
 class Notifier:
@@ -112,7 +112,6 @@ class Reader:
     def connect(self) -> Client:
         """A client that is logged in as the declaration says."""
         given = self.options
-        verify = given["ca_path"] if given["validate_certs"] and given["ca_path"] else given["validate_certs"]
         passwords = [given["password"]]
         if not given["password"] and given.get("password_path"):
             # Read at each login, so that a new one counts from the next on.
@@ -120,7 +119,7 @@ class Reader:
 
         def log_in(password: str | None) -> Client:
             # It is there for days, and is not what a restart shall wait for.
-            return Client(given["endpoint"], username=given["username"], password=password, timeout=given["timeout"], verify=verify, keep_alive=False)
+            return Client(given["endpoint"], password=password, keep_alive=False, **connection_arguments(given))
 
         return first_accepted(passwords, log_in)
 

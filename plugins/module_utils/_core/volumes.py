@@ -5,18 +5,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["folders", "host_path", "mounts", "place"]
+__all__ = ["check", "folders", "host_path", "mounts", "place"]
 
 _DEFAULTS = {"owner": "root", "group": "root", "mode": "0755", "setype": "container_file_t"}
+#: What Docker reads as the end of a path, or what ends a line of a file.
+_NOT_IN_A_PATH = re.compile(r"[:,\x00-\x1f\x7f]")
 
 
 def place(data_root: str, path: str) -> str:
     """Absolute path on the host of a folder that is given relative to the data root."""
     root = data_root.rstrip("/")
     return root if path in (".", "") else f"{root}/{path}"
+
+
+def _below(path: str, top: str) -> bool:
+    """Whether a folder of the tree lies below another one."""
+    return PurePosixPath(top) in PurePosixPath(path).parents
+
+
+def _mounted(volumes: Iterable[Mapping[str, Any]], *, writable: bool = False) -> list[Mapping[str, Any]]:
+    """The volumes that the container sees, or those that it can write."""
+    return [volume for volume in volumes if volume.get("target") and not (writable and volume.get("read_only"))]
+
+
+def _inside(path: str, volumes: Sequence[Mapping[str, Any]]) -> str:
+    """Where the container sees a folder that lies below one that it can write; empty for every other folder."""
+    for volume in _mounted(volumes, writable=True):
+        # One that is left out now and then is mounted elsewhere, too.
+        if _below(path, str(volume["path"])) and not volume.get("unless_used"):
+            return str(PurePosixPath(str(volume["target"]), PurePosixPath(path).relative_to(str(volume["path"]))))
+    return ""
 
 
 def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], user: str = "") -> list[dict[str, Any]]:
@@ -26,12 +49,14 @@ def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping
     :param data_root: where it stands on the host.
     :param facts: facts of the paths as ``host_info`` returns them; a path without facts counts as different.
     :param user: numbers of user and group of the container, as ``user:group``, whom what it writes belongs to; empty for root.
+    :returns: for each the declared fields, ``place`` (absolute path on the host) and ``inside``: where the container sees it, if it lies below a folder
+        that the container can write. Such a folder is made in a container, where a link leads to no folder of the host.
     """
-    written = {str(volume["path"]) for volume in volumes if volume.get("target") and not volume.get("read_only")}
+    written = {str(volume["path"]) for volume in _mounted(volumes, writable=True)}
     owner, _colon, group = user.partition(":")
     theirs = {"owner": owner, "group": group}
     wanted = {
-        place(data_root, path): {**_DEFAULTS, **(theirs if user and any(path == top or path.startswith(f"{top}/") for top in written) else {}), **volume}
+        place(data_root, path): {**_DEFAULTS, **(theirs if user and any(path == top or _below(path, top) for top in written) else {}), **volume}
         for path, volume in ((str(volume["path"]), volume) for volume in volumes)
     }
     differing: list[dict[str, Any]] = []
@@ -41,7 +66,7 @@ def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping
         owned = all(str(volume[key]) in (seen.get(key), str(seen.get(number))) for key, number in (("owner", "uid"), ("group", "gid")))
         same = seen.get("directory") and owned and seen.get("mode") == str(volume["mode"])
         if not same:
-            differing.append({**volume, "place": path})
+            differing.append({**volume, "place": path, "inside": _inside(str(volume["path"]), volumes)})
     return differing
 
 
@@ -51,15 +76,46 @@ def mounts(volumes: Iterable[Mapping[str, Any]], data_root: str, facts: Mapping[
     A mount with ``unless_used`` is left out while that folder holds files, which it would hide.
     """
     found: list[str] = []
-    for volume in volumes:
-        if not volume.get("target"):
-            continue
+    for volume in _mounted(volumes):
         used = volume.get("unless_used")
         if used and not (facts.get(place(data_root, used)) or {}).get("empty", True):
             continue
         options = ["ro" if volume.get("read_only") else "rw"] + (["Z"] if selinux else [])
         found.append(f"{place(data_root, str(volume['path']))}:{volume['target']}:{','.join(options)}")
     return found
+
+
+def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], files: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What would let the container choose what of the host is mounted: problems and what to do.
+
+    :param volumes: the tree.
+    :param data_root: where it stands on the host. A link above it, or the data root itself, was chosen by whoever runs the host.
+    :param facts: facts of the paths as ``host_info`` returns them.
+    :param files: further paths of the host, which the server writes and the roles look at.
+    """
+    problems: list[tuple[str, str]] = []
+    for volume in volumes:
+        path, target = str(volume["path"]), str(volume.get("target") or "")
+        parts = PurePosixPath(path).parts
+        if path.startswith("/") or ".." in parts or str(PurePosixPath(path)) != path or _NOT_IN_A_PATH.search(path):
+            problems.append((f"xinference_volumes: path {path!r} is no folder below xinference_data_root.", "Write it as .cache/huggingface."))
+            continue
+        if target and (not target.startswith("/") or ".." in PurePosixPath(target).parts or _NOT_IN_A_PATH.search(target)):
+            problems.append((f"xinference_volumes ('{path}'): target {target!r} is no absolute path.", "Write it as /models."))
+        above = next((str(other["path"]) for other in _mounted(volumes, writable=True) if target and _below(path, str(other["path"]))), None)
+        if above is not None:
+            problems.append(
+                (
+                    f"xinference_volumes ('{path}'): is mounted from below '{above}', which the container can write, so that it could put a link to any "
+                    "folder of the host in its place.",
+                    f"Mount '{path}' at both places and leave out the mount of '{above}', or mark that one read_only.",
+                )
+            )
+    root = data_root.rstrip("/") + "/"
+    links = [link for path in (*(place(data_root, str(volume["path"])) for volume in volumes), *files) for link in (facts.get(path) or {}).get("links", [])]
+    for link in dict.fromkeys(link for link in links if link.startswith(root)):
+        problems.append((f"xinference_data_root: {link} is a link.", "Put what it leads to in its place, or mount its file system there, if you made it."))
+    return list(dict.fromkeys(problems))
 
 
 def host_path(path: str, data_root: str, volumes: Iterable[Mapping[str, Any]]) -> str | None:

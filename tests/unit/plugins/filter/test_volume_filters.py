@@ -16,7 +16,7 @@ TREE = [{"path": "models", "target": "/models", "read_only": True}, {"path": "ba
 def test_folders_that_differ() -> None:
     seen = {"/d/models": {"directory": True, "owner": "root", "group": "root", "mode": "0755"}}
     assert volume_folders(TREE, "/d", seen) == [
-        {"path": "backups", "mode": "0700", "owner": "root", "group": "root", "setype": "container_file_t", "place": "/d/backups"},
+        {"path": "backups", "mode": "0700", "owner": "root", "group": "root", "setype": "container_file_t", "place": "/d/backups", "inside": ""},
     ]
 
 

@@ -449,29 +449,43 @@ def test_without_the_client_it_says_what_to_install(run: Runner) -> None:
 # The connection.
 
 
+NO_EXCEPTION = {"listener_users": ["root"], "allow_plain_http": False}
+
+
 def test_the_connection_options_reach_the_client(run: Runner, tmp_path: Any) -> None:
     authorities = tmp_path / "ca.pem"
     authorities.touch()
     serve(run, FakeServer())
     run(check=True, models=[], endpoint="https://inference.example", username="admin", password="s3cret-pass", ca_path=str(authorities), timeout=5)
     assert run.connections == [
-        {"endpoint": "https://inference.example", "username": "admin", "password": "s3cret-pass", "timeout": 5.0, "verify": str(authorities)}
+        {"endpoint": "https://inference.example", "username": "admin", "password": "s3cret-pass", "timeout": 5.0, "verify": str(authorities), **NO_EXCEPTION}
     ]
 
 
 def test_the_connection_s_defaults(run: Runner) -> None:
     serve(run, FakeServer())
     run(check=True, models=[])
-    assert run.connections == [{"endpoint": "http://127.0.0.1:9997", "username": None, "password": None, "timeout": 30.0, "verify": True}]
+    assert run.connections == [{"endpoint": "http://127.0.0.1:9997", "username": None, "password": None, "timeout": 30.0, "verify": True, **NO_EXCEPTION}]
 
 
 def test_the_connection_from_the_environment(run: Runner) -> None:
     values = {"ENDPOINT": "http://other:1", "USERNAME": "u", "PASSWORD": "from-environment", "VALIDATE_CERTS": "no", "TIMEOUT": "7.5"}
+    values.update({"LISTENER_USERS": "caddy,1000", "ALLOW_PLAIN_HTTP": "yes"})
     for name, value in values.items():
         run.monkeypatch.setenv(f"XINFERENCE_{name}", value)
     serve(run, FakeServer())
     run(check=True, models=[])
-    assert run.connections == [{"endpoint": "http://other:1", "username": "u", "password": "from-environment", "timeout": 7.5, "verify": False}]
+    assert run.connections == [
+        {
+            "endpoint": "http://other:1",
+            "username": "u",
+            "password": "from-environment",
+            "timeout": 7.5,
+            "verify": False,
+            "listener_users": ["caddy", "1000"],
+            "allow_plain_http": True,
+        }
+    ]
     assert "from-environment" not in run.output
 
 

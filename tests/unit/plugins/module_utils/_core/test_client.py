@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import client as client_module
+from ansible_collections.inferops.xinference.plugins.module_utils._core import listeners as listeners_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import (
     ApiError,
@@ -25,6 +27,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.errors i
     NoAnswer,
     XinferenceError,
 )
+from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import Listener
 
 #: What 4.1.0 answers, as recorded; the contract test compares with a real one.
 LOGIN = (200, {"access_token": "token-1", "refresh_token": "refresh", "token_type": "bearer"})
@@ -109,6 +112,108 @@ def connect(recorded: Recorded, **options: Any) -> Client:
     client = Client(recorded.endpoint, **{"username": "admin", "password": "s3cret-pass", "timeout": 5, **options})
     client._session.pause = 0.0
     return client
+
+
+def redirect(status: int, target: str) -> Callable[[Any], None]:
+    """An answer that leads elsewhere."""
+
+    def answer(handler: Any) -> None:
+        handler.send_response(status)
+        handler.send_header("Location", target)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+@pytest.fixture
+def other() -> Iterator[Recorded]:
+    """A second server, which must not get what the first one should."""
+    server = Recorded()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_login_follows_no_redirect(recorded: Recorded, other: Recorded, status: int) -> None:
+    for target in (f"{other.endpoint}/token", f"{recorded.endpoint}/elsewhere", "/elsewhere"):
+        recorded.answer("POST /token", redirect(status, target))
+        with pytest.raises(ApiError, match=f"POST {recorded.endpoint}/token answered {status}: it leads to '{target}', which gets no account; give that as"):
+            connect(recorded)
+    assert other.requests == []
+    assert {name for name, _token, _body in recorded.requests} == {"POST /token", "GET /v1/cluster/auth"}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_token_goes_to_no_other_server(recorded: Recorded, other: Recorded, status: int) -> None:
+    client = connect(recorded)
+    recorded.answer("GET /v1/models", redirect(status, f"{other.endpoint}/v1/models"))
+    with pytest.raises(ApiError, match=f"it leads to '{other.endpoint}/v1/models'"):
+        client.list_models()
+    recorded.answer("POST /v1/models", redirect(status, f"{other.endpoint}/v1/models"))
+    with pytest.raises(ApiError, match=f"it leads to '{other.endpoint}/v1/models'"):
+        client.launch({})
+    assert other.requests == []
+
+
+def test_a_read_is_redirected_on_the_same_server_alone(recorded: Recorded) -> None:
+    client = connect(recorded)
+    recorded.answer("GET /v1/models", redirect(308, "/v1/all"))
+    recorded.answer("GET /v1/all", NO_MODELS)
+    assert client.list_models() == {}
+    recorded.answer("GET /v1/all", redirect(308, "/v1/models"))
+    with pytest.raises(ApiError, match="answered 308: it leads to"):
+        client.list_models()
+    assert len(recorded.asked("GET /v1/all")) <= 6
+
+
+def of_user(monkeypatch: pytest.MonkeyPatch, recorded: Recorded, uid: int) -> None:
+    """Let the server be another user's."""
+    real = listeners_module.listeners()
+    port = int(recorded.endpoint.rpartition(":")[2])
+    told = [Listener(each.address, each.port, uid if each.port == port else each.uid) for each in real]
+    assert uid in {each.uid for each in told}
+    monkeypatch.setattr(listeners_module, "listeners", lambda: told)
+
+
+def test_nothing_is_sent_to_another_user_of_the_machine(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_user(monkeypatch, recorded, 65534)
+    name = pwd.getpwuid(65534).pw_name
+    port = recorded.endpoint.rpartition(":")[2]
+    words = (
+        f"endpoint '{recorded.endpoint}': on port {port} of this machine listens a process of user {name} \\(65534\\), and not the server's; nothing was sent"
+    )
+    for host in ("127.0.0.1", "localhost"):
+        with pytest.raises(ConnectionFailed, match=words.replace("127.0.0.1", host)):
+            Client(f"http://{host}:{port}", username="admin", password="s3cret-pass")
+    assert recorded.requests == []
+    for users in (["65534"], ["root", name]):
+        assert connect(recorded, listener_users=users).authenticated
+    # Without an account there is nothing to lose.
+    assert not connect(recorded, username=None, password=None).authenticated
+
+
+def test_a_token_is_not_sent_to_who_came_since(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded.answer("GET /v1/models", NO_MODELS)
+    client = connect(recorded)
+    assert client.list_models() == {}
+    of_user(monkeypatch, recorded, 12345)
+    before = len(recorded.requests)
+    for call in (client.list_models, lambda: client.launch({})):
+        with pytest.raises(ConnectionFailed, match="listens a process of user 12345, and not the server's"):
+            call()
+    assert len(recorded.requests) == before
+
+
+def test_a_password_goes_to_another_machine_with_tls_or_because_somebody_said_so() -> None:
+    # An address that is kept for documentation.
+    with pytest.raises(
+        ConnectionFailed, match=r"endpoint 'http://192\.0\.2\.1:9997' is on another machine and without TLS, where the password could be read on its"
+    ):
+        Client("http://192.0.2.1:9997", username="admin", password="s3cret-pass", timeout=0.1)
+    for endpoint, options in (("http://192.0.2.1:9997", {"allow_plain_http": True}), ("https://192.0.2.1:9997", {}), ("https://192.0.2.1", {"verify": False})):
+        with pytest.raises(ConnectionFailed, match=r"no answer|no connection"):
+            Client(endpoint, username="admin", password="s3cret-pass", timeout=0.1, **options)
 
 
 def test_who_looks_again_soon_asks_once(recorded: Recorded) -> None:

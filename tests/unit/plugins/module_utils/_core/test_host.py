@@ -35,6 +35,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host imp
     firewall_facts,
     gather,
     path_facts,
+    server_environment,
 )
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -59,6 +60,8 @@ FACTS = {
     "ports": [9997],
     "published": ["127.0.0.1:9997"],
     "memory": 4294967296,
+    "mounts": [],
+    "chooses_mounts": False,
 }
 
 
@@ -130,6 +133,25 @@ def test_an_engine_that_answers(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mounts", "chooses"),
+    [
+        ([("/d/.cache/huggingface", True), ("/d/.cache/huggingface/hub", True)], True),
+        ([("/d/.cache/huggingface", True), ("/d/.cache/huggingface/hub", False)], True),
+        ([("/d/.cache/huggingface", False), ("/d/.cache/huggingface/hub", True)], False),
+        ([("/d/.cache/huggingface/hub", True), ("/d/.cache/huggingface/hub", True)], False),
+        ([("/d/models", True), ("/d/models-2", True)], False),
+        ([], False),
+    ],
+)
+def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: list[tuple[str, bool]], chooses: bool) -> None:
+    found = [{"Type": "bind", "Source": source, "Destination": f"/m{number}", "RW": writable} for number, (source, writable) in enumerate(mounts)]
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "Mounts": found}
+    facts = engine_facts(engine.address, "xinference")["container"]
+    assert facts["chooses_mounts"] is chooses
+    assert sorted(facts["mounts"]) == sorted(f"{source}:/m{number}:{'rw' if writable else 'ro'}" for number, (source, writable) in enumerate(mounts))
+
+
+@pytest.mark.parametrize(
     ("ranges", "gateway"),
     [
         ([{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}], "172.17.0.1"),
@@ -172,6 +194,8 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
     engine.answers["/containers/new/json"] = {"Id": "ab", "State": {"Status": "created", "Health": None}, "HostConfig": {"PortBindings": None}, "Config": {}}
     assert engine_facts(engine.address, "new")["container"] == {
         **dict.fromkeys(FACTS),
+        "mounts": [],
+        "chooses_mounts": False,
         "id": "ab",
         "status": "created",
         "labels": {},
@@ -392,6 +416,7 @@ def test_a_folder_that_exists(tmp_path: Path) -> None:
         "mode": "0750",
         "public": False,
         "empty": True,
+        "links": [],
         "nearest": str(folder),
         "writable": True,
         "filesystem": "nfs",
@@ -468,32 +493,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("proc/net", "sys/fs/selinux", "etc"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
-
-
-def test_listeners(root: Path) -> None:
-    header = "  sl  local_address rem_address   st tx_queue\n"
-    (root / "proc/net/tcp").write_text(
-        header
-        + "   0: 0100007F:270D 00000000:0000 0A 00000000:00000000\n"
-        + "   1: 00000000:0016 00000000:0000 0A 00000000:00000000\n"
-        + "   2: 0100007F:270D 0100007F:C350 01 00000000:00000000\n"
-    )
-    (root / "proc/net/tcp6").write_text(
-        header
-        + "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 0\n"
-        + "   1: 0000000000000000FFFF00000100007F:1F91 00000000000000000000000000000000:0000 0A 0\n"
-    )
-    assert host._listeners() == [
-        {"address": "127.0.0.1", "port": 9997},
-        {"address": "0.0.0.0", "port": 22},
-        {"address": "::1", "port": 8080},
-        {"address": "::ffff:127.0.0.1", "port": 8081},
-    ]
-
-
-def test_listeners_without_ipv6(root: Path) -> None:
-    (root / "proc/net/tcp").write_text("header\n")
-    assert host._listeners() == []
 
 
 def test_memory(root: Path) -> None:
@@ -588,6 +587,37 @@ def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     assert account_facts(str(tmp_path / "auth.db")) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("XOSCAR_AUTH_KEY=ab\nXINFERENCE_AUTH_JWT_SECRET_KEY=cd=\n", {"XOSCAR_AUTH_KEY": True, "XINFERENCE_AUTH_JWT_SECRET_KEY": True}),
+        ("# a word=1\nXOSCAR_AUTH_KEY=\nno pair\n", {"XOSCAR_AUTH_KEY": False}),
+        ("", {}),
+        (None, {}),
+    ],
+)
+def test_the_secrets_of_a_server_are_told_by_name(tmp_path: Path, text: str | None, found: dict[str, bool]) -> None:
+    if text is not None:
+        (tmp_path / "environment").write_text(text, encoding="utf-8")
+    assert server_environment(str(tmp_path / "environment")) == found
+
+
+def test_no_link_is_followed_for_the_secrets_of_a_server(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("A=b\n", encoding="utf-8")
+    (tmp_path / "environment").symlink_to(tmp_path / "elsewhere")
+    assert server_environment(str(tmp_path / "environment")) == {}
+
+
+def test_links_on_the_way_are_told(tmp_path: Path) -> None:
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "folder/again").symlink_to("deep")
+    told = path_facts(str(tmp_path / "link/again/file"))["links"]
+    assert [link for link in told if link.startswith(str(tmp_path))] == [str(tmp_path / "link"), str(tmp_path / "link/again")]
+    assert path_facts(str(tmp_path / "link"))["links"][-1] == str(tmp_path / "link")
+    assert path_facts(str(tmp_path / "folder/deep"))["links"] == [link for link in told if not link.startswith(str(tmp_path))]
+
+
 # All of it.
 
 
@@ -613,6 +643,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "client_version",
         "client_requirements",
         "accounts",
+        "server_environment",
         "service",
         "proxy",
         "firewall",

@@ -317,13 +317,21 @@ def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: p
     module = sys.modules[Reader.__module__]
     monkeypatch.setattr(module, "Client", lambda endpoint, **given: seen.append((endpoint, given)))
     reader = Reader(left, lambda line: None)
-    for verify in ({"validate_certs": True, "ca_path": "/ca.pem"}, {"validate_certs": True, "ca_path": None}, {"validate_certs": False, "ca_path": "/ca.pem"}):
+    for verify in (
+        {"validate_certs": True, "ca_path": "/ca.pem"},
+        {"validate_certs": True, "ca_path": None, "listener_users": ["caddy"]},
+        {"validate_certs": False, "ca_path": "/ca.pem", "allow_plain_http": True},
+    ):
         connection = {"endpoint": "https://one", "username": "admin", "password": "marked", "timeout": 30.0}
         left.save({**options(CHAT), **connection, **verify})
         assert isinstance(reader(), Declaration)
         reader.connect()
     given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0, "keep_alive": False}
-    assert seen == [("https://one", {**given, "verify": verify}) for verify in ("/ca.pem", True, False)]
+    assert seen == [
+        ("https://one", {**given, "verify": "/ca.pem", "listener_users": ["root"], "allow_plain_http": False}),
+        ("https://one", {**given, "verify": True, "listener_users": ["caddy"], "allow_plain_http": False}),
+        ("https://one", {**given, "verify": False, "listener_users": ["root"], "allow_plain_http": True}),
+    ]
 
 
 def test_whether_anything_listens(left: LeftDeclaration) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import folders, host_path, mounts, place
+from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import check, folders, host_path, mounts, place
 
 ROOT = "/srv/data"
 GOOD = {"directory": True, "owner": "root", "group": "root", "mode": "0755"}
@@ -47,20 +47,20 @@ def test_where_a_folder_stands(root: str, path: str, expected: str) -> None:
 )
 def test_a_folder_is_made_when_it_is_missing_or_differs(volume: dict[str, Any], seen: dict[str, Any] | None, differs: bool) -> None:
     found = folders([{"path": "logs", **volume}], ROOT, {"/srv/data/logs": seen} if seen else {})
-    wanted = {"path": "logs", "place": "/srv/data/logs", "owner": "root", "group": "root", "mode": "0755", "setype": "container_file_t", **volume}
+    wanted = {"path": "logs", "place": "/srv/data/logs", "owner": "root", "group": "root", "mode": "0755", "setype": "container_file_t", "inside": "", **volume}
     assert found == ([wanted] if differs else [])
 
 
 def test_what_the_container_writes_belongs_to_its_user() -> None:
     found = {folder["path"]: (folder["owner"], folder["group"]) for folder in folders(TREE, ROOT, {}, "10001:10002")}
     theirs = {path for path, owner in found.items() if owner == ("10001", "10002")}
-    assert {path for path, owner in found.items() if owner != ("10001", "10002")} == {".", ".cache", "models", "backups"}
-    assert {".xinference", ".xinference/auth", ".xinference/cache/v2", ".cache/huggingface", ".cache/huggingface/hub", "logs"} <= theirs
+    assert {path for path, owner in found.items() if owner != ("10001", "10002")} == {".", ".cache", ".cache/huggingface", "models", "backups"}
+    assert {".xinference", ".xinference/auth", ".xinference/cache/v2", ".cache/huggingface/hub", ".cache/huggingface/xet", "logs"} <= theirs
     # The number has a name here.
     seen = {
         place(ROOT, folder["path"]): {**GOOD, **folder, "owner": "somebody", "uid": 10001, "gid": 10002} for folder in folders(TREE, ROOT, {}, "10001:10002")
     }
-    assert {folder["path"] for folder in folders(TREE, ROOT, seen, "10001:10002")} == {".", ".cache", "models", "backups"}
+    assert {folder["path"] for folder in folders(TREE, ROOT, seen, "10001:10002")} == {".", ".cache", ".cache/huggingface", "models", "backups"}
 
 
 def test_a_folder_that_is_mounted_twice_is_made_once() -> None:
@@ -124,3 +124,70 @@ def test_the_default_tree_makes_parents_before_their_folders() -> None:
         parent = folder["place"].rpartition("/")[0]
         assert folder["place"] == ROOT or parent in made
         made.append(folder["place"])
+
+
+def test_what_the_container_could_replace_is_made_in_a_container() -> None:
+    inside = {folder["path"]: folder["inside"] for folder in folders(TREE, ROOT, {}) if folder["inside"]}
+    assert inside == {
+        ".xinference/auth": "/root/.xinference/auth",
+        ".xinference/huggingface": "/root/.xinference/huggingface",
+        ".xinference/modelscope": "/root/.xinference/modelscope",
+        ".xinference/logs": "/root/.xinference/logs",
+        ".xinference/cache": "/root/.xinference/cache",
+        ".xinference/cache/v2": "/root/.xinference/cache/v2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("volumes", "inside"),
+    [
+        ([{"path": "a", "target": "/x"}, {"path": "a/b"}], "/x/b"),
+        ([{"path": "a", "target": "/x", "read_only": True}, {"path": "a/b"}], ""),
+        ([{"path": "a"}, {"path": "a/b"}], ""),
+        ([{"path": "a", "target": "/x"}, {"path": "ab"}], ""),
+        ([{"path": "a", "target": "/y", "unless_used": "c"}, {"path": "a", "target": "/x"}, {"path": "a/b"}], "/x/b"),
+    ],
+)
+def test_where_the_container_sees_a_folder(volumes: list[dict[str, Any]], inside: str) -> None:
+    assert folders(volumes, ROOT, {})[-1]["inside"] == inside
+
+
+def test_the_default_tree_leaves_the_container_no_choice() -> None:
+    assert check(TREE, ROOT, {}) == []
+
+
+NESTED = (
+    "xinference_volumes ('a/b'): is mounted from below 'a', which the container can write, so that it could put a link to any folder of the host in its place."
+)
+
+
+@pytest.mark.parametrize(
+    ("volumes", "facts", "problem"),
+    [
+        pytest.param([{"path": "a", "target": "/x"}, {"path": "a/b", "target": "/y"}], {}, NESTED, id="a source below another one"),
+        pytest.param([{"path": "a/b", "target": "/y", "read_only": True}, {"path": "a", "target": "/x"}], {}, NESTED, id="in whatever order, read-only or not"),
+        pytest.param([{"path": "a", "target": "/x", "read_only": True}, {"path": "a/b", "target": "/y"}], {}, None, id="below one that is only read"),
+        pytest.param([{"path": "a", "target": "/x"}, {"path": "a", "target": "/y"}], {}, None, id="the same source twice"),
+        pytest.param([{"path": ".", "target": "/x"}, {"path": "a/b", "target": "/y"}], {}, NESTED.replace("'a',", "'.',"), id="below the data root"),
+        pytest.param([{"path": "/etc", "target": "/x"}], {}, "xinference_volumes: path '/etc' is no folder below xinference_data_root.", id="an absolute path"),
+        pytest.param([{"path": "../etc"}], {}, "xinference_volumes: path '../etc' is no folder below xinference_data_root.", id="a path upwards"),
+        pytest.param([{"path": "a:b"}], {}, "xinference_volumes: path 'a:b' is no folder below xinference_data_root.", id="what Docker would cut"),
+        pytest.param([{"path": "a/"}], {}, "xinference_volumes: path 'a/' is no folder below xinference_data_root.", id="another way to write it"),
+        pytest.param([{"path": "a", "target": "x"}], {}, "xinference_volumes ('a'): target 'x' is no absolute path.", id="a target that is none"),
+        pytest.param([{"path": "a", "target": "/x:ro"}], {}, "xinference_volumes ('a'): target '/x:ro' is no absolute path.", id="a target with options"),
+        pytest.param([{"path": "a"}], {"links": [f"{ROOT}/a"]}, f"xinference_data_root: {ROOT}/a is a link.", id="a link"),
+        pytest.param([{"path": "a"}], {"links": ["/srv", ROOT]}, None, id="a link that the host's owner made"),
+        pytest.param([{"path": "a"}], {"links": ["/srv/data-2/a"]}, None, id="elsewhere"),
+    ],
+)
+def test_what_would_let_the_container_choose(volumes: list[dict[str, Any]], facts: dict[str, Any], problem: str | None) -> None:
+    for root in (ROOT, f"{ROOT}/"):
+        assert [found for found, _remedy in check(volumes, root, {f"{ROOT}/a": facts})] == ([problem] if problem else [])
+
+
+def test_a_link_is_told_once_and_of_further_files_too() -> None:
+    facts = {f"{ROOT}/{name}": {"links": [f"{ROOT}/a"]} for name in ("a", "a/b", "a/file")}
+    told = [f"xinference_data_root: {ROOT}/a is a link."]
+    assert [problem for problem, _remedy in check([{"path": "a"}, {"path": "a/b"}], ROOT, facts, [f"{ROOT}/a/file"])] == told
+    assert [problem for problem, _remedy in check([], ROOT, facts, [f"{ROOT}/a/file"])] == told
+    assert check([], ROOT, facts) == []

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who listens on this machine, and whether that is who should. Private to this collection."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import pwd
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Listener", "collide", "listeners", "own_address", "strangers"]
+
+#: State of a listening socket in the kernel's tables.
+_LISTENING = "0A"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening TCP socket.
+
+    :param address: that it is bound to.
+    :param uid: number of the user who made it.
+    """
+
+    address: str
+    port: int
+    uid: int
+
+
+def listeners(root: Path = Path("/")) -> list[Listener]:
+    """Listening TCP sockets of this machine.
+
+    :param root: where its file system begins.
+    """
+    found: list[Listener] = []
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        try:
+            lines = (root / "proc/net" / table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] != _LISTENING:
+                continue
+            address, _colon, port = fields[1].partition(":")
+            raw = bytes.fromhex(address)
+            packed = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
+            found.append(Listener(socket.inet_ntop(family, packed), int(port, 16), int(fields[7])))
+    return found
+
+
+def collide(one: str, other: str) -> bool:
+    """Whether two sockets of one port cannot both listen: the same address, or a wildcard on either side."""
+    # A socket of both families shows an address of the older one inside one of the newer.
+    addresses = [getattr(address, "ipv4_mapped", None) or address for address in map(ipaddress.ip_address, (one, other))]
+    return addresses[0] == addresses[1] or any(address.is_unspecified for address in addresses)
+
+
+def own_address(host: str, port: int) -> str | None:
+    """Address by which a host name or address leads to this machine itself; None where it leads to another one.
+
+    :raises OSError: when the name stands for no address.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except UnicodeError as error:
+        raise OSError(str(error)) from error
+    for family, kind, _protocol, _name, address in found:
+        with socket.socket(family, kind) as probe:
+            try:
+                # Nothing is sent: it says from where something would be, and that is where it goes only on this machine.
+                probe.connect(address)
+            except OSError:
+                continue
+            if probe.getsockname()[0] == address[0]:
+                return str(address[0])
+    return None
+
+
+def _number(user: str) -> int | None:
+    """Number of a user that is given by it or by name; None where there is no such user."""
+    try:
+        return int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None
+
+
+def strangers(address: str, port: int, users: Iterable[str]) -> list[str]:
+    """Names of those who listen where only some users should; root and who runs this always may.
+
+    :param address: of this machine.
+    :param port: that something would be sent to.
+    :param users: who may, by name or number.
+    """
+    welcome = {0, os.geteuid(), *(_number(user) for user in users)}
+    uids = {listener.uid for listener in listeners() if listener.port == port and collide(listener.address, address)} - welcome
+    names = []
+    for uid in sorted(uids):
+        try:
+            names.append(f"{pwd.getpwuid(uid).pw_name} ({uid})")
+        except KeyError:
+            names.append(str(uid))
+    return names
