@@ -16,7 +16,8 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export ANSIBLE_HOME := $(CURDIR)/build/ansible
 export PYTHONPATH := $(CURDIR)/build/collections
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled once for all runs of Ansible, and outside the tree.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff

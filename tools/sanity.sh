@@ -25,12 +25,18 @@ HOME=$(dirname "$venv")/home
 export HOME
 mkdir -p "$HOME/.ansible/test/cache"
 cat > "$HOME/.ansible/test/cache/get_pip_$release.py" <<'PYTHON'
+import shutil
 import subprocess
 import sys
 
 wanted = [word for word in sys.argv[1:] if not word.startswith("--")]
-subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
-subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted])
+# Ten environments are made; uv needs a tenth of the time, and does not read pip's configuration.
+uv = shutil.which("uv")
+fast = [uv, "pip", "install", "--quiet", "--no-progress", "--python", sys.executable, *wanted] if uv else ["false"]
+if subprocess.run(fast, stderr=subprocess.DEVNULL, check=False).returncode:
+    subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted])
 PYTHON
+UV_INDEX_URL=$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null) && export UV_INDEX_URL UV_CACHE_DIR="$HOME/uv" UV_HTTP_TIMEOUT=30
 cd "$copy"
 PATH=$venv/bin:$PATH ansible-test sanity --color no --python "$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" "$@"

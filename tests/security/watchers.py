@@ -15,7 +15,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 from ansible_collections.inferops.xinference.tests.machine import VERSION
 
@@ -92,7 +91,7 @@ class Lurker(threading.Thread):
     :param marks: what it looks for.
     """
 
-    #: A process is read in each of its first passes, while it may still become another program, and then once in many.
+    #: A process or a file is read in each of its first passes, while it may still become another program or get its content, and then once in many.
     FIRST, THEN = 10, 50
 
     def __init__(self, marks: dict[str, str]) -> None:
@@ -100,28 +99,38 @@ class Lurker(threading.Thread):
         self.marks = {name: mark.encode() for name, mark in marks.items()}
         self.stopped = threading.Event()
         self.found: set[str] = set()
+        self.passes: dict[tuple[str, int], int] = {}
 
     def run(self) -> None:
         """Look until told to stop."""
-        passes: dict[str, int] = {}
+        temporary = tempfile.gettempdir()
         while not self.stopped.wait(0.02):
-            passes = {number: passes.get(number, -1) + 1 for number in os.listdir("/proc") if number.isdigit()}  # noqa: PTH208  the fastest way
-            for number, seen in passes.items():
-                if seen < self.FIRST or (seen + int(number)) % self.THEN == 0:
-                    process = Path("/proc") / number
-                    self.search(process / "cmdline")
-                    # What a model starts inherits its environment, and shows it to its own user and root alone: SECURITY.md names it.
-                    self.search(process / "environ", unless="environment" if in_a_container(process) else "")
-            with os.scandir(tempfile.gettempdir()) as entries:
-                for entry in entries:
-                    with contextlib.suppress(OSError):
-                        if entry.is_file() and entry.stat().st_mode & stat.S_IROTH:
-                            self.search(Path(entry.path))
+            processes = [(number, int(number)) for number in os.listdir("/proc") if number.isdigit()]  # noqa: PTH208  the fastest way
+            with os.scandir(temporary) as entries:
+                files = [(entry.path, entry.inode()) for entry in entries]
+            before = self.passes
+            self.passes = {thing: before.get(thing, -1) + 1 for thing in (*processes, *files)}
+            for process in filter(self.is_due, processes):
+                place = f"/proc/{process[0]}"
+                self.search(f"{place}/cmdline")
+                # What a model starts inherits its environment, and shows it to its own user and root alone: SECURITY.md names it.
+                self.search(f"{place}/environ", unless="environment" if in_a_container(place) else "")
+            for path, _inode in filter(self.is_due, files):
+                with contextlib.suppress(OSError):
+                    mode = os.lstat(path).st_mode
+                    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+                        self.search(path)
 
-    def search(self, path: Path, unless: str = "") -> None:
+    def is_due(self, thing: tuple[str, int]) -> bool:
+        """Whether a process or a file is read in this pass."""
+        seen = self.passes[thing]
+        return seen < self.FIRST or (seen + thing[1]) % self.THEN == 0
+
+    def search(self, path: str, unless: str = "") -> None:
         """Take down which mark a file holds, but for one that may be there."""
         try:
-            text = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123  the fastest way
+                text = file.read()
         except OSError:
             return
         self.found |= {f"{name} in {path}" for name, mark in self.marks.items() if mark in text and name != unless}
@@ -133,9 +142,9 @@ class Lurker(threading.Thread):
         return self.found
 
 
-def in_a_container(process: Path) -> bool:
+def in_a_container(process: str) -> bool:
     """Whether a process sees others than this one does; one that is gone does."""
     try:
-        return (process / "ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
+        return os.readlink(f"{process}/ns/pid") != os.readlink("/proc/self/ns/pid")  # noqa: PTH115  the fastest way
     except OSError:
         return True
