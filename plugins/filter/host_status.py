@@ -63,6 +63,13 @@ def _proxy(proxy: Mapping[str, Any]) -> list[str]:
     return [*([] if proxy["active"] else ["The proxy does not run."]), *late]
 
 
+def _open_processes(host: Mapping[str, Any]) -> list[str]:
+    """A sentence where the processes of a running server ask for no key."""
+    if (host["engine"]["container"] or {}).get("status") != "running" or host.get("server_environment", {}).get("XOSCAR_AUTH_KEY", True):
+        return []
+    return ["This server's processes run what anybody sends who reaches the container's own ports; Xinference asks for a key there since 4.0.1."]
+
+
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     """State of one host."""
     host = (variables.get("_xinference_found") or {}).get("host")
@@ -101,7 +108,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         "workers": list(server.get("workers") or []),
         "recovery": _recovery(service),
         "models": models,
-        "trouble": " ".join(filter(None, [trouble, *_proxy(host.get("proxy") or {})])),
+        "trouble": " ".join(filter(None, [trouble, *_proxy(host.get("proxy") or {}), *_open_processes(host)])),
     }
 
 

@@ -30,6 +30,10 @@ options:
     description: Whether SELinux enforces on the host, so that the mounts need a private label.
     type: bool
     default: false
+  outer:
+    description: Leave out mounts that stand inside another one, and hide a folder there.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -50,9 +54,9 @@ from typing import Any
 from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import mounts
 
 
-def volume_mounts(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], selinux: bool = False) -> list[str]:
+def volume_mounts(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], selinux: bool = False, outer: bool = False) -> list[str]:
     """Mounts as Docker writes them."""
-    found: list[str] = mounts(volumes, data_root, paths, selinux=selinux)
+    found: list[str] = mounts(volumes, data_root, paths, selinux=selinux, outer=outer)
     return found
 
 

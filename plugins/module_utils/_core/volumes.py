@@ -70,13 +70,20 @@ def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping
     return differing
 
 
-def mounts(volumes: Iterable[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], *, selinux: bool = False) -> list[str]:
+def mounts(
+    volumes: Iterable[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], *, selinux: bool = False, outer: bool = False
+) -> list[str]:
     """Mounts of the container, as Docker writes them: ``host:container:options``.
 
     A mount with ``unless_used`` is left out while that folder holds files, which it would hide.
+
+    :param outer: leave out mounts that stand inside another one, and hide a folder there.
     """
     found: list[str] = []
-    for volume in _mounted(volumes):
+    mounted = _mounted(volumes)
+    for volume in mounted:
+        if outer and any(_below(str(volume["target"]), str(other["target"])) for other in mounted):
+            continue
         used = volume.get("unless_used")
         if used and not (facts.get(place(data_root, used)) or {}).get("empty", True):
             continue

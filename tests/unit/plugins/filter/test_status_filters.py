@@ -150,3 +150,22 @@ def test_no_hosts() -> None:
 def test_trouble_with_the_proxy(proxy: dict[str, Any] | None, trouble: str) -> None:
     variables = {"_xinference_found": {"host": {**HOST, "proxy": proxy}}, "_xinference_running": RUNNING}
     assert host_status(variables) == {**GOOD, "trouble": trouble}
+
+
+OPEN = "This server's processes run what anybody sends who reaches the container's own ports; Xinference asks for a key there since 4.0.1."
+
+
+@pytest.mark.parametrize(
+    ("known", "container", "trouble"),
+    [
+        ({"XOSCAR_AUTH_KEY": False}, HOST["engine"]["container"], OPEN),
+        ({"XOSCAR_AUTH_KEY": True}, HOST["engine"]["container"], ""),
+        # Nobody has looked yet.
+        ({}, HOST["engine"]["container"], ""),
+        ({"XOSCAR_AUTH_KEY": False}, {"status": "exited"}, ""),
+        ({"XOSCAR_AUTH_KEY": False}, None, ""),
+    ],
+)
+def test_a_server_whose_processes_ask_for_no_key(known: dict[str, bool], container: Any, trouble: str) -> None:
+    host = {**HOST, "server_environment": known, "engine": {**HOST["engine"], "container": container}}
+    assert host_status({"_xinference_found": {"host": host}, "_xinference_running": RUNNING})["trouble"] == trouble

@@ -191,3 +191,10 @@ def test_a_link_is_told_once_and_of_further_files_too() -> None:
     assert [problem for problem, _remedy in check([{"path": "a"}, {"path": "a/b"}], ROOT, facts, [f"{ROOT}/a/file"])] == told
     assert [problem for problem, _remedy in check([], ROOT, facts, [f"{ROOT}/a/file"])] == told
     assert check([], ROOT, facts) == []
+
+
+def test_mounts_that_hide_no_folder() -> None:
+    targets = [mount.split(":")[1] for mount in mounts(TREE, ROOT, {}, outer=True)]
+    assert "/root/.xinference" in targets
+    assert [target for target in targets if target.startswith("/root/.xinference/")] == []
+    assert len(targets) == len({*targets}) == 6
