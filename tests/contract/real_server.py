@@ -75,24 +75,24 @@ def role_command(file: str, module: str, argument: str) -> list[str]:
     return [re.sub(r"{{ (\w+) }}", lambda found: str(values[found[1]]), str(word)) for word in command]
 
 
-def account_command() -> list[str]:
-    """The command with which role ``server`` makes the first administrator."""
-    return role_command("account.yml", "community.docker.docker_container_exec", "argv")
-
-
 def server_command() -> list[str]:
     """The command of the container of role ``server``."""
     return role_command("container.yml", "community.docker.docker_container", "command")
 
 
 def make_account(image: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Write the first administrator as the role does."""
-    account = {"username": USERNAME, "password": PASSWORD, "permissions": ["admin"]}
+    """Write keys and first administrator with the program of role ``server``."""
+    texts = yaml.safe_load((ROOT / "roles/server/vars/main.yml").read_text(encoding="utf-8"))
+    wanted = {
+        **{"home": HOME, "user": "0:0", "folders": [], "keeper": "", "administrator_alone": True, "without_accounts": texts["_xinference_without_accounts"]},
+        "account": {"username": USERNAME, "password": PASSWORD, "permissions": ["admin"]},
+    }
     command = (
-        *("docker", "run", "--rm", "--interactive", "--network", "none", *RESTRICTIONS),
-        *("--volume", f"{home}:{HOME}", "--env", f"XINFERENCE_HOME={HOME}", image, *account_command()),
+        *("docker", "run", "--rm", "--interactive", "--network", "none", *RESTRICTIONS, "--cap-add", "CHOWN", "--cap-add", "FOWNER"),
+        *("--volume", f"{home}:{HOME}", "--env", f"XINFERENCE_HOME={HOME}", image),
+        *("python3", "-c", (ROOT / "roles/server/files/prepare.py").read_text(encoding="utf-8")),
     )
-    return subprocess.run(command, text=True, capture_output=True, check=False, input=json.dumps({"auth_config": {}, "user_config": [account]}))
+    return subprocess.run(command, text=True, capture_output=True, check=False, input=json.dumps(wanted))
 
 
 def read(address: str) -> dict[str, Any]:
@@ -123,11 +123,12 @@ def serving(home: Path, environment: Mapping[str, str] | None = None, name: str 
     (cache / ".keep").touch()
     remove(name)
     written = make_account(image, home)
-    assert written.returncode == 0 or "this version of the server has no accounts" in written.stdout, written.stdout + written.stderr
+    without = "this version of the server has no accounts" in written.stderr
+    assert written.returncode == 0 or without, written.stdout + written.stderr
     port = free_port()
     try:
         # A server that can have none is wanted without.
-        given = {**(environment or ENVIRONMENT), **({"XINFERENCE_AUTH_ADVANCED": "false"} if written.returncode == 3 else {})}
+        given = {**(environment or ENVIRONMENT), **({"XINFERENCE_AUTH_ADVANCED": "false"} if without else {})}
         run(
             *("docker", "run", "--detach", "--name", name, "--restart", "unless-stopped", "--publish", f"127.0.0.1:{port}:9997", *RESTRICTIONS),
             *("--volume", f"{home}:{HOME}", "--volume", f"{models}:/models:ro"),

@@ -93,7 +93,7 @@ def test_nothing_worth_keeping_is_in_the_container(host: Any, server: Any) -> No
     passing = re.compile(r"/(tmp|root|models|usr|usr/sbin)(/|$)")
     kept = [path for _kind, path in written if not passing.match(path)]
     assert kept == []
-    scratch = re.compile(r"/root(/\.xoscar(/.*)?|/\.xinference|/\.cache(/(huggingface|modelscope))?)?$")
+    scratch = re.compile(r"/root(/\.xoscar(/.*)?|/\.xinference|/\.cache(/(huggingface(/(hub|modules|xet))?|modelscope))?)?$")
     assert [path for _kind, path in written if path.startswith("/root") and not scratch.match(path)] == []
     assert [path for _kind, path in written if path.startswith("/usr") and path not in ("/usr", "/usr/sbin", "/usr/sbin/docker-init")] == []
 
