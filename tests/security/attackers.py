@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import subprocess
 from pathlib import Path
 
 from conftest import CONTAINER, said
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import listeners
 from ansible_collections.inferops.xinference.tests.machine import built
 
 NOBODY = 65534
@@ -45,9 +47,8 @@ def address() -> str:
 
 def ports() -> list[int]:
     """Ports that the container's processes listen on, on other addresses than its loopback."""
-    table = Path(f"/proc/{said('inspect', '--format', '{{.State.Pid}}', CONTAINER)}/net/tcp").read_text(encoding="ascii")
-    listening = [line.split()[1] for line in table.splitlines()[1:] if line.split()[3] == "0A"]
-    return sorted({int(place.partition(":")[2], 16) for place in listening if not place.startswith("0100007F")})
+    tables = Path(f"/proc/{said('inspect', '--format', '{{.State.Pid}}', CONTAINER)}/net")
+    return sorted({listener.port for listener in listeners(tables) if not ipaddress.ip_address(listener.address).is_loopback})
 
 
 def take_over(port: int, key: str | None = None) -> bool:

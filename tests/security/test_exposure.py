@@ -20,9 +20,9 @@ from conftest import AUTOMATION, CONTAINER, Site, changed_tasks, changes
 from holders import answers, automation
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
+from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import listeners
 from ansible_collections.inferops.xinference.tests.anonymous import EXPOSED, answered
 
-LISTENING = "0A"
 PREPARED = ["Start a container for it", "Prepare it", "Remove the container for it"]
 ACCOUNT = "Keep the account of the automation"
 
@@ -33,22 +33,8 @@ def inspected() -> dict[str, Any]:
     return dict(json.loads(done.stdout)[0])
 
 
-def listening() -> set[tuple[str, int]]:
-    """Addresses and ports of TCP that this machine listens on, in hexadecimal as the kernel shows the address."""
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
-            local, state = line.split()[1], line.split()[3]
-            if state == LISTENING:
-                address, _colon, port = local.rpartition(":")
-                found.add((address, int(port, 16)))
-    return found
-
-
 def test_the_machine_listens_on_loopback_alone(provisioned: Site) -> None:
-    bound = {place for place in listening() if place[1] == provisioned.port}
-    # 127.0.0.1, in the kernel's order of bytes.
-    assert bound == {("0100007F", provisioned.port)}
+    assert [(listener.address, listener.uid) for listener in listeners() if listener.port == provisioned.port] == [("127.0.0.1", 0)]
     made = inspected()
     assert list(made["HostConfig"]["PortBindings"]) == EXPOSED["published"]
     assert made["HostConfig"]["NetworkMode"] == "bridge"

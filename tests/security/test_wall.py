@@ -125,7 +125,6 @@ def migrated(restricted: dict[str, Any], site: Site) -> dict[str, str]:
     outputs = {"refused": site.play("provision", code=2, **restricted)}
     hub.unlink()
     hub.with_name("away").rename(hub)
-    # It is refused before the look at the host, too, unless the link comes while it runs.
     outputs["made anew"] = site.play("provision", **restricted)
     outputs["again"] = site.play("provision", **restricted)
     return outputs

@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlparse
 
 from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
-from .listeners import own_address, strangers
+from .listeners import own_addresses, strangers
+from .values import shown
 
 
 def _synchronous_client() -> Any:
@@ -92,6 +93,9 @@ class _Session(SessionBase):  # type: ignore[misc]
         # Who has a .netrc for the host does not mean this server's accounts.
         self.auth = lambda request: request
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: what is sent is for this server, and what it writes there need be no address. _send looks where it leads."""
+
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """Send a request.
 
@@ -103,8 +107,6 @@ class _Session(SessionBase):  # type: ignore[misc]
         :raises ApiError: on any other status of 400 and above.
         """
         options.setdefault("timeout", self.timeout)
-        # What is sent is for this server. Where it leads, _send looks at.
-        options["allow_redirects"] = False
         # Given with the request, or a bundle of authorities that the environment names would count in place of the one that was chosen.
         options.setdefault("verify", self.verify)
         tries = options.pop("tries", _READ_TRIES if method.upper() == "GET" else 1)
@@ -115,7 +117,9 @@ class _Session(SessionBase):  # type: ignore[misc]
                 headers = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
                 response = self._send(tries, method, url, **{**options, "headers": headers})
         if response.is_redirect:
-            raise ApiError(method, url, response.status_code, f"it leads to '{response.headers['Location']}', which gets no account; give that as endpoint")
+            raise ApiError(
+                method, url, response.status_code, f"it leads to '{shown(response.headers['Location'])}', which gets no account; give that as endpoint"
+            )
         if response.status_code < 400:
             try:
                 if "json" not in response.headers.get("Content-Type", ""):
@@ -134,8 +138,8 @@ class _Session(SessionBase):  # type: ignore[misc]
         """The answer to a request, whatever its status. A redirect is followed by what only reads, and to the same server alone."""
         for _redirect in range(_MOST_REDIRECTS):
             response = self._try(tries, method, url, **options)
-            target = urljoin(url, response.headers.get("Location", ""))
-            if not response.is_redirect or method.upper() != "GET" or _origin(target) != _origin(url):
+            target = _same_server(url, response.headers["Location"]) if response.is_redirect and method.upper() == "GET" else None
+            if target is None:
                 break
             url = target
         return response
@@ -163,10 +167,14 @@ class _Session(SessionBase):  # type: ignore[misc]
         return response
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port of an address."""
-    address = urlparse(url)
-    return address.scheme, address.hostname, address.port or _PORTS.get(address.scheme)
+def _same_server(url: str, location: str) -> str | None:
+    """Where an answer leads, if that is the same server; None where it is another one, or no address."""
+    try:
+        target = urljoin(url, location)
+        here, there = ((address.scheme, address.hostname, address.port or _PORTS.get(address.scheme)) for address in (urlparse(url), urlparse(target)))
+    except ValueError:
+        return None
+    return target if here == there else None
 
 
 def _root(error: BaseException) -> str:
@@ -282,11 +290,11 @@ class Client:
         While a server is down, whoever listens on its port would get them; the certificate of TLS keeps them from it.
         """
         try:
-            address = own_address(host, port)
+            addresses = own_addresses(host, port)
         except OSError:
             # The first request says so.
             return
-        if address is None:
+        if not addresses:
             if scheme == "http" and not allow_plain_http:
                 raise ConnectionFailed(
                     f"endpoint '{self.endpoint}' is on another machine and without TLS, where the password could be read on its way; use https, or set "
@@ -295,7 +303,7 @@ class Client:
             return
 
         def guard() -> None:
-            found = strangers(address, port, users)
+            found = strangers(addresses, port, users)
             if found:
                 raise ConnectionFailed(
                     f"endpoint '{self.endpoint}': on port {port} of this machine listens a process of user {' and '.join(found)}, and not the server's; "

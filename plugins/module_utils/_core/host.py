@@ -428,8 +428,8 @@ def server_environment(path: str) -> dict[str, bool]:
     :param path: of the file, which the server may replace.
     """
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        pairs = (line.partition("=") for line in read_regular(Path(path)).splitlines() if not line.startswith("#"))
-        return {name: bool(value) for name, equals, value in pairs if equals}
+        pairs = (line.partition("=") for line in read_regular(Path(path), 1 << 16).splitlines() if not line.startswith("#"))
+        return {name: bool(value) for name, equals, value in pairs if equals and name.isidentifier()}
     return {}
 
 

@@ -9,11 +9,11 @@ import ipaddress
 import os
 import pwd
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Listener", "collide", "listeners", "own_address", "strangers"]
+__all__ = ["Listener", "collide", "listeners", "own_addresses", "strangers"]
 
 #: State of a listening socket in the kernel's tables.
 _LISTENING = "0A"
@@ -32,15 +32,15 @@ class Listener:
     uid: int
 
 
-def listeners(root: Path = Path("/")) -> list[Listener]:
+def listeners(tables: Path = Path("/proc/net")) -> list[Listener]:
     """Listening TCP sockets of this machine.
 
-    :param root: where its file system begins.
+    :param tables: folder with the kernel's tables; ``net`` of a process has those of its network.
     """
     found: list[Listener] = []
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         try:
-            lines = (root / "proc/net" / table).read_text(encoding="ascii").splitlines()[1:]
+            lines = (tables / table).read_text(encoding="ascii").splitlines()[1:]
         except OSError:
             continue
         for line in lines:
@@ -61,8 +61,8 @@ def collide(one: str, other: str) -> bool:
     return addresses[0] == addresses[1] or any(address.is_unspecified for address in addresses)
 
 
-def own_address(host: str, port: int) -> str | None:
-    """Address by which a host name or address leads to this machine itself; None where it leads to another one.
+def own_addresses(host: str, port: int) -> list[str]:
+    """All addresses that a host name or address stands for, where each leads to this machine itself; none where one may lead to another machine.
 
     :raises OSError: when the name stands for no address.
     """
@@ -70,16 +70,20 @@ def own_address(host: str, port: int) -> str | None:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except UnicodeError as error:
         raise OSError(str(error)) from error
+    own: list[str] = []
     for family, kind, _protocol, _name, address in found:
-        with socket.socket(family, kind) as probe:
-            try:
+        try:
+            with socket.socket(family, kind) as probe:
                 # Nothing is sent: it says from where something would be, and that is where it goes only on this machine.
                 probe.connect(address)
-            except OSError:
-                continue
-            if probe.getsockname()[0] == address[0]:
-                return str(address[0])
-    return None
+                # From 127.0.0.1, to all of loopback.
+                if probe.getsockname()[0] != address[0] and not ipaddress.ip_address(address[0]).is_loopback:
+                    return []
+        except OSError:
+            # There is no way to it, as without IPv6.
+            continue
+        own.append(str(address[0]))
+    return list(dict.fromkeys(own))
 
 
 def _number(user: str) -> int | None:
@@ -90,15 +94,16 @@ def _number(user: str) -> int | None:
         return None
 
 
-def strangers(address: str, port: int, users: Iterable[str]) -> list[str]:
+def strangers(addresses: Collection[str], port: int, users: Iterable[str]) -> list[str]:
     """Names of those who listen where only some users should; root and who runs this always may.
 
-    :param address: of this machine.
+    :param addresses: of this machine, any of which may be taken.
     :param port: that something would be sent to.
     :param users: who may, by name or number.
     """
     welcome = {0, os.geteuid(), *(_number(user) for user in users)}
-    uids = {listener.uid for listener in listeners() if listener.port == port and collide(listener.address, address)} - welcome
+    there = [listener for listener in listeners() if listener.port == port]
+    uids = {listener.uid for listener in there if any(collide(listener.address, address) for address in addresses)} - welcome
     names = []
     for uid in sorted(uids):
         try:

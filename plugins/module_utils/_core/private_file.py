@@ -22,6 +22,8 @@ __all__ = ["both", "give_to_owner", "keep_secrets", "kept_secrets", "marks", "re
 
 #: Behind the name of a second copy.
 COPY = ".copy"
+#: Bytes of the largest file that anything here writes, and more.
+MOST = 16 << 20
 
 
 def both(path: str) -> tuple[Path, Path]:
@@ -37,17 +39,21 @@ def marks(path: str) -> tuple[Any, ...]:
     return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in both(path) if place.exists()))
 
 
-def read_regular(path: Path) -> str:
+def read_regular(path: Path, limit: int = MOST) -> str:
     """Text of a file that is a file and nothing else: a folder that a service owns may hold a pipe, or the name of a file of root.
 
-    :raises OSError: when it is none, or cannot be read.
+    :param limit: bytes that it may have.
+    :raises OSError: when it is none, is larger, or cannot be read.
     :raises UnicodeDecodeError: when it holds no text.
     """
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as source:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
-        return source.read().decode("utf-8")
+        content = source.read(limit + 1)
+        if len(content) > limit:
+            raise OSError(errno.EFBIG, f"it has more than {limit} bytes")
+        return content.decode("utf-8")
 
 
 def kept_secrets(option: str, path: str) -> list[str]:

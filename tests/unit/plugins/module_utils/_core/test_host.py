@@ -592,6 +592,8 @@ def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     [
         ("XOSCAR_AUTH_KEY=ab\nXINFERENCE_AUTH_JWT_SECRET_KEY=cd=\n", {"XOSCAR_AUTH_KEY": True, "XINFERENCE_AUTH_JWT_SECRET_KEY": True}),
         ("# a word=1\nXOSCAR_AUTH_KEY=\nno pair\n", {"XOSCAR_AUTH_KEY": False}),
+        ("rm -rf /=1\nA B=2\nC=3\n", {"C": True}),
+        ("A=" + "b" * (1 << 16), {}),
         ("", {}),
         (None, {}),
     ],

@@ -65,3 +65,15 @@ def test_what_a_writer_left_that_was_killed_is_removed_by_the_next_one(tmp_path:
         assert sorted(path.name for path in tmp_path.iterdir()) == [".secret-efgh5678", ".secrets-abcd1234", "secret"]
     replace_private(tmp_path / "secret", "newer")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".secrets-abcd1234", "secret"]
+
+
+def test_a_file_has_its_limit(tmp_path: Path) -> None:
+    """A hole costs who makes it nothing, and who reads it all of its size."""
+    path = tmp_path / "file"
+    path.write_text("12345", encoding="utf-8")
+    assert read_regular(path, 5) == "12345"
+    with pytest.raises(OSError, match="it has more than 4 bytes"):
+        read_regular(path, 4)
+    os.truncate(path, 1 << 33)
+    with pytest.raises(OSError, match="it has more than 16777216 bytes"):
+        read_regular(path)
