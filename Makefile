@@ -27,7 +27,7 @@ export XINFERENCE_TEST_SUITE := $(SUITE)
 export PYTEST_PLUGINS := ansible_collections.inferops.xinference.tests.recorder.pytest_recorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads first-admin security exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads first-admin security isolation exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,7 +72,7 @@ lint: setup ## ruff, mypy, yamllint, shellcheck, licences, ansible-lint (product
 	# Scripts that import each other by their names.
 	cd tests/suite && mypy --config-file ../../pyproject.toml .
 	yamllint --strict .
-	shellcheck --external-sources tools/*.sh molecule/machines/*.sh tests/images/*/*.sh .ci/run
+	shellcheck --external-sources tools/*.sh roles/*/files/*.sh molecule/machines/*.sh tests/images/*/*.sh .ci/run
 	reuse lint --quiet || reuse lint
 	ansible-lint --offline --strict --profile production
 
@@ -104,6 +104,9 @@ first-admin: setup images ## who calls a new server first, on the version that i
 
 security: setup images ## nobody gets in, and secrets stay secret: a provisioned host, looked at from outside
 	python -m pytest -v tests/security
+
+isolation: setup ## what the firewall lets through, packet by packet, and what the fleet's CA signs
+	python -m pytest -v tests/isolation
 
 exercised: setup ## what the last make test recorded: every module, role, playbook, variable and result was exercised
 	python -m pytest -v tests/exercised

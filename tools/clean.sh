@@ -8,11 +8,16 @@ cd "$(dirname "$0")/.."
 if docker info >/dev/null 2>&1; then
   mapfile -t containers < <(docker ps -aq --filter name='^/(inferops-test-engine|xinference-(accounts|artifact|awx|bench|contract|demo|downloads|mistakes|models$|molecule|security))')
   [ "${#containers[@]}" -eq 0 ] || docker rm -f "${containers[@]}" >/dev/null
+  mapfile -t networks < <(docker network ls -q --filter name='^xinference-(accounts|artifact|awx|bench|contract|demo|downloads|mistakes|models$|molecule|security)')
+  [ "${#networks[@]}" -eq 0 ] || docker network rm "${networks[@]}" >/dev/null
   mapfile -t volumes < <(docker volume ls -q --filter name='^(xinference-molecule|inferops-test-engine)')
   [ "${#volumes[@]}" -eq 0 ] || docker volume rm "${volumes[@]}" >/dev/null
   mapfile -t images < <(docker images --format '{{.Repository}}:{{.Tag}}' | grep '^inferops-test/' || true)
   [ "${#images[@]}" -eq 0 ] || docker rmi -f "${images[@]}" >/dev/null
 fi
+for network in inferops-host inferops-container inferops-neighbour; do
+  ip netns delete "$network" 2>/dev/null || true
+done
 # The disk of a test machine, where a test was interrupted.
 if [ -f build/molecule/recovery/disk.img ]; then
   losetup --noheadings --output NAME --associated build/molecule/recovery/disk.img | xargs --no-run-if-empty losetup --detach

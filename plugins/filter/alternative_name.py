@@ -38,10 +38,9 @@ from typing import Any
 def alternative_name(name: str) -> str:
     """A name as certificates write it."""
     try:
-        ipaddress.ip_address(name)
+        return f"IP:{ipaddress.ip_address(name)}"
     except ValueError:
         return f"DNS:{name}"
-    return f"IP:{name}"
 
 
 class FilterModule:

@@ -38,7 +38,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.advisories import sentences
 from ansible_collections.inferops.xinference.plugins.module_utils._core.certificates import days_left
+from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import HOOKS
 
 #: Of a certificate that others renew, which they do a month before its end.
 _WORRY_DAYS = 21
@@ -63,11 +65,14 @@ def _proxy(proxy: Mapping[str, Any]) -> list[str]:
     return [*([] if proxy["active"] else ["The proxy does not run."]), *late]
 
 
-def _open_processes(host: Mapping[str, Any]) -> list[str]:
-    """A sentence where the processes of a running server ask for no key."""
-    if (host["engine"]["container"] or {}).get("status") != "running" or host.get("server_environment", {}).get("XOSCAR_AUTH_KEY", True):
+def _firewall(firewall: Mapping[str, Any]) -> list[str]:
+    """A sentence where rules are missing that were set."""
+    if not firewall.get("units"):
         return []
-    return ["This server's processes run what anybody sends who reaches the container's own ports; Xinference asks for a key there since 4.0.1."]
+    wanted = {family: firewall["files"].get(f"{family}.rules", "").count("\n-A ") + len(HOOKS) for family in firewall["rules"]}
+    lacking = [family for family, found in firewall["rules"].items() if len(found or []) < wanted[family]]
+    names = " and ".join({"ipv4": "IPv4", "ipv6": "IPv6"}[family] for family in lacking)
+    return [f"Firewall rules of {names} are missing, so that access to the container is not restricted."] if lacking else []
 
 
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +87,8 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     if not trouble and not host["engine"]["reachable"]:
         trouble = f"No Docker Engine answers: {host['engine']['error']}."
     server = running.get("server") or {}
+    # What a server was given says nothing while none runs.
+    environment = host.get("server_environment", {}) if container.get("status") == "running" else {}
     service = host["service"]
     kept = dict((service["state"] or {}).get("models") or {}) if service["active"] and server else {}
     models = [
@@ -108,7 +115,9 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         "workers": list(server.get("workers") or []),
         "recovery": _recovery(service),
         "models": models,
-        "trouble": " ".join(filter(None, [trouble, *_proxy(host.get("proxy") or {}), *_open_processes(host)])),
+        "trouble": " ".join(
+            filter(None, [trouble, *_proxy(host.get("proxy") or {}), *_firewall(host.get("firewall") or {}), *sentences(server.get("version"), environment)])
+        ),
     }
 
 

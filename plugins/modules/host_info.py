@@ -49,6 +49,10 @@ options:
   client_environment:
     description: Folder of the virtual environment that holds C(xinference-client).
     type: path
+  data_root:
+    description: >-
+      Folder in which the server's container can write. No link in it is followed for O(account_database) and O(server_environment_file), where they lie in it.
+    type: path
   account_database:
     description: File in which the server keeps its accounts, to list their names.
     type: path
@@ -98,8 +102,22 @@ options:
         elements: path
         default: []
   firewall:
-    description: Name of the unit that keeps a firewall rule, to describe both.
-    type: str
+    description: The firewall rules to describe, and the units that keep them.
+    type: dict
+    suboptions:
+      units:
+        description: Names of the units. The first sets the rules, and the last is the timer that has them looked at.
+        type: list
+        elements: str
+        required: true
+      comment:
+        description: Comment of the rules. That of a single rule may go on behind a colon.
+        type: str
+        required: true
+      directory:
+        description: Directory with the files that the first unit reads.
+        type: path
+        required: true
   log_lines:
     description: Number of lines at the end of the container's log to return, in C(engine.container.log).
     type: int
@@ -160,17 +178,19 @@ host:
       returned: always
     python:
       description: >-
-        Version of the interpreter that ran the module, and whether it has C(cryptography), C(packaging), C(requests) and can make virtual
-        environments (C(venv)).
+        C(version), C(executable) and C(prefix) (folder of its standard library) of the interpreter that ran the module, and whether it has
+        C(cryptography), C(packaging), C(requests) and can make virtual environments (C(venv)).
       type: dict
       returned: always
     engine:
       description: >-
-        The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(gateway) (address of this
-        host on the engine's own bridge, or null), C(bridge) (name of that bridge, null where this host has no such interface), and C(container) with C(id),
-        C(image), C(status), C(health), C(started_at), C(restarts), C(labels), C(ports), C(published) (address and port),
-        C(memory) (limit in bytes, 0 for none), C(mounts) (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that
-        the container can write, so that it can put a link to any folder of the host in its place), and with O(log_lines) C(log), or null.
+        The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether
+        it runs without root, in a network of its own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of
+        O(container), with its interface C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that
+        network, or null), and C(container) with C(id), C(image), C(status), C(health), C(started_at), C(restarts), C(labels), C(network) (name of its
+        network), C(ports), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(mounts) (C(source:target:rw) or C(ro)),
+        C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put a link to any folder of the host in its
+        place), and with O(log_lines) C(log), or null.
       type: dict
       returned: always
     listeners:
@@ -188,7 +208,7 @@ host:
     accounts:
       description: >-
         The accounts in O(account_database) by name, each with C(enabled) and C(permissions), sorted; none where it does not exist, null where it cannot be
-        read.
+        read, or something else lies in its place.
       type: dict
       returned: always
     server_environment:
@@ -202,7 +222,7 @@ host:
         The recovery service, null without O(service): C(systemd) (whether that runs this host), C(units) (content of the unit files that are
         there, by name), C(enabled), C(active), C(behind) (whether a unit, the program or the client was written after it started), C(user) (whether there
         is one), C(program) (its fingerprint, or null), and C(state) with C(ready), C(trouble) and for each declared model C(declared), C(state), C(answered),
-        C(tries) and C(message), or null.
+        C(tries) and C(message), or null, also for anything else in its place.
       type: dict
       returned: always
     proxy:
@@ -215,8 +235,9 @@ host:
       returned: always
     firewall:
       description: >-
-        The unit of O(firewall), null without it: C(units), C(enabled), C(active) and C(behind) as of the proxy, and C(rules), those of the table mangle with
-        the unit's name as their comment, as C(iptables) prints them, null where it is not there or may not be asked.
+        The rules of O(firewall), null without it: C(units), C(enabled), C(active) and C(behind) as of the proxy, C(timer) (whether it runs, now and after every
+        boot), C(files) (content of those in the directory, by name), and C(rules), for C(ipv4), and for C(ipv6) where the host has it, chain, comment and
+        target of each rule in the table mangle, sorted, null where they cannot be read.
       type: dict
       returned: always
     client_version:
@@ -243,9 +264,17 @@ def main() -> None:
             "image": {"type": "str"},
             "paths": {"type": "list", "elements": "path", "default": []},
             "client_environment": {"type": "path"},
+            "data_root": {"type": "path"},
             "account_database": {"type": "path"},
             "server_environment_file": {"type": "path"},
-            "firewall": {"type": "str"},
+            "firewall": {
+                "type": "dict",
+                "options": {
+                    "units": {"type": "list", "elements": "str", "required": True},
+                    "comment": {"type": "str", "required": True},
+                    "directory": {"type": "path", "required": True},
+                },
+            },
             "log_lines": {"type": "int", "default": 0},
             "service": {
                 "type": "dict",

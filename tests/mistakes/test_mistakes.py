@@ -98,10 +98,14 @@ def untouched(root: Path, output: str, host: str = "localhost") -> None:
 @pytest.fixture(scope="module", autouse=True)
 def clean() -> Iterator[None]:
     """No container of an earlier run that was killed, and none left behind."""
-    remove = ["docker", "rm", "--force", "--volumes", "xinference-mistakes", "xinference-mistakes-prepare"]
-    subprocess.run(remove, capture_output=True, check=False)
+
+    def remove() -> None:
+        for command in (("rm", "--force", "--volumes", "xinference-mistakes", "xinference-mistakes-prepare"), ("network", "rm", "xinference-mistakes")):
+            subprocess.run(("docker", *command), capture_output=True, check=False)
+
+    remove()
     yield
-    subprocess.run(remove, capture_output=True, check=False)
+    remove()
 
 
 @pytest.fixture

@@ -207,6 +207,7 @@ def remove() -> None:
     """Remove what these tests made, also in a run that was killed."""
     names = (CONTAINER, f"{CONTAINER}-prepare", f"{CONTAINER}-open")
     said("rm", "--force", "--volumes", *names)
+    said("network", "rm", CONTAINER)
     said("rmi", f"{built('server').rpartition(':')[0]}:{OLDER}")
     for folder in (KEPT, *Path(tempfile.gettempdir()).glob(f"{FOLDERS}*")):
         shutil.rmtree(folder, ignore_errors=True)

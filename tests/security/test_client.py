@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from conftest import Site, changes, of_host
 
-from ansible_collections.inferops.xinference.tests.machine import built
+from ansible_collections.inferops.xinference.tests.machine import ROOT, built
 
 REFUSED = "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE"
+#: What the collection brings.
+SHIPPED = ROOT / "roles/_common/files/client-4.1.0.txt"
 #: The part of a run that installs the client and uses it. The last run of each story is whole.
 PART = ("provision", "--tags=models")
 
@@ -89,6 +91,22 @@ def test_what_is_there_is_installed_again_when_the_hashes_change(provisioned: Si
     provisioned.play(*PART, **given)
     assert meddled.read_bytes() == whole
     assert changes(provisioned.play("provision", **given)) == [0]
+
+
+def test_what_the_collection_brings_is_installed_once_where_there_were_no_hashes(provisioned: Site, given: dict[str, Any]) -> None:
+    """It is the default. These wheels are what it names, so all versions are there already."""
+    folder = provisioned.folder / "default-client"
+    without = {**given, "xinference_client_environment": str(folder), "xinference_client_requirements": ""}
+    default = {**without, "xinference_client_requirements": "default"}
+    provisioned.play(*PART, **without)
+    assert not (folder / "requirements.installed").exists()
+    foreseen = changes(provisioned.play(*PART, "--check", **default))
+    done = changes(provisioned.play(*PART, **default))
+    assert foreseen == done != [0]
+    assert (folder / "requirements.installed").read_bytes() == SHIPPED.read_bytes()
+    # Who wants none afterwards keeps what is there.
+    assert changes(provisioned.play(*PART, **without)) == [0]
+    assert changes(provisioned.play("provision", **default)) == [0]
 
 
 def test_what_pins_no_client_of_that_version_is_one_sentence(provisioned: Site, given: dict[str, Any], pinned: Path) -> None:

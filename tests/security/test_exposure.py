@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import AUTOMATION, CONTAINER, Site, changed_tasks, changes
+from conftest import AUTOMATION, CONTAINER, Site, changed_tasks, changes, said
 from holders import answers, automation
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
@@ -37,7 +37,9 @@ def test_the_machine_listens_on_loopback_alone(provisioned: Site) -> None:
     assert [(listener.address, listener.uid) for listener in listeners() if listener.port == provisioned.port] == [("127.0.0.1", 0)]
     made = inspected()
     assert list(made["HostConfig"]["PortBindings"]) == EXPOSED["published"]
-    assert made["HostConfig"]["NetworkMode"] == "bridge"
+    # Of its own: no other container is on it.
+    assert made["HostConfig"]["NetworkMode"] == CONTAINER
+    assert list(json.loads(said("network", "inspect", CONTAINER))[0]["Containers"]) == [made["Id"]]
     # Whatever else the server listens on inside, metrics and actors, is published nowhere.
     assert [key for key, value in made["NetworkSettings"]["Ports"].items() if value] == EXPOSED["published"]
 

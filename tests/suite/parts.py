@@ -60,6 +60,8 @@ TEST: list[Part] = [
     _part("downloads", "setup", "images"),
     _part("mistakes", "setup", "images"),
     _part("artifact", "setup", "images"),
+    # It waits for most of its time.
+    _part("isolation"),
     _part("docs-check"),
     # Reads what the others left.
     _part("exercised", "*"),

@@ -42,7 +42,7 @@ def test_privileges(container: dict[str, Any]) -> None:
     assert limits["CapDrop"] == ["ALL"]
     assert sorted(name.removeprefix("CAP_") for name in limits["CapAdd"]) == ["DAC_OVERRIDE", "FOWNER"]
     assert limits["SecurityOpt"] == ["no-new-privileges"]
-    assert limits["NetworkMode"] == "bridge"
+    assert limits["NetworkMode"] == "xinference-molecule"
     assert not any("docker.sock" in bind for bind in limits["Binds"])
 
 

@@ -7,14 +7,29 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
+import pytest
 import testinfra
 from checks import Serving
 
 
 class TestServing(Serving):
     """What holds for every provisioned host."""
+
+    @pytest.fixture
+    def container_root(self, host: Any) -> int:
+        """Docker maps the users of its containers."""
+        return mapped_root(host)
+
+
+def mapped_root(host: Any) -> int:
+    """Number that root of the container has on the host."""
+    pid = engine(host, "/containers/xinference/json")["State"]["Pid"]
+    ((inside, outside, _count),) = [line.split() for line in host.check_output(f"cat /proc/{pid}/uid_map").splitlines()]
+    assert inside == "0"
+    return int(outside)
 
 
 def engine(host: Any, path: str) -> Any:
@@ -52,6 +67,8 @@ def test_settings_that_were_there_are_kept() -> None:
 def test_client_has_an_environment_of_its_own(host: Any) -> None:
     version = host.check_output("/opt/xinference-client/bin/python -c 'import xinference_client; print(xinference_client.__version__)'")
     assert version == "4.1.0"
+    shipped = Path(__file__).parents[3] / "roles/_common/files/client-4.1.0.txt"
+    assert host.file("/opt/xinference-client/requirements.installed").content_string == shipped.read_text(encoding="utf-8")
 
 
 def test_memory_limit_leaves_something_to_the_host(host: Any) -> None:
@@ -68,3 +85,15 @@ def test_load_balancers_ask_where_the_declaration_says(host: Any) -> None:
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.2:9900/live") == "200"
     listening = [line for line in host.socket.get_listening_sockets() if line.endswith((":9900", ":9998"))]
     assert listening == ["tcp://127.0.0.2:9900"]
+
+
+def test_root_of_the_container_is_nobody_in_particular_on_the_host(host: Any) -> None:
+    """As xinference_engine_userns_remap has it."""
+    first = mapped_root(host)
+    assert first > 60000
+    # The one file that keeps a folder from being empty is not the server's.
+    owners = set(host.check_output("find /srv/xinference_data/.xinference /srv/xinference_data/logs ! -name .keep -printf '%U\\n'").split())
+    assert owners == {str(first)}
+    assert host.file("/srv/xinference_data/.xinference/kept.txt").content_string == "made by hand"
+    # The data root and the models are the host's.
+    assert [host.file(f"/srv/xinference_data{path}").uid for path in ("", "/models")] == [0, 0]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -70,10 +71,24 @@ def test_open_ports(host: Any, address: str) -> None:
     assert host.socket("tcp://127.0.0.1:9998").is_listening
 
 
+@contextlib.contextmanager
+def without_firewall(host: Any) -> Iterator[None]:
+    """For a while, remove the rules, and the timer that would set them again."""
+    host.check_output("systemctl stop xinference-check-firewall.timer xinference-check-firewall.service")
+    # It may have asked for another start, and not waited for it.
+    while "xinference-firewall" in host.check_output("systemctl list-jobs --no-legend"):
+        time.sleep(0.2)
+    host.check_output("sh /usr/local/lib/xinference-firewall/firewall.sh remove xinference-firewall xinference")
+    try:
+        yield
+    finally:
+        host.check_output("systemctl restart xinference-firewall xinference-check-firewall.timer")
+
+
 @pytest.fixture
 def container(host: Any, address: str) -> Iterator[str]:
     """The container's own address, to which a neighbour finds the way."""
-    found = str(host.check_output("docker inspect --format '{{ .NetworkSettings.IPAddress }}' xinference"))
+    found = str(host.check_output("docker inspect --format '{{ range .NetworkSettings.Networks }}{{ .IPAddress }}{{ end }}' xinference"))
     subprocess.run(("ip", "route", "add", f"{found}/32", "via", address), check=True)
     yield found
     subprocess.run(("ip", "route", "delete", f"{found}/32"), check=True)
@@ -88,12 +103,14 @@ def test_a_neighbour_that_knows_the_way_reaches_no_port_of_the_container(host: A
     assert len(listening) > 2
     assert open_ports(container, listening) == []
     # Nothing else keeps it out.
-    host.check_output("systemctl stop xinference-firewall")
-    try:
+    with without_firewall(host):
         assert 9997 in open_ports(container, listening)
-    finally:
-        host.check_output("systemctl start xinference-firewall")
     assert open_ports(container, listening) == []
+
+
+def test_nothing_is_left_of_the_firewall_of_an_earlier_version(host: Any) -> None:
+    found = host.check_output("iptables -t mangle -S FORWARD").splitlines()
+    assert found == ["-P FORWARD ACCEPT", "-A FORWARD -m comment --comment xinference-firewall -j xinference-forward"]
 
 
 def checksum(data: bytes) -> int:
@@ -139,11 +156,8 @@ def loopback_answers(host: Any, address: str) -> bool:
 def test_a_neighbour_that_addresses_loopback_gets_no_answer(host: Any, address: str) -> None:
     assert not loopback_answers(host, address)
     # Nothing else keeps it out: the engine sends it on.
-    host.check_output("systemctl stop xinference-firewall")
-    try:
+    with without_firewall(host):
         assert loopback_answers(host, address)
-    finally:
-        host.check_output("systemctl start xinference-firewall")
     assert not loopback_answers(host, address)
 
 
@@ -196,6 +210,52 @@ def test_plain_http_only_redirects(address: str) -> None:
         assert (answer.status, answer.getheader("Location")) == (308, f"https://{address}{path}")
 
 
+def test_plain_http_sends_nobody_to_a_name_that_was_not_declared(address: str) -> None:
+    connection = http.client.HTTPConnection(address, 80, timeout=30)
+    for host, status in ((address, 308), (NAME, 308), ("elsewhere.example.com", 421), (f"{NAME}.example.com", 421)):
+        connection.request("GET", "/ui/", headers={"Host": host})
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        assert answer.status == status, host
+        assert status == 308 or (answer.getheader("Location") is None and "elsewhere" not in body)
+
+
+#: Answers with what a client is counted as, in hexadecimal digits, from several addresses in a network of their own.
+COUNTED = r"""
+set -eu
+folder=$(mktemp -d)
+trap 'kill $(cat "$folder/pid"); rm -r "$folder"' EXIT
+{
+  echo "pid $folder/pid; error_log stderr; events {} http { access_log off; client_body_temp_path $folder/a; proxy_temp_path $folder/b;"
+  echo "fastcgi_temp_path $folder/c; scgi_temp_path $folder/d; uwsgi_temp_path $folder/e;"
+  sed -n '/map .binary_remote_addr/,/^    }/p' /etc/xinference-proxy/nginx.conf
+  echo 'server { listen [::]:8088 ipv6only=off; return 200 $client; } }'
+} >"$folder/nginx.conf"
+ip link set lo up
+for address in 192.0.2.1/32 192.0.2.2/32 2001:db8::1/128 2001:db8::2:1/128 2001:db8:0:0:ffff::1/128 2001:db8:0:1::1/128; do
+  ip address add "$address" dev lo
+done
+nginx -c "$folder/nginx.conf"
+for address in 192.0.2.1 192.0.2.2 2001:db8::1 2001:db8::2:1 2001:db8:0:0:ffff::1 2001:db8:0:1::1; do
+  case $address in *:*) there='[::1]' ;; *) there=127.0.0.1 ;; esac
+  echo "$address $(curl -s --interface "$address" "http://$there:8088/" | od -An -tx1 | tr -d ' \n')"
+done
+"""
+
+
+def test_a_network_of_ipv6_counts_as_one_client(host: Any) -> None:
+    """A customer of a provider has 2^64 addresses at least; each of IPv4 is one of its own, also on a socket of both families."""
+    host.run("rm -f /tmp/counted.sh")
+    host.check_output("cat >/tmp/counted.sh <<'END'" + COUNTED + "END")
+    found = dict(line.split() for line in host.check_output("unshare --net sh /tmp/counted.sh").splitlines())
+    assert found == {
+        "192.0.2.1": "c0000201",
+        "192.0.2.2": "c0000202",
+        **dict.fromkeys(("2001:db8::1", "2001:db8::2:1", "2001:db8:0:0:ffff::1"), "20010db800000000"),
+        "2001:db8:0:1::1": "20010db800000001",
+    }
+
+
 def test_what_is_answered_without_an_account(outsider: requests.Session, base: str) -> None:
     answer = outsider.get(f"{base}/v1/models", timeout=30)
     assert answer.status_code == 401
@@ -242,6 +302,37 @@ def test_size_of_requests(user: requests.Session, base: str) -> None:
     fits = user.post(f"{base}/v1/embeddings", json={"model": "embed", "input": "x" * 900_000}, timeout=120)
     assert fits.status_code != 413
     assert user.post(f"{base}/v1/embeddings", json={"model": "embed", "input": "x" * 1_100_000}, timeout=120).status_code == 413
+    # Files that are sent may be larger, and have an end, too.
+    for size, is_refused in ((1_100_000, False), (3_200_000, True)):
+        sent = user.post(f"{base}/v1/audio/transcriptions", data=b"x" * size, headers={"Content-Type": "application/json"}, timeout=120)
+        assert (sent.status_code == 413) is is_refused
+
+
+def test_large_files_come_one_after_the_other(address: str, context: ssl.SSLContext) -> None:
+    """Nobody's account is looked at before a request is complete, and until then it takes room on the disk: so many at a time, and no more."""
+
+    def begin() -> ssl.SSLSocket:
+        connection = handshake(address, context)
+        lines = ("POST /v1/audio/transcriptions HTTP/1.1", f"Host: {NAME}", "Transfer-Encoding: chunked", "Content-Type: application/json", "", "1", "x", "")
+        connection.sendall("\r\n".join(lines).encode())
+        return connection
+
+    # The scenario lets four come at a time, and half of them from one client.
+    waiting = [begin(), begin()]
+    answer = b""
+    try:
+        for _try in range(60):
+            third = begin()
+            third.settimeout(3)
+            with third, contextlib.suppress(TimeoutError):
+                # One of the first two may still be on its way; then this one waits, too.
+                answer = third.recv(100)
+            if answer:
+                break
+        assert answer.startswith(b"HTTP/1.1 429 ")
+    finally:
+        for connection in waiting:
+            connection.close()
 
 
 def test_guessing_bans_the_guesser_and_nobody_else(host: Any, server: Server, address: str, outsider: requests.Session, base: str) -> None:

@@ -93,19 +93,6 @@ def test_no_journal_and_no_output_shows_a_secret(host: Any, version: str, secret
         assert [secret for secret in secrets if secret in place] == []
 
 
-def test_other_machines_are_kept_from_containers_after_a_boot(host: Any) -> None:
-    def rules(command: str, chain: str) -> list[str]:
-        return [line for line in host.check_output(f"{command} -t mangle -S {chain}").splitlines() if "--comment xinference-firewall " in line]
-
-    for command in ("iptables", "ip6tables"):
-        assert rules(command, "FORWARD") == [
-            "-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment xinference-firewall -j DROP"
-        ]
-    # Of IPv6, the kernel itself keeps the loopback.
-    assert rules("iptables", "PREROUTING") == ["-A PREROUTING -d 127.0.0.0/8 ! -i lo -m comment --comment xinference-firewall -j DROP"]
-    assert host.service("xinference-firewall").is_enabled
-
-
 def test_load_balancers_are_told(host: Any) -> None:
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/ready") == "200"
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/live") == "200"

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .accounts import LOCAL, NO_ACCOUNTS, check_name
+from .bounded import read_regular
 from .errors import ApiError, DeclarationError, XinferenceError, with_words
-from .private_file import read_regular, replace_private
+from .private_file import replace_private
 from .values import nearest, shown, unsendable
 
 __all__ = ["EVERY", "NEVER", "STATES", "TYPES", "ApiKey", "KeyChange", "KeyOutcome", "KeySeen", "apply_key", "check", "plan_key", "read"]

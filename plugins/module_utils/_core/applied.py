@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .bounded import parse_json, read_regular
 from .errors import XinferenceError
 from .private_file import replace_private
 
@@ -197,7 +198,7 @@ class StateFile:
         if self.path is None:
             return {}
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = parse_json(read_regular(self.path))
         except FileNotFoundError:
             return {}
         except OSError as error:

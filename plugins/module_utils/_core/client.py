@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urljoin, urlparse
 
+from .bounded import Answer, TooMuch, decoded
 from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
 from .listeners import own_addresses, strangers
 from .values import shown
@@ -47,10 +48,12 @@ except ImportError as error:
     #: Why there can be no client on this host; None where there can.
     MISSING: ImportError | None = error
     SessionBase: Any = object
+    AdapterBase: Any = object
     ClientBase = object
 else:
     MISSING = None
     SessionBase = requests.Session
+    AdapterBase = requests.adapters.HTTPAdapter
 
 __all__ = ["MISSING", "Client", "connection_arguments", "first_accepted"]
 
@@ -67,16 +70,49 @@ DOWNLOAD_MOMENT = 3.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORTS = {"http": 80, "https": 443}
 _MOST_REDIRECTS = 5
+#: Characters of a server's own words.
+_LONGEST = 20_000
 
 
 def _words(response: requests.Response) -> str:
     """The server's own words: the field ``detail``, else the text; some errors are no JSON."""
     try:
-        detail = response.json()["detail"]
+        detail = decoded(response.json)["detail"]
     except (ValueError, KeyError, TypeError):
         text = response.text.strip()
-        return text[:500] if text and not text.startswith("<") else response.reason or "no explanation"
-    return detail if isinstance(detail, str) else str(detail)
+        return (text if text and not text.startswith("<") else response.reason or "no explanation")[:500]
+    return (detail if isinstance(detail, str) else str(detail))[:_LONGEST]
+
+
+class _Adapter(AdapterBase):  # type: ignore[misc]
+    """Connections whose answers are bounded, see :class:`Answer`."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make what makes the connections."""
+        super().init_poolmanager(*arguments, **options)
+        _bound(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """The same for connections through a proxy; it is asked for with each request."""
+        manager = super().proxy_manager_for(proxy, **options)
+        _bound(manager)
+        return manager
+
+
+def _bound(manager: Any) -> None:
+    """Let the connections of a manager of urllib3 read what comes as :class:`Answer`."""
+    manager.pool_classes_by_scheme = {scheme: _bounded(pool) for scheme, pool in manager.pool_classes_by_scheme.items()}
+
+
+@functools.cache
+def _bounded(pool: Any) -> Any:
+    """A class of connections of urllib3 whose answers are bounded. There are several: what goes through a proxy by SOCKS has its own.
+
+    :param pool: without the bounds, or with them already.
+    """
+    if issubclass(pool.ConnectionCls.response_class, Answer):
+        return pool
+    return type(pool.__name__, (pool,), {"ConnectionCls": type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": Answer})})
 
 
 class _Session(SessionBase):  # type: ignore[misc]
@@ -90,6 +126,10 @@ class _Session(SessionBase):  # type: ignore[misc]
         self.renew: Any = None
         #: Called before anything is sent; raises where it must not be.
         self.guard: Callable[[], None] = lambda: None
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
+        # An answer is bounded by what comes over the network, and must not be more than that.
+        self.headers["Accept-Encoding"] = "identity"
         # Who has a .netrc for the host does not mean this server's accounts.
         self.auth = lambda request: request
 
@@ -124,8 +164,8 @@ class _Session(SessionBase):  # type: ignore[misc]
             try:
                 if "json" not in response.headers.get("Content-Type", ""):
                     raise ValueError("no JSON")
-                # Here once, so that no caller, and no method of the client, meets half an answer.
-                response.json()
+                # Here once, so that no caller, and no method of the client, meets half an answer, or one that is nested without end.
+                decoded(response.json)
             except ValueError as error:
                 raise ApiError(method, url, response.status_code, _STRANGER) from error
             return response
@@ -151,6 +191,8 @@ class _Session(SessionBase):  # type: ignore[misc]
             self.guard()
             try:
                 response: requests.Response = super().request(method, url, **options)
+            except TooMuch as error:
+                raise ConnectionFailed(f"{method} {url}: {error}.") from error
             except requests.Timeout as error:
                 raise NoAnswer(f"{method} {url}: no answer within {options['timeout']:g} s.") from error
             except requests.exceptions.SSLError as error:
@@ -164,6 +206,8 @@ class _Session(SessionBase):  # type: ignore[misc]
                 if response.status_code not in _PASSING or last:
                     break
             time.sleep(self.pause)
+        # Whatever it says of itself: some encodings take hours to read, and so does guessing one.
+        response.encoding = "utf-8"
         return response
 
 

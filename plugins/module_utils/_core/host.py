@@ -14,7 +14,6 @@ import hashlib
 import http.client
 import importlib.util
 import ipaddress
-import json
 import os
 import platform
 import pwd
@@ -23,17 +22,20 @@ import shlex
 import socket
 import sqlite3
 import stat
+import sys
+import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from .bounded import Answer, TooMuch, parse_json, read_bytes, read_json, read_regular, stat_below
 from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
 from .listeners import listeners
-from .private_file import read_regular
 from .values import without_environment
 
 __all__ = [
@@ -60,10 +62,24 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 #: Exit code of a container whose first process was killed by signal 9.
 KILLED = 137
 _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
+#: Bytes of the server's database and of its log, of a file with secrets, and of what the service writes.
+_DATABASE_BYTES, _SECRETS_BYTES, _STATE_BYTES = 64 << 20, 1 << 16, 4 << 20
+#: How often a database is read at most that is written meanwhile.
+_TRIES = 5
+#: Instructions of SQLite for one question, rows of its answer, and characters in them.
+_STEPS, _ROWS, _CHARACTERS = 1_000_000, 10_000, 16 << 20
+#: What a database may be made of for its tables to be tables. A view or a virtual table runs what is written in it.
+_PLAIN = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX|TRIGGER)\b", re.IGNORECASE)
+_ACCOUNT_TABLES = ("users", "user_permissions")
+#: What the service tells of itself and of each model, and of what type.
+_STATE = {"ready": bool, "trouble": str, "models": dict}
+_STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int, "message": str}
 
 
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
+
+    response_class = Answer
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("docker", timeout=timeout)
@@ -99,7 +115,7 @@ class DockerSocket:
     def read(self, route: str) -> bytes | None:
         """Body of the engine's answer to a GET request; None where it says 404.
 
-        :raises OSError: when the engine does not answer, or with an error.
+        :raises OSError: when the engine does not answer, with an error, or with too much.
         """
         return self._ask("GET", route)
 
@@ -109,7 +125,7 @@ class DockerSocket:
             connection.request(method, route)
             answer = connection.getresponse()
             body = answer.read()
-        except http.client.HTTPException as error:
+        except (http.client.HTTPException, TooMuch) as error:
             raise OSError(str(error)) from error
         finally:
             connection.close()
@@ -121,19 +137,31 @@ class DockerSocket:
         return body
 
     def get(self, route: str) -> Any:
-        """The engine's answer to a GET request, decoded; None where it says 404."""
+        """The engine's answer to a GET request, decoded; None where it says 404.
+
+        :raises OSError: when the engine does not answer, with an error, or with something else.
+        """
         body = self.read(route)
-        return None if body is None else json.loads(body)
+        try:
+            return None if body is None else parse_json(body.decode())
+        except ValueError as error:
+            raise OSError(str(error)) from error
 
     def log(self, container: str, lines: int, since: int = 0) -> list[str]:
-        """The last lines that a container wrote, without a model's environment, at the earliest at ``since``, in seconds since the epoch."""
+        """The last lines that a container wrote, without a model's environment, at the earliest at ``since``, in seconds since the epoch.
+
+        :raises OSError: when the engine does not answer, with an error, or the lines are too long.
+        """
         body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}{f'&since={since}' if since else ''}") or b""
-        text, rest = b"", body
+        parts: list[bytes] = []
+        at = 0
         # Without a terminal the engine sends frames: one byte for the stream, three empty, four for the length.
-        while len(rest) >= 8 and rest[0] in (1, 2):
-            length = int.from_bytes(rest[4:8], "big")
-            text, rest = text + rest[8 : 8 + length], rest[8 + length :]
-        return [without_environment(line) for line in (text or body).decode(errors="replace").splitlines()[-lines:]]
+        while len(body) - at >= 8 and body[at] in (1, 2):
+            end = at + 8 + int.from_bytes(body[at + 4 : at + 8], "big")
+            parts.append(body[at + 8 : end])
+            at = end
+        text = b"".join(parts) or body
+        return [without_environment(line) for line in text.decode(errors="replace").splitlines()[-lines:]]
 
 
 def _counted(text: str) -> int | None:
@@ -219,8 +247,9 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "started_at": state.get("StartedAt"),
         "restarts": found.get("RestartCount"),
         "labels": (found.get("Config") or {}).get("Labels") or {},
+        "network": (found.get("HostConfig") or {}).get("NetworkMode"),
         "ports": sorted({port for _address, port in published}),
-        "published": [f"{address}:{port}" for address, port in published],
+        "published": [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in published],
         "memory": (found.get("HostConfig") or {}).get("Memory"),
         "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
         # The engine follows links in a source whenever the container starts.
@@ -228,21 +257,23 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0, root: Path = Path("/")) -> dict[str, Any]:
-    """The Docker Engine, one container and one image.
+def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
+    """The Docker Engine, one container with its network, and one image.
 
     :param docker_host: address of the engine's socket.
     :param container: name of a container to describe.
     :param image: reference of an image to look for.
     :param log_lines: number of lines of the container's log to return with it.
-    :param root: where the host's file system begins.
     :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``, ``gateway`` (address of
-        this host on the engine's own bridge, from which a container sees everything that comes from the host; None without such a bridge), ``bridge`` (its
-        name; None where this host has no such interface, as with an engine of a user).
+        this host on the container's network, from which the container sees everything that comes from the host; None without such a network), ``network`` (of
+        the container's name: ``bridge``, its interface, ``subnets``, and ``ours``, whether these roles made it; None without one), ``uid`` (number of the
+        user who runs the engine; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
+        ``rootless`` (whether it runs without root, in a network of its own).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False},
-        **dict.fromkeys(("version", "api_version", "gateway", "bridge")),
+        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root")),
+        "rootless": False,
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
@@ -250,20 +281,19 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     engine = DockerSocket(docker_host)
     try:
         version = engine.get("/version") or {}
-        facts.update(reachable=True, version=version.get("Version"), api_version=version.get("ApiVersion"))
+        facts.update(reachable=True, uid=os.stat(engine.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
         # It speaks the same API; its own number would be taken for an old Docker's.
         if any("Podman" in str(part.get("Name")) for part in version.get("Components") or []):
             facts["version"] = f"Podman {version.get('Version')}"
+        info = engine.get("/info") or {}
+        facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []))
         if container:
             found = engine.get(f"/containers/{quote(container, safe='')}/json")
             facts["container"] = _container_facts(found) if found else None
             if found and log_lines > 0:
-                facts["container"]["log"] = engine.log(container, log_lines)
-        network = engine.get("/networks/bridge") or {}
-        ranges = (network.get("IPAM") or {}).get("Config") or []
-        facts["gateway"] = _gateway(ranges[0]) if ranges else None
-        name = (network.get("Options") or {}).get("com.docker.network.bridge.name")
-        facts["bridge"] = name if name and (root / "sys/class/net" / name).exists() else None
+                facts["container"]["log"] = _log(engine, container, log_lines)
+            network = engine.get(f"/networks/{quote(container, safe='')}")
+            facts.update(_network_facts(network) if network else {})
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -271,6 +301,33 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
+
+
+def _container_root(info: Mapping[str, Any]) -> str:
+    """Numbers that root of a container has on this host: others than 0 where the engine maps users (userns-remap), and names its folder after them."""
+    mapped = re.search(r"/(\d+)\.(\d+)$", str(info.get("DockerRootDir")))
+    return ":".join(mapped.groups()) if mapped and "name=userns" in (info.get("SecurityOptions") or []) else "0:0"
+
+
+def _log(engine: DockerSocket, container: str, lines: int) -> list[str]:
+    """The last lines of a container, or why there are none; what it wrote must not hide the rest."""
+    try:
+        return engine.log(container, lines)
+    except OSError as error:
+        return [f"The log cannot be read: {error.strerror or error}."]
+
+
+def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """``network`` and ``gateway`` of the engine's description of a network."""
+    ranges = [entry for entry in (found.get("IPAM") or {}).get("Config") or [] if isinstance(entry, Mapping)]
+    return {
+        "network": {
+            "bridge": (found.get("Options") or {}).get("com.docker.network.bridge.name"),
+            "subnets": [str(entry["Subnet"]) for entry in ranges if entry.get("Subnet")],
+            "ours": "io.inferops.collection" in (found.get("Labels") or {}),
+        },
+        "gateway": _gateway(ranges[0]) if ranges else None,
+    }
 
 
 def _gateway(addresses: Mapping[str, Any]) -> str | None:
@@ -323,6 +380,8 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
     facts.update(public=False, empty=True, links=[str(step) for step in (*reversed(Path(path).parents), Path(path)) if step.is_symlink()])
     try:
         found = os.stat(path)
+        # Whoever owns a folder above may move it meanwhile.
+        public = bool(found.st_mode & stat.S_IROTH) and all(os.stat(folder).st_mode & stat.S_IXOTH for folder in Path(os.path.realpath(path)).parents)
     except OSError:
         pass
     else:
@@ -334,10 +393,10 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
             uid=found.st_uid,
             gid=found.st_gid,
             mode=f"{stat.S_IMODE(found.st_mode):04o}",
-            public=bool(found.st_mode & stat.S_IROTH) and all(os.stat(folder).st_mode & stat.S_IXOTH for folder in Path(os.path.realpath(path)).parents),
+            public=public,
         )
-        if facts["directory"] and os.access(path, os.R_OK):
-            with os.scandir(path) as entries:
+        if facts["directory"]:
+            with contextlib.suppress(OSError), os.scandir(path) as entries:
                 facts["empty"] = next(entries, None) is None
     nearest = Path(path)
     # os.path.exists is False for what this user may not look into, where Path.exists would raise on older Pythons.
@@ -403,34 +462,146 @@ def client_requirements(folder: str) -> str | None:
         return None
 
 
-def account_facts(database: str) -> dict[str, Any] | None:
-    """The accounts in the server's database by name, each with ``enabled`` and ``permissions``; none without a database, None where it cannot be read."""
-    if not Path(database).is_file():
-        return {}
+def _below(path: str, data_root: str | None) -> tuple[Path, tuple[str, ...]]:
+    """A folder that is trusted, and the names from there to a file.
+
+    :param data_root: that folder, where the file lies in it; else it is the file's own.
+    """
+    place = Path(path)
+    base = Path(data_root) if data_root and Path(data_root) in place.parents else place.parent
+    return base, place.relative_to(base).parts
+
+
+def _database(base: Path, parts: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """A database of SQLite and the log of what was written to it since, both of one moment.
+
+    :raises FileNotFoundError: when there is none.
+    :raises OSError: when it cannot be read, or is written all the time.
+    """
+    log = (*parts[:-1], f"{parts[-1]}-wal")
+
+    def marks() -> list[tuple[int, ...]]:
+        found = [stat_below(base, parts)]
+        with contextlib.suppress(FileNotFoundError):
+            found.append(stat_below(base, log))
+        return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+
+    for _try in range(_TRIES):
+        before, content, written = marks(), read_bytes(base, parts, _DATABASE_BYTES), b""
+        with contextlib.suppress(FileNotFoundError):
+            written = read_bytes(base, log, _DATABASE_BYTES)
+        if marks() == before:
+            return content, written
+    raise OSError("it is written all the time")
+
+
+def _rows(connection: sqlite3.Connection, question: str) -> list[tuple[Any, ...]]:
+    """Answer to a question whose last word is the number of rows.
+
+    :raises sqlite3.Error: when it cannot be answered, or with more than any server has.
+    """
+    rows: list[tuple[Any, ...]] = []
+    left = _CHARACTERS
+    for row in connection.execute(question, (_ROWS + 1,)):
+        rows.append(row)
+        left -= sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if left < 0 or len(rows) > _ROWS:
+            raise sqlite3.DataError("there is too much in it")
+    return rows
+
+
+def _is_plain(connection: sqlite3.Connection) -> bool:
+    """Whether a database has the tables with accounts, and nothing that runs when somebody reads them."""
+    made = _rows(connection, "SELECT type, name, sql FROM sqlite_master LIMIT ?")
+    tables = {name for kind, name, _sql in made if kind == "table"}
+    # SQLite goes by the text, whatever stands beside it. What it makes by itself has none.
+    if not tables.issuperset(_ACCOUNT_TABLES) or not all(sql is None or _PLAIN.match(str(sql)) for _kind, _name, sql in made):
+        return False
+    # The last column tells which ones are computed.
+    return not any(column[-1] for table in _ACCOUNT_TABLES for column in connection.execute(f"PRAGMA table_xinfo({table})"))
+
+
+def _accounts(database: Path) -> dict[str, Any] | None:
+    """What :func:`account_facts` returns, of a copy; None where its tables are none.
+
+    :raises sqlite3.Error: when it cannot be read.
+    """
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
+        connection.set_progress_handler(lambda: 1, _STEPS)
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA cell_size_check=ON")
+        if not _is_plain(connection):
+            return None
+        users = _rows(connection, "SELECT id, username, enabled FROM users LIMIT ?")
+        granted = defaultdict(list)
+        for owner, permission in _rows(connection, "SELECT user_id, permission FROM user_permissions LIMIT ?"):
+            granted[owner].append(str(permission))
+        return {
+            name: {"enabled": enabled, "permissions": sorted(granted[number])}
+            for name, enabled, number in sorted(((str(name), bool(enabled), number) for number, name, enabled in users), key=lambda user: user[:2])
+        }
+
+
+def account_facts(database: str, data_root: str | None = None) -> dict[str, Any] | None:
+    """The accounts in the server's database by name, each with ``enabled`` and ``permissions``; none without a database, None where it cannot be read.
+
+    A copy is opened: SQLite would write beside the database, and the server may have put links there.
+
+    :param data_root: as of :func:`_below`.
+    """
     try:
-        connection = sqlite3.connect(f"file:{quote(database)}?mode=ro", uri=True, timeout=5)
-        try:
-            users = {number: (str(name), bool(enabled)) for number, name, enabled in connection.execute("SELECT id, username, enabled FROM users")}
-            granted = connection.execute("SELECT user_id, permission FROM user_permissions ORDER BY permission").fetchall()
-            return {
-                name: {"enabled": enabled, "permissions": [str(permission) for owner, permission in granted if owner == number]}
-                for number, (name, enabled) in sorted(users.items(), key=lambda item: item[1])
-            }
-        finally:
-            connection.close()
-    except sqlite3.Error:
+        content, written = _database(*_below(database, data_root))
+    except FileNotFoundError:
+        return {}
+    except OSError:
+        return None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            copied = Path(folder, "copy")
+            copied.write_bytes(content)
+            if written:
+                Path(folder, "copy-wal").write_bytes(written)
+            return _accounts(copied)
+    except (OSError, sqlite3.Error):
         return None
 
 
-def server_environment(path: str) -> dict[str, bool]:
+def server_environment(path: str, data_root: str | None = None) -> dict[str, bool]:
     """Names of the variables in the server's own file with secrets, and whether they have a value; none where it does not exist or is no file.
 
     :param path: of the file, which the server may replace.
+    :param data_root: as of :func:`_below`.
     """
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        pairs = (line.partition("=") for line in read_regular(Path(path), 1 << 16).splitlines() if not line.startswith("#"))
+        lines = read_bytes(*_below(path, data_root), _SECRETS_BYTES).decode("utf-8").splitlines()
+        pairs = (line.partition("=") for line in lines if not line.startswith("#"))
         return {name: bool(value) for name, equals, value in pairs if equals and name.isidentifier()}
     return {}
+
+
+def _fields(content: Any, types: Mapping[str, type]) -> dict[str, Any]:
+    """The fields of a dictionary that somebody else wrote.
+
+    :param types: of each of them; there may be more, which are left out.
+    :raises TypeError: when it is no such dictionary.
+    """
+
+    def fits(value: Any, kind: type) -> bool:
+        # For Python, true is a number.
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+    if not isinstance(content, dict) or not all(fits(content.get(name), kind) for name, kind in types.items()):
+        raise TypeError
+    return {name: content[name] for name in types}
+
+
+def _service_state(content: Any) -> dict[str, Any]:
+    """What the service wrote, when it is of the shape that it writes.
+
+    :raises TypeError: when it is not.
+    """
+    state = _fields(content, _STATE)
+    return {**state, "models": {uid: _fields(model, _STATE_OF_MODEL) for uid, model in state["models"].items()}}
 
 
 def service_facts(
@@ -446,7 +617,7 @@ def service_facts(
     :param root: where the host's file system begins.
     :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
         service itself, ``behind`` (whether a unit, the program or the client was written after it started), ``user`` (whether there is that user),
-        ``program`` (fingerprint, None without one), ``state`` (None without one).
+        ``program`` (fingerprint, None without one), ``state`` (None without one, or one that no service writes).
     """
     place = root / program.lstrip("/")
     client = _client_package(root / client_environment.lstrip("/")) if client_environment else None
@@ -457,8 +628,9 @@ def service_facts(
         "state": None,
         "user": _is_user(user),
     }
-    with contextlib.suppress(OSError, ValueError):
-        facts["state"] = json.loads(read_regular(root / state.lstrip("/")))
+    file = root / state.lstrip("/")
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        facts["state"] = _service_state(read_json(file.parent, [file.name], _STATE_BYTES))
     return facts
 
 
@@ -510,29 +682,64 @@ def _is_user(name: str) -> bool:
     return True
 
 
-def firewall_facts(unit: str, run: Run, root: Path = Path("/")) -> dict[str, Any]:
-    """The firewall rule of this host that a unit keeps.
+def _marks(listed: str, comment: str) -> list[str]:
+    """Chain, comment and target of each rule that has a comment of ours, sorted.
 
-    :param unit: name of the unit; the rule has the part before ``.service`` as its comment.
-    :param run: runs a command.
-    :param root: where the host's file system begins.
-    :returns: ``units``, ``enabled`` and ``active`` as of a service, ``rules`` (all of the table mangle with that comment, as iptables prints them; None
-        where it is not there or may not be asked).
+    :param listed: what ``iptables --list-rules`` printed.
+    :param comment: that ours begin with.
     """
-    facts: dict[str, Any] = {**_unit_facts([unit], root), "rules": None}
-    found: list[str] = []
-    command = root / "usr/sbin/iptables"
-    if not os.access(command, os.X_OK):
-        return facts
-    status, listed, _error = run([str(command), "--wait", "5", "--table", "mangle", "--list-rules"])
-    if status:
-        return facts
-    comment = ["--comment", unit.partition(".service")[0]]
+    found = []
     for line in listed.splitlines():
         words = shlex.split(line)
-        if comment in [words[place : place + 2] for place in range(len(words))]:
-            found.append(line)
-    return {**facts, "rules": found}
+        after = dict(zip(words, words[1:]))
+        if after.get("--comment", "").partition(":")[0] == comment and "-A" in after:
+            found.append(f"{after['-A']} {after['--comment']} {after.get('-j', '')}")
+    return sorted(found)
+
+
+def firewall_facts(units: Sequence[str], comment: str, directory: str, run: Run, root: Path = Path("/")) -> dict[str, Any]:
+    """The firewall rules of this host that units keep.
+
+    :param units: names of the units; the first sets the rules, and the last is the timer that has them looked at.
+    :param comment: of the rules, which may go on behind a colon.
+    :param directory: with the files that the first unit reads.
+    :param run: runs a command.
+    :param root: where the host's file system begins.
+    :returns: ``units``, ``enabled``, ``active`` and ``behind`` as of a service, ``timer`` (whether it runs, and at every boot), ``files`` (content of those in
+        the directory, by name), ``rules`` (by IP family that this host has, chain, comment and target of each rule in the table mangle, sorted; None where
+        they cannot be read).
+    """
+    place = root / directory.lstrip("/")
+    files: dict[str, str] = {}
+    for file in sorted(place.glob("*")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            files[file.name] = read_regular(file)
+    found: dict[str, list[str] | None] = {}
+    for family, command in (("ipv4", "iptables"), ("ipv6", "ip6tables")):
+        if family == "ipv6" and not _has_ipv6(root):
+            continue
+        program = root / "usr/sbin" / command
+        found[family] = None
+        if os.access(program, os.X_OK):
+            status, listed, _error = run([str(program), "--wait", "5", "--table", "mangle", "--list-rules"])
+            found[family] = None if status else _marks(listed, comment)
+    timer = root / "etc/systemd/system/timers.target.wants" / units[-1]
+    # Of a timer, systemd leaves no mark that could be read.
+    runs = timer.is_symlink() and run([str(root / "usr/bin/systemctl"), "is-active", "--quiet", units[-1]])[0] == 0
+    return {
+        **_unit_facts(units, root, sorted(place.glob("*"))),
+        "timer": runs,
+        "files": files,
+        "rules": found,
+    }
+
+
+def _has_ipv6(root: Path) -> bool:
+    """Whether the kernel of this host has IPv6 switched on."""
+    try:
+        return bool((root / "proc/net/if_inet6").read_text(encoding="ascii").strip())
+    except OSError:
+        return False
 
 
 def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], root: Path = Path("/")) -> dict[str, Any]:
@@ -573,12 +780,13 @@ def gather(
     image: str | None,
     paths: Iterable[str],
     client_environment: str | None,
+    data_root: str | None = None,
     account_database: str | None = None,
     server_environment_file: str | None = None,
     log_lines: int = 0,
     service: Mapping[str, Any] | None = None,
     proxy: Mapping[str, Any] | None = None,
-    firewall: str | None = None,
+    firewall: Mapping[str, Any] | None = None,
     run: Run | None = None,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
@@ -588,12 +796,13 @@ def gather(
     :param image: reference of the image.
     :param paths: paths to describe.
     :param client_environment: folder of the virtual environment with the client.
+    :param data_root: folder in which the server's container can write; no link in it is followed for the two files.
     :param account_database: the server's file with its accounts.
     :param server_environment_file: the server's file with secrets.
     :param log_lines: number of lines of the container's log to return.
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
-    :param firewall: unit of :func:`firewall_facts`; None asks for none.
+    :param firewall: arguments of :func:`firewall_facts`; None asks for none.
     :param run: of :func:`firewall_facts`, which needs it.
     :returns: the facts, with sizes in MiB.
     """
@@ -607,6 +816,8 @@ def gather(
         "administrator": os.geteuid() == 0,
         "python": {
             "version": platform.python_version(),
+            "executable": sys.executable,
+            "prefix": sys.base_prefix,
             "cryptography": importlib.util.find_spec("cryptography") is not None,
             "packaging": importlib.util.find_spec("packaging") is not None,
             "requests": importlib.util.find_spec("requests") is not None,
@@ -617,9 +828,9 @@ def gather(
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
         "client_requirements": client_requirements(client_environment) if client_environment else None,
-        "accounts": account_facts(account_database) if account_database else None,
-        "server_environment": server_environment(server_environment_file) if server_environment_file else {},
+        "accounts": account_facts(account_database, data_root) if account_database else None,
+        "server_environment": server_environment(server_environment_file, data_root) if server_environment_file else {},
         "service": service_facts(**service, client_environment=client_environment) if service else None,
         "proxy": proxy_facts(**proxy) if proxy else None,
-        "firewall": firewall_facts(firewall, run) if firewall and run else None,
+        "firewall": firewall_facts(**firewall, run=run) if firewall and run else None,
     }

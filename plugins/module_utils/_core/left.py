@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .bounded import parse_json, read_regular
 from .errors import XinferenceError
-from .private_file import both, read_regular, replace_private
+from .private_file import both, replace_private
 
 __all__ = ["LeftDeclaration"]
 
@@ -57,7 +58,7 @@ class LeftDeclaration:
         reasons: list[str] = []
         for place in (self.path, self.copy):
             try:
-                content = json.loads(read_regular(place))
+                content = parse_json(read_regular(place))
                 if content["version"] == _VERSION and isinstance(content["options"], dict):
                     found = found or dict(content["options"])
                 else:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections import deque
+import stat
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,8 +19,6 @@ __all__ = ["check_paths", "container_paths"]
 _FILE = "file://"
 #: Options of llama.cpp that name a file.
 _OPTIONS = ("draft_model_path", "mmproj.path", "speculative.draft.mparams.path")
-#: Links that a kernel follows before it gives up.
-_MOST_LINKS = 40
 
 
 def _plain(uri: Any) -> str | None:
@@ -58,56 +56,36 @@ def container_paths(models: Iterable[DeclaredModel]) -> list[tuple[str, str, str
     return found
 
 
-def _followed(home: Home, path: str) -> str | None:
-    """Where a path of the container leads when its links are followed there; None when they go round in circles."""
-    inside = PurePosixPath("/")
-    steps = deque(PurePosixPath(path).parts[1:])
-    links = 0
-    while steps:
-        step = steps.popleft()
-        here = inside.parent if step == ".." else inside / step
-        place = home.on_host(str(here))
-        # What is mounted was followed on this host, when the container was made.
-        if place is None or str(here) in home.mounts or not place.is_symlink():
-            inside = here
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            return None
-        # From the root on, which has one slash or two where the target is absolute.
-        steps.extendleft(reversed((inside / place.readlink()).parts[1:]))
-        inside = PurePosixPath("/")
-    return str(inside)
-
-
-def _check_path(home: Home, path: str) -> tuple[Path | None, str]:
-    """Where a path lies on this host, and what is wrong with it; an empty text for one that is there, or that this host may not look at."""
+def _check_path(home: Home, path: str) -> tuple[int, str]:
+    """What lies at a path of the container, as a file mode, and what is wrong with it; 0 and an empty text for what this host may not look at."""
     try:
-        end = _followed(home, path)
-        if end is None:
-            return None, "is a link that leads back to itself"
-        link = f"is a link to '{end}', which " if end != str(PurePosixPath(path)) else ""
-        place = home.on_host(end)
-        if place is None:
-            return None, f"{link}lies in no folder that the server's container sees; these are {', '.join(sorted(home.mounts))}"
+        end = home.followed(path)
     except OSError:
-        return None, ""
+        return 0, ""
+    if end is None:
+        return 0, "is a link that leads back to itself"
+    link = f"is a link to '{end}', which " if end != str(PurePosixPath(path)) else ""
     try:
-        place.lstat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None, f"{link}does not exist; on this host it would be {place}"
+        found = home.look(end)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0, f"{link}does not exist; on this host it would be {home.on_host(end)}"
     except OSError:
-        return None, ""
-    return place, ""
+        return 0, ""
+    if found is None:
+        return 0, f"{link}lies in no folder that the server's container sees; these are {', '.join(sorted(home.mounts))}"
+    return found.st_mode, ""
 
 
-def _check_kind(model: DeclaredModel, place: Path) -> str:
-    """Whether an engine finds a file where it wants one, or a folder."""
+def _check_kind(model: DeclaredModel, mode: int) -> str:
+    """Whether an engine finds a file where it wants one, or a folder.
+
+    :param mode: file mode of what is there.
+    """
     engine = str(model.given.get("engine", "")).lower()
     if engine == "llama.cpp" and model.type == "LLM":
-        return "is a folder, but engine llama.cpp wants the GGUF file itself" if place.is_dir() else ""
+        return "is a folder, but engine llama.cpp wants the GGUF file itself" if stat.S_ISDIR(mode) else ""
     wants_folder = model.type in ("LLM", "embedding", "rerank")
-    return "is a file, but the server wants the folder of the model" if wants_folder and place.is_file() else ""
+    return "is a file, but the server wants the folder of the model" if wants_folder and stat.S_ISREG(mode) else ""
 
 
 def check_paths(models: Iterable[DeclaredModel], home: Home) -> list[str]:
@@ -121,9 +99,9 @@ def check_paths(models: Iterable[DeclaredModel], home: Home) -> list[str]:
     problems: list[str] = []
     for model in models:
         for uid, name, path in dict.fromkeys(container_paths([model])):
-            place, wrong = _check_path(home, path)
-            if place is not None and name == "path":
-                wrong = _check_kind(model, place)
+            mode, wrong = _check_path(home, path)
+            if not wrong and name == "path":
+                wrong = _check_kind(model, mode)
             if wrong:
                 problems.append(f"models (uid '{uid}'): {name} '{path}' {wrong}.")
     return problems

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from . import accounts, api_keys
+from . import accounts, advisories, api_keys, firewall
 from .certificates import days_left
 from .declared import check_models
 from .listeners import collide
@@ -27,6 +27,8 @@ __all__ = ["Failure", "ProxySettings", "Settings", "check_host", "container_path
 MINIMUM_ENGINE = (20, 10)
 #: The root, and two names below it.
 MINIMUM_DEPTH = 3
+#: Prefix length of a network with room for this host and the container.
+_SMALLEST_SUBNET = 30
 #: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
 _MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
@@ -34,10 +36,21 @@ _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 #: A size as nginx reads it.
-_BODY = re.compile(r"\d+[kKmMgG]?")
+_BODY = re.compile(r"[0-9]+[kKmMgG]?")
 #: A name of a host, RFC 1123, or a whole level of such names.
 _HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_NUMBERS = re.compile(r"[1-9]\d{0,9}:[1-9]\d{0,9}")
+#: A container's name as Docker wants it, of a length that names of units and directories made from it can have.
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
+#: Networks that Docker has already; the container's network has its name.
+_NETWORKS = frozenset({"bridge", "host", "none", "default"})
+#: Settings that nginx counts with two bytes.
+_CONNECTIONS = frozenset({"xinference_proxy_connections", "xinference_proxy_total_connections", "xinference_proxy_uploads"})
+_MOST_CONNECTIONS = 65535
+#: What ends a word or a line in a unit or in the configuration of nginx, or stands for something else there.
+_NOT_IN_A_PLACE = re.compile(r"[\s\x00-\x1f\x7f\"'\\%$;{}:,#]")
+#: Without a scope, behind which anything may follow.
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
+_NUMBERS = re.compile(r"[1-9][0-9]{0,9}:[1-9][0-9]{0,9}")
 #: Environment variables of the server that would undo what the roles made sure of, and what to do in their place.
 _OWN_VARIABLES = {
     "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
@@ -77,6 +90,7 @@ class ProxySettings:
     :param certificate: file of the host with a certificate that was given; empty for one of the local authority.
     :param certificate_key: file of the host with its key.
     :param client_ca: file of the host with the authorities of clients' certificates; empty where clients need none.
+    :param sizes: settings that are sizes as nginx writes them, by name.
     :param numbers: settings that must be 1 or more, by name.
     """
 
@@ -87,7 +101,7 @@ class ProxySettings:
     certificate: str
     certificate_key: str
     client_ca: str
-    max_body_size: str
+    sizes: Mapping[str, str]
     numbers: Mapping[str, int]
 
 
@@ -98,6 +112,10 @@ class Settings:
     :param validate_engine_options: whether options of an engine that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
     :param files: paths of the host that the server writes and the roles look at.
+    :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
+    :param network_subnet: addresses of the container's network; empty for those that Docker chooses.
+    :param blocked_destinations: what the container must not reach.
+    :param allowed_destinations: exceptions of that.
     :param recovery: what brings the models back: auto, service, autostart or none.
     :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
@@ -109,6 +127,7 @@ class Settings:
     :param automation_username: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
+    :param client_version: version of the client on the host.
     """
 
     data_root: str
@@ -140,6 +159,11 @@ class Settings:
     accounts: Any = ()
     api_keys: Any = ()
     files: Sequence[str] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    network_subnet: str = ""
+    blocked_destinations: Any = ()
+    allowed_destinations: Any = ()
+    client_version: str = ""
 
 
 def _size_mib(text: str) -> float | None:
@@ -158,9 +182,19 @@ def _check_variables(settings: Settings) -> list[Failure]:
 
 def _check_container(settings: Settings) -> list[Failure]:
     problems = []
+    if not _CONTAINER.fullmatch(settings.container) or settings.container in _NETWORKS:
+        problem = f"xinference_container_name '{shown(settings.container)}' cannot be the name of a container and its network."
+        remedy = f"Use letters, digits, '_', '.' and '-', beginning with a letter or digit, and none of {', '.join(sorted(_NETWORKS))}."
+        problems.append(Failure("container", problem, remedy))
     if settings.container_user and not _NUMBERS.fullmatch(settings.container_user):
         problem = f"xinference_container_user '{shown(settings.container_user)}' is no user and group of the kind 10001:10001."
         problems.append(Failure("container user", problem, "Give two numbers above 0, or leave it empty for the image's own user."))
+    volumes = {f"xinference_volumes[{number}] path": str(volume.get("path")) for number, volume in enumerate(settings.volumes)}
+    for name, place in {**settings.places, **volumes}.items():
+        wrong = _NOT_IN_A_PLACE.search(place)
+        if wrong:
+            problem = f"{name} '{shown(place)}' holds the character {wrong.group()!r}, which units of systemd and nginx would read as something else."
+            problems.append(Failure("paths", problem, "Choose a path without it."))
     return problems + [
         Failure("environment", f"xinference_environment names {name}, which the roles set themselves.", remedy)
         for name, remedy in _OWN_VARIABLES.items()
@@ -252,7 +286,32 @@ def _is_address(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return bool(_ADDRESS.fullmatch(text))
+
+
+def _check_network(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    problems: list[tuple[str, str]] = [
+        (problem, "Correct it.")
+        for name, destinations, words in (
+            ("xinference_blocked_destinations", settings.blocked_destinations, (firewall.HOST,)),
+            ("xinference_allowed_destinations", settings.allowed_destinations, ()),
+        )
+        for problem in firewall.check(name, destinations, words)
+    ]
+    subnet = settings.network_subnet
+    if subnet:
+        try:
+            wrong = not re.fullmatch(r"[0-9./]+", subnet) or ipaddress.ip_network(subnet).prefixlen > _SMALLEST_SUBNET
+        except ValueError:
+            wrong = True
+        if wrong:
+            problem = f"xinference_network_subnet '{shown(subnet)}' is no IPv4 network of at least four addresses."
+            problems.append((problem, "Write one such as 192.168.240.0/28, or leave it empty."))
+    network = host["engine"].get("network")
+    if network and not network["ours"]:
+        problem = f"Docker has a network {settings.container} already, which these roles did not make; the container's network has the container's name."
+        problems.append((problem, "Remove that network, or choose another xinference_container_name."))
+    return [Failure("network", problem, remedy) for problem, remedy in problems]
 
 
 def _taken(host: Mapping[str, Any], address: str, port: int) -> str:
@@ -267,7 +326,7 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if not 1 <= port <= 65535:
         return [Failure("port", f"xinference_port '{port}' is no port.", "Use a number from 1 to 65535.")]
     if not _is_address(settings.address):
-        return [Failure("address", f"xinference_address '{settings.address}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
+        return [Failure("address", f"xinference_address '{shown(settings.address)}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
     if not ipaddress.ip_address(settings.address).is_loopback and not settings.authentication:
         failures.append(
             Failure(
@@ -294,7 +353,7 @@ def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure
     if not 1 <= port <= 65535:
         return [Failure("recovery", f"xinference_recovery_port '{port}' is no port.", "Use a number from 1 to 65535, or 0 for none.")]
     if not _is_address(address):
-        return [Failure("recovery", f"xinference_recovery_address '{address}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
+        return [Failure("recovery", f"xinference_recovery_address '{shown(address)}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
     if port == settings.port and _is_address(settings.address) and collide(address, settings.address):
         return [Failure("recovery", f"xinference_recovery_port '{port}' is the server's own port.", "Choose another one, or 0 for none.")]
     taken = "" if found["active"] else _taken(host, address, port)
@@ -328,10 +387,16 @@ def _check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettin
     problems += _proxy_ports(host, settings, proxy)
     for name in proxy.names:
         if not (_is_address(name) or _HOST_NAME.fullmatch(name)):
-            problems.append((f"xinference_proxy_names '{name}' is neither a name of a host nor an IP address.", "Correct it."))
-    if not _BODY.fullmatch(proxy.max_body_size):
-        problems.append((f"xinference_proxy_max_body_size '{proxy.max_body_size}' is no size.", "Write one such as 200m, or 0 for no limit."))
+            problems.append((f"xinference_proxy_names '{shown(name)}' is neither a name of a host nor an IP address.", "Correct it."))
+    for name, size in proxy.sizes.items():
+        if not _BODY.fullmatch(size):
+            problems.append((f"{name} '{shown(size)}' is no size.", "Write one such as 200m, or 0 for no limit."))
     problems += [(f"{name} '{value}' is too low.", "Use 1 or more.") for name, value in proxy.numbers.items() if value < 1]
+    problems += [
+        (f"{name} '{value}' is too high.", f"Use {_MOST_CONNECTIONS} or less.")
+        for name, value in proxy.numbers.items()
+        if value > _MOST_CONNECTIONS and name in _CONNECTIONS
+    ]
     problems += _proxy_files(host, proxy)
     return [Failure("proxy", problem, remedy) for problem, remedy in problems]
 
@@ -339,7 +404,7 @@ def _check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettin
 def _proxy_ports(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings) -> list[tuple[str, str]]:
     """What is wrong with where the proxy listens: problems and what to do."""
     if not _is_address(proxy.address):
-        return [(f"xinference_proxy_address '{proxy.address}' is no IP address.", "Use an address of this host, or 0.0.0.0 for all of them.")]
+        return [(f"xinference_proxy_address '{shown(proxy.address)}' is no IP address.", "Use an address of this host, or 0.0.0.0 for all of them.")]
     problems = []
     used = [("xinference_port", settings.address, settings.port)]
     if settings.recovery in ("auto", "service") and settings.recovery_port:
@@ -452,6 +517,18 @@ def _check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if archive and not host["paths"].get(archive, {}).get("exists") and not host["engine"]["image_present"]:
         failures.append(Failure("image", f"xinference_image_archive '{archive}' does not exist on this host.", "Copy it there, or leave the variable empty."))
     return failures
+
+
+def _check_versions(settings: Settings) -> list[Failure]:
+    return [
+        Failure("version", advisory.of(f"{name} '{text}' names a version of Xinference that"), f"Name another one, such as {example}.")
+        for name, text, example in (
+            ("xinference_image_tag", settings.image_tag, "v4.1.0-cpu"),
+            ("xinference_client_version", settings.client_version, "4.1.0"),
+        )
+        for advisory in advisories.of_version(text)
+        if advisory.refused
+    ]
 
 
 def _check_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
@@ -599,11 +676,13 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_machine(host, settings),
         *_check_engine(host, settings),
         *_check_port(host, settings),
+        *_check_network(host, settings),
         *_check_recovery(host, settings),
         *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),
         *(Failure("volumes", problem, remedy) for problem, remedy in check_volumes(settings.volumes, settings.data_root, host["paths"], settings.files)),
         *_check_image(host, settings),
+        *_check_versions(settings),
         *_check_account(settings),
         *_check_declared_accounts(settings),
         *_check_models(host, settings),

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import glob
 import os
@@ -16,14 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .bounded import read_regular
 from .errors import XinferenceError
 
-__all__ = ["both", "give_to_owner", "keep_secrets", "kept_secrets", "marks", "read_regular", "replace_private"]
+__all__ = ["both", "give_to_owner", "keep_secrets", "kept_secrets", "marks", "replace_private"]
 
 #: Behind the name of a second copy.
 COPY = ".copy"
-#: Bytes of the largest file that anything here writes, and more.
-MOST = 16 << 20
 
 
 def both(path: str) -> tuple[Path, Path]:
@@ -37,23 +35,6 @@ def marks(path: str) -> tuple[Any, ...]:
     :raises OSError: when its folder cannot be looked into.
     """
     return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in both(path) if place.exists()))
-
-
-def read_regular(path: Path, limit: int = MOST) -> str:
-    """Text of a file that is a file and nothing else: a folder that a service owns may hold a pipe, or the name of a file of root.
-
-    :param limit: bytes that it may have.
-    :raises OSError: when it is none, is larger, or cannot be read.
-    :raises UnicodeDecodeError: when it holds no text.
-    """
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as source:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
-        content = source.read(limit + 1)
-        if len(content) > limit:
-            raise OSError(errno.EFBIG, f"it has more than {limit} bytes")
-        return content.decode("utf-8")
 
 
 def kept_secrets(option: str, path: str) -> list[str]:

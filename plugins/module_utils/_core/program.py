@@ -19,13 +19,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # Never run: filters load this file in every task, and the service takes a while to import. Ansible sends to a host what it reads here.
-    from . import service  # noqa: F401
+    from . import service, starter  # noqa: F401
 
 __all__ = ["PACKAGE", "install", "sources"]
 
 #: Name of the package on the host.
 PACKAGE = "xinference_models"
-_START = f"import sys\n\nfrom {PACKAGE}.service import main\n\nsys.exit(main())\n"
+#: The unit of root that starts containers runs its own part alone, which needs nothing but the standard library.
+_START = f"""import sys
+
+if sys.argv[1:2] == ["start"]:
+    from {PACKAGE}.starter import main
+
+    sys.exit(main(sys.argv[2:]))
+
+from {PACKAGE}.service import main
+
+sys.exit(main())
+"""
 
 
 def _imported(source: bytes) -> set[str]:
@@ -47,7 +58,7 @@ def sources() -> dict[str, bytes]:
     """
     package = __name__.rpartition(".")[0]
     files: dict[str, bytes] = {"__main__.py": _START.encode()}
-    left = {"service"}
+    left = {"service", "starter"}
     while left:
         name = left.pop()
         content = pkgutil.get_data(package, f"{name}.py")

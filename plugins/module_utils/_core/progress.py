@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .bounded import parse_json
+
 __all__ = ["ProgressFile", "latest_lines", "progress_file", "progress_line"]
 
 #: Stages of the server that say less than the state of the instance.
@@ -192,7 +194,7 @@ def latest_lines(text: str, after: int) -> tuple[dict[str, str], int]:
     lines: dict[str, str] = {}
     for part in text.splitlines():
         try:
-            row = json.loads(part)
+            row = parse_json(part)
             number, uid, line = row["number"], row["uid"], row["line"]
         except (ValueError, TypeError, KeyError):
             continue

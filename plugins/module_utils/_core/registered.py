@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from .bounded import parse_json
 from .values import nearest, not_whole, out_of_range, same_size, shown
 
 __all__ = ["CUSTOM_TYPES", "check_registration", "registration_drift", "uris"]
@@ -243,7 +243,7 @@ def _check_structures(specification: Mapping[str, Any]) -> list[str]:
     arguments = specification.get("launcher_args")
     if isinstance(arguments, str) and arguments:
         try:
-            json.loads(arguments)
+            parse_json(arguments)
         except ValueError:
             problems.append(f"registration.launcher_args '{shown(arguments)}' must be JSON, such as '{{\"task\": \"x\"}}'.")
     return problems

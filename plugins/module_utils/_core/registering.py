@@ -189,9 +189,8 @@ def _missing_files(wanted: Registration, home: Home) -> list[str]:
     problems = []
     for uri in uris(wanted.given):
         path = uri[len(_FILE) :] if uri.startswith(_FILE) else uri
-        place = home.on_host(path) if path.startswith("/") else None
-        if place is not None and not place.exists():
-            problems.append(f"specification model_uri '{uri}' is not there; the server's container would see it as {place} of this host.")
+        if path.startswith("/") and home.has(path) is False:
+            problems.append(f"specification model_uri '{uri}' is not there; the server's container would see it as {home.on_host(path)} of this host.")
     return problems
 
 

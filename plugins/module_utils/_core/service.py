@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import socketserver
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,10 +20,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from . import starter
 from .client import Client, connection_arguments, first_accepted
 from .declared import parse_models
 from .errors import XinferenceError
+from .journal import say
 from .left import LeftDeclaration
 from .lock import Lock
 from .private_file import kept_secrets, marks, replace_private
@@ -287,12 +286,6 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
     return server
 
 
-def say(line: str) -> None:
-    """One line for the journal."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
 def serve(watcher: Watcher, stopped: threading.Event, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
     """Look until told to stop."""
     notifier.tell(READY="1")
@@ -315,9 +308,7 @@ def serve(watcher: Watcher, stopped: threading.Event, *, state: State, notifier:
 
 
 def main() -> int:
-    """Command line of the service, and with ``start`` as its first word of the unit that starts the container."""
-    if sys.argv[1:2] == ["start"]:
-        return starter.main(sys.argv[2:], say)
+    """Command line of the service."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--declaration", required=True, help="file that a converge left")
     parser.add_argument("--lock", required=True, help="file that a converge locks, too")

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from .host import KILLED, DockerSocket
+from .journal import say
 
 __all__ = ["bring_back", "main"]
 
@@ -60,11 +61,8 @@ def _seconds(stamp: str) -> float:
     return float(calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
-def main(arguments: list[str], say: Callable[[str], None]) -> int:
-    """Command line of the unit that starts the container.
-
-    :param say: takes a line for the journal.
-    """
+def main(arguments: list[str]) -> int:
+    """Command line of the unit that starts the container; says what it did in a line of the journal."""
     parser = argparse.ArgumentParser(prog="start", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--docker-host", required=True, help="address of the engine's socket")
     parser.add_argument("--container", required=True, help="name of the server's container")

@@ -18,6 +18,6 @@ cat >/etc/docker/daemon.json <<'END'
 }
 END
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends docker.io iptables python3-requests python3-packaging >/dev/null
+apt-get install -y -qq --no-install-recommends docker.io iptables nftables python3-requests python3-packaging >/dev/null
 # Every machine has its own, as after an installation.
 rm -rf /etc/docker/key.json /var/lib/docker /var/lib/containerd /var/lib/apt/lists/*

@@ -12,10 +12,12 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.model_host_paths import FilterModule as ModelHostPaths
 from ansible_collections.inferops.xinference.plugins.filter.preflight_failures import FilterModule as PreflightFailures
+from ansible_collections.inferops.xinference.plugins.filter.server_advisories import FilterModule as ServerAdvisories
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Settings
 
 model_host_paths = ModelHostPaths().filters()["model_host_paths"]
 preflight_failures = PreflightFailures().filters()["preflight_failures"]
+server_advisories = ServerAdvisories().filters()["server_advisories"]
 VOLUMES = [{"path": "models", "target": "/models"}, {"path": "backups"}]
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 SPEC = {
@@ -84,3 +86,19 @@ def test_failures_are_texts() -> None:
     )
     assert preflight_failures(host, asdict(settings)) == []
     assert preflight_failures(host, {**asdict(settings), "port": 0}) == ["xinference_port '0' is no port. Use a number from 1 to 65535."]
+
+
+@pytest.mark.parametrize(
+    ("tag", "environment", "cves"),
+    [
+        ("v4.1.0-cpu", {"XOSCAR_AUTH_KEY": True}, []),
+        ("v1.17.1-cpu", {}, ["CVE-2026-61539"]),
+        ("v1.17.1-cpu", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-61539", "CVE-2026-49950"]),
+        # A look into the image says more than its tag.
+        ("v4.1.0-cpu", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-49950"]),
+        ("nightly-main", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-49950"]),
+    ],
+)
+def test_what_a_server_is_open_to(tag: str, environment: dict[str, bool], cves: list[str]) -> None:
+    told = server_advisories({"server_environment": environment}, tag)
+    assert [sentence.partition("(")[2].partition(",")[0] for sentence in told] == cves

@@ -90,10 +90,5 @@ def test_what_was_written_and_never_started(tmp_path: Path, written: str) -> Non
     assert recovery_gaps(host(tmp_path), UNITS) == []
 
 
-@pytest.mark.parametrize(("text", "state"), [('{"ready": true}', {"ready": True}), ("{", None), ("", None)])
-def test_what_the_service_wrote(tmp_path: Path, text: str, state: object) -> None:
-    place = tmp_path / "var/lib/x/state.json"
-    place.parent.mkdir(parents=True)
-    place.write_text(text)
-    assert host(tmp_path)["service"]["state"] == state
+def test_whether_there_is_a_user(tmp_path: Path) -> None:
     assert service_facts(["x"], "no-such-user-here", "/none", "/none", root=tmp_path)["user"] is False

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.host_status import FilterModule as HostStatus
 from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
+from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import Firewall, rules
 
 host_status = HostStatus().filters()["host_status"]
 status_table = StatusTable().filters()["status_table"]
@@ -152,7 +153,10 @@ def test_trouble_with_the_proxy(proxy: dict[str, Any] | None, trouble: str) -> N
     assert host_status(variables) == {**GOOD, "trouble": trouble}
 
 
-OPEN = "This server's processes run what anybody sends who reaches the container's own ports; Xinference asks for a key there since 4.0.1."
+OPEN = (
+    "This server runs what anybody sends who reaches the container's own ports, such as users of the host, and asks for no key there "
+    "(CVE-2026-49950, versions before 4.0.1)."
+)
 
 
 @pytest.mark.parametrize(
@@ -169,3 +173,49 @@ OPEN = "This server's processes run what anybody sends who reaches the container
 def test_a_server_whose_processes_ask_for_no_key(known: dict[str, bool], container: Any, trouble: str) -> None:
     host = {**HOST, "server_environment": known, "engine": {**HOST["engine"], "container": container}}
     assert host_status({"_xinference_found": {"host": host}, "_xinference_running": RUNNING})["trouble"] == trouble
+
+
+RULES = rules(Firewall("xinference-firewall", "xinference", "xinference0", 9997))
+FIREWALL = {
+    "units": {"xinference-firewall.service": "[Unit]\n"},
+    "files": {f"{family}.rules": made.text for family, made in RULES.items()},
+    "rules": {family: made.marks for family, made in RULES.items()},
+}
+
+
+@pytest.mark.parametrize(
+    ("firewall", "lacking"),
+    [
+        (None, ""),
+        (FIREWALL, ""),
+        ({**FIREWALL, "units": {}, "rules": {"ipv4": [], "ipv6": []}}, ""),
+        ({**FIREWALL, "rules": {"ipv4": RULES["ipv4"].marks}}, ""),
+        ({**FIREWALL, "rules": {"ipv4": RULES["ipv4"].marks[1:]}}, "IPv4"),
+        ({**FIREWALL, "rules": {"ipv4": RULES["ipv4"].marks, "ipv6": []}}, "IPv6"),
+        ({**FIREWALL, "rules": {"ipv4": None, "ipv6": None}}, "IPv4 and IPv6"),
+    ],
+)
+def test_rules_of_the_firewall_that_are_missing(firewall: Any, lacking: str) -> None:
+    found = host_status({"_xinference_found": {"host": {**HOST, "firewall": firewall}}, "_xinference_running": RUNNING})["trouble"]
+    assert found == (f"Firewall rules of {lacking} are missing, so that access to the container is not restricted." if lacking else "")
+
+
+@pytest.mark.parametrize(
+    ("version", "environment", "trouble"),
+    [
+        (
+            "1.17.1",
+            {},
+            "Xinference 1.17.1 evaluates what a model answers as Python, so that whoever may ask a model can run code in the container "
+            "(CVE-2026-61539, versions before 2.11.0).",
+        ),
+        ("v2.11.0", {}, ""),
+        ("2.11.0", {"XOSCAR_AUTH_KEY": False}, OPEN),
+        ("unknown", {}, ""),
+        (None, {}, ""),
+    ],
+)
+def test_a_server_of_which_it_is_public_how_to_run_code_there(version: str | None, environment: dict[str, bool], trouble: str) -> None:
+    running = {**RUNNING, "server": {"version": version, "workers": []}}
+    host = {**HOST, "server_environment": environment}
+    assert host_status({"_xinference_found": {"host": host}, "_xinference_running": running})["trouble"] == trouble

@@ -32,7 +32,10 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
         "container": None,
         "image_present": False,
         "gateway": None,
-        "bridge": None,
+        "network": None,
+        "uid": None,
+        "root": None,
+        "rootless": False,
     }
     assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]
     assert list(tmp_path.iterdir()) == []
@@ -53,12 +56,13 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "image": "i",
         "paths": ["/a"],
         "client_environment": "/opt/client",
+        "data_root": "/srv",
         "account_database": "/srv/auth.db",
         "server_environment_file": "/srv/environment",
         "log_lines": 5,
         "service": {"units": ["xinference-models.service"], "user": "nobody", "program": "/opt/program", "state": "/srv/state.json"},
         "proxy": {"unit": "xinference-proxy.service", "user": "nobody", "config": "/etc/nginx.conf", "certificates": ["/etc/a.crt"]},
-        "firewall": "xinference-firewall.service",
+        "firewall": {"units": ["xinference-firewall.service"], "comment": "xinference-firewall", "directory": "/usr/local/lib/firewall"},
     }
     assert run(**options)["host"] == {}
     run()
@@ -70,6 +74,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "image": None,
             "paths": [],
             "client_environment": None,
+            "data_root": None,
             "account_database": None,
             "server_environment_file": None,
             "log_lines": 0,

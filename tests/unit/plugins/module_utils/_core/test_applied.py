@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -298,7 +299,7 @@ def test_a_failure_while_the_file_is_written_leaves_the_old_one(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "7", "null", '"text"', '{"chat": null}', '{"chat": {"request": {}}}', '{"chat": {"request": 1, "created": 2}}', b"\xff\xfe"],
+    ["", "{", "[]", "7", "null", '"text"', '{"chat": null}', '{"chat": {"request": {}}}', '{"chat": {"request": 1, "created": 2}}', b"\xff\xfe", "[" * 200_000],
 )
 def test_a_damaged_file_counts_as_none(tmp_path: Path, content: str | bytes) -> None:
     path = tmp_path / "state.json"
@@ -320,6 +321,18 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(XinferenceError) as raised:
         StateFile(str(tmp_path)).load()
     assert str(raised.value) == f"state_path '{tmp_path}' cannot be read: Is a directory."
+
+
+def test_a_service_leads_root_to_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    (tmp_path / "other").write_text(json.dumps({"chat": Record(REQUEST, 1).data()}), encoding="utf-8")
+    path.symlink_to("other")
+    with pytest.raises(XinferenceError, match="cannot be read: Too many levels of symbolic links"):
+        StateFile(str(path)).load()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(XinferenceError, match="cannot be read: it is no regular file"):
+        StateFile(str(path)).load()
 
 
 def test_without_a_path_nothing_is_kept() -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import pwd
 import socket
@@ -19,6 +21,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import client as client_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core import listeners as listeners_module
+from ansible_collections.inferops.xinference.plugins.module_utils._core.bounded import Answer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import (
     ApiError,
@@ -330,6 +333,136 @@ def test_half_an_answer_is_one_sentence(recorded: Recorded) -> None:
     for call in (client.list_models, client.history):
         with pytest.raises(ApiError, match="this is not the answer of an Xinference server"):
             call()
+
+
+# Answers that are more than any server's.
+
+
+def going_on(head: bytes, piece: bytes) -> Callable[[Any], None]:
+    """An answer that goes on until nobody reads it any more."""
+
+    def answer(handler: Any) -> None:
+        handler.close_connection = True
+        with contextlib.suppress(OSError):
+            handler.wfile.write(head)
+            while True:
+                handler.wfile.write(piece)
+
+    return answer
+
+
+JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#: What goes on in an answer without end: its body, with and without a length, one piece of it, its head, and what comes before.
+ENDLESS = {
+    "body": (JSON_HEAD + b"\r\n", b"[" * 1000),
+    "length": (JSON_HEAD + b"Content-Length: 1000000000000\r\n\r\n", b" " * 1000),
+    "pieces": (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"3e8\r\n" + b" " * 1000 + b"\r\n"),
+    "length of a piece": (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0" * 1000),
+    "error": (b"HTTP/1.1 500 Error\r\n\r\n", b"x" * 1000),
+    "before": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50),
+}
+
+
+@pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_without_end_is_one_sentence(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, answer: tuple[bytes, bytes]) -> None:
+    client = connect(recorded)
+    monkeypatch.setattr(Answer, "limit", 1 << 20)
+    recorded.answer("GET /v1/models", going_on(*answer))
+    with pytest.raises(ConnectionFailed) as raised:
+        client.list_models()
+    # Newer versions of urllib3 have a limit of their own for the length of a piece.
+    found = str(raised.value).removeprefix(f"GET {recorded.endpoint}/v1/models: ")
+    assert found in ("the answer has more than 1 MiB.", "Response chunk size line exceeded maximum allowed length")
+    # Each try would take as long.
+    assert len(recorded.asked("GET /v1/models")) == 1
+    # The next request has a connection of its own.
+    recorded.answer("GET /v1/models", NO_MODELS)
+    assert client.list_models() == {}
+
+
+def test_an_answer_may_be_as_large_as_the_limit(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = connect(recorded)
+    monkeypatch.setattr(Answer, "limit", 1 << 20)
+    recorded.answer("GET /v1/models", (200, {"data": [], "more": "x" * (1 << 19)}))
+    assert client.list_models() == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(JSON_HEAD + b"\r\n", b" "), (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"), (b"", b"HTTP/1.1 100 Continue\r\n\r\n")],
+    ids=["body", "pieces", "before"],
+)
+def test_a_byte_now_and_then_is_no_answer(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, answer: tuple[bytes, bytes]) -> None:
+    """With each of them the timeout begins anew."""
+    client = connect(recorded, timeout=5)
+    # A second goes by with each look at the clock.
+    monkeypatch.setattr(Answer, "clock", itertools.count().__next__)
+    recorded.answer("GET /v1/models", going_on(*answer))
+    with pytest.raises(ConnectionFailed) as raised:
+        client.list_models()
+    assert str(raised.value) == f"GET {recorded.endpoint}/v1/models: the answer did not end within 65 s."
+    assert len(recorded.asked("GET /v1/models")) == 1
+
+
+def test_a_compressed_answer_is_one_sentence(recorded: Recorded) -> None:
+    """A few bytes could be compressed gigabytes."""
+    asked: list[str] = []
+
+    def answer(handler: Any) -> None:
+        asked.append(handler.headers["Accept-Encoding"])
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    client = connect(recorded)
+    recorded.answer("GET /v1/models", answer)
+    with pytest.raises(ConnectionFailed, match=r"GET .*/v1/models: the answer is compressed, which nobody asked for\.$"):
+        client.list_models()
+    assert asked == ["identity"]
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"data":' * 200_000, "[" * 200_000 + "]" * 200_000, '{"data": [' + "9" * 5000 + "]}"])
+def test_json_without_a_bottom_is_one_sentence(recorded: Recorded, text: str) -> None:
+    client = connect(recorded)
+    for route, call in (("GET /v1/models", client.list_models), ("GET /v1/launch_history", client.history), ("POST /v1/models", lambda: client.launch({}))):
+        recorded.answer(route, lambda handler: handler.give(200, text, "application/json"))
+        with pytest.raises(ApiError, match=r"answered 200: this is not the answer of an Xinference server"):
+            call()
+        recorded.answer(route, lambda handler: handler.give(500, text, "application/json"))
+        with pytest.raises(ApiError, match=r"answered 500: ") as raised:
+            call()
+        assert raised.value.detail == text[:500]
+    recorded.answer("POST /token", lambda handler: handler.give(200, text, "application/json"))
+    with pytest.raises(ApiError, match=r"answered 200: this is not the answer of an Xinference server"):
+        connect(recorded)
+
+
+def test_what_a_server_says_has_its_length(recorded: Recorded) -> None:
+    client = connect(recorded)
+    for content in ({"detail": "x" * 100_000}, {"detail": ["x"] * 100_000}, "x" * 100_000):
+        recorded.answer("GET /v1/models", (500, content))
+        with pytest.raises(ApiError) as raised:
+            client.list_models()
+        assert 500 <= len(raised.value.detail) <= 20_000
+
+
+@pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "utf-16", "nonsense", ""])
+def test_an_answer_is_in_utf_8_whatever_it_says(recorded: Recorded, charset: str) -> None:
+    recorded.answer("GET /v1/cluster/version", lambda handler: handler.give(200, '{"version": "\u00e4"}', f"application/vnd+json; charset={charset}"))
+    assert connect(recorded).version() == "\u00e4"
+
+
+def test_an_answer_through_a_proxy_is_bounded_too(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", recorded.endpoint)
+    monkeypatch.setattr(Answer, "limit", 1 << 20)
+    recorded.answer("GET http://inference.example/v1/models", NO_MODELS, going_on(*ENDLESS["body"]))
+    client = Client("http://inference.example")
+    assert client.list_models() == {}
+    with pytest.raises(ConnectionFailed, match=r"the answer has more than 1 MiB\."):
+        client.list_models()
 
 
 def test_a_certificate_that_is_not_trusted_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core import home as home_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import Applied
+from ansible_collections.inferops.xinference.plugins.module_utils._core.bounded import Looks
 from ansible_collections.inferops.xinference.plugins.module_utils._core.home import DEFAULT_HOME, Home
 
 WORKER = "0.0.0.0:20425"
@@ -255,3 +258,191 @@ def test_sizes_of_files_and_folders(tmp_path: Path) -> None:
     assert home.size("/models/b") == 15
     assert home.size("/models/missing") is None
     assert home.size("/elsewhere") is None
+
+
+def test_a_pipe_has_no_size(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    home = Home({"/models": str(tmp_path)})
+    assert home.size("/models/pipe") is None
+    assert home.size("/models") == 0
+    assert home.size("models") is None
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Home:
+    """A cache of a hub: its snapshots are links to its blobs."""
+    hub = tmp_path / "hub"
+    put(hub, "models--a/blobs/one", "x" * 10)
+    put(hub, "models--a/blobs/two", "x" * 5)
+    put(hub, "models--a/snapshots/1/config.json", "{}")
+    for name in ("one", "two"):
+        (hub / "models--a/snapshots/1" / name).symlink_to(f"../../blobs/{name}")
+    return Home({"/root/.cache/huggingface/hub": str(hub)})
+
+
+def test_a_snapshot_has_the_size_of_what_it_is_made_of(cache: Home) -> None:
+    hub = "/root/.cache/huggingface/hub"
+    snapshot = Path(cache.mounts[hub], "models--a/snapshots/1")
+    assert cache.size(f"{hub}/models--a/snapshots/1") == 17
+    assert cache.size(f"{hub}/models--a/snapshots/1/one") == 10
+    # As the container sees it, from its own root on.
+    (snapshot / "whole").symlink_to(f"{hub}/models--a/blobs/two")
+    assert cache.size(f"{hub}/models--a/snapshots/1") == 22
+    # What leads nowhere, round in circles, to a folder, or out of what the container sees counts for nothing.
+    put(snapshot.parents[3], "outside", "x" * 1000)
+    for number, target in enumerate(("nowhere", "link1", "../../blobs", "../../../../outside", str(snapshot.parents[3] / "outside"), "/etc/passwd")):
+        (snapshot / f"link{number}").symlink_to(target)
+    assert cache.size(f"{hub}/models--a/snapshots/1") == 22
+
+
+@pytest.mark.parametrize("target", ["/etc", "../..", "../../outside", "nowhere", "link"])
+def test_a_link_that_leaves_what_the_container_sees_has_no_size(tmp_path: Path, target: str) -> None:
+    home = Home({"/a/models": str(tmp_path / "models")})
+    put(tmp_path, "outside/file", "x")
+    put(tmp_path, "models/file", "x")
+    (tmp_path / "models/link").symlink_to(target)
+    assert home.size("/a/models/link") is None
+    assert home.size("/a/models/link/file") is None
+    assert home.size("/a/models") == 1
+
+
+def test_a_size_comes_to_an_end(cache: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name counts that is looked at, and each on the way of a link."""
+    snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
+    fewest = next(left for left in range(100) if sized(cache, snapshot, monkeypatch, left) is not None)
+    assert fewest > 20
+    assert sized(cache, snapshot, monkeypatch, fewest) == 17
+
+
+def test_long_ways_of_links_come_to_an_end(cache: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost who makes them nothing: through folders that are not there, and to and fro outside of what the container sees."""
+    snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
+    place = cache.on_host(snapshot)
+    assert place is not None
+    for number, target in enumerate(("none/" * 800, "/none" * 800)):
+        (place / f"long{number}").symlink_to(target)
+        assert cache.size(snapshot) is None
+        (place / f"long{number}").unlink()
+    # From each to the last, and each time to and fro.
+    for number in range(20):
+        (place / f"way{number}").symlink_to("/none/.." * 500 + f"{snapshot}/way{number + 1}")
+    assert sized(cache, snapshot, monkeypatch, 20_000) is None
+
+
+def sized(home: Home, path: str, monkeypatch: pytest.MonkeyPatch, left: int) -> int | None:
+    """The size when only so many names may be looked at."""
+    monkeypatch.setattr(home_module, "Looks", lambda: Looks(left))
+    return home.size(path)
+
+
+# What the container puts in place of a file.
+
+
+def files() -> list[str]:
+    """Files of the server that are read."""
+    return ["model/v2/llm/one.json", "worker_recovery/0.0.0.0_20425/models.json", "logs/xinference.log"]
+
+
+def nothing_is_told(home: Home) -> bool:
+    """Whether none of them says anything."""
+    found = (home.registrations("LLM", ["one"]), home.applied("chat", [WORKER]), home.log_tail("chat"))
+    return found == ({}, None, [])
+
+
+@pytest.fixture
+def told(home: Home, data: Path) -> Home:
+    """A server's folder in which all of them are there."""
+    put(data, "model/v2/llm/one.json", {"model_name": "one"})
+    put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep0": ARGUMENTS})
+    put(data, "logs/xinference.log", "chat fails\n")
+    assert not nothing_is_told(home)
+    return home
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_no_link_below_a_mount_is_followed(told: Home, data: Path, tmp_path: Path, depth: int) -> None:
+    """Root reads them, and shows what they say."""
+    for path in files():
+        place = [data / path, *(data / path).parents][depth]
+        moved = tmp_path / f"moved-{place.name}"
+        place.rename(moved)
+        place.symlink_to(moved)
+        assert place.exists()
+    assert nothing_is_told(told)
+    assert told.log_size() == 0
+
+
+def test_nobody_is_waited_for(told: Home, data: Path) -> None:
+    for path in files():
+        (data / path).unlink()
+        os.mkfifo(data / path)
+    assert nothing_is_told(told)
+    assert told.log_size() == 0
+
+
+def test_a_hole_is_not_read(told: Home, data: Path) -> None:
+    for path in files():
+        os.truncate(data / path, 1 << 33)
+    assert told.registrations("LLM", ["one"]) == {}
+    assert told.applied("chat", [WORKER]) is None
+    assert told.log_size() == 1 << 33
+    assert sum(map(len, told.log_tail("chat"))) == 512 << 10
+
+
+def test_json_without_a_bottom_tells_nothing(told: Home, data: Path) -> None:
+    for path in files()[:2]:
+        put(data, path, "[" * 200_000)
+    assert told.registrations("LLM", ["one"]) == {}
+    assert told.applied("chat", [WORKER]) is None
+
+
+@pytest.mark.parametrize("name", ["../llm/one", "../../../other", "/etc/one", "..", ".", "", "a/b", "x" * 300, "\0", "\ud800"])
+def test_a_name_leads_nowhere_else(told: Home, data: Path, name: str) -> None:
+    put(data, "other.json", {"model_name": "other"})
+    put(data, "model/v2/llm/a/b.json", {"model_name": "b"})
+    assert told.registrations("LLM", [name, "one"]) == {"one": {"model_name": "one"}}
+    assert told.registrations(f"../{name}/LLM", ["one"]) == {}
+    assert told.applied("chat", [name, ".."]) is None
+
+
+def test_the_server_s_folder_itself_may_be_the_container_s(tmp_path: Path) -> None:
+    (tmp_path / "mounted").mkdir()
+    put(tmp_path, "outside/model/v2/llm/one.json", {"model_name": "one"})
+    (tmp_path / "mounted/xinference").symlink_to(tmp_path / "outside")
+    home = Home({"/data": str(tmp_path / "mounted")}, "/data/xinference")
+    assert not home.readable
+    assert home.registrations("LLM", ["one"]) == {}
+
+
+def test_what_is_mounted_in_what_is_mounted_is_the_container_s(tmp_path: Path) -> None:
+    """It can put a link in its place; at its next start the engine would follow it."""
+    (tmp_path / "data").mkdir()
+    put(tmp_path, "outside/file", "x")
+    (tmp_path / "data/inner").symlink_to(tmp_path / "outside")
+    assert Home({"/data": str(tmp_path / "data"), "/inner": str(tmp_path / "data/inner")}).size("/inner/file") is None
+    # The operator's own link.
+    assert Home({"/inner": str(tmp_path / "data/inner")}).size("/inner/file") == 1
+
+
+# What the container finds.
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/root/.xinference", True),
+        ("/root/.xinference/logs/xinference.log", True),
+        ("/root/.xinference/link/xinference.log", True),
+        ("/root/.xinference/link/none", False),
+        ("/root/.xinference/round", False),
+        ("/root/.xinference/logs/xinference.log/below", False),
+        ("/root/.xinference/out", None),
+        ("/elsewhere", None),
+        ("/root/.xinference/" + "x" * 300, None),
+    ],
+)
+def test_whether_the_container_finds_something(told: Home, data: Path, path: str, found: bool | None) -> None:
+    (data / "link").symlink_to("/root/.xinference/logs")
+    (data / "round").symlink_to("round")
+    (data / "out").symlink_to("/etc/passwd")
+    assert told.has(path) is found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import hashlib
 import json
@@ -15,7 +16,7 @@ import socketserver
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from urllib.parse import unquote
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import host
+from ansible_collections.inferops.xinference.plugins.module_utils._core.bounded import Answer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import (
     Deaths,
     DockerSocket,
@@ -31,11 +33,13 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host imp
     client_requirements,
     client_version,
     deaths,
+    engine_errors,
     engine_facts,
     firewall_facts,
     gather,
     path_facts,
     server_environment,
+    service_facts,
 )
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -45,6 +49,7 @@ CONTAINER = {
     "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z", "Health": {"Status": "healthy"}},
     "Config": {"Image": "xprobe/xinference:v4.1.0-cpu", "Labels": {"a": "b"}},
     "HostConfig": {
+        "NetworkMode": "xinference",
         "Memory": 4294967296,
         "PortBindings": {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}], "80/tcp": None, "81/tcp": [{"HostPort": ""}]},
     },
@@ -57,6 +62,7 @@ FACTS = {
     "started_at": "2026-01-02T03:04:05Z",
     "restarts": 2,
     "labels": {"a": "b"},
+    "network": "xinference",
     "ports": [9997],
     "published": ["127.0.0.1:9997"],
     "memory": 4294967296,
@@ -128,7 +134,10 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "container": FACTS,
         "image_present": True,
         "gateway": None,
-        "bridge": None,
+        "network": None,
+        "uid": os.getuid(),
+        "root": "0:0",
+        "rootless": False,
     }
 
 
@@ -166,28 +175,52 @@ def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: 
     ],
 )
 def test_the_hosts_own_address_on_the_bridge(engine: Engine, ranges: Any, gateway: str | None) -> None:
-    engine.answers["/networks/bridge"] = {"IPAM": {"Config": ranges}}
-    assert engine_facts(engine.address)["gateway"] == gateway
+    engine.answers["/networks/xinference"] = {"Name": "xinference", "IPAM": {"Config": ranges}}
+    assert engine_facts(engine.address, "xinference")["gateway"] == gateway
 
 
-@pytest.mark.parametrize(("interfaces", "bridge"), [(["eth0", "docker0"], "docker0"), (["eth0"], None)])
-def test_the_bridge_is_one_of_this_host(engine: Engine, tmp_path: Path, interfaces: list[str], bridge: str | None) -> None:
-    """That of an engine in another network namespace is not."""
-    for name in interfaces:
-        (tmp_path / "sys/class/net" / name).mkdir(parents=True)
-    engine.answers["/networks/bridge"] = {"Options": {"com.docker.network.bridge.name": "docker0"}}
-    assert engine_facts(engine.address, root=tmp_path)["bridge"] == bridge
+def test_the_network_of_the_container(engine: Engine) -> None:
+    engine.answers["/networks/xinference"] = {
+        "Options": {"com.docker.network.bridge.name": "xinference0"},
+        "IPAM": {"Config": [{"Subnet": "172.18.0.0/16", "Gateway": "172.18.0.1"}]},
+        "Labels": {"io.inferops.collection": "inferops.xinference"},
+    }
+    facts = engine_facts(engine.address, "xinference")
+    assert facts["network"] == {"bridge": "xinference0", "subnets": ["172.18.0.0/16"], "ours": True}
+    assert facts["gateway"] == "172.18.0.1"
+
+
+@pytest.mark.parametrize(
+    ("info", "root"),
+    [
+        ({"DockerRootDir": "/var/lib/docker/165536.165537", "SecurityOptions": ["name=seccomp,profile=default", "name=userns"]}, "165536:165537"),
+        ({"DockerRootDir": "/var/lib/docker/165536.165537", "SecurityOptions": None}, "0:0"),
+        ({"DockerRootDir": "/var/lib/docker", "SecurityOptions": ["name=userns"]}, "0:0"),
+        ({}, "0:0"),
+        (None, "0:0"),
+    ],
+)
+def test_who_root_of_a_container_is_on_the_host(engine: Engine, info: Any, root: str) -> None:
+    engine.answers["/info"] = info
+    assert engine_facts(engine.address)["root"] == root
+
+
+@pytest.mark.parametrize("said", [{"Options": None, "IPAM": None, "Labels": None}, {}, {"IPAM": {"Config": [None, {}]}}])
+def test_a_network_that_somebody_else_made(engine: Engine, said: Any) -> None:
+    engine.answers["/networks/xinference"] = {"Name": "xinference", **said}
+    facts = engine_facts(engine.address, "xinference")
+    assert (facts["network"], facts["gateway"]) == ({"bridge": None, "subnets": [], "ours": False}, None)
 
 
 def test_what_the_engine_does_not_have(engine: Engine) -> None:
     facts = engine_facts(engine.address, "xinference", "xprobe/xinference@sha256:1")
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
-    assert engine.asked == ["/version", "/containers/xinference/json", "/networks/bridge", "/images/xprobe/xinference@sha256:1/json"]
+    assert engine.asked == ["/version", "/info", "/containers/xinference/json", "/networks/xinference", "/images/xprobe/xinference@sha256:1/json"]
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
     engine_facts(engine.address)
-    assert engine.asked == ["/version", "/networks/bridge"]
+    assert engine.asked == ["/version", "/info"]
 
 
 def test_a_container_that_was_only_created(engine: Engine) -> None:
@@ -207,8 +240,8 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("bindings", "ports", "published"),
     [
-        ([{"HostIp": "", "HostPort": "9997"}], [9997], [":::9997"]),
-        ([{"HostIp": "127.0.0.1", "HostPort": "9997"}, {"HostIp": "::1", "HostPort": "9997"}], [9997], ["127.0.0.1:9997", "::1:9997"]),
+        ([{"HostIp": "", "HostPort": "9997"}], [9997], ["[::]:9997"]),
+        ([{"HostIp": "127.0.0.1", "HostPort": "9997"}, {"HostIp": "::1", "HostPort": "9997"}], [9997], ["127.0.0.1:9997", "[::1]:9997"]),
         # The engine chooses the port when the container starts.
         ([{"HostIp": "", "HostPort": ""}], [], []),
         ([], [], []),
@@ -224,7 +257,7 @@ def test_published_ports(engine: Engine, bindings: Any, ports: list[int], publis
 
 def test_names_are_quoted(engine: Engine) -> None:
     engine_facts(engine.address, "a/../b c")
-    assert engine.asked[1] == "/containers/a%2F..%2Fb%20c/json"
+    assert engine.asked[2] == "/containers/a%2F..%2Fb%20c/json"
 
 
 @pytest.mark.parametrize(
@@ -239,8 +272,8 @@ def test_names_are_quoted(engine: Engine) -> None:
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = engine_facts(docker_host, "xinference", "image")
-    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "bridge"))
-    assert facts == {"reachable": False, "error": error, "image_present": False, **nothing}
+    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root"))
+    assert facts == {"reachable": False, "error": error, "image_present": False, "rootless": False, **nothing}
 
 
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
@@ -300,6 +333,41 @@ def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int
     engine.answers["/containers/xinference/logs"] = body
     assert engine_facts(engine.address, "xinference", log_lines=lines)["container"] == {**FACTS, "log": expected}
     assert f"/containers/xinference/logs?stdout=1&stderr=1&tail={lines}" in engine.asked
+
+
+@pytest.mark.parametrize("answer", [b"[" * 200_000, b'{"Version": ' + b"9" * 5000 + b"}", b"\xff"])
+def test_an_engine_that_answers_json_without_a_bottom(engine: Engine, answer: bytes) -> None:
+    engine.answers["/version"] = engine.answers["/containers/xinference/json"] = answer
+    with pytest.raises(OSError, match=r"nested too deep|Expecting|too many digits|can't decode"):
+        DockerSocket(engine.address).get("/version")
+    assert deaths(engine.address, "xinference") is None
+    assert not engine_facts(engine.address)["reachable"]
+
+
+def without_end(handler: Any) -> None:
+    """An answer that goes on until nobody reads it any more."""
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b"x" * 10_000)
+
+
+def test_an_engine_that_answers_without_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Answer, "limit", 1 << 20)
+    engine.answers["/version"] = without_end
+    with pytest.raises(OSError, match="the answer has more than 1 MiB"):
+        DockerSocket(engine.address).get("/version")
+    assert engine_facts(engine.address)["error"] == "the answer has more than 1 MiB"
+
+
+def test_what_a_container_wrote_hides_nothing_else(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Answer, "limit", 1 << 20)
+    engine.answers.update({"/containers/xinference/json": CONTAINER, "/containers/xinference/logs": without_end, "/images/image/json": {}})
+    facts = engine_facts(engine.address, "xinference", "image", log_lines=25)
+    assert facts["container"]["log"] == ["The log cannot be read: the answer has more than 1 MiB."]
+    assert facts["image_present"]
+    assert engine_errors(engine.address, "xinference", 0) == []
 
 
 def test_the_log_of_a_container_that_is_gone(engine: Engine) -> None:
@@ -587,6 +655,155 @@ def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     assert account_facts(str(tmp_path / "auth.db")) is None
 
 
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database with one account, in the folder of the server's data."""
+    place = tmp_path / "data/auth/auth.db"
+    place.parent.mkdir(parents=True)
+    change(place, "CREATE TABLE users (id INTEGER, username TEXT, enabled INTEGER)", "CREATE TABLE user_permissions (user_id INTEGER, permission TEXT)")
+    change(place, "INSERT INTO users VALUES (1, 'admin', 1)", "INSERT INTO user_permissions VALUES (1, 'b'), (1, 'a')")
+    return place
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where copies are made; none of them stays."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+def change(database: Path, *statements: str) -> None:
+    """Change a database."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+ADMIN = {"admin": {"enabled": True, "permissions": ["a", "b"]}}
+
+
+def test_what_is_in_the_log_of_a_database_counts(database: Path, scratch: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as server:
+        server.execute("PRAGMA journal_mode=WAL")
+        server.execute("INSERT INTO users VALUES (2, 'other', 0)")
+        server.commit()
+        before = {place.name: place.read_bytes() for place in database.parent.iterdir()}
+        assert set(before) == {"auth.db", "auth.db-shm", "auth.db-wal"}
+        assert account_facts(str(database)) == {**ADMIN, "other": {"enabled": False, "permissions": []}}
+        assert {place.name: place.read_bytes() for place in database.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("end", ["-shm", "-wal", "-journal"])
+def test_nothing_is_written_through_a_link_beside_a_database(database: Path, tmp_path: Path, scratch: Path, end: str) -> None:
+    """Root would make files and empty them in its place."""
+    change(database, "PRAGMA journal_mode=WAL")
+    for target in (tmp_path / "there", tmp_path / "new"):
+        (tmp_path / "there").write_text("root's own", encoding="utf-8")
+        link = database.with_name(f"auth.db{end}")
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        assert account_facts(str(database)) == (None if end == "-wal" else ADMIN)
+        assert (tmp_path / "there").read_text() == "root's own"
+        assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("end", ["", "-wal"])
+def test_what_lies_in_place_of_a_database_is_not_read(database: Path, tmp_path: Path, scratch: Path, end: str) -> None:
+    place = database.with_name(f"auth.db{end}")
+    (tmp_path / "elsewhere").write_bytes(database.read_bytes())
+    for make in (lambda: place.symlink_to(tmp_path / "elsewhere"), lambda: place.symlink_to("nowhere"), lambda: os.mkfifo(place)):
+        place.unlink(missing_ok=True)
+        make()
+        assert account_facts(str(database)) is None
+    place.unlink()
+    place.mkdir()
+    assert account_facts(str(database)) is None
+    place.rmdir()
+    place.touch()
+    os.truncate(place, 1 << 33)
+    assert account_facts(str(database)) is None
+
+
+def test_no_link_on_the_way_to_a_database_is_followed(database: Path, tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", database.parent
+    assert account_facts(str(database), str(data)) == ADMIN
+    folder.rename(tmp_path / "moved")
+    assert account_facts(str(database), str(data)) == {}
+    folder.symlink_to(tmp_path / "moved")
+    (tmp_path / "moved/environment").write_text("A=b\n", encoding="utf-8")
+    assert account_facts(str(database), str(data)) is None
+    assert server_environment(str(folder / "environment"), str(data)) == {}
+    # Without the folder the way is the operator's.
+    assert account_facts(str(database), str(tmp_path / "elsewhere")) == ADMIN
+    assert server_environment(str(folder / "environment"), None) == {"A": True}
+
+
+ENDLESS = "WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless) SELECT n AS id, 'x' AS username, 1 AS enabled FROM endless"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["DROP TABLE users"],
+        ["DROP TABLE user_permissions"],
+        ["DROP TABLE users", f"CREATE VIEW users AS {ENDLESS}"],
+        ["DROP TABLE user_permissions", f"CREATE VIEW user_permissions AS SELECT id AS user_id, username AS permission FROM ({ENDLESS})"],
+        # As far as the name and the kind beside it tell, it is a table.
+        ["DROP TABLE users", f"CREATE VIEW users AS {ENDLESS}", "PRAGMA writable_schema=ON", "UPDATE sqlite_master SET type = 'table' WHERE name = 'users'"],
+        [
+            *("DROP TABLE users", "PRAGMA writable_schema=ON"),
+            "INSERT INTO sqlite_master VALUES ('table', 'users', 'users', 0, 'CREATE VIRTUAL TABLE users USING fts5(id, username, enabled)')",
+        ],
+        # Whoever reads it gets more than a file can hold.
+        [
+            "DROP TABLE users",
+            "CREATE TABLE users (id INTEGER, enabled INTEGER, username TEXT AS (hex(zeroblob(400000000))))",
+            "INSERT INTO users VALUES (1, 1)",
+        ],
+        ["PRAGMA writable_schema=ON", "UPDATE sqlite_master SET sql = 'CREATE nonsense' WHERE name = 'users'"],
+        ["UPDATE users SET username = CAST(x'ff' AS TEXT)"],
+    ],
+)
+def test_tables_that_are_none_are_not_read(database: Path, scratch: Path, statements: list[str]) -> None:
+    assert account_facts(str(database)) == ADMIN
+    change(database, *statements)
+    assert account_facts(str(database)) is None
+
+
+@pytest.mark.parametrize(("limit", "value"), [("_STEPS", 10), ("_ROWS", 1), ("_CHARACTERS", 100), ("_DATABASE_BYTES", 4096)])
+def test_a_database_has_its_limits(database: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    assert account_facts(str(database)) == ADMIN
+    monkeypatch.setattr(host, limit, value)
+    assert account_facts(str(database)) is None
+
+
+@pytest.mark.parametrize(("writes", "facts"), [(0, ADMIN), (4, ADMIN), (5, None)])
+def test_a_database_is_read_again_when_it_was_written_meanwhile(
+    database: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, writes: int, facts: dict[str, Any] | None
+) -> None:
+    real, left = host.read_bytes, [writes]
+
+    def read(base: Path, parts: tuple[str, ...], limit: int) -> bytes:
+        content = real(base, parts, limit)
+        if not parts[-1].endswith("-wal") and left[0]:
+            left[0] -= 1
+            with database.open("ab") as file:
+                file.write(b"x")
+        return content
+
+    monkeypatch.setattr(host, "read_bytes", read)
+    assert account_facts(str(database)) == facts
+
+
+def test_where_no_copy_can_be_made_accounts_are_not_known(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    assert account_facts(str(database)) is None
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -657,46 +874,154 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
     assert json.loads(json.dumps(facts)) == facts
 
 
-# The firewall rule.
+# What the service tells.
 
-RULE = "-A FORWARD ! -i docker0 -o docker0 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment {} -j DROP"
+STATE: dict[str, Any] = {
+    "ready": False,
+    "trouble": "",
+    "models": {"chat": {"declared": "present", "state": "ready", "answered": True, "tries": 0, "message": ""}},
+}
 
 
-def put_command(root: Path) -> None:
-    """A host that has the command."""
-    command = root / "usr/sbin/iptables"
-    command.parent.mkdir(parents=True)
-    command.touch(0o755)
+def state_of(root: Path) -> Any:
+    """What the service of a host told."""
+    return service_facts(["a.service"], "nobody", "/opt/program", "/var/lib/service/state.json", root=root)["state"]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """The file in which it does."""
+    place = tmp_path / "var/lib/service/state.json"
+    place.parent.mkdir(parents=True)
+    return place
+
+
+def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
+    assert state_of(tmp_path) is None
+    for state in (STATE, {**STATE, "models": {}}):
+        told.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
+        assert state_of(tmp_path) == state
 
 
 @pytest.mark.parametrize(
-    ("comment", "is_found"),
-    [("xinference-firewall", True), ('"xinference-firewall"', True), ("xinference-firewall-other", False), ('"not xinference-firewall"', False)],
+    "content",
+    [
+        *("", "{", "[]", "null", "7", '"text"', "{}", "[" * 200_000, '{"models":' * 200_000),
+        *(
+            {**STATE, "ready": 1},
+            {**STATE, "trouble": None},
+            {**STATE, "trouble": ["answered 401"]},
+            {**STATE, "models": []},
+            {**STATE, "models": {"chat": []}},
+        ),
+        *({**STATE, "models": {"chat": {**STATE["models"]["chat"], name: {}}}} for name in STATE["models"]["chat"]),
+        {**STATE, "models": {"chat": {**STATE["models"]["chat"], "tries": True}}},
+        {**STATE, "models": {"chat": {"declared": "present"}}},
+        {"ready": True, "trouble": ""},
+    ],
+    ids=str,
 )
-def test_the_rule_of_a_unit(tmp_path: Path, comment: str, is_found: bool) -> None:
-    rule = RULE.format(comment)
+def test_what_no_service_writes_is_not_told(tmp_path: Path, told: Path, content: Any) -> None:
+    told.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    assert state_of(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda place: place.symlink_to(place.parents[3] / "elsewhere"),
+        os.mkfifo,
+        lambda place: place.mkdir(),
+        lambda place: (place.touch(), os.truncate(place, 1 << 33)),
+    ],
+)
+def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, told: Path, make: Callable[[Path], Any]) -> None:
+    (tmp_path / "elsewhere").write_text(json.dumps(STATE), encoding="utf-8")
+    make(told)
+    assert state_of(tmp_path) is None
+
+
+# The firewall.
+
+UNITS = ("xinference-firewall.service", "xinference-check-firewall.service", "xinference-check-firewall.timer")
+LISTED = """-P FORWARD ACCEPT
+-N xinference-forward
+-A FORWARD -m comment --comment xinference-firewall -j xinference-forward
+-A FORWARD -m comment --comment "somebody else" -j DROP
+-A xinference-forward ! -i xinference0 -o xinference0 -m comment --comment {} -j DROP
+"""
+
+
+def put(path: Path, text: str = "", mode: int = 0o644) -> None:
+    """A file of a host."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+
+
+def firewalled(tmp_path: Path, listed: tuple[int, str] = (0, ""), ipv6: str = "") -> tuple[dict[str, Any], list[list[str]]]:
+    """Facts of a host's firewall, and what was run for them."""
     asked: list[list[str]] = []
 
     def run(words: list[str]) -> tuple[int, str, str]:
         asked.append(words)
-        return 0, f"-P PREROUTING ACCEPT\n-P FORWARD ACCEPT\n{rule}\n{rule}\n", ""
+        return *listed, "Permission denied (you must be root)\n" if listed[0] else ""
 
-    put_command(tmp_path)
-    assert firewall_facts("xinference-firewall.service", run, tmp_path) == {
+    put(tmp_path / "proc/net/if_inet6", ipv6)
+    return firewall_facts(UNITS, "xinference-firewall", "/usr/local/lib/firewall", run, tmp_path), asked
+
+
+@pytest.mark.parametrize(
+    ("comment", "is_found"),
+    [
+        ("xinference-firewall", True),
+        ('"xinference-firewall:0a1b:0"', True),
+        ("xinference-firewall-other", False),
+        ("xinference-firewall-other:0a1b:0", False),
+        ('"not xinference-firewall"', False),
+    ],
+)
+def test_the_rules_of_a_container(tmp_path: Path, comment: str, is_found: bool) -> None:
+    put(tmp_path / "usr/sbin/iptables", mode=0o755)
+    facts, asked = firewalled(tmp_path, (0, LISTED.format(comment)))
+    rule = f"xinference-forward {comment.strip(chr(34))} DROP"
+    assert facts == {
         "units": {},
         "enabled": False,
         "active": False,
         "behind": False,
-        "rules": [rule, rule] if is_found else [],
+        "timer": False,
+        "files": {},
+        "rules": {"ipv4": ["FORWARD xinference-firewall xinference-forward", *([rule] if is_found else [])]},
     }
     assert asked == [[str(tmp_path / "usr/sbin/iptables"), "--wait", "5", "--table", "mangle", "--list-rules"]]
 
 
-def test_rules_that_cannot_be_read(tmp_path: Path) -> None:
-    def run(_words: list[str]) -> tuple[int, str, str]:
-        assert (tmp_path / "usr/sbin/iptables").exists()
-        return 4, "", "Permission denied (you must be root)\n"
+def test_both_families_where_the_host_has_them(tmp_path: Path) -> None:
+    for command in ("iptables", "ip6tables"):
+        put(tmp_path / "usr/sbin" / command, mode=0o755)
+    facts, asked = firewalled(tmp_path, ipv6="00000000000000000000000000000001 01 80 10 80 lo\n")
+    assert facts["rules"] == {"ipv4": [], "ipv6": []}
+    assert [Path(words[0]).name for words in asked] == ["iptables", "ip6tables"]
 
-    assert firewall_facts("xinference-firewall.service", run, tmp_path)["rules"] is None
-    put_command(tmp_path)
-    assert firewall_facts("xinference-firewall.service", run, tmp_path)["rules"] is None
+
+def test_rules_that_cannot_be_read(tmp_path: Path) -> None:
+    assert firewalled(tmp_path, (4, ""))[0]["rules"] == {"ipv4": None}
+    put(tmp_path / "usr/sbin/iptables", mode=0o755)
+    facts, _asked = firewalled(tmp_path, (4, ""), ipv6="fe80::")
+    assert facts["rules"] == {"ipv4": None, "ipv6": None}
+
+
+def test_files_and_timer_of_the_firewall(tmp_path: Path) -> None:
+    put(tmp_path / "usr/local/lib/firewall/ipv4.rules", "*mangle\n")
+    put(tmp_path / "etc/systemd/system" / UNITS[2], "[Timer]\n")
+    wanted = tmp_path / "etc/systemd/system/timers.target.wants" / UNITS[2]
+    wanted.parent.mkdir()
+    wanted.symlink_to(tmp_path / "etc/systemd/system" / UNITS[2])
+    facts, asked = firewalled(tmp_path)
+    assert (facts["files"], facts["units"], facts["timer"]) == ({"ipv4.rules": "*mangle\n"}, {UNITS[2]: "[Timer]\n"}, True)
+    assert asked == [[str(tmp_path / "usr/bin/systemctl"), "is-active", "--quiet", UNITS[2]]]
+    assert firewalled(tmp_path, (3, ""))[0]["timer"] is False
+    wanted.unlink()
+    facts, asked = firewalled(tmp_path)
+    assert (facts["timer"], asked) == (False, [])

@@ -30,7 +30,7 @@ def test_what_is_left_is_read_again_and_not_written_twice(tmp_path: Path) -> Non
     assert sorted(place.name for place in left.path.parent.iterdir()) == ["declaration.json", "declaration.json.copy"]
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 2, "options": {}}', '{"version": 1, "options": 3}', "\udcff"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 2, "options": {}}', '{"version": 1, "options": 3}', "\udcff", "[" * 200_000])
 def test_a_damaged_file_is_replaced_by_its_copy(tmp_path: Path, damage: str) -> None:
     left = LeftDeclaration(str(tmp_path / "declaration.json"))
     left.save(OPTIONS)

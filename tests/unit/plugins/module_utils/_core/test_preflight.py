@@ -105,6 +105,7 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that the roles install"),
         pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_engine": False}, id="a client that is there"),
         pytest.param(HOST, {"image_digest": "sha256:" + "0f" * 32}, id="a digest"),
+        pytest.param(HOST, {"image_tag": "v1.17.1-cpu", "client_version": "2.5.0"}, id="versions that are known and not refused"),
         pytest.param(changed(service__systemd=False), {}, id="no systemd"),
         pytest.param(changed(service__systemd=False), {"recovery": "autostart"}, id="no systemd and no service"),
         pytest.param(HOST, {"recovery": "service"}, id="a service"),
@@ -495,6 +496,20 @@ PATH_WORDS = "Write it from the root of the file system."
         ),
         (HOST, {"image_tag": "v4 cpu"}, "image", "xinference_image_tag 'v4 cpu' is no image tag. Name a version such as v4.1.0-cpu."),
         (HOST, {"image_tag": ""}, "image", "xinference_image_tag '' is no image tag. Name a version such as v4.1.0-cpu."),
+        (
+            HOST,
+            {"image_tag": "v2.6.1-cpu"},
+            "version",
+            "xinference_image_tag 'v2.6.1-cpu' names a version of Xinference that was put on the package index by an attacker "
+            "(versions from 2.6.0 and before 2.6.3). Name another one, such as v4.1.0-cpu.",
+        ),
+        (
+            HOST,
+            {"client_version": "2.6.2"},
+            "version",
+            "xinference_client_version '2.6.2' names a version of Xinference that was put on the package index by an attacker "
+            "(versions from 2.6.0 and before 2.6.3). Name another one, such as 4.1.0.",
+        ),
         (
             HOST,
             {"image_digest": "sha256:12"},

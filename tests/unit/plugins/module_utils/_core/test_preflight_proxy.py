@@ -14,6 +14,7 @@ import pytest
 from test_preflight import GOOD_PATH, HOST, SETTINGS
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import ProxySettings, check_host
+from ansible_collections.inferops.xinference.plugins.module_utils._core.values import shown
 
 CERTIFICATE, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"
 PROXY = ProxySettings(
@@ -24,7 +25,7 @@ PROXY = ProxySettings(
     certificate="",
     certificate_key="",
     client_ca="",
-    max_body_size="200m",
+    sizes={"xinference_proxy_max_body_size": "10m"},
     numbers={"xinference_proxy_timeout": 3600},
 )
 GIVEN: dict[str, Any] = {"certificate": CERTIFICATE, "certificate_key": KEY}
@@ -53,7 +54,7 @@ def listening(port: int) -> dict[str, Any]:
     [
         (BARE, {}, {}),
         (BARE, {}, GIVEN),
-        (BARE, {}, {"http_port": 0, "port": 8443, "max_body_size": "0"}),
+        (BARE, {}, {"http_port": 0, "port": 8443, "sizes": {"xinference_proxy_max_body_size": "0"}}),
         # Its own sockets.
         ({**host(active=True), "listeners": [{"address": "0.0.0.0", "port": 443}]}, {}, {}),
         # Another address.
@@ -125,7 +126,7 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
         (
             BARE,
             {},
-            {"max_body_size": "200 MB"},
+            {"sizes": {"xinference_proxy_max_body_size": "200 MB"}},
             "xinference_proxy_max_body_size '200 MB' is no size. Write one such as 200m, or 0 for no limit.",
         ),
         (BARE, {}, {"numbers": {"xinference_proxy_timeout": 0}}, "xinference_proxy_timeout '0' is too low. Use 1 or more."),
@@ -199,14 +200,14 @@ def test_what_a_name_of_a_host_may_be(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a.", ".a", "-a", "a-", "a..b", "*", "a.*", "*.*.a", "a_b", "a" * 64, "a\n", "[::1]", "http://a"])
 def test_what_is_no_name_of_a_host(name: str) -> None:
-    assert problems(BARE, {"names": ["a", name]}) == [f"xinference_proxy_names '{name}' is neither a name of a host nor an IP address."]
+    assert problems(BARE, {"names": ["a", name]}) == [f"xinference_proxy_names '{shown(name)}' is neither a name of a host nor an IP address."]
 
 
 @pytest.mark.parametrize(
     ("size", "count"), [("0", 0), ("1k", 0), ("1K", 0), ("200m", 0), ("2G", 0), ("", 1), ("m", 1), ("1t", 1), ("1.5m", 1), ("-1", 1), ("1m ", 1)]
 )
 def test_a_size_is_what_nginx_takes_for_one(size: str, count: int) -> None:
-    assert len(problems(BARE, {"max_body_size": size})) == count
+    assert len(problems(BARE, {"sizes": {"xinference_proxy_max_upload_size": size}})) == count
 
 
 def test_every_number_that_is_too_low_is_told() -> None:
@@ -289,7 +290,7 @@ def test_every_file_that_is_wrong_is_told() -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    wrong = {"port": 0, "names": [""], "max_body_size": "", "numbers": {"n": 0}, "certificate_key": KEY}
+    wrong = {"port": 0, "names": [""], "sizes": {"n": ""}, "numbers": {"n": 0}, "certificate_key": KEY}
     made = host()
     made["python"]["cryptography"] = False
     assert len(problems(made, wrong, address="192.0.2.1", manage_engine=False)) == 8

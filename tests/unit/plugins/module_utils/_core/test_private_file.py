@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import read_regular, replace_private
+from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import replace_private
 
 
 def test_a_file_is_replaced_and_its_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -40,21 +40,6 @@ def test_the_owner_of_a_file_stays_and_a_new_one_belongs_to_the_owner_of_its_fol
         assert (place.stat().st_uid, place.stat().st_mode & 0o777, place.read_text()) == (12345, 0o600, text)
 
 
-def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
-    place, other = tmp_path / "file", tmp_path / "other"
-    place.write_text("text")
-    assert read_regular(place) == "text"
-    other.symlink_to(place)
-    with pytest.raises(OSError, match="symbolic links"):
-        read_regular(other)
-    other.unlink()
-    os.mkfifo(other)
-    with pytest.raises(OSError, match="no regular file"):
-        read_regular(other)
-    with pytest.raises(FileNotFoundError):
-        read_regular(tmp_path / "none")
-
-
 def test_what_a_writer_left_that_was_killed_is_removed_by_the_next_one(tmp_path: Path) -> None:
     left, at_work, other = (tmp_path / name for name in (".secret-abcd1234", ".secret-efgh5678", ".secrets-abcd1234"))
     for path in (left, at_work, other):
@@ -65,15 +50,3 @@ def test_what_a_writer_left_that_was_killed_is_removed_by_the_next_one(tmp_path:
         assert sorted(path.name for path in tmp_path.iterdir()) == [".secret-efgh5678", ".secrets-abcd1234", "secret"]
     replace_private(tmp_path / "secret", "newer")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".secrets-abcd1234", "secret"]
-
-
-def test_a_file_has_its_limit(tmp_path: Path) -> None:
-    """A hole costs who makes it nothing, and who reads it all of its size."""
-    path = tmp_path / "file"
-    path.write_text("12345", encoding="utf-8")
-    assert read_regular(path, 5) == "12345"
-    with pytest.raises(OSError, match="it has more than 4 bytes"):
-        read_regular(path, 4)
-    os.truncate(path, 1 << 33)
-    with pytest.raises(OSError, match="it has more than 16777216 bytes"):
-        read_regular(path)

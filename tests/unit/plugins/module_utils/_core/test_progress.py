@@ -246,6 +246,7 @@ def test_what_shells_and_terminals_add_is_passed_over_and_a_line_without_its_end
     text = f'Welcome to this host\r\n[1, 2]\r\nnull\r\n{{"number": 1}}\r\n{row(1, "chat", "chat: creating, 0 s")}\r\n{whole[:-4]}'
     assert latest_lines(text, 0) == ({"chat": "chat: creating, 0 s"}, 1)
     assert latest_lines(f"{whole}\r\n", 1) == ({"chat": "chat: loading, 5 s"}, 2)
+    assert latest_lines("[" * 200_000, 1) == ({}, 1)
     assert latest_lines('{"number": "3", "uid": "chat", "line": "x"}\n{"number": 3, "uid": ["chat"], "line": "x"}', 2) == ({}, 2)
 
 

@@ -179,7 +179,10 @@ def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
     assert problems(declared, nothing(), home) == [
         f"specification model_uri '{uri}' is not there; the server's container would see it as {tmp_path}/minilm of this host."
     ]
-    (tmp_path / "minilm").mkdir()
+    # A link is followed as the container follows it.
+    (tmp_path / "minilm").symlink_to("/models/other")
+    assert len(problems(declared, nothing(), home)) == 1
+    (tmp_path / "other").mkdir()
     assert plan(declared, nothing(), home).changed
 
 

@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import service_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import keep_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
@@ -124,6 +126,15 @@ def test_what_is_known_is_written_for_its_owner_when_it_changed(tmp_path: Path, 
     watcher.trouble = ""
     state.take(watcher)
     assert json.loads(place.read_text())["ready"] is True
+
+
+def test_what_is_written_is_what_root_takes_for_a_state(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "state.json"
+    watcher.declaration = Declaration(tuple(parse_models([CHAT])))
+    State(str(place)).take(watcher)
+    written = json.loads(place.read_text())
+    assert set(written["models"]) == {"chat"}
+    assert service_facts(["a.service"], "nobody", "/none", "/state.json", root=tmp_path)["state"] == written
 
 
 def test_a_state_that_cannot_be_written_is_written_later(tmp_path: Path, watcher: Watcher) -> None:

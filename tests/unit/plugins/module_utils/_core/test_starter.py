@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core import starter
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket
+from ansible_collections.inferops.xinference.plugins.module_utils._core.program import PACKAGE, install
 from ansible_collections.inferops.xinference.plugins.module_utils._core.starter import bring_back, main
 
 
@@ -73,14 +77,36 @@ def test_what_is_started(state: dict[str, Any] | None, started: bool, words: str
     assert engine.sent == (["/containers/xinference/start"] if started else [])
 
 
-def test_an_engine_that_does_not_answer_is_a_line_and_a_failure(tmp_path: object) -> None:
-    told: list[str] = []
-    assert main(["--docker-host", f"unix://{tmp_path}/docker.sock", "--container", "xinference"], told.append) == 1
-    assert told == ["the engine does not answer: No such file or directory"]
+def test_an_engine_that_does_not_answer_is_a_line_and_a_failure(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--docker-host", f"unix://{tmp_path}/docker.sock", "--container", "xinference"]) == 1
+    assert capsys.readouterr().out == "the engine does not answer: No such file or directory\n"
 
 
-def test_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(starter, "DockerSocket", lambda address: Engine({"Status": "exited", "ExitCode": 137}))
-    assert main(["--docker-host", "unix:///run/docker.sock", "--container", "xinference"], told.append) == 0
-    assert told == ["container xinference was killed; started it"]
+    assert main(["--docker-host", "unix:///run/docker.sock", "--container", "xinference"]) == 0
+    assert capsys.readouterr().out == "container xinference was killed; started it\n"
+
+
+def test_the_unit_of_root_runs_nothing_but_this_and_the_standard_library(tmp_path: Path) -> None:
+    """Whatever lies in its environment, and whatever the client's packages are."""
+    install(tmp_path / "program")
+    (tmp_path / "requests.py").write_text("raise SystemExit('a package was imported')", encoding="utf-8")
+    command = (
+        sys.executable,
+        "-I",
+        "-S",
+        "-X",
+        "importtime",
+        str(tmp_path / "program"),
+        "start",
+        "--docker-host",
+        f"unix://{tmp_path}/none",
+        "--container",
+        "x",
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (1, "the engine does not answer: No such file or directory\n")
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert PACKAGE in imported
+    assert {name for name in imported if name not in {*sys.stdlib_module_names, PACKAGE, "imported package"}} == set()

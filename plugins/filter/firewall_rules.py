@@ -1,0 +1,55 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter firewall_rules."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: firewall_rules
+author: inferops contributors (@inferops)
+version_added: 0.1.0
+short_description: Firewall rules around the container
+description:
+  - Returns the rules that role C(server) sets in the table mangle, and how they are found again.
+options:
+  _input:
+    description: >-
+      What the rules are made of: C(comment) (of every rule), C(prefix) (of the chains' names), C(bridge) (network interface of the container), C(port) (that
+      the server is published on), C(users) (numbers of users besides root whose processes publish it), C(blocked) and C(allowed) (destinations of the
+      container).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the rules of IPv4
+  ansible.builtin.debug:
+    msg: "{{ ({'comment': 'xinference-firewall', 'prefix': 'xinference', 'bridge': 'xinference0', 'port': 9997} | inferops.xinference.firewall_rules).ipv4 }}"
+"""
+
+RETURN = r"""
+_value:
+  description: >-
+    For C(ipv4) and C(ipv6) C(text), which C(iptables-restore --noflush) reads, and C(marks), the rules as module M(inferops.xinference.host_info) finds them.
+  type: dict
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import Firewall, rules
+
+
+def firewall_rules(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules by IP family."""
+    return {family: asdict(found) for family, found in rules(Firewall(**wanted)).items()}
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters by name."""
+        return {"firewall_rules": firewall_rules}
