@@ -200,3 +200,18 @@ def test_each_source_file_says_whose_it_is() -> None:
         if "Copyright (c) " not in head or "SPDX-License-Identifier: GPL-3.0-or-later" not in head:
             without.append(str(path.relative_to(ROOT)))
     assert without == []
+
+
+def calls(tasks: Any) -> Iterator[dict[str, Any]]:
+    """Options of every call of a module of ours in a list of tasks, those in blocks too."""
+    for task in tasks or []:
+        for part in ("block", "rescue", "always"):
+            yield from calls(task.get(part))
+        yield from (options for name, options in task.items() if name.startswith("inferops.xinference.") and isinstance(options, dict))
+
+
+def test_roles_say_who_may_listen_where_they_send_a_password() -> None:
+    """Docker without root publishes the server's port as its user, and modules send nothing to another user than root by default."""
+    asked = [options for path in sorted(ROOT.glob("roles/*/tasks/*.yml")) for options in calls(read(path)) if "endpoint" in options]
+    assert len(asked) >= 9
+    assert [options["endpoint"] for options in asked if options.get("listener_users") != "{{ _xinference_listener_users }}"] == []

@@ -281,7 +281,7 @@ class _Stream(io.RawIOBase):
 
 
 class Answer(http.client.HTTPResponse):
-    """An answer over HTTP that has an end: a server may send without one, or a byte now and then, for which the timeout of a connection begins anew.
+    """An answer over HTTP that has an end: a server may send without one, or a byte now and then, for which the timeout of a connection begins again.
 
     Reading it, its head included, raises :class:`TooMuch`.
     """
