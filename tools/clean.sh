@@ -15,6 +15,7 @@ if docker info >/dev/null 2>&1; then
   mapfile -t images < <(docker images --format '{{.Repository}}:{{.Tag}}' | grep '^inferops-test/' || true)
   [ "${#images[@]}" -eq 0 ] || docker rmi -f "${images[@]}" >/dev/null
 fi
+# Networks of make isolation, which are there only where it was killed.
 for network in inferops-host inferops-container inferops-neighbour; do
   ip netns delete "$network" 2>/dev/null || true
 done
