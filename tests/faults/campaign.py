@@ -75,8 +75,8 @@ def hit(host: Host, name: str) -> dict[str, Any]:
     """One fault and what became of it."""
     case = Case(host, converge)
     row: dict[str, Any] = {"server": VERSION, "fault": name, "seconds": None, "tries": None, "verdict": "failed", "lost": [], "reason": ""}
-    before = host.files()
     try:
+        before = host.files()
         begun = FAULTS[name](case)
         answer = host.until_ready(case.uids, TIMEOUT)
         if answer["ready"] is None:

@@ -107,8 +107,8 @@ class Host:
         return {"ready": None, "reason": reason}
 
     def files(self) -> dict[str, str]:
-        """What must not be lost: each file of the volumes with, where it is a model's, its checksum."""
-        names = self.run(f"cd {DATA}; find . -type f -printf '%P\\n'").splitlines()
+        """What must not be lost: each file of the volumes with, where it is a model's, its checksum. The server removes files while they are listed."""
+        names = self.run(f"cd {DATA}; find . -ignore_readdir_race -type f -printf '%P\\n'").splitlines()
         sums = self.run(f"cd {DATA}; find models -type f -exec sha256sum {{}} +").splitlines()
         kept = {
             name: ""

@@ -136,11 +136,13 @@ class Running:
         before = f", {last[self.part.name]:.0f} s last time" if self.part.name in last else ""
         return f".. {self.part.name:<22} {self.seconds:.0f} s{before}{''.join(f' · {word}' for word in words if word)}"
 
-    def reasons(self) -> str:
+    def reasons(self) -> list[str]:
+        """The lines of its output that say what failed."""
+        return [line[:2000] for line in self.text().splitlines() if _REASONS.match(line)][-20:]
+
+    def end(self) -> str:
         """The end of its output, and the lines of it that say what failed."""
-        lines = self.text().splitlines()
-        found = [line[:2000] for line in lines if _REASONS.match(line)][-20:]
-        return "\n".join([f"-- the end of {self.log.relative_to(ROOT)}:", *lines[-TAIL:], "-- what failed:", *found, "--"])
+        return "\n".join([f"-- the end of {self.log.relative_to(ROOT)}:", *self.text().splitlines()[-TAIL:], "-- what failed:", *self.reasons(), "--"])
 
 
 class Suite:
@@ -158,6 +160,7 @@ class Suite:
         self.lanes = lanes
         self.running: list[Running] = []
         self.outcomes: dict[str, Outcome] = {}
+        self.reasons: dict[str, list[str]] = {}
         self.last: dict[str, float] = json.loads(LAST.read_text(encoding="utf-8")) if LAST.exists() else {}
         self.environment = recording(dict(os.environ))
         self.stopped = threading.Event()
@@ -199,7 +202,8 @@ class Suite:
             self.last[running.part.name] = outcome.seconds
             LAST.write_text(json.dumps(self.last, indent=1), encoding="utf-8")
         else:
-            print(running.reasons(), flush=True)
+            self.reasons[running.part.name] = running.reasons()
+            print(running.end(), flush=True)
         tested.keep(outcome, self.page)
 
     def run(self) -> None:
@@ -294,6 +298,9 @@ def main() -> int:
     print(f"{'all parts':<22} {'':<7} {seconds:5.0f} s, {100 * (busy[0] - worked) / max(busy[1] - there, 1):.0f} % of the processors\n")
     if chosen.times:
         print(times.table([(outcome.part.name, outcome.seconds, outcome.processor) for outcome in outcomes], FOLDER / "records") + "\n")
+    # Once more where a long output is cut: at its end.
+    for name, reasons in suite.reasons.items():
+        print("\n".join([f"{name} failed:", *reasons[-5:]]) + "\n")
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed", flush=True)
     if suite.stopped.is_set():
