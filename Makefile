@@ -27,7 +27,7 @@ export XINFERENCE_TEST_SUITE := $(SUITE)
 export PYTEST_PLUGINS := ansible_collections.inferops.xinference.tests.recorder.pytest_recorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads first-admin security isolation exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads first-admin security isolation containers exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ security: setup images ## nobody gets in, and secrets stay secret: a provisioned
 
 isolation: setup ## what the firewall lets through, packet by packet, and what the fleet's CA signs
 	python -m pytest -v tests/isolation
+
+containers: setup images ## a container that takes the place of another one, with a real Docker
+	python -m pytest -v tests/containers
 
 exercised: setup ## what the last make test recorded: every module, role, playbook, variable and result was exercised
 	python -m pytest -v tests/exercised

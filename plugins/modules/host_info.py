@@ -118,6 +118,11 @@ options:
         description: Directory with the files that the first unit reads.
         type: path
         required: true
+  addresses:
+    description: IP addresses of which to tell whether this host can listen on them.
+    type: list
+    elements: str
+    default: []
   log_lines:
     description: Number of lines at the end of the container's log to return, in C(engine.container.log).
     type: int
@@ -187,16 +192,21 @@ host:
         The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether
         it runs without root, in a network of its own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of
         O(container), with its interface C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that
-        network, or null), and C(container) with C(id), C(image), C(status), C(health), C(started_at), C(restarts), C(labels), C(network) (name of its
-        network), C(ports), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(mounts) (C(source:target:rw) or C(ro)),
-        C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put a link to any folder of the host in its
-        place), and with O(log_lines) C(log), or null.
+        network, or null), C(networks) (of all, by name, their addresses), C(processors) (of which a container can have that many, or null),
+        C(interrupted) (whether a run replaced the container and did not end), and C(container) with C(id), C(image), C(status), C(health),
+        C(started_at), C(restarts), C(labels), C(network) (name of its network), C(ports), C(published) (address and port), C(memory) (limit in bytes,
+        0 for none), C(restart_policy), C(mounts) (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that
+        the container can write, so that it can put a link to any folder of the host in its place), and with O(log_lines) C(log), or null.
       type: dict
       returned: always
     listeners:
       description: Listening TCP sockets, each with C(address), C(port) and C(uid), the number of the user who made it.
       type: list
       elements: dict
+      returned: always
+    addresses:
+      description: For each of O(addresses) whether this host can listen on it.
+      type: dict
       returned: always
     paths:
       description: >-
@@ -275,6 +285,7 @@ def main() -> None:
                     "directory": {"type": "path", "required": True},
                 },
             },
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "log_lines": {"type": "int", "default": 0},
             "service": {
                 "type": "dict",

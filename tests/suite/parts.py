@@ -60,8 +60,9 @@ TEST: list[Part] = [
     _part("downloads", "setup", "images"),
     _part("mistakes", "setup", "images"),
     _part("artifact", "setup", "images"),
-    # It waits for most of its time.
+    # These wait for most of their time.
     _part("isolation"),
+    _part("containers", "setup", "images"),
     _part("docs-check"),
     # Reads what the others left.
     _part("exercised", "*"),

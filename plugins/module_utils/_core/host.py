@@ -14,6 +14,7 @@ import hashlib
 import http.client
 import importlib.util
 import ipaddress
+import json
 import os
 import platform
 import pwd
@@ -35,16 +36,19 @@ from urllib.parse import quote
 from .bounded import Answer, TooMuch, parse_json, read_bytes, read_json, read_regular, stat_below
 from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
-from .listeners import listeners
+from .listeners import can_listen, listeners
 from .values import without_environment
 
 __all__ = [
     "KILLED",
+    "PREVIOUS",
+    "REPLACEMENT",
     "Deaths",
     "DockerSocket",
     "account_facts",
     "client_requirements",
     "client_version",
+    "container_facts",
     "deaths",
     "engine_errors",
     "engine_facts",
@@ -59,6 +63,10 @@ __all__ = [
 MIB = 1024 * 1024
 #: Runs a command that is there; returns its exit code, output and errors.
 Run = Callable[[list[str]], tuple[int, str, str]]
+#: Seconds for which Docker may take to remove a container.
+_REMOVING = 60.0
+#: What the names of the containers end in that take part in a replacement: the new one, and the one of before.
+REPLACEMENT, PREVIOUS = ".replacement", ".previous"
 #: Exit code of a container whose first process was killed by signal 9.
 KILLED = 137
 _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
@@ -103,14 +111,21 @@ class DockerSocket:
         self.path = docker_host[len("unix://") :] if docker_host.startswith("unix://") else docker_host
         self.timeout = timeout
 
-    def send(self, route: str, timeout: float | None = None) -> None:
-        """Send a POST request without a body.
+    def send(self, route: str, timeout: float | None = None, body: Mapping[str, Any] | None = None) -> None:
+        """Send a POST request.
 
         :param timeout: seconds until it fails without an answer, where it may take longer than others.
+        :param body: what goes with it.
         :raises OSError: when the engine does not answer, or with an error.
         """
-        if self._ask("POST", route, timeout) is None:
-            raise OSError(f"{route} answered 404")
+        self._ask("POST", route, timeout, body)
+
+    def remove(self, route: str) -> None:
+        """Send a DELETE request; what is not there, or being removed, is as good as removed.
+
+        :raises OSError: when the engine does not answer, or with an error.
+        """
+        self._ask("DELETE", route, _REMOVING)
 
     def read(self, route: str) -> bytes | None:
         """Body of the engine's answer to a GET request; None where it says 404.
@@ -119,17 +134,17 @@ class DockerSocket:
         """
         return self._ask("GET", route)
 
-    def _ask(self, method: str, route: str, timeout: float | None = None) -> bytes | None:
+    def _ask(self, method: str, route: str, timeout: float | None = None, sent: Mapping[str, Any] | None = None) -> bytes | None:
         connection = _UnixConnection(self.path, timeout or self.timeout)
         try:
-            connection.request(method, route)
+            connection.request(method, route, None if sent is None else json.dumps(sent), {} if sent is None else {"Content-Type": "application/json"})
             answer = connection.getresponse()
             body = answer.read()
         except (http.client.HTTPException, TooMuch) as error:
             raise OSError(str(error)) from error
         finally:
             connection.close()
-        if answer.status == 404:
+        if answer.status == 404 and method != "POST":
             return None
         # 304 says that it is so already.
         if answer.status not in (200, 204, 304):
@@ -230,6 +245,20 @@ def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths |
     return Deaths(0, restarts)
 
 
+def container_facts(engine: DockerSocket, container: str, log_lines: int = 0) -> dict[str, Any] | None:
+    """One container; None where there is none of the name.
+
+    :param container: its name.
+    :param log_lines: number of lines of its log to return with it.
+    :raises OSError: when the engine does not answer.
+    """
+    found = engine.get(f"/containers/{quote(container, safe='')}/json")
+    facts = _container_facts(found) if found else None
+    if facts and log_lines > 0:
+        facts["log"] = _log(engine, container, log_lines)
+    return facts
+
+
 def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     """The part of a container's description that the roles use."""
     state = found.get("State") or {}
@@ -251,6 +280,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "ports": sorted({port for _address, port in published}),
         "published": [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in published],
         "memory": (found.get("HostConfig") or {}).get("Memory"),
+        "restart_policy": ((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name"),
         "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
         # The engine follows links in a source whenever the container starts.
         "chooses_mounts": any(PurePosixPath(top) in PurePosixPath(source).parents for source, _target, _writable in mounts for top in written),
@@ -268,12 +298,12 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         this host on the container's network, from which the container sees everything that comes from the host; None without such a network), ``network`` (of
         the container's name: ``bridge``, its interface, ``subnets``, and ``ours``, whether these roles made it; None without one), ``uid`` (number of the
         user who runs the engine; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
-        ``rootless`` (whether it runs without root, in a network of its own).
+        ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
+        answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended).
     """
     facts: dict[str, Any] = {
-        **{"reachable": False, "error": "", "container": None, "image_present": False},
-        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root")),
-        "rootless": False,
+        **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
+        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
@@ -286,14 +316,14 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         if any("Podman" in str(part.get("Name")) for part in version.get("Components") or []):
             facts["version"] = f"Podman {version.get('Version')}"
         info = engine.get("/info") or {}
-        facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []))
+        facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
+        for network in engine.get("/networks") or []:
+            facts["networks"][str(network.get("Name"))] = _subnets(network)
+            if network.get("Name") == container:
+                facts.update(_network_facts(network))
         if container:
-            found = engine.get(f"/containers/{quote(container, safe='')}/json")
-            facts["container"] = _container_facts(found) if found else None
-            if found and log_lines > 0:
-                facts["container"]["log"] = _log(engine, container, log_lines)
-            network = engine.get(f"/networks/{quote(container, safe='')}")
-            facts.update(_network_facts(network) if network else {})
+            facts["container"] = container_facts(engine, container, log_lines)
+            facts["interrupted"] = _interrupted(engine, container)
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -317,13 +347,27 @@ def _log(engine: DockerSocket, container: str, lines: int) -> list[str]:
         return [f"The log cannot be read: {error.strerror or error}."]
 
 
+def _interrupted(engine: DockerSocket, container: str) -> bool:
+    """Whether a replacement of a container was begun and not ended."""
+    return any(engine.get(f"/containers/{quote(container + ending, safe='')}/json") for ending in (REPLACEMENT, PREVIOUS))
+
+
+def _ranges(network: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The ranges of addresses of a network, as the engine describes them."""
+    return [entry for entry in (network.get("IPAM") or {}).get("Config") or [] if isinstance(entry, Mapping)]
+
+
+def _subnets(network: Mapping[str, Any]) -> list[str]:
+    return [str(entry["Subnet"]) for entry in _ranges(network) if entry.get("Subnet")]
+
+
 def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
     """``network`` and ``gateway`` of the engine's description of a network."""
-    ranges = [entry for entry in (found.get("IPAM") or {}).get("Config") or [] if isinstance(entry, Mapping)]
+    ranges = _ranges(found)
     return {
         "network": {
             "bridge": (found.get("Options") or {}).get("com.docker.network.bridge.name"),
-            "subnets": [str(entry["Subnet"]) for entry in ranges if entry.get("Subnet")],
+            "subnets": _subnets(found),
             "ours": "io.inferops.collection" in (found.get("Labels") or {}),
         },
         "gateway": _gateway(ranges[0]) if ranges else None,
@@ -780,6 +824,7 @@ def gather(
     image: str | None,
     paths: Iterable[str],
     client_environment: str | None,
+    addresses: Iterable[str] = (),
     data_root: str | None = None,
     account_database: str | None = None,
     server_environment_file: str | None = None,
@@ -796,6 +841,7 @@ def gather(
     :param image: reference of the image.
     :param paths: paths to describe.
     :param client_environment: folder of the virtual environment with the client.
+    :param addresses: IP addresses of which to tell whether this host can listen on them.
     :param data_root: folder in which the server's container can write; no link in it is followed for the two files.
     :param account_database: the server's file with its accounts.
     :param server_environment_file: the server's file with secrets.
@@ -825,6 +871,7 @@ def gather(
         },
         "engine": engine_facts(docker_host, container, image, log_lines),
         "listeners": [asdict(listener) for listener in listeners()],
+        "addresses": {address: can_listen(address) for address in addresses},
         "paths": {path: path_facts(path, mounts) for path in paths},
         "client_version": client_version(client_environment) if client_environment else None,
         "client_requirements": client_requirements(client_environment) if client_environment else None,

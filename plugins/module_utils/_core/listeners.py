@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Listener", "collide", "listeners", "own_addresses", "strangers"]
+__all__ = ["Listener", "can_listen", "collide", "listeners", "own_addresses", "strangers"]
 
 #: State of a listening socket in the kernel's tables.
 _LISTENING = "0A"
@@ -52,6 +52,17 @@ def listeners(tables: Path = Path("/proc/net")) -> list[Listener]:
             packed = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
             found.append(Listener(socket.inet_ntop(family, packed), int(port, 16), int(fields[7])))
     return found
+
+
+def can_listen(address: str) -> bool:
+    """Whether a socket of this machine can have an IP address: one of an interface, or a wildcard."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            # Any port: nothing listens.
+            probe.bind((address, 0))
+    except (OSError, UnicodeError, ValueError):
+        return False
+    return True
 
 
 def collide(one: str, other: str) -> bool:

@@ -26,10 +26,12 @@ class Lock:
     """A lock that ends with its process, however that ends.
 
     :param path: of the file that is locked; it stays, empty. None locks nothing.
+    :param holder: what whoever holds it does, for whoever does not get it.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, holder: str = "changing the models of this server") -> None:
         self.path = Path(path) if path else None
+        self.holder = holder
 
     def try_hold(self) -> AbstractContextManager[None] | None:
         """A context that holds the lock, or None while somebody else holds it."""
@@ -55,7 +57,7 @@ class Lock:
             if held is not None:
                 return held
             if clock() - begun >= timeout:
-                raise XinferenceError(f"'{self.path}' is locked for more than {timeout:g} s: another run is changing the models of this server.")
+                raise XinferenceError(f"'{self.path}' is locked for more than {timeout:g} s: another run is {self.holder}.")
             sleep(_PAUSE)
 
     def _open(self) -> int | None:

@@ -16,6 +16,7 @@ from typing import Any
 from . import accounts, advisories, api_keys, firewall
 from .certificates import days_left
 from .declared import check_models
+from .host import PREVIOUS, REPLACEMENT
 from .listeners import collide
 from .paths import container_paths
 from .values import nearest, shown
@@ -43,6 +44,8 @@ _HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 #: Networks that Docker has already; the container's network has its name.
 _NETWORKS = frozenset({"bridge", "host", "none", "default"})
+#: The fewest processors that Docker gives a container.
+_FEWEST_CPUS = 0.01
 #: Settings that nginx counts with two bytes.
 _CONNECTIONS = frozenset({"xinference_proxy_connections", "xinference_proxy_total_connections", "xinference_proxy_uploads"})
 _MOST_CONNECTIONS = 65535
@@ -113,6 +116,8 @@ class Settings:
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
     :param files: paths of the host that the server writes and the roles look at.
     :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
+    :param cpus: processors that the container may use; 0 for all.
+    :param networks: names of further networks of Docker that the container joins.
     :param network_subnet: addresses of the container's network; empty for those that Docker chooses.
     :param blocked_destinations: what the container must not reach.
     :param allowed_destinations: exceptions of that.
@@ -160,6 +165,8 @@ class Settings:
     api_keys: Any = ()
     files: Sequence[str] = ()
     places: Mapping[str, str] = field(default_factory=dict)
+    cpus: float = 0.0
+    networks: Sequence[str] = ()
     network_subnet: str = ""
     blocked_destinations: Any = ()
     allowed_destinations: Any = ()
@@ -301,17 +308,64 @@ def _check_network(host: Mapping[str, Any], settings: Settings) -> list[Failure]
     subnet = settings.network_subnet
     if subnet:
         try:
-            wrong = not re.fullmatch(r"[0-9./]+", subnet) or ipaddress.ip_network(subnet).prefixlen > _SMALLEST_SUBNET
+            wanted = ipaddress.ip_network(subnet)
+            elsewhere = wanted.is_loopback or wanted.is_link_local or wanted.is_multicast or wanted.is_unspecified
+            wrong = not re.fullmatch(r"[0-9./]+", subnet) or wanted.prefixlen > _SMALLEST_SUBNET or elsewhere
         except ValueError:
             wrong = True
         if wrong:
-            problem = f"xinference_network_subnet '{shown(subnet)}' is no IPv4 network of at least four addresses."
+            problem = f"xinference_network_subnet '{shown(subnet)}' is no IPv4 network of at least four addresses that a container can have."
             problems.append((problem, "Write one such as 192.168.240.0/28, or leave it empty."))
     network = host["engine"].get("network")
     if network and not network["ours"]:
         problem = f"Docker has a network {settings.container} already, which these roles did not make; the container's network has the container's name."
         problems.append((problem, "Remove that network, or choose another xinference_container_name."))
     return [Failure("network", problem, remedy) for problem, remedy in problems]
+
+
+def _check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    """What Docker would refuse when the container is made or started, as far as the facts tell."""
+    docker = host["engine"]
+    problems: list[tuple[str, str]] = []
+    if settings.container.endswith((REPLACEMENT, PREVIOUS)):
+        problem = f"xinference_container_name '{settings.container}' ends like the name of a container that another one replaces."
+        problems.append((problem, f"Choose a name that does not end in {REPLACEMENT} or {PREVIOUS}."))
+    processors = docker["processors"] or host["processors"]
+    if settings.cpus and not _FEWEST_CPUS <= settings.cpus <= processors:
+        problem = f"xinference_cpus '{settings.cpus:g}' cannot be had: this host has {processors} {'processor' if processors == 1 else 'processors'}."
+        problems.append((problem, f"Use a number from {_FEWEST_CPUS} to {processors}, or 0 for all."))
+    used = [("xinference_address", settings.address)]
+    if settings.recovery in ("auto", "service") and settings.recovery_port and host["service"]["systemd"]:
+        used.append(("xinference_recovery_address", settings.recovery_address))
+    if settings.proxy is not None:
+        used.append(("xinference_proxy_address", settings.proxy.address))
+    for name, address in used:
+        if _is_address(address) and not host["addresses"].get(address, True):
+            problems.append((f"{name} '{address}' is no address of this host.", "Use one of an interface of this host, or 127.0.0.1."))
+    return [Failure("start", problem, remedy) for problem, remedy in [*problems, *_network_problems(docker, settings)]]
+
+
+def _network_problems(docker: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
+    """What is wrong with the networks that the container joins: problems and what to do."""
+    problems = []
+    for place, name in enumerate(settings.networks):
+        if name == settings.container or name in _NETWORKS:
+            problem = f"xinference_networks[{place}] '{shown(name)}' cannot be joined: it is the container's own network, or one that Docker keeps for itself."
+            problems.append((problem, "Remove it."))
+        elif docker["reachable"] and name not in docker["networks"]:
+            there = sorted(set(docker["networks"]) - _NETWORKS - {settings.container})
+            problem = f"xinference_networks[{place}] '{shown(name)}' does not exist on this host."
+            problems.append((problem, f"Create it first, or use one of {', '.join(there)}." if there else "Create it first."))
+    try:
+        wanted = ipaddress.ip_network(settings.network_subnet)
+    except ValueError:
+        return problems
+    for name, subnets in sorted(docker["networks"].items()):
+        taken = next((text for text in subnets if name != settings.container and wanted.overlaps(ipaddress.ip_network(text, strict=False))), None)
+        if taken:
+            problem = f"xinference_network_subnet '{settings.network_subnet}' overlaps {taken}, which Docker's network {name} has."
+            problems.append((problem, "Choose another one, or leave it empty."))
+    return problems
 
 
 def _taken(host: Mapping[str, Any], address: str, port: int) -> str:
@@ -677,6 +731,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_engine(host, settings),
         *_check_port(host, settings),
         *_check_network(host, settings),
+        *_check_start(host, settings),
         *_check_recovery(host, settings),
         *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),

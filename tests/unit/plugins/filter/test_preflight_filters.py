@@ -56,7 +56,12 @@ def test_failures_are_texts() -> None:
         "administrator": True,
         "python": {"version": "3.11.2", "packaging": True, "requests": True, "venv": True},
         "client_version": None,
-        "engine": {"reachable": False, "error": "there is none", "version": None, "container": None, "image_present": False},
+        "processors": 2,
+        "addresses": {},
+        "engine": {
+            **{"reachable": False, "error": "there is none", "version": None, "container": None, "image_present": False},
+            **{"processors": None, "networks": {}},
+        },
         "listeners": [],
         "service": {"systemd": False, "active": False},
         "paths": {"/srv/d": path},

@@ -36,6 +36,9 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
         "uid": None,
         "root": None,
         "rootless": False,
+        "processors": None,
+        "networks": {},
+        "interrupted": False,
     }
     assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]
     assert list(tmp_path.iterdir()) == []
@@ -59,6 +62,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "data_root": "/srv",
         "account_database": "/srv/auth.db",
         "server_environment_file": "/srv/environment",
+        "addresses": ["127.0.0.1"],
         "log_lines": 5,
         "service": {"units": ["xinference-models.service"], "user": "nobody", "program": "/opt/program", "state": "/srv/state.json"},
         "proxy": {"unit": "xinference-proxy.service", "user": "nobody", "config": "/etc/nginx.conf", "certificates": ["/etc/a.crt"]},
@@ -73,6 +77,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "container": None,
             "image": None,
             "paths": [],
+            "addresses": [],
             "client_environment": None,
             "data_root": None,
             "account_database": None,

@@ -51,6 +51,7 @@ CONTAINER = {
     "HostConfig": {
         "NetworkMode": "xinference",
         "Memory": 4294967296,
+        "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
         "PortBindings": {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}], "80/tcp": None, "81/tcp": [{"HostPort": ""}]},
     },
 }
@@ -66,6 +67,7 @@ FACTS = {
     "ports": [9997],
     "published": ["127.0.0.1:9997"],
     "memory": 4294967296,
+    "restart_policy": "unless-stopped",
     "mounts": [],
     "chooses_mounts": False,
 }
@@ -138,6 +140,9 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "uid": os.getuid(),
         "root": "0:0",
         "rootless": False,
+        "processors": None,
+        "networks": {},
+        "interrupted": False,
     }
 
 
@@ -175,17 +180,20 @@ def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: 
     ],
 )
 def test_the_hosts_own_address_on_the_bridge(engine: Engine, ranges: Any, gateway: str | None) -> None:
-    engine.answers["/networks/xinference"] = {"Name": "xinference", "IPAM": {"Config": ranges}}
+    engine.answers["/networks"] = [{"Name": "xinference", "IPAM": {"Config": ranges}}]
     assert engine_facts(engine.address, "xinference")["gateway"] == gateway
 
 
 def test_the_network_of_the_container(engine: Engine) -> None:
-    engine.answers["/networks/xinference"] = {
+    ours = {
+        "Name": "xinference",
         "Options": {"com.docker.network.bridge.name": "xinference0"},
         "IPAM": {"Config": [{"Subnet": "172.18.0.0/16", "Gateway": "172.18.0.1"}]},
         "Labels": {"io.inferops.collection": "inferops.xinference"},
     }
+    engine.answers["/networks"] = [{"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}}, ours, {"Name": "host", "IPAM": {"Config": None}}]
     facts = engine_facts(engine.address, "xinference")
+    assert facts["networks"] == {"bridge": ["172.17.0.0/16"], "xinference": ["172.18.0.0/16"], "host": []}
     assert facts["network"] == {"bridge": "xinference0", "subnets": ["172.18.0.0/16"], "ours": True}
     assert facts["gateway"] == "172.18.0.1"
 
@@ -207,7 +215,7 @@ def test_who_root_of_a_container_is_on_the_host(engine: Engine, info: Any, root:
 
 @pytest.mark.parametrize("said", [{"Options": None, "IPAM": None, "Labels": None}, {}, {"IPAM": {"Config": [None, {}]}}])
 def test_a_network_that_somebody_else_made(engine: Engine, said: Any) -> None:
-    engine.answers["/networks/xinference"] = {"Name": "xinference", **said}
+    engine.answers["/networks"] = [{"Name": "xinference", **said}]
     facts = engine_facts(engine.address, "xinference")
     assert (facts["network"], facts["gateway"]) == ({"bridge": None, "subnets": [], "ours": False}, None)
 
@@ -215,12 +223,20 @@ def test_a_network_that_somebody_else_made(engine: Engine, said: Any) -> None:
 def test_what_the_engine_does_not_have(engine: Engine) -> None:
     facts = engine_facts(engine.address, "xinference", "xprobe/xinference@sha256:1")
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
-    assert engine.asked == ["/version", "/info", "/containers/xinference/json", "/networks/xinference", "/images/xprobe/xinference@sha256:1/json"]
+    names = ["xinference", "xinference.replacement", "xinference.previous"]
+    containers = [f"/containers/{name}/json" for name in names]
+    assert engine.asked == ["/version", "/info", "/networks", *containers, "/images/xprobe/xinference@sha256:1/json"]
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
     engine_facts(engine.address)
-    assert engine.asked == ["/version", "/info"]
+    assert engine.asked == ["/version", "/info", "/networks"]
+
+
+@pytest.mark.parametrize("ending", ["replacement", "previous"])
+def test_a_replacement_that_was_interrupted(engine: Engine, ending: str) -> None:
+    engine.answers[f"/containers/xinference.{ending}/json"] = CONTAINER
+    assert engine_facts(engine.address, "xinference")["interrupted"]
 
 
 def test_a_container_that_was_only_created(engine: Engine) -> None:
@@ -257,7 +273,7 @@ def test_published_ports(engine: Engine, bindings: Any, ports: list[int], publis
 
 def test_names_are_quoted(engine: Engine) -> None:
     engine_facts(engine.address, "a/../b c")
-    assert engine.asked[2] == "/containers/a%2F..%2Fb%20c/json"
+    assert engine.asked[3] == "/containers/a%2F..%2Fb%20c/json"
 
 
 @pytest.mark.parametrize(
@@ -272,8 +288,8 @@ def test_names_are_quoted(engine: Engine) -> None:
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = engine_facts(docker_host, "xinference", "image")
-    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root"))
-    assert facts == {"reachable": False, "error": error, "image_present": False, "rootless": False, **nothing}
+    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors"))
+    assert facts == {"reachable": False, "error": error, "image_present": False, "rootless": False, "networks": {}, "interrupted": False, **nothing}
 
 
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
@@ -858,6 +874,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "python",
         "engine",
         "listeners",
+        "addresses",
         "paths",
         "client_version",
         "client_requirements",

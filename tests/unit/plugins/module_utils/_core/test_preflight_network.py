@@ -68,10 +68,16 @@ def test_subnets(subnet: str) -> None:
     assert problems(network_subnet=subnet) == []
 
 
-@pytest.mark.parametrize("subnet", ["192.168.240.1/28", "10.0.0.0/31", "10.0.0.1", "fd00::/64", "docker", "10.0.0.0/8\n", "10.0.0.0 /8"])
+@pytest.mark.parametrize(
+    "subnet",
+    [
+        *("192.168.240.1/28", "10.0.0.0/31", "10.0.0.1", "fd00::/64", "docker", "10.0.0.0/8\n", "10.0.0.0 /8"),
+        *("127.0.0.0/28", "169.254.7.0/24", "224.0.0.0/28", "0.0.0.0/28"),
+    ],
+)
 def test_what_is_no_subnet(subnet: str) -> None:
     (problem,) = problems(network_subnet=subnet)
-    assert problem.endswith("is no IPv4 network of at least four addresses. Write one such as 192.168.240.0/28, or leave it empty.")
+    assert problem.endswith("is no IPv4 network of at least four addresses that a container can have. Write one such as 192.168.240.0/28, or leave it empty.")
 
 
 def test_destinations() -> None:
@@ -114,3 +120,83 @@ def test_paths_of_units_and_of_the_proxy(text: str) -> None:
     assert problem.startswith("xinference_client_environment '/opt/x")
     assert problem.endswith("which units of systemd and nginx would read as something else. Choose a path without it.")
     assert "\n" not in problem
+
+
+# What Docker would refuse when the container is made or started.
+
+NETWORKS = {"bridge": ["172.17.0.0/16"], "app": ["10.77.0.0/24", "fd00::/64"], "xinference": ["192.168.240.0/28"], "host": []}
+
+
+@pytest.mark.parametrize("cpus", [0, 0.01, 0.5, 8, 8.0])
+def test_processors_that_there_are(cpus: float) -> None:
+    assert problems(cpus=cpus) == []
+
+
+@pytest.mark.parametrize("cpus", [8.5, 9, 0.001, -1])
+def test_processors_that_there_are_not(cpus: float) -> None:
+    wanted = [f"xinference_cpus '{cpus:g}' cannot be had: this host has 8 processors. Use a number from 0.01 to 8, or 0 for all."]
+    assert problems(cpus=cpus) == wanted
+    # Before there is a Docker that counts them.
+    assert problems(changed(engine__processors=None), cpus=cpus) == wanted
+    assert problems(changed(engine__processors=16), cpus=cpus) == (
+        [] if cpus > 8 else [wanted[0].replace("8 processors", "16 processors").replace("to 8", "to 16")]
+    )
+
+
+def test_addresses_that_the_host_does_not_have() -> None:
+    host = changed(addresses={"10.99.0.7": False, "127.0.0.1": True})
+    assert problems(host, address="10.99.0.7") == [
+        "xinference_address '10.99.0.7' is no address of this host. Use one of an interface of this host, or 127.0.0.1."
+    ]
+    assert problems(host, recovery_address="10.99.0.7") == [
+        "xinference_recovery_address '10.99.0.7' is no address of this host. Use one of an interface of this host, or 127.0.0.1."
+    ]
+    # Nobody listens there.
+    assert problems(host, recovery_address="10.99.0.7", recovery_port=0) == []
+    assert problems(host, recovery_address="10.99.0.7", recovery="none") == []
+    assert problems({**BARE, "addresses": {"10.99.0.7": False}}, proxy=replace(PROXY, address="10.99.0.7")) == [
+        "xinference_proxy_address '10.99.0.7' is no address of this host. Use one of an interface of this host, or 127.0.0.1."
+    ]
+
+
+@pytest.mark.parametrize("name", ["xinference.previous", "a.replacement"])
+def test_names_of_containers_that_are_replaced(name: str) -> None:
+    (problem,) = problems(container=name)
+    assert problem == (
+        f"xinference_container_name '{name}' ends like the name of a container that another one replaces. "
+        "Choose a name that does not end in .replacement or .previous."
+    )
+
+
+def test_networks_to_join() -> None:
+    host = changed(engine__networks=NETWORKS)
+    assert problems(host, networks=["app"]) == []
+    there = "Create it first, or use one of app."
+    assert problems(host, networks=["app", "ap"]) == [f"xinference_networks[1] 'ap' does not exist on this host. {there}"]
+    for name in ("host", "none", "bridge", "xinference"):
+        assert problems(host, networks=[name]) == [
+            f"xinference_networks[0] '{name}' cannot be joined: it is the container's own network, or one that Docker keeps for itself. Remove it."
+        ]
+    assert problems(networks=["app"]) == ["xinference_networks[0] 'app' does not exist on this host. Create it first."]
+    # Before there is a Docker, nobody knows.
+    assert problems(changed(engine__reachable=False, engine__networks={}), networks=["app"]) == []
+
+
+@pytest.mark.parametrize(
+    ("subnet", "taken"),
+    [
+        ("10.77.0.64/28", ("10.77.0.0/24", "app")),
+        ("10.0.0.0/8", ("10.77.0.0/24", "app")),
+        ("172.17.3.0/24", ("172.17.0.0/16", "bridge")),
+        # Its own of before.
+        ("192.168.240.0/27", None),
+        ("10.78.0.0/28", None),
+    ],
+)
+def test_addresses_that_another_network_has(subnet: str, taken: tuple[str, str] | None) -> None:
+    said = problems(changed(engine__networks=NETWORKS), network_subnet=subnet)
+    if taken is None:
+        assert said == []
+    else:
+        words = f"overlaps {taken[0]}, which Docker's network {taken[1]} has. Choose another one, or leave it empty."
+        assert said == [f"xinference_network_subnet '{subnet}' {words}"]

@@ -1,0 +1,263 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Replaces the server's container by another one, and goes back to the one before where the new one never gets healthy. Private to this collection.
+
+Up to three containers take part: the one of the name, a ``replacement`` that was created and never started, and ``previous``, the one of before, stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from .errors import XinferenceError
+from .host import PREVIOUS, REPLACEMENT, DockerSocket, container_facts
+
+__all__ = ["Container", "NotHealthy", "docker_words"]
+
+#: Seconds for which Docker lets a container end by itself, and between two looks at one.
+_STOPPING, _PAUSE = 30, 0.5
+#: So often a container ends and is started again by Docker until it is given up.
+_RESTARTS = 3
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is looked at of a container."""
+
+    status: str
+    health: str
+    restarts: int
+    code: int
+    networks: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> _Seen:
+        """From Docker's description."""
+        state = found.get("State") or {}
+        networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+        health = (state.get("Health") or {}).get("Status") or "none"
+        return cls(str(state.get("Status")), str(health), int(found.get("RestartCount") or 0), int(state.get("ExitCode") or 0), networks)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it runs and its health check, where it has one, passes."""
+        return self.status == "running" and self.health in ("none", "healthy")
+
+
+class NotHealthy(XinferenceError):
+    """The container did not get healthy.
+
+    :param reason: why, without the container's own words.
+    :param container: facts of the container that failed, with its log; None where there is none any more.
+    :param restored: whether the one of before runs again.
+    """
+
+    def __init__(self, reason: str, container: dict[str, Any] | None, restored: bool, after: str = "") -> None:
+        words = f"The server is not ready: {reason}."
+        if container:
+            words += f" Its container is {container['status']}{', health ' + container['health'] if container['health'] else ''}."
+        if container and container["log"]:
+            words += f" The last lines of its log: {' | '.join(container['log'])}"
+        super().__init__(f"{words} {after}".strip())
+        self.container = container
+        self.restored = restored
+
+
+class Container:
+    """The server's container.
+
+    :param docker: Docker of this host.
+    :param name: of the container.
+    :param log_lines: how much a container that failed may say, in lines.
+    """
+
+    def __init__(
+        self,
+        docker: DockerSocket,
+        name: str,
+        *,
+        log_lines: int = 25,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.docker = docker
+        self.name = name
+        self.replacement = f"{name}{REPLACEMENT}"
+        self.previous = f"{name}{PREVIOUS}"
+        self.log_lines = log_lines
+        self.clock = clock
+        self.sleep = sleep
+
+    def exists(self, name: str | None = None) -> bool:
+        """Whether there is a container of the name, or of another one."""
+        return self._look(name or self.name) is not None
+
+    def set_aside(self) -> bool:
+        """Stop the container and give it the name of the one before; whether there was one.
+
+        :raises OSError: when Docker does not do it.
+        """
+        if not self.exists():
+            return False
+        if self.exists(self.previous):
+            # That one was healthy once, and this one took its place in a run that was interrupted before it was.
+            self._remove(self.name)
+            return True
+        self.docker.send(f"{_route(self.name)}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
+        self._rename(self.name, self.previous)
+        return True
+
+    def restore(self, timeout: float) -> bool:
+        """Put the container of before back in its place and see it healthy; whether there was one.
+
+        :param timeout: seconds for which its health is waited for.
+        :raises NotHealthy: when it does not get healthy any more.
+        """
+        if not self.exists(self.previous):
+            return False
+        self._remove(self.name)
+        self._rename(self.previous, self.name)
+        self._reconnect(self.name)
+        reason = self._started(timeout)
+        if reason:
+            raise NotHealthy(reason, self._facts(), restored=False)
+        return True
+
+    def settle(self) -> bool:
+        """Tidy up after a run that was interrupted; whether there was something to do."""
+        done = self._remove(self.replacement)
+        if self.exists(self.previous):
+            found = self._look(self.name)
+            if found is None:
+                self._rename(self.previous, self.name)
+                self._reconnect(self.name)
+                done = True
+            elif found.serves:
+                done = self._remove(self.previous)
+        return done
+
+    def predict(self, state: str) -> bool:
+        """Whether a call would change something.
+
+        :param state: ``healthy``, ``settled``, ``set_aside`` or ``restored``.
+        """
+        found, replaced, before = (self._look(name) for name in (self.name, self.replacement, self.previous))
+        if state == "healthy":
+            return replaced is not None or before is not None or (found is not None and found.status not in ("running", "restarting"))
+        if state == "settled":
+            return replaced is not None or (before is not None and (found is None or found.serves))
+        return (found if state == "set_aside" else before) is not None
+
+    def make_healthy(self, timeout: float, roll_back: bool = True) -> bool:
+        """Let the replacement, where there is one, take the place of the container, and see it healthy; whether anything was changed.
+
+        :param timeout: seconds for which its health is waited for, and that of the one before, where the run goes back to it.
+        :param roll_back: whether to go back by itself.
+        :raises NotHealthy: when it does not get healthy, or is none.
+        """
+        changed = False
+        if self.exists(self.replacement):
+            self.set_aside()
+            self._rename(self.replacement, self.name)
+            changed = True
+        found = self._look(self.name)
+        if found is None:
+            raise NotHealthy(f"there is no container '{self.name}'", None, restored=False)
+        changed = changed or found.status not in ("running", "restarting")
+        reason = self._started(timeout)
+        if not reason:
+            return self._remove(self.previous) or changed
+        container = self._facts()
+        if not roll_back or not self.exists(self.previous):
+            raise NotHealthy(reason, container, restored=False)
+        try:
+            self.restore(timeout)
+        except (NotHealthy, OSError) as error:
+            raise NotHealthy(reason, container, False, f"The container of before is back in its place, but: {docker_words(error)}") from error
+        raise NotHealthy(reason, container, True, "The container of before is back in its place and healthy.")
+
+    def _started(self, timeout: float) -> str:
+        """Start the container and see it healthy; why it is not, empty when it is."""
+        found = self._look(self.name)
+        try:
+            if found is not None and found.status == "paused":
+                self.docker.send(f"{_route(self.name)}/unpause")
+            elif found is not None and found.status not in ("running", "restarting"):
+                self.docker.send(f"{_route(self.name)}/start", timeout=60.0)
+        except OSError as error:
+            return f"Docker does not start its container: {docker_words(error)}"
+        return self._wait(timeout)
+
+    def _wait(self, timeout: float) -> str:
+        """Wait until the container is healthy; why it is not, empty when it is."""
+        begun, before = self.clock(), None
+        while True:
+            found = self._look(self.name)
+            if found is None:
+                return "its container was removed"
+            if found.serves:
+                return ""
+            if found.status in ("exited", "dead"):
+                return f"its container ended with exit code {found.code}"
+            # The count of an earlier life goes on.
+            before = found.restarts if before is None else min(before, found.restarts)
+            if found.restarts - before >= _RESTARTS:
+                return f"its container ended {_RESTARTS} times, with exit code {found.code}"
+            if self.clock() - begun >= timeout:
+                return f"it was not healthy within {timeout:g} s"
+            self.sleep(_PAUSE)
+
+    def _look(self, name: str) -> _Seen | None:
+        found = self.docker.get(f"{_route(name)}/json")
+        return _Seen.of(found) if found else None
+
+    def _facts(self) -> dict[str, Any] | None:
+        """Facts of the container with the end of its log; None where there is none."""
+        return container_facts(self.docker, self.name, self.log_lines)
+
+    def _rename(self, name: str, other: str) -> None:
+        self.docker.send(f"{_route(name)}/rename?name={quote(other, safe='')}")
+
+    def _remove(self, name: str) -> bool:
+        """Remove a container in good order; whether there was one."""
+        found = self._look(name)
+        if found is None:
+            return False
+        if found.status == "running":
+            self.docker.send(f"{_route(name)}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
+        self.docker.remove(f"{_route(name)}?force=1")
+        return True
+
+    def _reconnect(self, name: str) -> None:
+        """Join networks again that were made anew meanwhile: a container knows them by an identifier, and would not start without."""
+        found = self._look(name)
+        for network, settings in (found.networks if found else {}).items():
+            if self.docker.get(f"/networks/{quote(str(settings.get('NetworkID')), safe='')}") is not None:
+                continue
+            route = f"/networks/{quote(network, safe='')}"
+            if self.docker.get(route) is None:
+                continue
+            with suppress(OSError):
+                self.docker.send(f"{route}/disconnect", body={"Container": name, "Force": True})
+            self.docker.send(f"{route}/connect", body={"Container": name, "EndpointConfig": {"Aliases": settings.get("Aliases")}})
+
+
+def _route(name: str) -> str:
+    return f"/containers/{quote(name, safe='')}"
+
+
+def docker_words(error: Exception) -> str:
+    """What Docker says, without the route that was asked."""
+    text = str(getattr(error, "strerror", None) or error)
+    _before, found, answer = text.partition(": {")
+    if found:
+        with suppress(ValueError, AttributeError):
+            return str(json.loads("{" + answer).get("message") or text)
+    return text
