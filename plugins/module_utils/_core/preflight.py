@@ -309,7 +309,7 @@ def _check_network(host: Mapping[str, Any], settings: Settings) -> list[Failure]
     if subnet:
         try:
             wanted = ipaddress.ip_network(subnet)
-            elsewhere = wanted.is_loopback or wanted.is_link_local or wanted.is_multicast or wanted.is_unspecified
+            elsewhere = wanted.is_loopback or wanted.is_link_local or wanted.is_multicast or wanted.network_address.is_unspecified
             wrong = not re.fullmatch(r"[0-9./]+", subnet) or wanted.prefixlen > _SMALLEST_SUBNET or elsewhere
         except ValueError:
             wrong = True
