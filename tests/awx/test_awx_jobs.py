@@ -189,7 +189,7 @@ def test_restart(site: Site, provisioned: Job) -> None:
     job = site.controller.launch(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]}, loud=True)
     assert (job.code, job.status) == (0, "successful"), job.output
     assert (container() or {})["State"]["StartedAt"] != started
-    assert job.changed_tasks[0] == "Restart the container and see it healthy"
+    assert job.changed_tasks[0] == "Restart the container"
     (models,) = [result["res"]["models"] for result in job.results("runner_on_ok") if result["task"] == "Ensure the declared models"]
     assert {model["uid"]: (model["state"], model["answered"] is not None) for model in models} == {"chat": ("ready", True), "extra": ("ready", True)}
     assert warnings(job) == []
