@@ -12,14 +12,14 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.inferops.xinference.plugins.filter import size as size_filter
-from ansible_collections.inferops.xinference.plugins.filter import texts as texts_filter
-from ansible_collections.inferops.xinference.plugins.filter import variable_problems as problems_filter
+from ansible_collections.inferops.xinference.plugins.filter.size import FilterModule as Size
+from ansible_collections.inferops.xinference.plugins.filter.texts import FilterModule as Texts
+from ansible_collections.inferops.xinference.plugins.filter.variable_problems import FilterModule as VariableProblems
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
-size = size_filter.FilterModule().filters()["size"]
-texts = texts_filter.FilterModule().filters()["texts"]
-variable_problems = problems_filter.FilterModule().filters()["variable_problems"]
+size = Size().filters()["size"]
+texts = Texts().filters()["texts"]
+variable_problems = VariableProblems().filters()["variable_problems"]
 
 
 def test_a_size() -> None:
