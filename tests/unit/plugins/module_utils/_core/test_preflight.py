@@ -699,3 +699,9 @@ def test_a_failure_without_a_remedy_is_its_problem() -> None:
 def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any], str]) -> None:
     assert "admin_password_length=12" in check(SETTINGS)
     assert "admin_password=" not in check(SETTINGS)
+
+
+def test_the_account_of_the_automation_has_a_name_or_none() -> None:
+    assert check_host(HOST, replace(SETTINGS, automation_username="")) == []
+    (failure,) = check_host(HOST, replace(SETTINGS, automation_username=" automation"))
+    assert failure.problem == "xinference_automation_username ' automation' must be a text that neither is empty nor begins or ends with a space."
