@@ -18,14 +18,14 @@ try:
         while part := connection.recv(65536):
             answer += part
 except OSError as error:
-    sys.exit(f"127.0.0.1:9997 does not answer: {error.strerror or error}.")
+    sys.exit(f"127.0.0.1:9997 does not answer: {error.strerror or error}")
 head, _blank, body = answer.partition(b"\r\n\r\n")
 if head.split()[1:2] != [b"200"]:
     said = b" ".join([*head.split(b"\r\n")[0].split()[1:], body[:200]]).decode(errors="replace").strip()
-    sys.exit(f"GET /status answered: {said or 'nothing'}.")
+    sys.exit(f"GET /status answered: {said or 'nothing'}")
 try:
     workers = json.loads(body).get("workers")
 except (ValueError, AttributeError):
-    sys.exit("GET /status answered 200, but not as a server does.")
+    sys.exit("GET /status answered 200, but not as a server does")
 if not workers:
-    sys.exit("The server answers, but has no worker.")
+    sys.exit("The server answers, but has no worker")

@@ -21,14 +21,14 @@ WORKER = b'{"uptime": 1, "workers": {"127.0.0.1:1": {"status": {"cpu": "' + b"x"
     ("answer", "says"),
     [
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n" + WORKER, ""),
-        (b'HTTP/1.1 200 OK\r\n\r\n{"uptime": 1, "workers": {}}', "The server answers, but has no worker."),
-        (b'HTTP/1.1 200 OK\r\n\r\n{"uptime": 1}', "The server answers, but has no worker."),
-        (b"HTTP/1.1 503 Service Unavailable\r\n\r\nbusy", "GET /status answered: 503 Service Unavailable busy."),
-        (b'HTTP/1.1 403 Forbidden\r\ndate: today\r\n\r\n{"detail":"Access denied"}', 'GET /status answered: 403 Forbidden {"detail":"Access denied"}.'),
-        (b"HTTP/1.1 200 OK\r\n\r\nnonsense", "GET /status answered 200, but not as a server does."),
-        (b"HTTP/1.1 200 OK\r\n\r\n[]", "GET /status answered 200, but not as a server does."),
-        (b"", "GET /status answered: nothing."),
-        (None, "does not answer: Connection refused."),
+        (b'HTTP/1.1 200 OK\r\n\r\n{"uptime": 1, "workers": {}}', "The server answers, but has no worker"),
+        (b'HTTP/1.1 200 OK\r\n\r\n{"uptime": 1}', "The server answers, but has no worker"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\nbusy", "GET /status answered: 503 Service Unavailable busy"),
+        (b'HTTP/1.1 403 Forbidden\r\ndate: today\r\n\r\n{"detail":"Access denied"}', 'GET /status answered: 403 Forbidden {"detail":"Access denied"}'),
+        (b"HTTP/1.1 200 OK\r\n\r\nnonsense", "GET /status answered 200, but not as a server does"),
+        (b"HTTP/1.1 200 OK\r\n\r\n[]", "GET /status answered 200, but not as a server does"),
+        (b"", "GET /status answered: nothing"),
+        (None, "does not answer: Connection refused"),
     ],
 )
 def test_health(answer: bytes | None, says: str) -> None:
