@@ -16,12 +16,12 @@ _DEFAULTS = {"owner": "root", "group": "root", "mode": "0755", "setype": "contai
 #: What Docker reads as the end of a path, or what ends a line of a file.
 _NOT_IN_A_PATH = re.compile(r"[:,\x00-\x1f\x7f]")
 _MODE = re.compile(r"[0-7]{3,4}")
-#: Of the kernel and of what runs: nothing in them is a file that a server needs, and much of it is the host.
-_NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/run", "/sys", "/var/run")))
+#: Of the kernel, of what runs, and keys of the host: nothing in them is a file that a server needs.
+_NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys", "/var/lib/docker", "/var/run")))
 #: Whoever can write there is root of the host.
-_NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/root", "/sbin", "/usr", "/var/lib/docker", "/var/spool")))
-#: The same, but for what is below them.
-_TOPS = frozenset({"/home", "/var", "/var/lib"})
+_NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var/spool")))
+#: They hold such folders, or what their owners keep for themselves; what is below them may be mounted.
+_TOPS = frozenset({"/", "/etc", "/home", "/root", "/var", "/var/lib"})
 
 
 def is_host_path(path: str) -> bool:
@@ -132,7 +132,7 @@ def _host_path_problems(volume: Mapping[str, Any], data_root: str, facts: Mappin
     if ours:
         yield f"{name} {' and '.join(ours)} cannot be set, because a path of the host is left as it is.", "Set it on the host, and remove it here."
     system = [*_NEVER, *(() if volume.get("read_only") else _NEVER_WRITTEN)]
-    if path == "/" or any(top == plain or top in plain.parents for top in system) or (path in _TOPS and not volume.get("read_only")):
+    if path in _TOPS or any(top == plain or top in plain.parents for top in system):
         yield f"{name} belongs to the system, and whoever is in the container would have the host.", "Name a folder of its own, such as /mnt/models."
     if seen.get("links"):
         yield f"{name} {seen['links'][0]} is a link.", "Write the path that it leads to."

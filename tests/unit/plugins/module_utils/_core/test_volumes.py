@@ -223,6 +223,8 @@ def test_a_path_of_the_host_is_mounted_where_it_is_and_left_alone() -> None:
         ({"path": "/etc/cron.d"}, "('/etc/cron.d'): belongs to the system, and whoever is in the container would have the host."),
         ({"path": "/var/run/docker.sock"}, "('/var/run/docker.sock'): belongs to the system, and whoever is in the container would have the host."),
         ({"path": "/run/x", "read_only": True}, "('/run/x'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/root/.ssh", "read_only": True}, "('/root/.ssh'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/etc", "read_only": True}, "('/etc'): belongs to the system, and whoever is in the container would have the host."),
         ({"path": "/home"}, "('/home'): belongs to the system, and whoever is in the container would have the host."),
     ],
 )
@@ -231,7 +233,12 @@ def test_what_no_path_of_the_host_may_be(volume: dict[str, Any], problem: str) -
     assert [found for found, _remedy in check([{**HOST_PATH, **volume}], ROOT, facts)] == [f"xinference_volumes {problem}"]
 
 
-@pytest.mark.parametrize("path", ["/etc/ssl/certs", "/usr/share/models", "/home"])
+@pytest.mark.parametrize("path", ["/models", "/root/.cache/huggingface/hub", "/home/me/models", "/var/lib/models", "/var/cache/models"])
+def test_what_may_be_written(path: str) -> None:
+    assert check([{"path": path, "target": "/x"}], ROOT, {}) == []
+
+
+@pytest.mark.parametrize("path", ["/etc/ssl/certs", "/usr/share/models", "/home/me/models"])
 def test_what_may_be_read(path: str) -> None:
     assert check([{"path": path, "target": "/x", "read_only": True}], ROOT, {}) == []
 
