@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -305,18 +306,31 @@ def image() -> str:
 
 
 def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
-    """The container's own last words are in the message, and the teardown that follows keeps the data."""
+    """The last words of container and health check are in the message, and the teardown that follows keeps the data and what is the host's own."""
     name, _colon, tag = image.rpartition(":")
-    variables = {"xinference_image": name, "xinference_image_tag": tag, "xinference_virtual_environments": True}
-    variables["xinference_volumes"] = [*TREE, {"path": "more", "mode": "0700", "target": "/more"}]
+    variables: dict[str, Any] = {"xinference_image": name, "xinference_image_tag": tag, "xinference_virtual_environments": True}
+    theirs = root.parent / "theirs"
+    theirs.mkdir(0o751)
+    os.chown(theirs, 1234, 1234)
+    (theirs / "kept.txt").write_text("kept")
+    variables["xinference_volumes"] = [*TREE, {"path": "more", "mode": "0700", "target": "/more"}, {"path": str(theirs), "target": "/theirs"}]
+    variables["xinference_environment"] = {"HTTP_PROXY": "http://127.0.0.1:1", "XINFERENCE_DISABLE_METRICS": True, "EXAMPLE": 1}
+    variables["xinference_labels"] = {"managed": True}
+    variables |= {"xinference_shm_size": "1 GiB", "xinference_log_max_size": "10MB", "xinference_memory": "2gb", "xinference_health_interval": 2}
     try:
-        code, message, _output = provision(root, xinference_start_timeout=1, xinference_models=[], **variables)
+        code, message, _output = provision(root, xinference_start_timeout=8, xinference_models=[], **variables)
         assert code == 2
         made = json.loads(subprocess.run(["docker", "inspect", "xinference-mistakes"], check=True, text=True, capture_output=True).stdout)[0]
         assert f"{root}/more:/more:rw" in [bind.replace(":rw,", ":rw") for bind in made["HostConfig"]["Binds"]]
-        assert "XINFERENCE_ENABLE_VIRTUAL_ENV=1" in made["Config"]["Env"]
+        assert f"{theirs}:/theirs:rw" in made["HostConfig"]["Binds"]
+        assert {"XINFERENCE_ENABLE_VIRTUAL_ENV=1", "XINFERENCE_DISABLE_METRICS=true", "EXAMPLE=1"} <= {*made["Config"]["Env"]}
+        assert "NO_PROXY=localhost,127.0.0.1,::1,0.0.0.0" in made["Config"]["Env"]
+        assert made["Config"]["Labels"]["managed"] == "true"
+        assert (made["HostConfig"]["Memory"], made["HostConfig"]["ShmSize"]) == (2 << 30, 1 << 30)
+        assert made["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m"
         assert message.startswith("The server is not ready: ")
-        assert "Its container is running, health starting. The last words of its health check: none. The last lines of its log: " in message
+        assert "Its container is running, health starting. The last words of its health check: 127.0.0.1:9997 does not answer: Connection refused. " in message
+        assert ". The last lines of its log: " in message
     finally:
         code, _message, output = play("teardown", root, **variables)
     assert code == 0, output
@@ -324,6 +338,8 @@ def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
     code, _message, output = play("teardown", root, xinference_teardown_data=True, **variables)
     assert code == 0, output
     assert not root.exists()
+    assert (theirs / "kept.txt").exists()
+    assert (theirs.stat().st_uid, theirs.stat().st_gid, theirs.stat().st_mode & 0o777) == (1234, 1234, 0o751)
 
 
 @pytest.mark.parametrize(
