@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   endpoint:
     description:
-      - Base address of the server as seen from where the module runs.
+      - Base address of the server as seen from where the module runs, without an account and without C(/v1).
       - If not set, the environment variable E(XINFERENCE_ENDPOINT) is used.
     type: str
     default: http://127.0.0.1:9997

@@ -194,9 +194,10 @@ host:
         O(container), with its interface C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that
         network, or null), C(networks) (of all, by name, their addresses), C(processors) (of which a container can have that many, or null),
         C(interrupted) (whether a run replaced the container and did not end), and C(container) with C(id), C(image), C(status), C(health),
-        C(started_at), C(restarts), C(labels), C(network) (name of its network), C(ports), C(published) (address and port), C(memory) (limit in bytes,
-        0 for none), C(restart_policy), C(mounts) (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that
-        the container can write, so that it can put a link to any folder of the host in its place), and with O(log_lines) C(log), or null.
+        C(health_says) (the last words of its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its
+        network), C(ports), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts) (C(source:target:rw)
+        or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put a link to any folder
+        of the host in its place), and with O(log_lines) C(log), or null.
       type: dict
       returned: always
     listeners:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from ansible_collections.inferops.xinference.tests.machine import ROOT, built, f
 
 BIN = Path(sys.executable).parent
 PORT = free_port()
+TREE = yaml.safe_load((ROOT / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))["xinference_volumes"]
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 
 
@@ -132,6 +134,58 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"xinference_environment": {"XINFERENCE_AUTH_ADVANCED": "false"}},
         "xinference_environment names XINFERENCE_AUTH_ADVANCED, which the roles set themselves. Set xinference_authentication.",
     ),
+    "environment without a value": (
+        {"xinference_environment": {"XINFERENCE_DISABLE_HEALTH_CHECK": 1, "HF_TOKEN": None}},
+        "xinference_environment: HF_TOKEN is null, but must be a text, a number, true or false; remove it, or write '' for an empty text.",
+    ),
+    "labels in a list": ({"xinference_labels": ["managed"]}, "xinference_labels must be a dictionary, but is the list [managed]."),
+    "label that is a list": ({"xinference_labels": {"managed": True, "by": ["us"]}}, "xinference_labels: by is a list, but must be a text"),
+    "allowed addresses without the container": (
+        {"xinference_environment": {"XINFERENCE_ALLOWED_IPS": "10.0.0.0/8"}, "xinference_network_subnet": "192.168.240.0/28"},
+        "does not hold 127.0.0.1, from which the health check asks, and 192.168.240.1, from which this host asks. Write '10.0.0.0/8,127.0.0.1,192.168.240.1'.",
+    ),
+    "memory of nothing": ({"xinference_memory": 0}, "xinference_memory '0' is 0 bytes, which is no limit that a container can have."),
+    "memory without a unit": ({"xinference_memory": 4}, "xinference_memory '4' is 4 bytes, which is no limit that a container can have."),
+    "memory that is no size": ({"xinference_memory": "4 gigs"}, "xinference_memory '4 gigs' is no size. Write auto, or a size such as 12g or 4096m."),
+    "shared memory that is no size": ({"xinference_shm_size": "8 gigs"}, "xinference_shm_size '8 gigs' is no size. Write one such as 1g."),
+    "logs of nothing": ({"xinference_log_max_size": "0"}, "xinference_log_max_size '0' is 0 bytes, which is too little."),
+    "tag that is a fraction": ({"xinference_image_tag": 4.1}, "xinference_image_tag must be a text, but is the number 4.1; write it in quotes."),
+    "tag that is true": ({"xinference_image_tag": True}, "xinference_image_tag must be a text, but is the boolean true; write it in quotes."),
+    "number for a name": ({"xinference_container_name": 41}, "xinference_container_name must be a text, but is the number 41; write it in quotes."),
+    "user that YAML counts": ({"xinference_container_user": 60050}, "xinference_container_user must be a text, but is the number 60050; write it in quotes."),
+    "number for an address": ({"xinference_address": 5}, "xinference_address must be a text, but is the number 5; write it in quotes."),
+    "short password of digits": ({"xinference_admin_password": 1234567}, "xinference_admin_password has 7 characters, but the server wants at least 8."),
+    "password of null": ({"xinference_admin_password": None}, "xinference_admin_password must be a text, but is null."),
+    "accounts or not": ({"xinference_authentication": None}, "xinference_authentication must be true or false, but is null."),
+    "limit that a later role reads": ({"xinference_pids_limit": "many"}, "xinference_pids_limit must be a whole number, but is the text many."),
+    "policy that is none": ({"xinference_restart_policy": "never"}, "xinference_restart_policy 'never' is unknown; allowed: unless-stopped, always"),
+    "image with its tag": ({"xinference_image": "xprobe/xinference:v4.1.0-cpu"}, "holds a tag, and xinference_image_tag would be joined to it."),
+    "tag with its image": ({"xinference_image_tag": "xprobe/xinference:v4"}, "what is before the ':' belongs in xinference_image."),
+    "address with its port": ({"xinference_address": "127.0.0.1:9997"}, "Write the address alone; the port belongs in xinference_port."),
+    "address in brackets": ({"xinference_address": "[::1]"}, "xinference_address '[::1]' is no IP address. Write it without brackets."),
+    "socket without a scheme": ({"xinference_docker_host": "/var/run/docker.sock"}, "Write it as unix:///var/run/docker.sock."),
+    "version with its package": ({"xinference_client_version": "xinference-client==4.1.0"}, "Write the number alone, such as 4.1.0."),
+    "proxy with a path": ({"xinference_client_proxy": "http://me:marked-secret@proxy/x"}, "xinference_client_proxy is no URL of a proxy."),
+    "client in a shared folder": (
+        {"xinference_client_environment": "/opt"},
+        "xinference_client_environment '/opt' is not a folder of its own, but the roles set its mode.",
+    ),
+    "whole tree replaced": (
+        {"xinference_volumes": [{"path": "models", "target": "/models"}]},
+        "xinference_volumes mounts no folder .xinference at /root/.xinference for writing",
+    ),
+    "path of the host that is not there": (
+        {"xinference_volumes": [*TREE, {"path": "/nowhere/models", "target": "/more"}]},
+        "xinference_volumes ('/nowhere/models'): does not exist on this host.",
+    ),
+    "two folders at one place": (
+        {"xinference_volumes": [*TREE, {"path": "more", "target": "/models"}]},
+        "xinference_volumes ('more'): target '/models' is that of 'models', too. Leave one of the two out.",
+    ),
+    "mode that YAML counts": (
+        {"xinference_volumes": [*TREE, {"path": "more", "mode": 493}]},
+        f"xinference_volumes[{len(TREE)}] mode must be a text, but is the number 493; write it in quotes.",
+    ),
     "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
     "uid twice": ({"xinference_models": [CHAT, CHAT]}, "models[1] (uid 'chat'): uid 'chat' is already used by models[0]"),
     "unknown engine": (
@@ -225,10 +279,7 @@ def test_every_problem_is_reported_at_once(root: Path) -> None:
 
 
 def test_port_that_is_no_number(root: Path) -> None:
-    code, message, output = provision(root, xinference_port="web")
-    assert code == 2
-    assert "argument 'xinference_port'" in message and "unable to convert to int" in message, output
-    assert not root.exists()
+    refused(root, "xinference_port must be a whole number, but is the text web.", xinference_port="web")
 
 
 def test_check_mode_reports_the_same(root: Path) -> None:
@@ -238,10 +289,7 @@ def test_check_mode_reports_the_same(root: Path) -> None:
 
 
 def test_what_is_no_way_of_recovery(root: Path) -> None:
-    code, message, output = provision(root, xinference_recovery="always")
-    assert code == 2
-    assert "value of xinference_recovery must be one of: auto, service, autostart, none, got: always" in message, output
-    untouched(root, output)
+    refused(root, "xinference_recovery 'always' is unknown; allowed: auto, service, autostart, none.", xinference_recovery="always")
 
 
 def test_a_restart_where_there_is_nothing_to_restart(root: Path) -> None:
@@ -258,24 +306,59 @@ def image() -> str:
 
 
 def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
-    """The container's own last words are in the message, and the teardown that follows keeps the data."""
+    """The last words of container and health check are in the message, and the teardown that follows keeps the data and what is the host's own."""
     name, _colon, tag = image.rpartition(":")
-    volumes = yaml.safe_load((ROOT / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))["xinference_volumes"]
-    variables = {"xinference_image": name, "xinference_image_tag": tag, "xinference_virtual_environments": True}
-    variables["xinference_volumes"] = [*volumes, {"path": "more", "mode": "0700", "target": "/more"}]
+    variables: dict[str, Any] = {"xinference_image": name, "xinference_image_tag": tag, "xinference_virtual_environments": True}
+    theirs = root.parent / "theirs"
+    theirs.mkdir(0o751)
+    os.chown(theirs, 1234, 1234)
+    (theirs / "kept.txt").write_text("kept")
+    variables["xinference_volumes"] = [*TREE, {"path": "more", "mode": "0700", "target": "/more"}, {"path": str(theirs), "target": "/theirs"}]
+    variables["xinference_environment"] = {"HTTP_PROXY": "http://127.0.0.1:1", "XINFERENCE_DISABLE_METRICS": True, "EXAMPLE": 1}
+    variables["xinference_labels"] = {"managed": True}
+    variables |= {"xinference_shm_size": "1 GiB", "xinference_log_max_size": "10MB", "xinference_memory": "2gb", "xinference_health_interval": 2}
     try:
-        code, message, _output = provision(root, xinference_start_timeout=1, xinference_models=[], **variables)
+        code, message, _output = provision(root, xinference_start_timeout=8, xinference_models=[], **variables)
         assert code == 2
         made = json.loads(subprocess.run(["docker", "inspect", "xinference-mistakes"], check=True, text=True, capture_output=True).stdout)[0]
         assert f"{root}/more:/more:rw" in [bind.replace(":rw,", ":rw") for bind in made["HostConfig"]["Binds"]]
-        assert "XINFERENCE_ENABLE_VIRTUAL_ENV=1" in made["Config"]["Env"]
+        assert f"{theirs}:/theirs:rw" in made["HostConfig"]["Binds"]
+        assert {"XINFERENCE_ENABLE_VIRTUAL_ENV=1", "XINFERENCE_DISABLE_METRICS=true", "EXAMPLE=1"} <= {*made["Config"]["Env"]}
+        assert "NO_PROXY=localhost,127.0.0.1,::1,0.0.0.0" in made["Config"]["Env"]
+        assert made["Config"]["Labels"]["managed"] == "true"
+        assert (made["HostConfig"]["Memory"], made["HostConfig"]["ShmSize"]) == (2 << 30, 1 << 30)
+        assert made["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m"
         assert message.startswith("The server is not ready: ")
-        assert "Its container is running, health starting. The last lines of its log: " in message
+        assert "Its container is running, health starting. The last words of its health check: 127.0.0.1:9997 does not answer: Connection refused. " in message
+        assert ". The last lines of its log: " in message
     finally:
         code, _message, output = play("teardown", root, **variables)
     assert code == 0, output
     assert (root / ".xinference/auth/auth.db").exists()
     code, _message, output = play("teardown", root, xinference_teardown_data=True, **variables)
+    assert code == 0, output
+    assert not root.exists()
+    assert (theirs / "kept.txt").exists()
+    assert (theirs.stat().st_uid, theirs.stat().st_gid, theirs.stat().st_mode & 0o777) == (1234, 1234, 0o751)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"xinference_image_tag": 41},
+        {"xinference_admin_password": 1234567890},
+        {"xinference_memory": "1GiB", "xinference_shm_size": "8gb", "xinference_log_max_size": "10 MB"},
+        {"xinference_memory": 1 << 30, "xinference_shm_size": 1 << 30},
+        {"xinference_environment": {"XINFERENCE_DISABLE_HEALTH_CHECK": 1, "HF_HUB_ENABLE_HF_TRANSFER": True}, "xinference_labels": {"managed": True}},
+        {"xinference_restart_policy": False},
+        {"xinference_address": "::1"},
+        {"xinference_address": "::"},
+    ],
+    ids=json.dumps,
+)
+def test_what_is_obviously_meant(root: Path, written: dict[str, Any]) -> None:
+    """No mistake: the check of everything foresees the container."""
+    code, _message, output = provision(root, "--check", "--tags", "preflight,volumes,server", **{"xinference_models": [], **written})
     assert code == 0, output
     assert not root.exists()
 

@@ -276,6 +276,18 @@ def connection_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _require_base(endpoint: str) -> None:
+    """Require that an endpoint holds nothing that does not belong there, to which every route would be joined.
+
+    :raises ConnectionFailed: when it does. An account in it is not repeated.
+    """
+    host, _slash, path = endpoint.rpartition("://")[2].partition("/")
+    if "@" in host:
+        raise ConnectionFailed("endpoint holds an account; give username and password by the options of these names, and the address alone.")
+    if host and ("v1" in path.split("/") or path.strip("/") in ("ui", "docs", "status") or not {"?", "#"}.isdisjoint(endpoint)):
+        raise ConnectionFailed(f"endpoint '{endpoint}' holds more than the address of the server; give the part before it, such as http://127.0.0.1:9997.")
+
+
 class Client:
     """A connection to one Xinference server.
 
@@ -303,6 +315,7 @@ class Client:
         listener_users: Sequence[str] = (),
         allow_plain_http: bool = False,
     ) -> None:
+        _require_base(endpoint)
         wrong = ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
         try:
             address = urlparse(endpoint)

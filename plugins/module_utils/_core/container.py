@@ -63,6 +63,8 @@ class NotHealthy(XinferenceError):
         words = f"The server is not ready: {reason}."
         if container:
             words += f" Its container is {container['status']}{', health ' + container['health'] if container['health'] else ''}."
+        if container and container.get("health_says"):
+            words += f" The last words of its health check: {container['health_says']}."
         if container and container["log"]:
             words += f" The last lines of its log: {' | '.join(container['log'])}"
         super().__init__(f"{words} {after}".strip())

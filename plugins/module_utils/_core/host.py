@@ -37,7 +37,7 @@ from .bounded import Answer, TooMuch, parse_json, read_bytes, read_json, read_re
 from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
 from .listeners import can_listen, listeners
-from .values import without_environment
+from .values import shown, without_environment
 
 __all__ = [
     "KILLED",
@@ -74,6 +74,8 @@ _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
 _DATABASE_BYTES, _SECRETS_BYTES, _STATE_BYTES = 64 << 20, 1 << 16, 4 << 20
 #: How often a database is read at most that is written meanwhile.
 _TRIES = 5
+#: Characters of what a health check said, from its end.
+_HEALTH_CHARACTERS = 200
 #: Instructions of SQLite for one question, rows of its answer, and characters in them.
 _STEPS, _ROWS, _CHARACTERS = 1_000_000, 10_000, 16 << 20
 #: What a database may be made of for its tables to be tables. A view or a virtual table runs what is written in it.
@@ -259,6 +261,14 @@ def container_facts(engine: DockerSocket, container: str, log_lines: int = 0) ->
     return facts
 
 
+def _health_says(log: Any) -> str:
+    """The last words of the last health check that said any, on one line; empty where none did."""
+    said = [str(check.get("Output") or "").strip() for check in log or [] if isinstance(check, Mapping)]
+    words = next(filter(None, reversed(said)), "")
+    # What failed stands at the end; a container could write anything.
+    return shown(" ".join(without_environment(words)[-_HEALTH_CHARACTERS:].split()))
+
+
 def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     """The part of a container's description that the roles use."""
     state = found.get("State") or {}
@@ -273,6 +283,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "image": (found.get("Config") or {}).get("Image"),
         "status": state.get("Status"),
         "health": (state.get("Health") or {}).get("Status"),
+        "health_says": _health_says((state.get("Health") or {}).get("Log")),
         "started_at": state.get("StartedAt"),
         "restarts": found.get("RestartCount"),
         "labels": (found.get("Config") or {}).get("Labels") or {},

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from . import accounts, advisories, api_keys, firewall
+from . import accounts, advisories, api_keys, firewall, joined, sizes, variables
 from .certificates import days_left
 from .declared import check_models
 from .host import PREVIOUS, REPLACEMENT
@@ -33,11 +33,14 @@ _SMALLEST_SUBNET = 30
 #: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
 _MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+MIB = 1 << 20
+#: Where a server keeps everything.
+_HOME = "/root/.xinference"
+#: The least that Docker takes for a limit, in bytes.
+_LEAST_MEMORY = 6 * MIB
+#: Further settings that are sizes: the least that is of use, and an example.
+_SIZES = {"xinference_shm_size": (MIB, "1g"), "xinference_log_max_size": (1024, "10m")}
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-#: A size as nginx reads it.
-_BODY = re.compile(r"[0-9]+[kKmMgG]?")
 #: A name of a host, RFC 1123, or a whole level of such names.
 _HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 #: A container's name as Docker wants it, of a length that names of units and directories made from it can have.
@@ -126,7 +129,7 @@ class Settings:
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
     :param container_user: numbers of the container's user and group; empty for the image's own user.
-    :param environment: names of the container's further environment variables.
+    :param values: the documented variables that are set, by name; those of roles that come later are among them only where a play sets them.
     :param proxy: the proxy; None where there shall be none.
     :param admin_username: name of the administrator.
     :param automation_username: name of the account that launches models; empty for the administrator.
@@ -157,7 +160,7 @@ class Settings:
     variables: list[str]
     known_variables: list[str]
     container_user: str = ""
-    environment: Sequence[str] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
     proxy: ProxySettings | None = None
     admin_username: str = "admin"
     automation_username: str = "automation"
@@ -171,12 +174,6 @@ class Settings:
     blocked_destinations: Any = ()
     allowed_destinations: Any = ()
     client_version: str = ""
-
-
-def _size_mib(text: str) -> float | None:
-    """A size such as 12g or 512m in MiB; None when it is none."""
-    matched = _SIZE.fullmatch(str(text).strip())
-    return float(matched.group(1)) * _UNITS[matched.group(2).lower()] / (1 << 20) if matched else None
 
 
 def _check_variables(settings: Settings) -> list[Failure]:
@@ -202,11 +199,57 @@ def _check_container(settings: Settings) -> list[Failure]:
         if wrong:
             problem = f"{name} '{shown(place)}' holds the character {wrong.group()!r}, which units of systemd and nginx would read as something else."
             problems.append(Failure("paths", problem, "Choose a path without it."))
-    return problems + [
+    return problems
+
+
+def _check_home(settings: Settings) -> list[Failure]:
+    """Whether the server's own folder is where the roles look for it. Whoever sets xinference_volumes replaces the whole tree."""
+    homes = [volume for volume in settings.volumes if str(volume.get("target") or "").rstrip("/") == _HOME]
+    if any(str(volume.get("path")) == ".xinference" and not volume.get("read_only") for volume in homes):
+        return []
+    problem = f"xinference_volumes mounts no folder .xinference at {_HOME} for writing, so accounts and registrations would be lost with the container."
+    return [Failure("volumes", problem, "The variable is the whole tree: begin with all lines of its default, and change those that you mean.")]
+
+
+def _check_sizes(values: Mapping[str, Any]) -> list[Failure]:
+    failures = []
+    for name, (least, example) in _SIZES.items():
+        size = sizes.parse(values[name]) if name in values else least
+        if size is None or size < least:
+            wrong = "is no size" if size is None else f"is {size} bytes, which is too little"
+            failures.append(Failure("sizes", f"{name} '{shown(values[name])}' {wrong}.", f"Write one such as {example}."))
+    return failures
+
+
+def _gateway(host: Mapping[str, Any], subnet: str) -> str | None:
+    """Address of this host on the container's network; None where Docker has still to choose it."""
+    network = host["engine"].get("network") or {}
+    if subnet and subnet not in network.get("subnets", []):
+        try:
+            return str(next(iter(ipaddress.ip_network(subnet).hosts())))
+        except (ValueError, StopIteration):
+            return None
+    gateway: str | None = host["engine"].get("gateway")
+    return gateway
+
+
+def _check_texts(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    """What the container cannot be given as environment variables or labels, or must not."""
+    environment = settings.values.get("xinference_environment", {})
+    failures = [
+        Failure("environment", problem, "")
+        for name in ("xinference_environment", "xinference_labels")
+        for problem in variables.check_texts(name, settings.values.get(name, {}))
+    ]
+    if not isinstance(environment, Mapping):
+        return failures
+    failures += [
         Failure("environment", f"xinference_environment names {name}, which the roles set themselves.", remedy)
         for name, remedy in _OWN_VARIABLES.items()
-        if name in settings.environment
+        if name in environment
     ]
+    allowed = environment.get("XINFERENCE_ALLOWED_IPS")
+    return failures + [Failure("environment", problem, remedy) for problem, remedy in variables.check_allowed(allowed, _gateway(host, settings.network_subnet))]
 
 
 def _manages(host: Mapping[str, Any], settings: Settings) -> bool:
@@ -230,14 +273,15 @@ def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]
             )
         )
     if settings.memory != "auto":
-        limit = _size_mib(settings.memory)
-        if limit is None:
-            failures.append(Failure("memory", f"xinference_memory '{settings.memory}' is no size.", "Write auto, or a size such as 12g or 4096m."))
-        elif limit > total:
+        limit = sizes.parse(settings.memory)
+        if limit is None or limit < _LEAST_MEMORY:
+            wrong = "no size" if limit is None else f"{limit} bytes, which is no limit that a container can have"
+            failures.append(Failure("memory", f"xinference_memory '{shown(settings.memory)}' is {wrong}.", "Write auto, or a size such as 12g or 4096m."))
+        elif limit > total * MIB:
             failures.append(
                 Failure(
                     "memory",
-                    f"xinference_memory '{settings.memory}' is {limit:.0f} MiB, but this host has {total} MiB.",
+                    f"xinference_memory '{settings.memory}' is {limit / MIB:.0f} MiB, but this host has {total} MiB.",
                     "Lower it, or set it to auto.",
                 )
             )
@@ -380,7 +424,8 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if not 1 <= port <= 65535:
         return [Failure("port", f"xinference_port '{port}' is no port.", "Use a number from 1 to 65535.")]
     if not _is_address(settings.address):
-        return [Failure("address", f"xinference_address '{shown(settings.address)}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
+        remedy = joined.address_hint("xinference_address", settings.address) or "Use an address of this host such as 127.0.0.1."
+        return [Failure("address", f"xinference_address '{shown(settings.address)}' is no IP address.", remedy)]
     if not ipaddress.ip_address(settings.address).is_loopback and not settings.authentication:
         failures.append(
             Failure(
@@ -407,7 +452,8 @@ def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure
     if not 1 <= port <= 65535:
         return [Failure("recovery", f"xinference_recovery_port '{port}' is no port.", "Use a number from 1 to 65535, or 0 for none.")]
     if not _is_address(address):
-        return [Failure("recovery", f"xinference_recovery_address '{shown(address)}' is no IP address.", "Use an address of this host such as 127.0.0.1.")]
+        remedy = joined.address_hint("xinference_recovery_address", address) or "Use an address of this host such as 127.0.0.1."
+        return [Failure("recovery", f"xinference_recovery_address '{shown(address)}' is no IP address.", remedy)]
     if port == settings.port and _is_address(settings.address) and collide(address, settings.address):
         return [Failure("recovery", f"xinference_recovery_port '{port}' is the server's own port.", "Choose another one, or 0 for none.")]
     taken = "" if found["active"] else _taken(host, address, port)
@@ -443,7 +489,7 @@ def _check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettin
         if not (_is_address(name) or _HOST_NAME.fullmatch(name)):
             problems.append((f"xinference_proxy_names '{shown(name)}' is neither a name of a host nor an IP address.", "Correct it."))
     for name, size in proxy.sizes.items():
-        if not _BODY.fullmatch(size):
+        if sizes.parse(size) is None:
             problems.append((f"{name} '{shown(size)}' is no size.", "Write one such as 200m, or 0 for no limit."))
     problems += [(f"{name} '{value}' is too low.", "Use 1 or more.") for name, value in proxy.numbers.items() if value < 1]
     problems += [
@@ -458,7 +504,8 @@ def _check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettin
 def _proxy_ports(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings) -> list[tuple[str, str]]:
     """What is wrong with where the proxy listens: problems and what to do."""
     if not _is_address(proxy.address):
-        return [(f"xinference_proxy_address '{shown(proxy.address)}' is no IP address.", "Use an address of this host, or 0.0.0.0 for all of them.")]
+        remedy = joined.address_hint("xinference_proxy_address", proxy.address) or "Use an address of this host, or 0.0.0.0 for all of them."
+        return [(f"xinference_proxy_address '{shown(proxy.address)}' is no IP address.", remedy)]
     problems = []
     used = [("xinference_port", settings.address, settings.port)]
     if settings.recovery in ("auto", "service") and settings.recovery_port:
@@ -554,7 +601,8 @@ def _check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if settings.image_tag.endswith("latest") or settings.image_tag.startswith("latest"):
         failures.append(Failure("image", f"xinference_image_tag '{settings.image_tag}' moves from release to release.", "Name a version such as v4.1.0-cpu."))
     elif not _TAG.fullmatch(settings.image_tag):
-        failures.append(Failure("image", f"xinference_image_tag '{settings.image_tag}' is no image tag.", "Name a version such as v4.1.0-cpu."))
+        remedy = joined.tag_hint(settings.image_tag) or "Name a version such as v4.1.0-cpu."
+        failures.append(Failure("image", f"xinference_image_tag '{shown(settings.image_tag)}' is no image tag.", remedy))
     if settings.image_digest and not _DIGEST.fullmatch(settings.image_digest):
         failures.append(
             Failure("image", f"xinference_image_digest '{settings.image_digest}' is no digest.", "Write sha256: and 64 hexadecimal digits, or leave it empty.")
@@ -608,6 +656,8 @@ def _check_account(settings: Settings) -> list[Failure]:
     if not settings.authentication:
         return []
     problems = accounts.check_name("xinference_admin_username", settings.admin_username)
+    if settings.automation_username:
+        problems = [*problems, *accounts.check_name("xinference_automation_username", settings.automation_username)]
     if problems:
         return [Failure("account", problem, "") for problem in problems]
     if settings.automation_username == settings.admin_username:
@@ -727,6 +777,10 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     return [
         *_check_variables(settings),
         *_check_container(settings),
+        *_check_texts(host, settings),
+        *_check_sizes(settings.values),
+        *_check_home(settings),
+        *(Failure("joined", problem, remedy) for problem, remedy in joined.check(settings.values)),
         *_check_machine(host, settings),
         *_check_engine(host, settings),
         *_check_port(host, settings),

@@ -6,25 +6,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["check", "folders", "host_path", "mounts", "place"]
+__all__ = ["check", "folders", "host_path", "is_host_path", "mounts", "place"]
 
 _DEFAULTS = {"owner": "root", "group": "root", "mode": "0755", "setype": "container_file_t"}
 #: What Docker reads as the end of a path, or what ends a line of a file.
 _NOT_IN_A_PATH = re.compile(r"[:,\x00-\x1f\x7f]")
+_MODE = re.compile(r"[0-7]{3,4}")
+#: Of the kernel, of what runs, and keys of the host: nothing in them is a file that a server needs.
+_NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys", "/var/lib/docker", "/var/run")))
+#: Whoever can write there is root of the host.
+_NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var/spool")))
+#: They hold such folders, or what their owners keep for themselves; what is below them may be mounted.
+_TOPS = frozenset({"/", "/etc", "/home", "/root", "/var", "/var/lib"})
+
+
+def is_host_path(path: str) -> bool:
+    """Whether a folder of the tree is given by its path on the host: somebody else's, whose owner, mode and label are left alone."""
+    return path.startswith("/")
 
 
 def place(data_root: str, path: str) -> str:
-    """Absolute path on the host of a folder that is given relative to the data root."""
+    """Absolute path on the host of a folder that is given relative to the data root, or by its path on the host."""
     root = data_root.rstrip("/")
-    return root if path in (".", "") else f"{root}/{path}"
+    return path if is_host_path(path) else root if path in (".", "") else f"{root}/{path}"
 
 
 def _below(path: str, top: str) -> bool:
-    """Whether a folder of the tree lies below another one."""
+    """Whether a folder lies below another one, both of the tree or both of the host."""
     return PurePosixPath(top) in PurePosixPath(path).parents
 
 
@@ -43,7 +55,7 @@ def _inside(path: str, volumes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], user: str = "") -> list[dict[str, Any]]:
-    """Folders that are missing, or differ in owner, group or mode.
+    """Folders that are missing, or differ in owner, group or mode. Those of the host's own are never among them.
 
     :param volumes: the tree.
     :param data_root: where it stands on the host.
@@ -58,13 +70,14 @@ def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping
     wanted = {
         place(data_root, path): {**_DEFAULTS, **(theirs if user and any(path == top or _below(path, top) for top in written) else {}), **volume}
         for path, volume in ((str(volume["path"]), volume) for volume in volumes)
+        if not is_host_path(path)
     }
     differing: list[dict[str, Any]] = []
     for path, volume in wanted.items():
         seen = facts.get(path) or {}
         # A number may have a name on this host.
         owned = all(str(volume[key]) in (seen.get(key), str(seen.get(number))) for key, number in (("owner", "uid"), ("group", "gid")))
-        same = seen.get("directory") and owned and seen.get("mode") == str(volume["mode"])
+        same = seen.get("directory") and owned and seen.get("mode") == str(volume["mode"]).zfill(4)
         if not same:
             differing.append({**volume, "place": path, "inside": _inside(str(volume["path"]), volumes)})
     return differing
@@ -87,9 +100,56 @@ def mounts(
         used = volume.get("unless_used")
         if used and not (facts.get(place(data_root, used)) or {}).get("empty", True):
             continue
-        options = ["ro" if volume.get("read_only") else "rw"] + (["Z"] if selinux else [])
+        # A label of ours would shut out whoever else uses a folder of the host.
+        options = ["ro" if volume.get("read_only") else "rw"] + (["Z"] if selinux and not is_host_path(str(volume["path"])) else [])
         found.append(f"{place(data_root, str(volume['path']))}:{volume['target']}:{','.join(options)}")
     return found
+
+
+def _check_folder(volume: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with a folder below the data root, and what to do."""
+    path, mode = str(volume["path"]), str(volume.get("mode", _DEFAULTS["mode"]))
+    if ".." in PurePosixPath(path).parts or str(PurePosixPath(path)) != path or _NOT_IN_A_PATH.search(path) or path.startswith("~"):
+        return f"xinference_volumes: path {path!r} is no folder below xinference_data_root.", "Write it as .cache/huggingface, or from the root as /mnt/models."
+    if not _MODE.fullmatch(mode):
+        return f"xinference_volumes ('{path}'): mode '{mode}' is none.", 'Write four octal digits in quotes, such as "0755".'
+    return None
+
+
+def _host_path_problems(volume: Mapping[str, Any], data_root: str, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a path of the host, and what to do; the first counts."""
+    path = str(volume["path"])
+    name, plain, seen = f"xinference_volumes ('{path}'):", PurePosixPath("/" + path.lstrip("/")), facts.get(path) or {}
+    if ".." in plain.parts or _NOT_IN_A_PATH.search(path):
+        yield f"{name} leads upwards, or holds what Docker reads as the end of a path.", "Write the plain path, such as /mnt/models."
+    if str(plain) != path:
+        yield f"{name} holds a '/' or '.' too many.", f"Write it as {plain}."
+    if plain == PurePosixPath(data_root) or _below(path, data_root):
+        yield f"{name} lies in xinference_data_root.", f"Write it as {plain.relative_to(data_root)}, so that the roles make it."
+    if not volume.get("target"):
+        yield f"{name} is a path of the host and has no target, so that nothing would come of it.", "Say where the container sees it, or remove it."
+    ours = [key for key in _DEFAULTS if key in volume]
+    if ours:
+        yield f"{name} {' and '.join(ours)} cannot be set, because a path of the host is left as it is.", "Set it on the host, and remove it here."
+    system = [*_NEVER, *(() if volume.get("read_only") else _NEVER_WRITTEN)]
+    if path in _TOPS or any(top == plain or top in plain.parents for top in system):
+        yield f"{name} belongs to the system, and whoever is in the container would have the host.", "Name a folder of its own, such as /mnt/models."
+    if seen.get("links"):
+        yield f"{name} {seen['links'][0]} is a link.", "Write the path that it leads to."
+    if path in facts and not seen.get("exists"):
+        yield f"{name} does not exist on this host.", "Make it, or mount its file system there first; the roles make nothing outside xinference_data_root."
+
+
+def _check_targets(volumes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What is wrong with the mounts together: problems and what to do."""
+    problems: list[tuple[str, str]] = []
+    first: dict[str, str] = {}
+    for volume in _mounted(volumes):
+        target, path = str(PurePosixPath(str(volume["target"]))), str(volume["path"])
+        if target in first:
+            problems.append((f"xinference_volumes ('{path}'): target '{target}' is that of '{first[target]}', too.", "Leave one of the two out."))
+        first.setdefault(target, path)
+    return problems
 
 
 def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], files: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -103,13 +163,14 @@ def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[s
     problems: list[tuple[str, str]] = []
     for volume in volumes:
         path, target = str(volume["path"]), str(volume.get("target") or "")
-        parts = PurePosixPath(path).parts
-        if path.startswith("/") or ".." in parts or str(PurePosixPath(path)) != path or _NOT_IN_A_PATH.search(path):
-            problems.append((f"xinference_volumes: path {path!r} is no folder below xinference_data_root.", "Write it as .cache/huggingface."))
+        wrong = next(_host_path_problems(volume, data_root, facts), None) if is_host_path(path) else _check_folder(volume)
+        if wrong:
+            problems.append(wrong)
             continue
-        if target and (not target.startswith("/") or ".." in PurePosixPath(target).parts or _NOT_IN_A_PATH.search(target)):
+        if target and (not target.startswith("/") or ".." in PurePosixPath(target).parts or _NOT_IN_A_PATH.search(target) or not target.strip("/")):
             problems.append((f"xinference_volumes ('{path}'): target {target!r} is no absolute path.", "Write it as /models."))
-        above = next((str(other["path"]) for other in _mounted(volumes, writable=True) if target and _below(path, str(other["path"]))), None)
+        here = place(data_root, path)
+        above = next((str(each["path"]) for each in _mounted(volumes, writable=True) if target and _below(here, place(data_root, str(each["path"])))), None)
         if above is not None:
             problems.append(
                 (
@@ -118,8 +179,10 @@ def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[s
                     f"Mount '{path}' at both places and leave out the mount of '{above}', or mark that one read_only.",
                 )
             )
+    problems += _check_targets(volumes)
     root = data_root.rstrip("/") + "/"
-    links = [link for path in (*(place(data_root, str(volume["path"])) for volume in volumes), *files) for link in (facts.get(path) or {}).get("links", [])]
+    ours = [place(data_root, str(volume["path"])) for volume in volumes if not is_host_path(str(volume["path"]))]
+    links = [link for path in (*ours, *files) for link in (facts.get(path) or {}).get("links", [])]
     for link in dict.fromkeys(link for link in links if link.startswith(root)):
         problems.append((f"xinference_data_root: {link} is a link.", "Put what it leads to in its place, or mount its file system there, if you made it."))
     return list(dict.fromkeys(problems))

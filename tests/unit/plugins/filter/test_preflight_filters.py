@@ -82,7 +82,7 @@ def test_failures_are_texts() -> None:
         admin_password_length=12,
         validate_engine_options=True,
         models=[CHAT],
-        volumes=VOLUMES,
+        volumes=[*VOLUMES, {"path": ".xinference", "target": "/root/.xinference"}],
         recovery="auto",
         recovery_address="127.0.0.1",
         recovery_port=9998,

@@ -261,6 +261,22 @@ def unused_port() -> int:
 # Connecting.
 
 
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/models", "/xinference/v1", "/ui", "/status", "?a=b", "/#/login"])
+def test_more_than_the_address_of_the_server(path: str) -> None:
+    with pytest.raises(ConnectionFailed) as raised:
+        Client(f"http://127.0.0.1:9997{path}")
+    assert str(raised.value) == (
+        f"endpoint 'http://127.0.0.1:9997{path}' holds more than the address of the server; give the part before it, such as http://127.0.0.1:9997."
+    )
+
+
+@pytest.mark.parametrize("endpoint", ["http://me:hunter2@127.0.0.1:9997", "me:hunter2@127.0.0.1:9997/v1", "http://me:hunter2@127.0.0.1:x"])
+def test_an_account_in_an_endpoint_is_not_repeated(endpoint: str) -> None:
+    with pytest.raises(ConnectionFailed) as raised:
+        Client(endpoint)
+    assert str(raised.value) == "endpoint holds an account; give username and password by the options of these names, and the address alone."
+
+
 @pytest.mark.parametrize(
     "endpoint", ["", "127.0.0.1:9997", "ftp://127.0.0.1", "http://", "http:///v1", "http://127.0.0.1:99999", "http://127.0.0.1:x", "http://[::1"]
 )

@@ -71,6 +71,15 @@ def test_one_that_does_not_get_healthy(becomes: object, reason: str) -> None:
     assert [docker.containers[name]["is"] for name in docker.containers] == ["xinference"]
 
 
+@pytest.mark.parametrize("says", ["", "GET /status answered: 403 Forbidden"])
+def test_the_last_words_of_the_health_check(says: str) -> None:
+    facts = {"status": "running", "health": "unhealthy", "health_says": says, "log": ["a", "b"]}
+    words = f"The last words of its health check: {says}. " if says else ""
+    assert str(NotHealthy("it is slow", facts, restored=False)) == (
+        f"The server is not ready: it is slow. Its container is running, health unhealthy. {words}The last lines of its log: a | b"
+    )
+
+
 def test_a_start_that_docker_refuses() -> None:
     docker = running(xinference_replacement=HEALTHY)
     docker.refuses["/containers/xinference/start"] = "no space left"

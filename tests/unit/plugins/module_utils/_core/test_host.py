@@ -60,6 +60,7 @@ FACTS = {
     "image": "xprobe/xinference:v4.1.0-cpu",
     "status": "running",
     "health": "healthy",
+    "health_says": "",
     "started_at": "2026-01-02T03:04:05Z",
     "restarts": 2,
     "labels": {"a": "b"},
@@ -239,6 +240,24 @@ def test_a_replacement_that_was_interrupted(engine: Engine, ending: str) -> None
     assert engine_facts(engine.address, "xinference")["interrupted"]
 
 
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        (None, ""),
+        ([], ""),
+        ([{"Output": "old"}, {"ExitCode": 1, "Output": "GET /status answered: 403 Forbidden.\n"}], "GET /status answered: 403 Forbidden."),
+        # A check that is cut off says nothing.
+        ([{"Output": "no worker"}, {"Output": ""}, {"Output": None}, "x"], "no worker"),
+        ([{"Output": "a\nb\x1b[2J c\r\n"}], "a b\\x1b[2J c"),
+        ([{"Output": "x" * 5000 + " the end"}], "x" * 192 + " the end"),
+        ([{"Output": "launch envs={'HF_TOKEN': 'secret'}"}], "launch envs={********}"),
+    ],
+)
+def test_the_last_words_of_a_health_check(engine: Engine, log: Any, says: str) -> None:
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {**CONTAINER["State"], "Health": {"Status": "unhealthy", "Log": log}}}  # type: ignore[dict-item]
+    assert engine_facts(engine.address, "xinference")["container"] == {**FACTS, "health": "unhealthy", "health_says": says}
+
+
 def test_a_container_that_was_only_created(engine: Engine) -> None:
     engine.answers["/containers/new/json"] = {"Id": "ab", "State": {"Status": "created", "Health": None}, "HostConfig": {"PortBindings": None}, "Config": {}}
     assert engine_facts(engine.address, "new")["container"] == {
@@ -247,6 +266,7 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
         "chooses_mounts": False,
         "id": "ab",
         "status": "created",
+        "health_says": "",
         "labels": {},
         "ports": [],
         "published": [],

@@ -163,18 +163,12 @@ def test_where_the_limits_are(host: dict[str, Any], settings: dict[str, Any], ch
 @pytest.mark.parametrize(
     ("memory", "mib"),
     [
-        ("2097152", 2),
-        ("2097152b", 2),
-        ("2048k", 2),
-        ("2048 KiB", 2),
-        ("2m", 2),
-        ("2 M", 2),
-        ("2MB", 2),
-        (" 2MiB ", 2),
+        ("8388608", 8),
+        ("8 MiB", 8),
         ("1.5g", 1536),
-        ("2G", 2048),
+        ("1536mb", 1536),
+        ("1536MiB", 1536),
         ("1t", 1048576),
-        ("1TiB", 1048576),
     ],
 )
 def test_sizes_as_people_write_them(memory: str, mib: int) -> None:
@@ -184,10 +178,113 @@ def test_sizes_as_people_write_them(memory: str, mib: int) -> None:
     assert failure.problem == f"xinference_memory '{memory}' is {mib} MiB, but this host has {mib - 1} MiB."
 
 
-@pytest.mark.parametrize("memory", ["", "g", "-1g", "1e3", "12 gigabytes", "12g 1m", "1.g", ".5g", "12x"])
-def test_what_is_no_size_is_told(memory: str) -> None:
+@pytest.mark.parametrize(
+    ("memory", "wrong"),
+    [
+        ("", "no size"),
+        ("g", "no size"),
+        ("12 gigabytes", "no size"),
+        ("0", "0 bytes, which is no limit that a container can have"),
+        ("4", "4 bytes, which is no limit that a container can have"),
+        ("6143k", "6290432 bytes, which is no limit that a container can have"),
+    ],
+)
+def test_what_is_no_limit_is_told(memory: str, wrong: str) -> None:
     (failure,) = check_host(HOST, replace(SETTINGS, memory=memory))
-    assert failure.problem == f"xinference_memory '{memory}' is no size."
+    assert str(failure) == f"xinference_memory '{memory}' is {wrong}. Write auto, or a size such as 12g or 4096m."
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"xinference_shm_size": "8gb", "xinference_log_max_size": "10MiB"}, ""),
+        ({"xinference_shm_size": 1073741824}, ""),
+        ({"xinference_shm_size": "lots"}, "xinference_shm_size 'lots' is no size. Write one such as 1g."),
+        ({"xinference_shm_size": "8"}, "xinference_shm_size '8' is 8 bytes, which is too little. Write one such as 1g."),
+        ({"xinference_log_max_size": "0"}, "xinference_log_max_size '0' is 0 bytes, which is too little. Write one such as 10m."),
+        ({"xinference_log_max_size": "-1"}, "xinference_log_max_size '-1' is no size. Write one such as 10m."),
+        ({"xinference_environment": {"XINFERENCE_DISABLE_HEALTH_CHECK": 1, "HF_HUB_ENABLE_HF_TRANSFER": True}, "xinference_labels": {"managed": True}}, ""),
+        (
+            {"xinference_environment": {"A": None}},
+            "xinference_environment: A is null, but must be a text, a number, true or false; remove it, or write '' for an empty text.",
+        ),
+        (
+            {"xinference_labels": {"a": ["b"]}},
+            "xinference_labels: a is a list, but must be a text, a number, true or false; remove it, or write '' for an empty text.",
+        ),
+        ({"xinference_environment": ["A=b"]}, "xinference_environment must be a dictionary, but is a list."),
+        (
+            {"xinference_image": "xprobe/xinference:v4.1.0-cpu"},
+            "xinference_image 'xprobe/xinference:v4.1.0-cpu' holds a tag, and xinference_image_tag would be joined to it. Put what is behind the last ':' into "
+            "xinference_image_tag.",
+        ),
+    ],
+)
+def test_what_a_container_would_be_given(values: dict[str, Any], problem: str) -> None:
+    assert [str(failure).strip() for failure in check_host(HOST, replace(SETTINGS, values=values))] == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize(
+    ("engine", "subnet", "right"),
+    [
+        ({"gateway": "172.18.0.1", "network": {"ours": True, "subnets": ["172.18.0.0/16"]}}, "", "10.0.0.0/8,127.0.0.1,172.18.0.1"),
+        ({"gateway": "172.18.0.1", "network": {"ours": True, "subnets": ["172.18.0.0/16"]}}, "172.18.0.0/16", "10.0.0.0/8,127.0.0.1,172.18.0.1"),
+        # It is made anew.
+        ({"gateway": "172.18.0.1", "network": {"ours": True, "subnets": ["172.18.0.0/16"]}}, "192.168.7.0/28", "10.0.0.0/8,127.0.0.1,192.168.7.1"),
+        ({}, "192.168.7.0/28", "10.0.0.0/8,127.0.0.1,192.168.7.1"),
+        ({}, "10.9.0.0/24", "10.0.0.0/8,127.0.0.1"),
+        ({}, "", "10.0.0.0/8,127.0.0.1,192.168.240.1"),
+    ],
+)
+def test_who_must_be_let_in(engine: dict[str, Any], subnet: str, right: str) -> None:
+    host = {**HOST, "engine": {**HOST["engine"], **engine}}
+    settings = replace(SETTINGS, network_subnet=subnet, values={"xinference_environment": {"XINFERENCE_ALLOWED_IPS": "10.0.0.0/8"}})
+    (failure,) = check_host(host, settings)
+    assert f"write '{right}'." in failure.remedy.replace("Write", "write")
+    if subnet or engine:
+        assert check_host(host, replace(settings, values={"xinference_environment": {"XINFERENCE_ALLOWED_IPS": right}})) == []
+
+
+@pytest.mark.parametrize(
+    "volumes",
+    [
+        [{"path": "/mnt/models", "target": "/models"}],
+        [{"path": ".xinference", "target": "/root/.xinference", "read_only": True}],
+        [{"path": "home", "target": "/root/.xinference"}],
+        [],
+    ],
+)
+def test_a_tree_without_the_server_s_folder(volumes: list[dict[str, Any]]) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, volumes=volumes, models=[]))
+    assert failure.problem.startswith("xinference_volumes mounts no folder .xinference at /root/.xinference for writing")
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [
+        ("127.0.0.1:9997", "Write the address alone; the port belongs in xinference_port."),
+        ("[::1]:9997", "Write the address alone; the port belongs in xinference_port."),
+        ("[::1]", "Write it without brackets."),
+        ("http://127.0.0.1", "Write the address alone, without a scheme, a port or a path."),
+        ("everywhere", "Use an address of this host such as 127.0.0.1."),
+    ],
+)
+def test_more_than_an_address(address: str, remedy: str) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, address=address))
+    assert str(failure) == f"xinference_address '{address}' is no IP address. {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("tag", "remedy"),
+    [
+        ("xprobe/xinference:v4.1.0-cpu", "Write the tag alone; what is before the ':' belongs in xinference_image."),
+        ("v4.1.0-cpu@sha256:00", "Write the tag alone; what is behind the '@' belongs in xinference_image_digest."),
+        ("v4 cpu", "Name a version such as v4.1.0-cpu."),
+    ],
+)
+def test_more_than_a_tag(tag: str, remedy: str) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, image_tag=tag))
+    assert str(failure) == f"xinference_image_tag '{tag}' is no image tag. {remedy}"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +322,7 @@ def test_variables_that_the_roles_set_are_not_for_the_operator() -> None:
         "XINFERENCE_HOME",
         "HF_ENDPOINT",
     ]
-    failures = check_host(HOST, replace(SETTINGS, environment=names, container_user="root"))
+    failures = check_host(HOST, replace(SETTINGS, values={"xinference_environment": dict.fromkeys(names, "x")}, container_user="root"))
     assert [failure.check for failure in failures] == ["container user", *["environment"] * 6]
     told = {failure.problem: failure.remedy for failure in failures[1:]}
     assert set(told) == {f"xinference_environment names {name}, which the roles set themselves." for name in names[:-1]}
@@ -602,3 +699,9 @@ def test_a_failure_without_a_remedy_is_its_problem() -> None:
 def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any], str]) -> None:
     assert "admin_password_length=12" in check(SETTINGS)
     assert "admin_password=" not in check(SETTINGS)
+
+
+def test_the_account_of_the_automation_has_a_name_or_none() -> None:
+    assert check_host(HOST, replace(SETTINGS, automation_username="")) == []
+    (failure,) = check_host(HOST, replace(SETTINGS, automation_username=" automation"))
+    assert failure.problem == "xinference_automation_username ' automation' must be a text that neither is empty nor begins or ends with a space."

@@ -126,8 +126,8 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
         (
             BARE,
             {},
-            {"sizes": {"xinference_proxy_max_body_size": "200 MB"}},
-            "xinference_proxy_max_body_size '200 MB' is no size. Write one such as 200m, or 0 for no limit.",
+            {"sizes": {"xinference_proxy_max_body_size": "200 megabytes"}},
+            "xinference_proxy_max_body_size '200 megabytes' is no size. Write one such as 200m, or 0 for no limit.",
         ),
         (BARE, {}, {"numbers": {"xinference_proxy_timeout": 0}}, "xinference_proxy_timeout '0' is too low. Use 1 or more."),
         (
@@ -204,9 +204,9 @@ def test_what_is_no_name_of_a_host(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "count"), [("0", 0), ("1k", 0), ("1K", 0), ("200m", 0), ("2G", 0), ("", 1), ("m", 1), ("1t", 1), ("1.5m", 1), ("-1", 1), ("1m ", 1)]
+    ("size", "count"), [("0", 0), ("1k", 0), ("1K", 0), ("200m", 0), ("2G", 0), ("1t", 0), ("1.5m", 0), ("200 MB", 0), ("1m ", 0), ("", 1), ("m", 1), ("-1", 1)]
 )
-def test_a_size_is_what_nginx_takes_for_one(size: str, count: int) -> None:
+def test_a_size_is_one_of_the_same_grammar_as_others(size: str, count: int) -> None:
     assert len(problems(BARE, {"sizes": {"xinference_proxy_max_upload_size": size}})) == count
 
 

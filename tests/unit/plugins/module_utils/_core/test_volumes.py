@@ -169,7 +169,6 @@ NESTED = (
         pytest.param([{"path": "a", "target": "/x", "read_only": True}, {"path": "a/b", "target": "/y"}], {}, None, id="below one that is only read"),
         pytest.param([{"path": "a", "target": "/x"}, {"path": "a", "target": "/y"}], {}, None, id="the same source twice"),
         pytest.param([{"path": ".", "target": "/x"}, {"path": "a/b", "target": "/y"}], {}, NESTED.replace("'a',", "'.',"), id="below the data root"),
-        pytest.param([{"path": "/etc", "target": "/x"}], {}, "xinference_volumes: path '/etc' is no folder below xinference_data_root.", id="an absolute path"),
         pytest.param([{"path": "../etc"}], {}, "xinference_volumes: path '../etc' is no folder below xinference_data_root.", id="a path upwards"),
         pytest.param([{"path": "a:b"}], {}, "xinference_volumes: path 'a:b' is no folder below xinference_data_root.", id="what Docker would cut"),
         pytest.param([{"path": "a/"}], {}, "xinference_volumes: path 'a/' is no folder below xinference_data_root.", id="another way to write it"),
@@ -183,6 +182,98 @@ NESTED = (
 def test_what_would_let_the_container_choose(volumes: list[dict[str, Any]], facts: dict[str, Any], problem: str | None) -> None:
     for root in (ROOT, f"{ROOT}/"):
         assert [found for found, _remedy in check(volumes, root, {f"{ROOT}/a": facts})] == ([problem] if problem else [])
+
+
+HOST_PATH = {"path": "/mnt/models", "target": "/models"}
+THERE = {"/mnt/models": {"exists": True, "directory": True, "links": []}}
+
+
+def test_a_path_of_the_host_is_mounted_where_it_is_and_left_alone() -> None:
+    assert place(ROOT, "/mnt/models") == "/mnt/models"
+    assert folders([HOST_PATH], ROOT, {}, "10001:10001") == []
+    assert mounts([HOST_PATH], ROOT, {}) == ["/mnt/models:/models:rw"]
+    assert mounts([{**HOST_PATH, "read_only": True}], ROOT, {}, selinux=True) == ["/mnt/models:/models:ro"]
+    assert host_path("/models/a.gguf", ROOT, [HOST_PATH]) == "/mnt/models/a.gguf"
+    assert check([HOST_PATH], ROOT, THERE) == []
+    # Caches on another disk, in the place of the default's.
+    cache = "/mnt/disk/huggingface/hub"
+    tree = [{**volume, "path": cache} if volume["path"] == ".cache/huggingface/hub" else volume for volume in TREE]
+    tree = [{key: value for key, value in volume.items() if key != "mode" or volume["path"] != cache} for volume in tree]
+    assert check(tree, ROOT, {cache: {"exists": True, "directory": True}}) == []
+    assert f"{cache}:/root/.cache/huggingface/hub:rw" in mounts(tree, ROOT, {})
+    assert cache not in [folder["place"] for folder in folders(tree, ROOT, {})]
+
+
+@pytest.mark.parametrize(
+    ("volume", "problem"),
+    [
+        ({"path": "/mnt/none"}, "('/mnt/none'): does not exist on this host."),
+        ({"path": "/mnt/link"}, "('/mnt/link'): /mnt/link is a link."),
+        ({"path": "/mnt/models/"}, "('/mnt/models/'): holds a '/' or '.' too many."),
+        ({"path": "//mnt/models"}, "('//mnt/models'): holds a '/' or '.' too many."),
+        ({"path": "/mnt/../etc"}, "('/mnt/../etc'): leads upwards, or holds what Docker reads as the end of a path."),
+        ({"path": "/mnt/a:b"}, "('/mnt/a:b'): leads upwards, or holds what Docker reads as the end of a path."),
+        ({"path": ROOT}, f"('{ROOT}'): lies in xinference_data_root."),
+        ({"path": f"{ROOT}/models"}, f"('{ROOT}/models'): lies in xinference_data_root."),
+        ({"target": ""}, "('/mnt/models'): is a path of the host and has no target, so that nothing would come of it."),
+        ({"mode": "0755"}, "('/mnt/models'): mode cannot be set, because a path of the host is left as it is."),
+        ({"owner": "root", "group": "root"}, "('/mnt/models'): owner and group cannot be set, because a path of the host is left as it is."),
+        ({"path": "/"}, "('/'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/", "read_only": True}, "('/'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/etc/cron.d"}, "('/etc/cron.d'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/var/run/docker.sock"}, "('/var/run/docker.sock'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/run/x", "read_only": True}, "('/run/x'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/root/.ssh", "read_only": True}, "('/root/.ssh'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/etc", "read_only": True}, "('/etc'): belongs to the system, and whoever is in the container would have the host."),
+        ({"path": "/home"}, "('/home'): belongs to the system, and whoever is in the container would have the host."),
+    ],
+)
+def test_what_no_path_of_the_host_may_be(volume: dict[str, Any], problem: str) -> None:
+    facts = {**THERE, "/mnt/none": {"exists": False}, "/mnt/link": {"exists": True, "links": ["/mnt/link"]}}
+    assert [found for found, _remedy in check([{**HOST_PATH, **volume}], ROOT, facts)] == [f"xinference_volumes {problem}"]
+
+
+@pytest.mark.parametrize("path", ["/models", "/root/.cache/huggingface/hub", "/home/me/models", "/var/lib/models", "/var/cache/models"])
+def test_what_may_be_written(path: str) -> None:
+    assert check([{"path": path, "target": "/x"}], ROOT, {}) == []
+
+
+@pytest.mark.parametrize("path", ["/etc/ssl/certs", "/usr/share/models", "/home/me/models"])
+def test_what_may_be_read(path: str) -> None:
+    assert check([{"path": path, "target": "/x", "read_only": True}], ROOT, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("volumes", "inner", "outer"),
+    [
+        ([{"path": "/mnt/a", "target": "/x"}, {"path": "/mnt/a/b", "target": "/y", "read_only": True}], "/mnt/a/b", "/mnt/a"),
+        ([{"path": "/srv", "target": "/x"}, {"path": "a", "target": "/y"}], "a", "/srv"),
+    ],
+)
+def test_no_path_of_the_host_lies_below_what_the_container_writes(volumes: list[dict[str, Any]], inner: str, outer: str) -> None:
+    nested = NESTED.replace("a/b", "INNER").replace("'a'", f"'{outer}'").replace("INNER", inner)
+    assert [found for found, _remedy in check(volumes, ROOT, {})] == [nested]
+    assert check([{**volumes[0], "read_only": True}, volumes[1]], ROOT, {}) == []
+
+
+def test_two_folders_at_one_place_are_refused() -> None:
+    volumes = [{"path": "models", "target": "/models"}, {**HOST_PATH, "target": "/models/"}]
+    assert [found for found, _remedy in check(volumes, ROOT, THERE)] == ["xinference_volumes ('/mnt/models'): target '/models' is that of 'models', too."]
+
+
+@pytest.mark.parametrize(("mode", "seen", "differs"), [("755", "0755", False), ("0755", "0755", False), ("0700", "0755", True)])
+def test_a_mode_of_three_digits_is_one_of_four(mode: str, seen: str, differs: bool) -> None:
+    assert bool(folders([{"path": "logs", "mode": mode}], ROOT, {"/srv/data/logs": {**GOOD, "mode": seen}})) is differs
+
+
+@pytest.mark.parametrize("mode", ["u=rwx", "0999", "77", "493x", ""])
+def test_what_is_no_mode(mode: str) -> None:
+    assert [found for found, _remedy in check([{"path": "a", "mode": mode}], ROOT, {})] == [f"xinference_volumes ('a'): mode '{mode}' is none."]
+
+
+@pytest.mark.parametrize("path", ["~/models", "a/../b", "./a", "a//b", "a/.", ""])
+def test_other_ways_to_write_a_folder(path: str) -> None:
+    assert [found for found, _remedy in check([{"path": path}], ROOT, {})] == [f"xinference_volumes: path {path!r} is no folder below xinference_data_root."]
 
 
 def test_a_link_is_told_once_and_of_further_files_too() -> None:

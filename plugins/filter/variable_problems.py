@@ -1,0 +1,60 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter variable_problems."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: variable_problems
+author: inferops contributors (@inferops)
+version_added: 0.1.0
+short_description: Variables that are not of the kind that the roles document
+description:
+  - Compares variables with the argument specifications of all roles in a folder of the controller, and says of each that is of another kind what it must be.
+  - A whole number where a text is wanted is fine where nothing else can be meant, such as a password or a size.
+options:
+  _input:
+    description: The variables that are set, by name. Others than those that are documented are left out.
+    type: dict
+    required: true
+  folder:
+    description: Folder with the roles.
+    type: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what is of another kind
+  ansible.builtin.debug:
+    msg: "{{ {'xinference_image_tag': 4.1} | inferops.xinference.variable_problems(role_path ~ '/..') }}"
+  when: role_path is defined
+"""
+
+RETURN = r"""
+_value:
+  description: One sentence for each, empty where all are as documented. No secret is repeated.
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.inferops.xinference.plugins.filter.documented_variables import documented_options
+from ansible_collections.inferops.xinference.plugins.module_utils._core.variables import check_kinds
+
+
+def variable_problems(values: dict[str, Any], folder: str) -> list[str]:
+    """One sentence for each variable of another kind."""
+    # What a vault holds is a text, which older versions of Ansible decrypt only when it is asked for.
+    plain = {name: str(value) if getattr(value, "__ENCRYPTED__", False) else value for name, value in values.items()}
+    found: list[str] = check_kinds(plain, documented_options(folder))
+    return found
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters by name."""
+        return {"variable_problems": variable_problems}
