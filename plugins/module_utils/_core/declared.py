@@ -10,16 +10,16 @@ a running model all read it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .errors import DeclarationError
-from .options import LLAMA_CPP, check_options
+from .options import LLAMA_CPP, check_options, ignored_options, without_effect
 from .registered import check_registration
 from .values import nearest, nearest_choice, out_of_range, same_choice, shown, unsendable, whole
 
-__all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "parse_models"]
+__all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "effective", "parse_models"]
 
 #: Engines by model type, as Xinference spells them; the server compares without regard to case.
 ENGINES: dict[str, tuple[str, ...]] = {
@@ -365,6 +365,47 @@ class DeclaredModel:
         return shown
 
 
+def _ignored_fields(given: Mapping[str, Any], model_type: str) -> dict[str, str]:
+    """Fields that a server ignores in silence for the type or the engine, and for what they are in a sentence.
+
+    :param given: fields of a declaration.
+    """
+    engine = str(given.get("engine") or "").lower()
+    named = {name for name in given if given[name] is not None}
+    found = {name: f"type {', '.join(types)}" for name, types in ONLY_FOR.items() if name in named and model_type not in types}
+    if model_type == "LLM" and engine:
+        if "multimodal_projector" in named and engine != "llama.cpp":
+            found["multimodal_projector"] = "engine llama.cpp"
+        if "peft_model_config" in named and (engine not in ADAPTING or given.get("format") == "ggufv2"):
+            found["peft_model_config"] = "engines Transformers, vLLM and MLX and formats other than ggufv2"
+    return found
+
+
+def effective(request: Mapping[str, Any], spec: Mapping[str, Any], ours: Collection[str] = ()) -> dict[str, Any]:
+    """A launch request without what the server ignores: its own command line sends the same options for every model.
+
+    :param request: as it was sent; what it does not say of type, engine and format is looked up in the description.
+    :param spec: the server's description of the running model, empty where there is none.
+    :param ours: options that somebody declared; they count even where they are not known here.
+    """
+    said = {**spec, **{key: value for key, value in request.items() if value is not None}}
+    model_type, engine = str(said.get("model_type") or "LLM"), str(said.get("model_engine") or "")
+    fields = {_SENT[key]: value for key, value in said.items() if key in _SENT}
+    options = {key: value for key, value in request.items() if key not in _SENT}
+    ignored = {FIELDS[name].sent for name in _ignored_fields(fields, model_type)} | without_effect(options)
+    ignored |= ignored_options(engine, options, model_type) - set(ours)
+    if model_type == "LLM" and (not _thinks(spec) or (engine.lower() == "transformers" and request.get("enable_thinking") is False)):
+        # Only of a hybrid model it can be switched, and with Transformers it is off where nobody says anything.
+        ignored.add("enable_thinking")
+    return {key: value for key, value in request.items() if key not in ignored}
+
+
+def _thinks(spec: Mapping[str, Any]) -> bool:
+    """Whether thinking can be switched off, as far as is known."""
+    abilities = spec.get("model_ability")
+    return not isinstance(abilities, (list, tuple)) or "hybrid" in abilities
+
+
 def _instead(key: Any) -> str:
     """What to write instead of an unknown field."""
     place = _BELONGS.get(key) if isinstance(key, str) else None
@@ -466,16 +507,14 @@ def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any
 
 def _check_type(given: Mapping[str, Any], model_type: str) -> list[str]:
     """Fields that a server would ignore in silence for this type or engine."""
-    problems = [
-        f"{name} '{shown(given[name])}' would be ignored in silence for type {model_type}; it is for {', '.join(types)}."
-        for name, types in ONLY_FOR.items()
-        if given.get(name) is not None and model_type not in types
-    ]
-    engine = str(given.get("engine", "")).lower()
-    if given.get("multimodal_projector") is not None and model_type == "LLM" and engine not in ("llama.cpp", ""):
-        problems.append(f"multimodal_projector '{shown(given['multimodal_projector'])}' is for engine llama.cpp only; {given['engine']} would ignore it.")
-    if given.get("peft_model_config") is not None and model_type == "LLM" and engine and (engine not in ADAPTING or given.get("format") == "ggufv2"):
-        problems.append(f"peft_model_config is possible for engines Transformers, vLLM and MLX and formats other than ggufv2 only, not for {given['engine']}.")
+    problems = []
+    for name, purpose in _ignored_fields(given, model_type).items():
+        if model_type not in ONLY_FOR[name]:
+            problems.append(f"{name} '{shown(given[name])}' would be ignored in silence for type {model_type}; it is for {', '.join(ONLY_FOR[name])}.")
+        elif name == "multimodal_projector":
+            problems.append(f"{name} '{shown(given[name])}' is for {purpose} only; {given['engine']} would ignore it.")
+        else:
+            problems.append(f"{name} is possible for {purpose} only, not for {given['engine']}.")
     return problems
 
 

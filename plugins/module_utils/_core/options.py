@@ -16,9 +16,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .values import LARGEST, nearest, not_whole, shown
+from .values import LARGEST, nearest, not_whole, same_value, shown
 
-__all__ = ["LLAMA_CPP", "check_options"]
+__all__ = ["LLAMA_CPP", "check_options", "ignored_options", "without_effect"]
 
 #: Arguments of a launch that choose workers and devices; the server reads them itself, whatever the engine.
 _PLACEMENT = ("gpu_idx", "replica_config", "virtual_env_find_links")
@@ -145,6 +145,10 @@ _READ = {
         {"torch_dtype", "dimensions", "batch_size", "batch_interval", "enable_flash_attn", "trust_remote_code", "device", "n_worker", *_PLACEMENT}
     ),
 }
+#: What the server's own command line sends for every model, and what holds without it: the one changes nothing.
+_AS_WITHOUT = {"trust_remote_code": True, "n_worker": 1}
+#: Says how it is asked, not what is launched.
+_OF_THE_REQUEST = "wait_ready"
 _ANYWAY = " Set validate_engine_options to false for an option that only a newer server knows."
 
 
@@ -232,6 +236,27 @@ def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str])
             if wrong:
                 problems.append(f"engine_options.{name} '{shown(value)}' {wrong}.")
     return problems
+
+
+def without_effect(options: Mapping[str, Any]) -> frozenset[str]:
+    """Options that say what holds without them, whatever the engine."""
+    return frozenset(name for name, value in options.items() if name == _OF_THE_REQUEST or (name in _AS_WITHOUT and same_value(value, _AS_WITHOUT[name])))
+
+
+def _set_in_vain(name: str, value: Any) -> bool:
+    """Whether llama.cpp cannot set a value: a text for a number, or for one of an enumeration."""
+    return isinstance(value, str) and (name in _WHOLE or name in _NUMBERS or name in _SWITCHES or name in _ENUMERATIONS)
+
+
+def ignored_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> frozenset[str]:
+    """Options that a server takes and ignores in silence, as far as is known here; parameters as of :func:`check_options`.
+
+    A newer server may know one of them. So they count as ignored only where nobody declared them.
+    """
+    if engine.lower() == "llama.cpp":
+        return frozenset(name for name, value in options.items() if name in _USELESS or name not in LLAMA_CPP or _set_in_vain(name, value))
+    read = _READ.get((model_type, engine.lower()))
+    return frozenset(name for name in options if name not in read and nearest(name, read)) if read is not None else frozenset()
 
 
 def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> list[str]:
