@@ -139,6 +139,15 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "models[0] (uid 'chat'): engine 'lama.cpp' is unknown for type LLM; allowed: llama.cpp, Transformers",
     ),
     "misspelt field": ({"xinference_models": [{**CHAT, "quantisation": "Q4"}]}, "field 'quantisation' is unknown; did you mean 'quantization'?"),
+    "hyphen in a field": ({"xinference_models": [{**CHAT, "enable-thinking": True}]}, "field 'enable-thinking' is unknown; did you mean 'enable_thinking'?"),
+    "hyphen in an option": (
+        {"xinference_models": [{**CHAT, "engine_options": {"n-ctx": 4096}}]},
+        "engine_options 'n-ctx' is no option of llama.cpp, and the server would ignore it in silence; did you mean 'n_ctx'?",
+    ),
+    "field among the options": (
+        {"xinference_models": [{**CHAT, "engine": "Transformers", "engine_options": {"enable-thinking": True}}]},
+        "engine_options 'enable-thinking' is not an option of the engine; use the field 'enable_thinking' for it.",
+    ),
     "missing model file": (
         {"xinference_models": [{**CHAT, "path": "/models/none.gguf"}]},
         "Model 'chat': path '/models/none.gguf' does not exist. Copy it to ",

@@ -17,7 +17,7 @@ from typing import Any, Callable
 from .errors import DeclarationError
 from .options import LLAMA_CPP, check_options, ignored_options, without_effect
 from .registered import check_registration
-from .values import nearest, nearest_choice, out_of_range, same_choice, shown, unsendable, whole
+from .values import nearest, nearest_choice, other_spelling, out_of_range, same_choice, shown, unsendable, whole
 
 __all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "effective", "parse_models"]
 
@@ -408,10 +408,13 @@ def _thinks(spec: Mapping[str, Any]) -> bool:
 
 def _instead(key: Any) -> str:
     """What to write instead of an unknown field."""
-    place = _BELONGS.get(key) if isinstance(key, str) else None
-    if place is None:
-        return nearest(shown(key), tuple(FIELDS)) or f"; allowed are {', '.join(FIELDS)}"
-    return f"; did you mean '{place}'?" if key in _SENT else f"; it belongs into {place}"
+    word = shown(key)
+    meant = other_spelling(word, (*FIELDS, *_BELONGS))
+    if meant is None or meant in FIELDS:
+        return nearest(word, tuple(FIELDS)) or f"; allowed are {', '.join(FIELDS)}"
+    if meant in _SENT:
+        return f"; did you mean '{_BELONGS[meant]}'?"
+    return f"; it belongs into {_BELONGS[meant]}" if meant == word else f"; did you mean '{meant}'? It belongs into {_BELONGS[meant]}"
 
 
 def _check_item(label: str, item: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
@@ -459,12 +462,14 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], s
         problems.append(_sentence(f"{label}: engine '{engine}' is unknown for type {model_type}; allowed: {allowed}{hint}"))
     options = given.get("engine_options")
     if isinstance(options, dict):
-        for key in options:
-            if key in _SENT or key in FIELDS:
-                problems.append(f"{label}: engine_options '{key}' is not an option of the engine; use the field '{_SENT.get(key, key)}' for it.")
-            elif key == "wait_ready":
-                problems.append(f"{label}: engine_options 'wait_ready' is not an option of the engine; use the module's option 'wait' for it.")
-        others = {key: value for key, value in options.items() if key not in _SENT and key not in FIELDS and key != "wait_ready"}
+        others: dict[str, Any] = {}
+        for key, value in options.items():
+            meant = other_spelling(key, (*_SENT, *FIELDS, "wait_ready"))
+            if meant is None:
+                others[key] = value
+                continue
+            instead = "the module's option 'wait'" if meant == "wait_ready" else f"the field '{_SENT.get(meant, meant)}'"
+            problems.append(f"{label}: engine_options '{shown(key)}' is not an option of the engine; use {instead} for it.")
         problems += [f"{label}: {problem}" for problem in (check_options(engine or "", others, model_type) if strict else [])]
     if type_known:
         problems += [f"{label}: {problem}" for problem in _check_type(given, model_type)]

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .values import LARGEST, nearest, not_whole, same_value, shown
+from .values import LARGEST, nearest, not_whole, other_spelling, same_value, shown
 
 __all__ = ["LLAMA_CPP", "check_options", "ignored_options", "without_effect"]
 
@@ -145,6 +145,8 @@ _READ = {
         {"torch_dtype", "dimensions", "batch_size", "batch_interval", "enable_flash_attn", "trust_remote_code", "device", "n_worker", *_PLACEMENT}
     ),
 }
+#: Options that some engine has.
+_ANYWHERE = (*sorted(LLAMA_CPP), *sorted(frozenset().union(*_READ.values()) - LLAMA_CPP))
 #: What the server's own command line sends for every model, and what holds without it: the one changes nothing.
 _AS_WITHOUT = {"trust_remote_code": True, "n_worker": 1}
 #: Says how it is asked, not what is launched.
@@ -222,11 +224,25 @@ def _check_llama_cpp(options: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def _as_spelt(name: str) -> str:
+    """The name that is meant: options become names of Python, which have no hyphens, and those of other engines are spelt the same everywhere."""
+    return other_spelling(name, _ANYWHERE) or name.replace("-", "_")
+
+
+def _check_spelling(engine: str, options: Mapping[str, Any]) -> list[str]:
+    """Options of an engine of which no names are known here."""
+    return [
+        f"engine_options '{shown(name)}' is no option of {engine or 'the engine'}; did you mean '{shown(_as_spelt(name))}'?" + _ANYWAY
+        for name in options
+        if name != _as_spelt(name)
+    ]
+
+
 def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str]) -> list[str]:
     """Options of an engine that ignores what it does not know, and may know more than is known here."""
     problems: list[str] = []
     for name, value in options.items():
-        hint = nearest(name, read)
+        hint = nearest(name, read) or (f"; did you mean '{shown(name.replace('-', '_'))}'?" if "-" in name else "")
         if name not in read and hint:
             problems.append(_ended(f"engine_options '{name}' is no known option of {engine}, which ignores unknown ones in silence{hint}") + _ANYWAY)
         elif name == "torch_dtype" and value not in (*_TORCH_TYPES, "auto"):
@@ -256,7 +272,9 @@ def ignored_options(engine: str, options: Mapping[str, Any], model_type: str = "
     if engine.lower() == "llama.cpp":
         return frozenset(name for name, value in options.items() if name in _USELESS or name not in LLAMA_CPP or _set_in_vain(name, value))
     read = _READ.get((model_type, engine.lower()))
-    return frozenset(name for name in options if name not in read and nearest(name, read)) if read is not None else frozenset()
+    if read is None:
+        return frozenset(name for name in options if name != _as_spelt(name))
+    return frozenset(name for name in options if name not in read and ("-" in name or nearest(name, read)))
 
 
 def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> list[str]:
@@ -272,4 +290,4 @@ def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LL
     if engine.lower() == "llama.cpp":
         return problems + _check_llama_cpp(options)
     read = _READ.get((model_type, engine.lower()))
-    return problems + (_check_others(engine, options, read) if read is not None else [])
+    return problems + (_check_others(engine, options, read) if read is not None else _check_spelling(engine, options))

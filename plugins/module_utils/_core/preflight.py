@@ -19,7 +19,7 @@ from .declared import check_models
 from .host import PREVIOUS, REPLACEMENT
 from .listeners import collide
 from .paths import container_paths
-from .values import nearest, shown
+from .values import nearest, other_spelling, shown
 from .volumes import check as check_volumes
 from .volumes import host_path
 
@@ -672,7 +672,8 @@ def _check_declared_accounts(settings: Settings) -> list[Failure]:
         for place, item in enumerate(items):
             where = f"{option}[{place}]"
             if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-                problems.append(f"{where}: must be a dictionary with a name.")
+                meant = [key for key in item if isinstance(key, str) and other_spelling(key, ("name",))] if isinstance(item, Mapping) and "name" not in item else []
+                problems.append(f"{where}: must be a dictionary with a name" + (f"; '{shown(meant[0])}' is none, write name." if meant else "."))
                 continue
             where += f" ('{item['name']}')"
             wrong = _wrong_fields(item, fields)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .bounded import parse_json
-from .values import nearest, not_whole, out_of_range, same_size, shown
+from .values import nearest, not_whole, other_spelling, out_of_range, same_size, shown
 
 __all__ = ["CUSTOM_TYPES", "check_registration", "registration_drift", "uris"]
 
@@ -175,8 +175,10 @@ def _misspelt(label: str, given: Mapping[str, Any], known: Collection[str], else
         if key in known:
             continue
         hint = nearest(str(key), known, _ALIKE)
-        if key in elsewhere:
-            problems.append(f"{label}.{key} has no effect there; it belongs into {place}.")
+        meant = other_spelling(str(key), elsewhere)
+        if meant is not None and (meant == key or not hint):
+            told = "has no effect there; it" if meant == key else f"is unknown; did you mean '{meant}'? It"
+            problems.append(f"{label}.{shown(key)} {told} belongs into {place}.")
         elif hint:
             problems.append(f"{label}.{shown(key)} is unknown, and the server would ignore it in silence{hint}")
         elif known is _KNOWN_OF_SPEC:

@@ -16,6 +16,7 @@ __all__ = [
     "nearest",
     "nearest_choice",
     "not_whole",
+    "other_spelling",
     "out_of_range",
     "same_choice",
     "same_size",
@@ -29,6 +30,8 @@ __all__ = [
 #: Characters of a value in a sentence, and how deep a value is shown.
 _LONGEST = 200
 _DEEPEST = 3
+#: What stands between the words of a name.
+_BETWEEN = re.compile(r"[\W_]+")
 #: Texts that YAML reads as something else without quotes.
 _NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)?", re.ASCII | re.IGNORECASE)
 #: The environment of a model where the server logs what a launch is asked with: a dictionary as Python writes it, maybe cut off.
@@ -39,11 +42,27 @@ LARGEST = 2**31 - 1
 _DIGITS = 10
 
 
+def _letters(word: str) -> str:
+    """A name without what people write differently: case, and hyphens, spaces or nothing for underscores."""
+    return _BETWEEN.sub("", word).lower()
+
+
+def other_spelling(word: str, known: Collection[str]) -> str | None:
+    """The known name that a word is another spelling of, such as enable-thinking, enableThinking or Enable_Thinking; the word itself where it is one."""
+    if word in known:
+        return word
+    letters = _letters(word)
+    return next((item for item in known if _letters(item) == letters), None) if letters else None
+
+
 def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
     """The hint '; did you mean X?' for a misspelt word, or an empty string.
 
-    :param likeness: from 0 to 1, how alike the two must be.
+    :param likeness: from 0 to 1, how alike the two must be; another spelling of the same letters always is.
     """
+    same = other_spelling(word, known)
+    if same is not None:
+        return f"; did you mean '{same}'?"
     lower = {item.lower(): item for item in known}
     close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=likeness)
     return f"; did you mean '{lower[close[0]]}'?" if close else ""

@@ -161,6 +161,23 @@ UNKNOWN: list[tuple[str, dict[str, Any], list[str]]] = [
             ("envs", "environment"),
         )
     ),
+    *(
+        (f"spelt as {word}", {**LLM, word: "x"}, [f"field '{word}' is unknown; did you mean '{field}'?"])
+        for word, field in (
+            ("enable-thinking", "enable_thinking"),
+            ("enableThinking", "enable_thinking"),
+            ("EnableThinking", "enable_thinking"),
+            ("ENABLE_THINKING", "enable_thinking"),
+            ("enable thinking", "enable_thinking"),
+            ("sizeInBillions", "size_in_billions"),
+            ("size-in-billions", "size_in_billions"),
+            ("model-path", "path"),
+            ("modelName", "name"),
+            ("model-size-in-billions", "size_in_billions"),
+            ("engineOptions", "engine_options"),
+        )
+    ),
+    ("option of the engine with a hyphen", {**LLM, "n-ctx": 4096}, ["field 'n-ctx' is unknown; did you mean 'n_ctx'? It belongs into engine_options."]),
     ("option of the engine", {**LLM, "n_ctx": 4096}, ["field 'n_ctx' is unknown; it belongs into engine_options."]),
     ("part of autostart", {**LLM, "priority": 10}, ["field 'priority' is unknown; it belongs into autostart."]),
     ("part of the registration", {**LLM, "model_uri": "/models/a.gguf"}, ["field 'model_uri' is unknown; it belongs into registration."]),
@@ -464,6 +481,29 @@ OPTIONS: list[tuple[str, dict[str, Any], list[str]]] = [
         {**EMBEDDING, "engine": "sentence_transformers", "engine_options": {"dimensions": "256"}},
         ["engine_options.dimensions '256'", NUMBER, "without quotes"],
     ),
+    *(
+        (f"{word} for {engine}", {**item, "engine": engine, "engine_options": {word: True}}, [f"engine_options '{word}'", *words])
+        for item, engine, word, words in (
+            (GGUF, "llama.cpp", "n-ctx", ["did you mean 'n_ctx'?"]),
+            (GGUF, "llama.cpp", "nCtx", ["did you mean 'n_ctx'?"]),
+            (GGUF, "llama.cpp", "speculative-draft-n-max", ["did you mean 'speculative.draft.n_max'?"]),
+            (GGUF, "llama.cpp", "enable-thinking", ["use the field 'enable_thinking' for it"]),
+            (LLM, "Transformers", "enable-thinking", ["use the field 'enable_thinking' for it"]),
+            (LLM, "Transformers", "enableThinking", ["use the field 'enable_thinking' for it"]),
+            (LLM, "Transformers", "download-hub", ["use the field 'download_hub' for it"]),
+            (LLM, "Transformers", "model-size-in-billions", ["use the field 'size_in_billions' for it"]),
+            (LLM, "Transformers", "wait-ready", ["use the module's option 'wait' for it"]),
+            (LLM, "Transformers", "torchDtype", ["did you mean 'torch_dtype'?"]),
+            # No option of an engine has a hyphen, one that is not known here neither.
+            (LLM, "Transformers", "attn-implementation", ["did you mean 'attn_implementation'?"]),
+            (EMBEDDING, "sentence_transformers", "batch-size", ["did you mean 'batch_size'?"]),
+            (EMBEDDING, "flag", "use-fp16", ["is no option of flag; did you mean 'use_fp16'?"]),
+            (RERANK, "sentence_transformers", "torchDtype", ["is no option of sentence_transformers; did you mean 'torch_dtype'?"]),
+            (LLM, "vLLM", "gpu-memory-utilization", ["is no option of vLLM; did you mean 'gpu_memory_utilization'?"]),
+            (AUDIO, "transformers", "enable-virtual-env", ["use the field 'enable_virtual_env' for it"]),
+        )
+    ),
+    ("batch-size without an engine", {**EMBEDDING, "engine_options": {"batch-size": 8}}, ["is no option of the engine; did you mean 'batch_size'?"]),
 ]
 
 TOGETHER: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -640,6 +680,16 @@ REGISTRATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("image with a relative path", custom("image", model_uri="folder"), ["registration.model_uri 'folder' must be an absolute path"]),
     ("ignored in silence: misspelt field", custom("LLM", chat_templat="x"), ["registration.chat_templat is unknown", NOTHING, "did you mean 'chat_template'?"]),
+    *(
+        (f"ignored in silence: {word}", item, [f"registration{place}.{word} is unknown", f"did you mean '{meant}'?"])
+        for word, meant, place, item in (
+            ("chat-template", "chat_template", "", custom("LLM", **{"chat-template": "x"})),
+            ("chatTemplate", "chat_template", "", custom("LLM", chatTemplate="x")),
+            ("modelUri", "model_uri", "", custom("LLM", modelUri="/models/a.gguf")),
+            ("toolParser", "tool_parser", ".model_specs[0]", of_spec("LLM", toolParser="x")),
+            ("model-revision", "model_revision", ".model_specs[0]", of_spec("embedding", **{"model-revision": "x"})),
+        )
+    ),
     (
         "ignored in silence: files in the wrong place",
         custom("LLM", model_uri="/models/a.gguf"),
