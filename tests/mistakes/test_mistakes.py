@@ -23,6 +23,21 @@ from ansible_collections.inferops.xinference.tests.machine import ROOT, built, f
 BIN = Path(sys.executable).parent
 PORT = free_port()
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
+#: A custom model of several files.
+SPLIT = {
+    "model_lang": ["en"],
+    "model_ability": ["generate"],
+    "model_family": "mine",
+    "model_specs": [
+        {
+            "model_format": "ggufv2",
+            "model_size_in_billions": 1,
+            "quantization": "Q4_1",
+            "model_file_name_template": "a-00001-of-00003.gguf",
+            "model_uri": "/models/a-00001-of-00003.gguf",
+        }
+    ],
+}
 
 
 def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
@@ -151,6 +166,18 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "missing model file": (
         {"xinference_models": [{**CHAT, "path": "/models/none.gguf"}]},
         "Model 'chat': path '/models/none.gguf' does not exist. Copy it to ",
+    ),
+    "missing file of an option": (
+        {"xinference_models": [{**CHAT, "engine_options": {"draft_model_path": "/models/draft.gguf"}}]},
+        "Model 'chat': engine_options.draft_model_path '/models/draft.gguf' does not exist. Copy it to ",
+    ),
+    "part of a split file": (
+        {"xinference_models": [{**CHAT, "path": "/models/a-00002-of-00003.gguf"}]},
+        "path '/models/a-00002-of-00003.gguf' is part 2 of 3 of a split GGUF; engine llama.cpp wants the first one, '/models/a-00001-of-00003.gguf'.",
+    ),
+    "split file by its registration": (
+        {"xinference_models": [{**CHAT, "name": "mine", "registration": SPLIT}]},
+        "is one of 3 parts of a split GGUF, which the server links under a name without its number, so that llama.cpp cannot find the others; give path",
     ),
     "model file outside": ({"xinference_models": [{**CHAT, "path": "/home/me/x.gguf"}]}, "path '/home/me/x.gguf' lies in no volume"),
     "no list": ({"xinference_models": {"uid": "chat"}}, "models: is the dictionary"),

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .errors import DeclarationError
+from .gguf import split_of
 from .options import LLAMA_CPP, check_options, ignored_options, without_effect
-from .registered import check_registration
+from .registered import check_registration, chosen, local_path
 from .values import nearest, nearest_choice, other_spelling, out_of_range, same_choice, shown, unsendable, whole
 
 __all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "effective", "parse_models"]
@@ -319,6 +320,11 @@ class DeclaredModel:
         """Model type, ``LLM`` unless declared otherwise."""
         return str(self.wanted("type"))
 
+    @property
+    def engine(self) -> str:
+        """The engine in lower case, empty where the server chooses."""
+        return str(self.given.get("engine") or "").lower()
+
     def wanted(self, name: str) -> Any:
         """What is declared for a field, with the defaults that hold where nothing is."""
         return self.given.get(name, {"type": "LLM", "replica": 1}.get(name))
@@ -502,6 +508,7 @@ def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any
         problems.append(f"{label}: enable_thinking 'false' would be ignored in silence, because registration.model_ability does not hold hybrid.")
     if isinstance(specs, list) and all(isinstance(spec, Mapping) for spec in specs) and specs:
         problems += _check_choice(label, given, specs)
+        problems += [f"{label}: {problem}" for problem in _check_beside(given, registration, model_type)]
         formats = {spec.get("model_format") for spec in specs if isinstance(spec.get("model_format"), str)}
         if formats and engine == "llama.cpp" and form is None and "ggufv2" not in formats:
             problems.append(f"{label}: engine 'llama.cpp' loads ggufv2 only, but registration.model_specs holds {', '.join(sorted(formats))}.")
@@ -526,11 +533,34 @@ def _check_type(given: Mapping[str, Any], model_type: str) -> list[str]:
 def _check_path(path: str, engine: str, model_type: str) -> str:
     """What a path must be for an engine; an empty string for one that may be right."""
     is_file = path.lower().endswith(".gguf")
+    split = split_of(path)
+    if engine == "llama.cpp" and split is not None and split.number != 1:
+        return f"is part {split.number} of {split.total} of a split GGUF; engine llama.cpp wants the first one, '{shown(split.first)}'"
     if engine == "llama.cpp" and model_type == "LLM":
         return "" if is_file else "is no GGUF file; engine llama.cpp wants the file itself, with its name ending in .gguf"
     if engine == "llama.cpp" and model_type in ("embedding", "rerank"):
         return f"is a file; for type {model_type}, engine llama.cpp wants the folder of the GGUF file" if is_file else ""
     return "is a GGUF file, which only engine llama.cpp loads" if is_file and engine in _NO_GGUF else ""
+
+
+def _check_beside(given: Mapping[str, Any], registration: Mapping[str, Any], model_type: str) -> list[str]:
+    """What lies beside a GGUF that only its registration names: the server links the file under a name of its own, and nothing else is beside that."""
+    uri = chosen(registration, given, model_type).get("model_uri")
+    path, projector = local_path(uri) or "", given.get("multimodal_projector")
+    if given.get("path") is not None:
+        return []
+    if projector is not None and not projector.startswith("/") and path.lower().endswith(".gguf"):
+        return [f"multimodal_projector '{shown(projector)}' would be looked for beside the server's own link to '{shown(path)}'; give its absolute path."]
+    split = split_of(path)
+    if split is None:
+        return []
+    way = f"give path '{shown(split.first)}', too"
+    if model_type != "LLM":
+        way = "give as model_uri the folder of the parts, and as model_file_name_template the name of the first"
+    return [
+        f"registration.model_specs.model_uri '{shown(uri)}' is one of {split.total} parts of a split GGUF, which the server links under a name"
+        f" without its number, so that llama.cpp cannot find the others; {way}."
+    ]
 
 
 def _check_choice(label: str, given: Mapping[str, Any], specs: Sequence[Mapping[str, Any]]) -> list[str]:

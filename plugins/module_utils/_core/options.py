@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .values import LARGEST, nearest, not_whole, other_spelling, same_value, shown
+from .values import LARGEST, is_place, nearest, not_whole, other_spelling, same_value, shown
 
 __all__ = ["LLAMA_CPP", "check_options", "ignored_options", "without_effect"]
 
@@ -172,6 +172,11 @@ def _text(value: Any) -> str:
     return "" if isinstance(value, str) else "must be a text"
 
 
+def _template(value: Any) -> str:
+    wrong = _text(value)
+    return wrong or ("names a file, but must be the template itself, such as the lookup 'file' of Ansible reads it" if is_place(value) else "")
+
+
 def _texts(value: Any) -> str:
     fits = isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values())
     return "" if fits else "must be a dictionary of texts, such as {enable_thinking: 'false'}"
@@ -199,6 +204,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(_TEXTS, _text),
     **{name: _enumeration(name) for name in _ENUMERATIONS},
     "default_template_kwargs": _texts,
+    "chat_template": _template,
 }
 
 

@@ -672,7 +672,8 @@ def _check_declared_accounts(settings: Settings) -> list[Failure]:
         for place, item in enumerate(items):
             where = f"{option}[{place}]"
             if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-                meant = [key for key in item if isinstance(key, str) and other_spelling(key, ("name",))] if isinstance(item, Mapping) and "name" not in item else []
+                keys = [key for key in item if isinstance(key, str)] if isinstance(item, Mapping) and "name" not in item else []
+                meant = [key for key in keys if other_spelling(key, ("name",))]
                 problems.append(f"{where}: must be a dictionary with a name" + (f"; '{shown(meant[0])}' is none, write name." if meant else "."))
                 continue
             where += f" ('{item['name']}')"

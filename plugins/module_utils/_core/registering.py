@@ -20,14 +20,14 @@ from .declared import DeclaredModel
 from .errors import DeclarationError, XinferenceError, with_words
 from .home import Home
 from .observed import ABSENT, ERROR, READY, Observed, make_certain, survey
+from .paths import path_problems
 from .plan import RELAUNCH, Action, Plan, describe
-from .registered import check_registration, registration_drift, uris
+from .registered import check_registration, registration_drift
 
 __all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "foreseen", "plan_registration", "read"]
 
 ON_RUNNING = ("keep", "relaunch", "refuse")
 STATES = ("present", "absent")
-_FILE = "file://"
 
 UNCHANGED = "unchanged"
 REGISTERED = "registered"
@@ -186,12 +186,13 @@ def _running(client: Server, wanted: Registration, observed: Observed) -> dict[s
 
 def _missing_files(wanted: Registration, home: Home) -> list[str]:
     """The files of a registration that are not there, as far as this host can see."""
-    problems = []
-    for uri in uris(wanted.given):
-        path = uri[len(_FILE) :] if uri.startswith(_FILE) else uri
-        if path.startswith("/") and home.has(path) is False:
-            problems.append(f"specification model_uri '{uri}' is not there; the server's container would see it as {home.on_host(path)} of this host.")
-    return problems
+    model = DeclaredModel(wanted.name, "present", {"name": wanted.name, "type": wanted.type, "registration": wanted.given})
+    return [
+        f"{field_name.replace('registration', 'specification', 1)} '{path}' {wrong}."
+        for field_name, path, wrong in path_problems(model, home)
+        # The server may see more folders than it was said here.
+        if home.on_host(path) is not None
+    ]
 
 
 def plan_registration(wanted: Registration, seen: Seen, home: Home) -> Change:

@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = [
     "LARGEST",
+    "is_place",
     "nearest",
     "nearest_choice",
     "not_whole",
@@ -32,6 +33,8 @@ _LONGEST = 200
 _DEEPEST = 3
 #: What stands between the words of a name.
 _BETWEEN = re.compile(r"[\W_]+")
+#: Endings of files with templates.
+_TEMPLATES = (".jinja", ".jinja2", ".j2", ".txt", ".json")
 #: Texts that YAML reads as something else without quotes.
 _NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)?", re.ASCII | re.IGNORECASE)
 #: The environment of a model where the server logs what a launch is asked with: a dictionary as Python writes it, maybe cut off.
@@ -82,6 +85,12 @@ def _scalar(value: Any) -> str:
         # Python writes out no number of several thousand digits.
         return "a number of thousands of digits"
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def is_place(text: str) -> bool:
+    """Whether a text that should be a template names a file that holds one."""
+    line = text.strip()
+    return bool(line) and "{" not in line and "\n" not in line and (line.startswith(("/", "./", "file:")) or line.lower().endswith(_TEMPLATES))
 
 
 def without_environment(line: str) -> str:

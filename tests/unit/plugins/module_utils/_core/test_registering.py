@@ -177,13 +177,18 @@ def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
     home = Home({"/models": str(tmp_path)})
     declared = wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "model_uri": uri}]})
     assert problems(declared, nothing(), home) == [
-        f"specification model_uri '{uri}' is not there; the server's container would see it as {tmp_path}/minilm of this host."
+        f"specification.model_specs.model_uri '/models/minilm' does not exist; on this host it would be {tmp_path}/minilm."
     ]
     # A link is followed as the container follows it.
     (tmp_path / "minilm").symlink_to("/models/other")
     assert len(problems(declared, nothing(), home)) == 1
     (tmp_path / "other").mkdir()
     assert plan(declared, nothing(), home).changed
+    # And a link in the folder leads to something.
+    (tmp_path / "other/model.safetensors").symlink_to("../blobs/1")
+    assert problems(declared, nothing(), home) == [
+        "specification.model_specs.model_uri '/models/minilm' holds 1 link to nothing: 'model.safetensors' leads to '/models/blobs/1', which does not exist."
+    ]
 
 
 def test_files_that_this_host_cannot_see_are_left_to_the_server(tmp_path: Path) -> None:

@@ -507,6 +507,35 @@ OPTIONS: list[tuple[str, dict[str, Any], list[str]]] = [
 ]
 
 TOGETHER: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "a part that is not the first",
+        {**GGUF, "path": "/models/a-00002-of-00003.gguf"},
+        ["path '/models/a-00002-of-00003.gguf' is part 2 of 3 of a split GGUF; engine llama.cpp wants the first one, '/models/a-00001-of-00003.gguf'."],
+    ),
+    *(
+        (
+            f"a split GGUF by its registration alone: {uri}",
+            {**of_spec("LLM", model_uri=uri), "engine": "llama.cpp"},
+            [
+                f"registration.model_specs.model_uri '{uri}' is one of 3 parts",
+                "llama.cpp cannot find the others; give path '/models/a-00001-of-00003.gguf', too.",
+            ],
+        )
+        for uri in ("/models/a-00001-of-00003.gguf", "file:///models/a-00001-of-00003.gguf", "/models/a-00002-of-00003.gguf")
+    ),
+    (
+        "a split GGUF of an embedding by its registration alone",
+        of_spec("embedding", model_format="ggufv2", model_file_name_template="a", model_uri="/models/a-00001-of-00003.gguf"),
+        ["is one of 3 parts", "give as model_uri the folder of the parts"],
+    ),
+    (
+        "projector beside a registered file",
+        {**of_spec("LLM", model_uri="/models/a.gguf"), "engine": "llama.cpp", "multimodal_projector": "p.gguf"},
+        ["multimodal_projector 'p.gguf' would be looked for beside the server's own link to '/models/a.gguf'; give its absolute path."],
+    ),
+    ("template in a file", options(chat_template="/models/chat.jinja"), ["engine_options.chat_template '/models/chat.jinja' names a file, but must be"]),
+    ("template of a registration in a file", custom("LLM", chat_template="chat.jinja2"), ["registration.chat_template 'chat.jinja2' names a file"]),
+    ("path for a repository", of_spec("LLM", model_id="/models/a"), ["registration.model_specs[0].model_id '/models/a' must be a repository of a hub"]),
     ("format for llama.cpp", {**LLM, "format": "pytorch"}, ["format 'pytorch' cannot be loaded by engine llama.cpp; it loads ggufv2 only"]),
     ("short format for llama.cpp", {**LLM, "format": "gguf"}, ["format 'gguf' cannot be loaded by engine llama.cpp; it loads ggufv2 only"]),
     ("format in capitals", {**LLM, "format": "GGUFv2"}, ["format 'GGUFv2' cannot be loaded by engine llama.cpp; it loads ggufv2 only"]),
