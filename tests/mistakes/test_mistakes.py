@@ -148,6 +148,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "xinference_environment names XINFERENCE_AUTH_ADVANCED, which the roles set themselves. Set xinference_authentication.",
     ),
     "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
+    # They are no mistake: the one sentence is about the port.
+    "lines that say nothing": (
+        {"xinference_model_lines": "-\r\nnone\r\n\u00a0n/a,\r\n# uid=x\r\n\t", "xinference_port": 99998},
+        "xinference_port '99998' is no port. Use a number from 1 to 65535.",
+    ),
+    "line that is none": ({"xinference_model_lines": "\u2022 chat\r\n"}, "models[1]: is the text 'chat', but must be a dictionary"),
     "uid twice": ({"xinference_models": [CHAT, CHAT]}, "models[1] (uid 'chat'): uid 'chat' is already used by models[0]"),
     "unknown engine": (
         {"xinference_models": [{**CHAT, "engine": "lama.cpp"}]},
