@@ -163,7 +163,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "hyphen in a field": ({"xinference_models": [{**CHAT, "enable-thinking": True}]}, "field 'enable-thinking' is unknown; did you mean 'enable_thinking'?"),
     "hyphen in an option": (
         {"xinference_models": [{**CHAT, "engine_options": {"n-ctx": 4096}}]},
-        "engine_options 'n-ctx' is no option of llama.cpp, and the server would ignore it in silence; did you mean 'n_ctx'?",
+        "engine_options 'n-ctx' is no option of llama.cpp, and the server would ignore it in silence; did you mean 'n_ctx'?"
+        " Set xinference_models_validate_engine_options to false for an option that only a newer server knows.",
     ),
     "field among the options": (
         {"xinference_models": [{**CHAT, "engine": "Transformers", "engine_options": {"enable-thinking": True}}]},

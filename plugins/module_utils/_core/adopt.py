@@ -207,5 +207,5 @@ def export(
         result.declaration.append(item)
         if unknown:
             result.unknown[uid] = unknown
-    result.problems.extend(check_models(result.declaration)[1])
+    result.problems.extend(check_models(result.declaration, names={"models": "declaration"})[1])
     return result

@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Callable
 
 from .errors import DeclarationError
 from .gguf import split_of
 from .options import LLAMA_CPP, check_options, ignored_options, without_effect
 from .registered import check_registration, chosen, local_path
-from .values import nearest, nearest_choice, other_spelling, out_of_range, same_choice, shown, unsendable, whole
+from .values import called, nearest, nearest_choice, other_spelling, out_of_range, same_choice, shown, unsendable, whole
 
 __all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "effective", "parse_models"]
 
@@ -423,7 +424,7 @@ def _instead(key: Any) -> str:
     return f"; it belongs into {_BELONGS[meant]}" if meant == word else f"; did you mean '{meant}'? It belongs into {_BELONGS[meant]}"
 
 
-def _check_item(label: str, item: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
+def _check_item(label: str, item: Any, strict: bool, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Normalised fields of one item, and its problems."""
     if not isinstance(item, Mapping):
         return {}, [f"{label}: is {_kind(item)}, but must be a dictionary with at least 'uid' and 'name'."]
@@ -446,11 +447,11 @@ def _check_item(label: str, item: Any, strict: bool) -> tuple[dict[str, Any], li
     # A misspelt state is one problem; what else the model needs depends on it.
     state_known = item.get("state") is None or "state" in given
     if state_known and given.get("state") != "absent":
-        problems += _check_present(label, item, given, strict)
+        problems += _check_present(label, item, given, strict, names)
     return given, problems
 
 
-def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], strict: bool) -> list[str]:
+def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], strict: bool, names: Mapping[str, str]) -> list[str]:
     """Problems of the fields taken together, for a model that shall run."""
     problems: list[str] = []
     model_type = given.get("type", "LLM")
@@ -474,9 +475,9 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], s
             if meant is None:
                 others[key] = value
                 continue
-            instead = "the module's option 'wait'" if meant == "wait_ready" else f"the field '{_SENT.get(meant, meant)}'"
+            instead = "the option 'wait' of module models" if meant == "wait_ready" else f"the field '{_SENT.get(meant, meant)}'"
             problems.append(f"{label}: engine_options '{shown(key)}' is not an option of the engine; use {instead} for it.")
-        problems += [f"{label}: {problem}" for problem in (check_options(engine or "", others, model_type) if strict else [])]
+        problems += [f"{label}: {problem}" for problem in (check_options(engine or "", others, model_type, names) if strict else [])]
     if type_known:
         problems += [f"{label}: {problem}" for problem in _check_type(given, model_type)]
     problems += _check_together(label, item, given, model_type)
@@ -577,27 +578,28 @@ def _check_choice(label: str, given: Mapping[str, Any], specs: Sequence[Mapping[
     return problems
 
 
-def check_models(raw: Any, *, strict: bool = True) -> tuple[list[DeclaredModel], list[str]]:
+def check_models(raw: Any, *, strict: bool = True, names: Mapping[str, str] = MappingProxyType({})) -> tuple[list[DeclaredModel], list[str]]:
     """Check a declaration.
 
     :param raw: what the operator wrote, of any type.
     :param strict: also refuse engine options that are not known here.
+    :param names: what options are called, as of :func:`~.values.called`; ``models`` is the list itself.
     :returns: the models that are well-formed, and one sentence for each problem found in the others.
     """
     if not isinstance(raw, (list, tuple)):
-        return [], [f"models: is {_kind(raw)}, but must be a list of dictionaries."]
+        return [], [f"{called('models', names)}: is {_kind(raw)}, but must be a list of dictionaries."]
     models: list[DeclaredModel] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
     specs: dict[tuple[str, str], tuple[str, Any]] = {}
     for index, item in enumerate(raw):
         uid = item.get("uid") if isinstance(item, Mapping) else None
-        label = f"models[{index}]" + (f" (uid '{shown(uid)}')" if uid is not None else "")
-        given, found = _check_item(label, item, strict)
+        label = f"{called('models', names)}[{index}]" + (f" (uid '{shown(uid)}')" if uid is not None else "")
+        given, found = _check_item(label, item, strict, names)
         problems += found
         uid = given.pop("uid", None)
         if uid in seen:
-            problems.append(f"{label}: uid '{uid}' is already used by models[{seen[uid]}]; every model needs a uid of its own.")
+            problems.append(f"{label}: uid '{uid}' is already used by {called('models', names)}[{seen[uid]}]; every model needs a uid of its own.")
             continue
         if uid is not None:
             seen[uid] = index
@@ -612,9 +614,9 @@ def check_models(raw: Any, *, strict: bool = True) -> tuple[list[DeclaredModel],
     return models, problems
 
 
-def parse_models(raw: Any, *, strict: bool = True) -> list[DeclaredModel]:
-    """The declared models, or :class:`DeclarationError` with every problem at once."""
-    models, problems = check_models(raw, strict=strict)
+def parse_models(raw: Any, *, strict: bool = True, names: Mapping[str, str] = MappingProxyType({})) -> list[DeclaredModel]:
+    """The declared models, or :class:`DeclarationError` with every problem at once; parameters as of :func:`check_models`."""
+    models, problems = check_models(raw, strict=strict, names=names)
     if problems:
         raise DeclarationError(problems)
     return models

@@ -14,9 +14,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from .values import LARGEST, is_place, nearest, not_whole, other_spelling, same_value, shown
+from .values import LARGEST, called, is_place, nearest, not_whole, other_spelling, same_value, shown
 
 __all__ = ["LLAMA_CPP", "check_options", "ignored_options", "without_effect"]
 
@@ -151,7 +152,6 @@ _ANYWHERE = (*sorted(LLAMA_CPP), *sorted(frozenset().union(*_READ.values()) - LL
 _AS_WITHOUT = {"trust_remote_code": True, "n_worker": 1}
 #: Says how it is asked, not what is launched.
 _OF_THE_REQUEST = "wait_ready"
-_ANYWAY = " Set validate_engine_options to false for an option that only a newer server knows."
 
 
 def _whole(name: str) -> Callable[[Any], str]:
@@ -213,14 +213,14 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else text + "."
 
 
-def _check_llama_cpp(options: Mapping[str, Any]) -> list[str]:
+def _check_llama_cpp(options: Mapping[str, Any], anyway: str) -> list[str]:
     problems: list[str] = []
     for name, value in options.items():
         if name in _USELESS:
             problems.append(f"engine_options '{name}' has no effect; use {_USELESS[name]}.")
         elif name not in LLAMA_CPP:
             hint = nearest(name, LLAMA_CPP)
-            problems.append(_ended(f"engine_options '{name}' is no option of llama.cpp, and the server would ignore it in silence{hint}") + _ANYWAY)
+            problems.append(_ended(f"engine_options '{name}' is no option of llama.cpp, and the server would ignore it in silence{hint}") + anyway)
         else:
             wrong = _CHECKS[name](value) if name in _CHECKS else ""
             if wrong:
@@ -235,22 +235,22 @@ def _as_spelt(name: str) -> str:
     return other_spelling(name, _ANYWHERE) or name.replace("-", "_")
 
 
-def _check_spelling(engine: str, options: Mapping[str, Any]) -> list[str]:
+def _check_spelling(engine: str, options: Mapping[str, Any], anyway: str) -> list[str]:
     """Options of an engine of which no names are known here."""
     return [
-        f"engine_options '{shown(name)}' is no option of {engine or 'the engine'}; did you mean '{shown(_as_spelt(name))}'?" + _ANYWAY
+        f"engine_options '{shown(name)}' is no option of {engine or 'the engine'}; did you mean '{shown(_as_spelt(name))}'?" + anyway
         for name in options
         if name != _as_spelt(name)
     ]
 
 
-def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str]) -> list[str]:
+def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str], anyway: str) -> list[str]:
     """Options of an engine that ignores what it does not know, and may know more than is known here."""
     problems: list[str] = []
     for name, value in options.items():
         hint = nearest(name, read) or (f"; did you mean '{shown(name.replace('-', '_'))}'?" if "-" in name else "")
         if name not in read and hint:
-            problems.append(_ended(f"engine_options '{name}' is no known option of {engine}, which ignores unknown ones in silence{hint}") + _ANYWAY)
+            problems.append(_ended(f"engine_options '{name}' is no known option of {engine}, which ignores unknown ones in silence{hint}") + anyway)
         elif name == "torch_dtype" and value not in (*_TORCH_TYPES, "auto"):
             problems.append(_ended(f"engine_options.torch_dtype '{shown(value)}' is not one of {', '.join(_TORCH_TYPES)}{nearest(shown(value), _TORCH_TYPES)}"))
         elif name in ("dimensions", "batch_size", "max_num_seqs"):
@@ -283,17 +283,19 @@ def ignored_options(engine: str, options: Mapping[str, Any], model_type: str = "
     return frozenset(name for name in options if name not in read and ("-" in name or nearest(name, read)))
 
 
-def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> list[str]:
+def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM", names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """What is wrong with the options of an engine, as texts that begin with ``engine_options``.
 
     :param engine: name of the engine, as declared; engines that are not known here refuse a wrong option themselves.
     :param options: as declared.
     :param model_type: type of the model.
+    :param names: what options are called, as of :func:`~.values.called`.
     """
+    anyway = f" Set {called('validate_engine_options', names)} to false for an option that only a newer server knows."
     problems: list[str] = []
     if "context_length" in options and model_type != "LLM":
         problems.append(f"engine_options context_length is for type LLM only, not for {model_type}.")
     if engine.lower() == "llama.cpp":
-        return problems + _check_llama_cpp(options)
+        return problems + _check_llama_cpp(options, anyway)
     read = _READ.get((model_type, engine.lower()))
-    return problems + (_check_others(engine, options, read) if read is not None else _check_spelling(engine, options))
+    return problems + (_check_others(engine, options, read, anyway) if read is not None else _check_spelling(engine, options, anyway))

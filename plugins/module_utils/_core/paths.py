@@ -8,6 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from .bounded import parse_json
@@ -15,7 +16,7 @@ from .declared import DeclaredModel
 from .gguf import whole_of
 from .home import Home
 from .registered import chosen, file_names, local_path
-from .values import shown
+from .values import called, shown
 
 __all__ = ["check_paths", "container_paths", "loaded_besides", "path_problems"]
 
@@ -198,10 +199,11 @@ def path_problems(model: DeclaredModel, home: Home) -> list[tuple[str, str, str]
     return problems
 
 
-def check_paths(models: Iterable[DeclaredModel], home: Home) -> list[str]:
+def check_paths(models: Iterable[DeclaredModel], home: Home, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence for each local file that the server's container cannot see, or that is not there.
 
     :param models: those that are about to be launched or registered.
     :param home: the folders that the container sees; where none are known, nothing is said.
+    :param names: what options are called, as of :func:`~.values.called`.
     """
-    return [f"models (uid '{model.uid}'): {name} '{path}' {wrong}." for model in models for name, path, wrong in path_problems(model, home)]
+    return [f"{called('models', names)} (uid '{model.uid}'): {name} '{path}' {wrong}." for model in models for name, path, wrong in path_problems(model, home)]

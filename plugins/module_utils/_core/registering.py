@@ -9,6 +9,7 @@ keep serving the old one until they are relaunched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
@@ -26,6 +27,8 @@ from .registered import check_registration, registration_drift
 
 __all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "foreseen", "plan_registration", "read"]
 
+#: Where the core names the specification by the name that it has in a list of models: at the beginning, and as a place for a field.
+_OWN_NAME = re.compile(r"(^|; it belongs into (?:the entries of )?|\? It belongs into (?:the entries of )?)registration\b")
 ON_RUNNING = ("keep", "relaunch", "refuse")
 STATES = ("present", "absent")
 
@@ -145,7 +148,7 @@ def check(wanted: Registration) -> list[str]:
     if wanted.state == "present":
         # The core calls the specification by the name that it has in a list of models.
         found = check_registration(wanted.type, wanted.name, wanted.given)
-        problems += [problem.replace("registration", "specification", 1) if problem.startswith("registration") else problem for problem in found]
+        problems += [_OWN_NAME.sub(r"\1specification", problem) for problem in found]
     elif wanted.on_running == "relaunch":
         problems.append("on_running 'relaunch' is for state present; a model whose registration is removed cannot be launched. Use keep or refuse.")
     return problems

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from .declared import AUTO, DeclaredModel
@@ -19,6 +20,7 @@ from .gguf import whole_of
 from .home import Files, Home
 from .paths import loaded_besides
 from .registered import chosen, file_names, local_path
+from .values import called
 
 __all__ = ["Limits", "Need", "choose_options", "needs", "too_much"]
 
@@ -181,16 +183,20 @@ def needs(models: Sequence[DeclaredModel], home: Home) -> list[Need]:
     return [_need(model, home) for model in models if model.state == "present"]
 
 
-def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Home) -> list[str]:
-    """One sentence with the whole sum when the declared models cannot fit the memory, else nothing."""
+def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Home, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """One sentence with the whole sum when the declared models cannot fit the memory, else nothing.
+
+    :param names: what options are called, as of :func:`~.values.called`.
+    """
     found = needs(models, home)
     total = SERVER_MIB + sum(need.total for need in found)
     if total <= limits.memory_mib or not found:
         return []
     parts = " + ".join([f"server {SERVER_MIB}", *map(str, found)])
     return [
-        f"models: they need about {total} MiB of memory, but the server has {limits.memory_mib}: {parts}."
-        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set check_memory to false."
+        f"{called('models', names)}: they need about {total} MiB of memory, but the server has {limits.memory_mib}: {parts}."
+        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set"
+        f" {called('check_memory', names)} to false."
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = [
     "LARGEST",
+    "called",
     "is_place",
     "nearest",
     "nearest_choice",
@@ -91,6 +92,15 @@ def is_place(text: str) -> bool:
     """Whether a text that should be a template names a file that holds one."""
     line = text.strip()
     return bool(line) and "{" not in line and "\n" not in line and (line.startswith(("/", "./", "file:")) or line.lower().endswith(_TEMPLATES))
+
+
+def called(option: str, names: Mapping[str, str]) -> str:
+    """What an option is called by who is told of it.
+
+    :param option: as module ``models`` calls it.
+    :param names: option → name, where it has another one: in another module, or as a variable of a role.
+    """
+    return names.get(option, option)
 
 
 def without_environment(line: str) -> str:

@@ -348,7 +348,7 @@ def test_what_a_declaration_may_not_say_is_a_problem() -> None:
     exported = export(Observed({"chat": model("chat", CHAT)}, applied={"chat": applied(request, "record")}), {})
     assert exported.declaration[0]["engine_options"]["n_cxt"] == 512
     assert len(exported.problems) == 1
-    assert "models[0] (uid 'chat'): engine_options 'n_cxt' is no option of llama.cpp" in exported.problems[0]
+    assert "declaration[0] (uid 'chat'): engine_options 'n_cxt' is no option of llama.cpp" in exported.problems[0]
 
 
 # Secrets.

@@ -78,9 +78,9 @@ def test_what_is_fine() -> None:
         (
             [{**SHOP, "password": ""}],
             [],
-            "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no character; it must be a text.",
+            "xinference_accounts[0] ('shop'): password of 'shop' is empty or holds something that is no character; it must be a text.",
         ),
-        ([{**SHOP, "password": "\ud800-password"}], [], "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no"),
+        ([{**SHOP, "password": "\ud800-password"}], [], "xinference_accounts[0] ('shop'): password of 'shop' is empty or holds something that is no"),
         ([], [{**KEY, "path": ""}], "xinference_api_keys[0] ('shop'): path '' must be an absolute path on this host."),
         ([{**SHOP, "name": "admin"}], [], "xinference_accounts[0] ('admin'): is the name of the account of the administrator; choose another one."),
         (

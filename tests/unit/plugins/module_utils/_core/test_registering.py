@@ -99,6 +99,17 @@ def test_a_declaration_that_is_right() -> None:
     [
         (wanted(given={"dimensions": 0}), "specification.dimensions '0' must be a whole number of at least 1"),
         (wanted(given={"model_name": "other"}), "specification.model_name 'other' differs from name 'minilm'"),
+        (wanted(given={"model_uri": "/a"}), "specification.model_uri has no effect there; it belongs into the entries of specification.model_specs."),
+        (
+            wanted(given={"modelUri": "/a"}),
+            "specification.modelUri is unknown; did you mean 'model_uri'? It belongs into the entries of specification.model_specs.",
+        ),
+        (
+            wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "dimensions": 1}]}),
+            "specification.model_specs[0].dimensions has no effect there; it belongs into specification itself.",
+        ),
+        # What somebody wrote stays as it is.
+        (wanted(given={"model_name": "my registration"}), "specification.model_name 'my registration' differs from name 'minilm'"),
         (wanted(name="mini lm"), "name 'mini lm' of a custom model must not contain white space"),
         (wanted(type="video"), "specification is not possible for type video"),
         (Registration("embedding", "minilm", "absent", on_running="relaunch"), "on_running 'relaunch' is for state present"),

@@ -342,7 +342,7 @@ DICTIONARIES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "waiting among the options",
         {**LLM, "engine_options": {"wait_ready": True}},
-        ["engine_options 'wait_ready' is not an option", "the module's option 'wait'"],
+        ["engine_options 'wait_ready' is not an option", "the option 'wait' of module models"],
     ),
     ("auto for another engine", {**EMBEDDING, "engine_options": "auto"}, ["engine_options 'auto' is possible for engine llama.cpp only"]),
     (
@@ -492,7 +492,7 @@ OPTIONS: list[tuple[str, dict[str, Any], list[str]]] = [
             (LLM, "Transformers", "enableThinking", ["use the field 'enable_thinking' for it"]),
             (LLM, "Transformers", "download-hub", ["use the field 'download_hub' for it"]),
             (LLM, "Transformers", "model-size-in-billions", ["use the field 'size_in_billions' for it"]),
-            (LLM, "Transformers", "wait-ready", ["use the module's option 'wait' for it"]),
+            (LLM, "Transformers", "wait-ready", ["use the option 'wait' of module models for it"]),
             (LLM, "Transformers", "torchDtype", ["did you mean 'torch_dtype'?"]),
             # No option of an engine has a hyphen, one that is not known here neither.
             (LLM, "Transformers", "attn-implementation", ["did you mean 'attn_implementation'?"]),
