@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
@@ -31,6 +32,8 @@ _OWN = ("/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/")  # noqa: S108 - compar
 _GGUF = ".gguf"
 #: Fields whose folder is loaded as a whole.
 _FOLDERS = ("path", "model_uri", "local_path")
+#: Options whose files are weights.
+_LOADED = re.compile(r"model|mmproj|mparams|draft|controlnet|encoder|vocoder|adapter|lora")
 #: Links inside a folder that are named at once.
 _MOST_LINKS = 3
 
@@ -122,7 +125,9 @@ def _named(model: DeclaredModel) -> Iterator[tuple[str, Any]]:
 
 def loaded_besides(model: DeclaredModel) -> list[tuple[str, str]]:
     """Files that a model loads besides its weights: field, and path inside the container."""
-    found = [*_besides(model), *(pair for pair in _beside(model) if pair[0] == "multimodal_projector")]
+    # Other options name folders to write to, tokenizers and the like, which take no memory that counts.
+    besides = ((name, value) for name, value in _besides(model) if not name.startswith("engine_options.") or _LOADED.search(name))
+    found = [*besides, *(pair for pair in _beside(model) if pair[0] == "multimodal_projector")]
     return [(name, path) for name, path in ((name, local_path(value)) for name, value in found) if path is not None]
 
 

@@ -244,6 +244,8 @@ def test_what_is_loaded_besides_counts(tmp_path: Path) -> None:
     ):
         (need,) = needs([model(path="/models/a.gguf", **fields)], home)
         assert need.weights == 12
+    (need,) = needs([model(path="/models/a.gguf", engine_options={"slot_save_path": "/models", "media_path": "/models"})], home)
+    assert need.weights == 10
     (need,) = needs([model(path="/models/a.gguf", multimodal_projector="p.gguf", engine_options={"draft_model_path": "/models/d.gguf"})], home)
     assert need.weights == 15
 
