@@ -143,7 +143,8 @@ def _check_registration(asked: _Asked, model: DeclaredModel) -> list[str]:
     ability, family = specification.get("model_ability") or [], str(specification.get("model_family"))
     builtin = {name for name, own in names.items() if own}
     wanted = [one for one in _OF_A_FAMILY if one in ability]
-    if "chat" in ability and not specification.get("chat_template"):
+    template = specification.get("chat_template") or (model.options.get("chat_template") if model.engine == "llama.cpp" else None)
+    if "chat" in ability and not template:
         wanted.append("chat")
     if model.type != "LLM" or not wanted or not builtin or family in builtin:
         return []

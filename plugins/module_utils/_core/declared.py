@@ -482,7 +482,11 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], s
         problems += [f"{label}: {problem}" for problem in _check_type(given, model_type)]
     problems += _check_together(label, item, given, model_type)
     if given.get("registration") is not None and type_known:
-        problems += [f"{label}: {problem}" for problem in check_registration(model_type, given.get("name"), given["registration"], strict=strict)]
+        registration = given["registration"]
+        if engine is not None and engine.lower() == "llama.cpp" and isinstance(options, dict) and options.get("chat_template"):
+            # This one counts, whatever the registration says.
+            registration = {**registration, "chat_template": registration.get("chat_template") or options["chat_template"]}
+        problems += [f"{label}: {problem}" for problem in check_registration(model_type, given.get("name"), registration, strict=strict)]
     return problems
 
 

@@ -1262,6 +1262,10 @@ def test_every_problem_of_every_item_is_told_at_once(home: Home) -> None:
             "a uid in another script": {**GGUF, "uid": "чат"},
             "a uid of 100 characters": {**GGUF, "uid": "u" * 100},
             "an engine in its own environment": {**EMBEDDING, "engine": "vllm", "enable_virtual_env": True},
+            "the template of the launch": {
+                **custom("LLM", model_ability=["chat"], model_family="other"),
+                "engine_options": {"chat_template": "{{ messages }}"},
+            },
             "a family of the catalogue": custom("LLM", model_ability=["chat", "tools"], model_family="qwen3"),
             "a template": custom("LLM", model_ability=["chat"], chat_template="{{ messages }}"),
             "a worker": {**GGUF, "worker_ip": "10.0.0.5:40001"},
