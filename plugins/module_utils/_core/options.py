@@ -267,7 +267,7 @@ def without_effect(options: Mapping[str, Any]) -> frozenset[str]:
 
 def _set_in_vain(name: str, value: Any) -> bool:
     """Whether llama.cpp cannot set a value: a text for a number, or for one of an enumeration."""
-    return isinstance(value, str) and (name in _WHOLE or name in _NUMBERS or name in _SWITCHES or name in _ENUMERATIONS)
+    return isinstance(value, str) and (name in _WHOLE or name in _NUMBERS or name in _ENUMERATIONS)
 
 
 def ignored_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> frozenset[str]:

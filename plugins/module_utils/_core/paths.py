@@ -149,11 +149,11 @@ def _check_path(home: Home, path: str) -> tuple[int, str]:
         return 0, ""
     if end is None:
         return 0, "is a link that leads back to itself"
-    link = f"is a link to '{end}', which " if end != str(PurePosixPath(path)) else ""
+    link = f"is a link to '{shown(end)}', which " if end != str(PurePosixPath(path)) else ""
     try:
         found = home.look(end)
     except (FileNotFoundError, NotADirectoryError):
-        return 0, f"{link}does not exist; on this host it would be {home.on_host(end)}"
+        return 0, f"{link}does not exist; on this host it would be {shown(home.on_host(end))}"
     except OSError:
         return 0, ""
     if found is None:

@@ -871,7 +871,7 @@ REAL = {"model_ability": ["chat"]}
         ({}, REAL, CLI),
         ({}, REAL, {**CLI, "n-ctx": 4096, "n_cxt": 1, "wait_ready": False, "n_worker": 1}),
         # llama.cpp cannot set a text where it wants a number, or one of an enumeration.
-        ({}, REAL, {"cache_type_k": "q8_0", "n_ctx": "4096", "warmup": "false"}),
+        ({}, REAL, {"cache_type_k": "q8_0", "n_ctx": "4096", "sampling.temp": "0.5"}),
         ({"engine": "Transformers", "format": "pytorch"}, {**REAL, "model_engine": "Transformers", "model_format": "pytorch"}, CLI),
         # With Transformers, a hybrid model does not think unless it is told to.
         ({"engine": "Transformers"}, {"model_ability": ["chat", "hybrid"], "model_engine": "Transformers"}, CLI),
