@@ -40,7 +40,7 @@ _BITS = (
     re.compile(r"(?:fp|bf|nf|(?<![a-z0-9])f|(?<![a-z])float)(\d{1,2})(?!\d)", re.IGNORECASE),
 )
 #: Formats and words that stand for bits by themselves.
-_FORMAT_BITS = {"fp8": 8, "fp4": 4, "awq": 4, "gptq": 4, "bnb": 4}
+_FORMAT_BITS = {"fp8": 8, "e4m3": 8, "e5m2": 8, "fp4": 4, "awq": 4, "gptq": 4, "bnb": 4}
 #: Numbers of so many bits and fewer have scales.
 _WITH_SCALES = 8
 #: Endings of weights; of the first kind that a folder has, the others are copies for other engines.

@@ -138,7 +138,7 @@ BILLION = {1: 214, 2: 333, 3: 452, 4: 572, 5: 691, 6: 810, 8: 1049, 16: 1907, 32
         *((text, 3) for text in ("UD-Q3_K_XL", "i1-IQ3_XXS")),
         *((text, 5) for text in ("UD-Q5_K_XL", "Q5_1")),
         *((text, 6) for text in ("UD-Q6_K_XL", "6bit")),
-        *((text, 8) for text in ("UD-Q8_K_XL", "fp8", "FP8_DYNAMIC", "F8_E4M3", "W8A8", "GPTQ-Int8", "8-bit", "mxfp8")),
+        *((text, 8) for text in ("UD-Q8_K_XL", "fp8", "FP8_DYNAMIC", "F8_E4M3", "W8A8", "E4M3", "GPTQ-Int8", "8-bit", "mxfp8")),
         *((text, 16) for text in ("BF16", "f16", "fp16", "float16", "none", "UD", "i1", "FP16-original")),
         *((text, 32) for text in ("F32", "fp32", "float32")),
     ],
