@@ -154,7 +154,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "xinference_port '99998' is no port. Use a number from 1 to 65535.",
     ),
     "line that is none": ({"xinference_model_lines": "\u2022 chat\r\n"}, "models[1]: is the text 'chat', but must be a dictionary"),
-    "uid twice": ({"xinference_models": [CHAT, CHAT]}, "models[1] (uid 'chat'): uid 'chat' is already used by models[0]"),
+    "uid twice": ({"xinference_models": [CHAT, CHAT]}, "xinference_models[1] (uid 'chat'): uid 'chat' is already used by xinference_models[0]"),
     "unknown engine": (
         {"xinference_models": [{**CHAT, "engine": "lama.cpp"}]},
         "models[0] (uid 'chat'): engine 'lama.cpp' is unknown for type LLM; allowed: llama.cpp, Transformers",
