@@ -15,7 +15,12 @@ description:
     the declared list in the same shape.
   - A line holds C(key=value) pairs separated by white space, quoted like in a shell. Keys are the fields of module
     M(inferops.xinference.models); C(option.NAME=value) sets one of the engine's options, and C(env.NAME=value) an environment variable.
-  - Empty lines and lines that start with C(#) are left out. Nothing is checked here; the roles and the module do that.
+  - Lines that say nothing are left out. These are empty lines, comments that begin with C(#), C(//) or C(;), lines of punctuation only such as
+    C(-), and words such as C(none), C(n/a) or C(null). What follows white space and C(#) is a comment, too.
+  - Bullets and numbers before a line, commas and semicolons behind a pair, quotes around a whole line, typographic quotes, tabs, spaces that do
+    not break, and the line ends of Windows do no harm. A field without a value, such as C(path=), counts as not given.
+  - Nothing else is checked here; the roles and the module do that. A line that is no row of pairs is left to them as a text, without the values of
+    its environment variables.
 options:
   _input:
     description: The declared list. Anything that is no list is returned as it is, for the check to refuse.
@@ -40,10 +45,22 @@ _value:
   elements: dict
 """
 
+import re
 import shlex
 from typing import Any
 
-_GROUPS = {"option": "engine_options", "env": "environment"}
+_GROUPS = {"option": "engine_options", "engine_options": "engine_options", "env": "environment", "environment": "environment"}
+#: What forms and people put in place of quotes, hyphens and spaces, and what cannot be seen.
+_PLAIN = str.maketrans({**dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'), **dict.fromkeys("\u2018\u2019\u201a\u201b", "'")})
+_UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
+#: Before the first pair: bullets, and numbers of a list.
+_BULLET = re.compile(r"(?:[-*+>\u2022\u00b7\u2023\u25e6\u25aa\u2013\u2014\u2212]+\s*|\d+[.)]\s+)+")
+_COMMENT = ("#", "//", ";", "```")
+#: A part of a line within quotes, or one of: a comment behind white space, commas behind a pair, the mark of equality with white space around it.
+_OUTSIDE = re.compile(r"""("(?:\\.|[^"\\])*"|'[^']*')|(?P<comment>\s#.*)|(?P<comma>[,;]+(?=\s|$))|(?P<equal>\s+=\s+)""")
+#: Words for nothing, in small letters and without what is no letter.
+_NOTHING = frozenset({"", "none", "null", "nil", "na", "nan", "no", "nothing", "empty", "undefined", "false", "notapplicable", "nomodel", "nomodels"})
+_SECRETS = re.compile(r"(\benv(?:ironment)?\.[^\s=]*=).*", re.DOTALL)
 
 
 def _typed(text: str) -> Any:
@@ -58,24 +75,47 @@ def _typed(text: str) -> Any:
     return text
 
 
+def _outside(found: re.Match[str]) -> str:
+    """What becomes of a part of a line: what is within quotes stays."""
+    if found["comment"] or found["comma"]:
+        return ""
+    return "=" if found["equal"] else found[0]
+
+
+def _cleaned(line: str) -> str:
+    """A line without what says nothing; empty where nothing is left."""
+    text = " ".join(_UNSEEN.sub("", line.translate(_PLAIN)).split())
+    if text.startswith(_COMMENT):
+        return ""
+    text = _BULLET.sub("", text, count=1) if _BULLET.match(text) else text
+    if text.startswith(_COMMENT):
+        return ""
+    text = _OUTSIDE.sub(_outside, text).strip()
+    # Quotes around the whole line.
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
+        text = text[1:-1].strip().rstrip(",;")
+    return "" if "=" not in text and re.sub(r"[\W_]+", "", text).lower() in _NOTHING else text
+
+
 def _model(line: str) -> Any:
     """One line as a declared model; the line itself where it is none, for the check to refuse."""
+    refused = _SECRETS.sub(r"\1********", line)
     try:
         words = shlex.split(line)
     except ValueError:
-        return line
+        return refused
     model: dict[str, Any] = {}
     for word in words:
         key, separator, value = word.partition("=")
         if not separator:
-            return line
+            return refused
         group, dot, name = key.partition(".")
         if dot and group in _GROUPS:
             values = model.setdefault(_GROUPS[group], {})
             if not isinstance(values, dict):
-                return line
-            values[name] = _typed(value) if group == "option" else value
-        else:
+                return refused
+            values[name] = _typed(value) if _GROUPS[group] == "engine_options" else value
+        elif value or key in _GROUPS:
             model[key] = value
     return model
 
@@ -84,8 +124,8 @@ def declared_models(declared: Any, lines: str = "") -> Any:
     """The declared list with the models of the lines behind it."""
     if not isinstance(declared, list):
         return declared
-    texts = [line.strip() for line in (lines or "").splitlines()]
-    return declared + [_model(line) for line in texts if line and not line.startswith("#")]
+    texts = [_cleaned(line) for line in str(lines or "").splitlines()]
+    return declared + [_model(line) for line in texts if line]
 
 
 class FilterModule:

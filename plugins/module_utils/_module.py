@@ -15,7 +15,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.client i
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets
 
-__all__ = ["connect", "connection_spec", "fail"]
+__all__ = ["connect", "connection_spec", "fail", "names_spec"]
 
 
 def connection_spec() -> dict[str, dict[str, Any]]:
@@ -32,6 +32,11 @@ def connection_spec() -> dict[str, dict[str, Any]]:
         "listener_users": {"type": "list", "elements": "str", "default": ["root"], "fallback": (env_fallback, ["XINFERENCE_LISTENER_USERS"])},
         "allow_plain_http": {"type": "bool", "default": False, "fallback": (env_fallback, ["XINFERENCE_ALLOW_PLAIN_HTTP"])},
     }
+
+
+def names_spec() -> dict[str, dict[str, Any]]:
+    """The option that tells what options are called; documented by the fragment ``names``."""
+    return {"option_names": {"type": "dict", "default": {}}}
 
 
 def fail(module: AnsibleModule, error: XinferenceError, **returned: Any) -> NoReturn:

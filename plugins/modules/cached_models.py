@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
+  - inferops.xinference._names
 attributes:
   check_mode:
     description: Predicts the same changes and the same diff, and deletes nothing.
@@ -128,21 +129,22 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.cached import CachedModel, Removal, plan_removal, remove, survey_cache
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
+from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Options of the module."""
     # The core checks the items, because it can name the item, the value and the nearest allowed one.
-    return {**connection_spec(), "keep": {"type": "list", "elements": "raw"}, "absent": {"type": "list", "elements": "str"}}
+    return {**connection_spec(), "keep": {"type": "list", "elements": "raw"}, "absent": {"type": "list", "elements": "str"}, **names_spec()}
 
 
 def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
     """Read, choose, and unless in check mode delete: the choice, what was deleted, and what failed."""
     keep = hide_environment(module, "keep") if module.params["keep"] is not None else None
     # Files do not depend on the options of an engine.
-    declared = None if keep is None else parse_models(keep, strict=False)
+    declared = None if keep is None else parse_models(keep, strict=False, names={"models": called("keep", module.params["option_names"])})
     client = connect(module)
     try:
         cached, users = survey_cache(client)

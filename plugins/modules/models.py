@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
   - inferops.xinference._files
+  - inferops.xinference._names
 attributes:
   check_mode:
     description: Predicts the same changes and the same diff, and writes nothing.
@@ -426,13 +427,13 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.plan imp
 from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import progress_file
 from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import wishes_of
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 #: Seconds for which a run waits for the lock, besides three times its own.
 LOCK_PATIENCE = 60.0
 #: Options that say something of one run, and nothing of what shall be kept true.
-_OF_THE_RUN = frozenset({"models", "progress_path", "declaration_path", "lock_path"})
+_OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "lock_path"})
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -463,6 +464,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "max_concurrent_launches": {"type": "int", "default": 1},
         "declaration_path": {"type": "path"},
         "lock_path": {"type": "path"},
+        **names_spec(),
     }
 
 
@@ -470,7 +472,7 @@ def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
     """Read, plan, and unless in check mode carry out."""
     given = module.params
     wanted = wishes_of(given, module.check_mode)
-    declared = parse_models(raw, strict=given["validate_engine_options"])
+    declared = parse_models(raw, strict=given["validate_engine_options"], names=given["option_names"])
     # Who only gets files does not want them launched yet.
     if given["declaration_path"] and given["download"] != "only":
         left, kept = LeftDeclaration(given["declaration_path"]), {name: given[name] for name in given if name not in _OF_THE_RUN}

@@ -70,7 +70,7 @@ WRONG = {
     ),
     "uid twice": (
         {"xinference_model_lines": "uid=chat name=smollm2-135m engine=llama.cpp"},
-        "xinference_models[1] (uid 'chat'): uid 'chat' is already used by models[0]; every model needs a uid of its own.",
+        "xinference_models[1] (uid 'chat'): uid 'chat' is already used by xinference_models[0]; every model needs a uid of its own.",
     ),
     "no address": ({"xinference_address": "localhost"}, "xinference_address 'localhost' is no IP address."),
     "no size": ({"xinference_memory": "much"}, "xinference_memory 'much' is no size."),

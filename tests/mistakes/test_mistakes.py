@@ -25,6 +25,21 @@ BIN = Path(sys.executable).parent
 PORT = free_port()
 TREE = yaml.safe_load((ROOT / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))["xinference_volumes"]
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
+#: A custom model of several files.
+SPLIT = {
+    "model_lang": ["en"],
+    "model_ability": ["generate"],
+    "model_family": "mine",
+    "model_specs": [
+        {
+            "model_format": "ggufv2",
+            "model_size_in_billions": 1,
+            "quantization": "Q4_1",
+            "model_file_name_template": "a-00001-of-00003.gguf",
+            "model_uri": "/models/a-00001-of-00003.gguf",
+        }
+    ],
+}
 
 
 def provision(root: Path, *options: str, **variables: Any) -> tuple[int, str, str]:
@@ -187,15 +202,43 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         f"xinference_volumes[{len(TREE)}] mode must be a text, but is the number 493; write it in quotes.",
     ),
     "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
-    "uid twice": ({"xinference_models": [CHAT, CHAT]}, "models[1] (uid 'chat'): uid 'chat' is already used by models[0]"),
+    # They are no mistake: the one sentence is about the port.
+    "lines that say nothing": (
+        {"xinference_model_lines": "-\r\nnone\r\n\u00a0n/a,\r\n# uid=x\r\n\t", "xinference_port": 99998},
+        "xinference_port '99998' is no port. Use a number from 1 to 65535.",
+    ),
+    "line that is none": ({"xinference_model_lines": "\u2022 chat\r\n"}, "models[1]: is the text 'chat', but must be a dictionary"),
+    "uid twice": ({"xinference_models": [CHAT, CHAT]}, "xinference_models[1] (uid 'chat'): uid 'chat' is already used by xinference_models[0]"),
     "unknown engine": (
         {"xinference_models": [{**CHAT, "engine": "lama.cpp"}]},
         "models[0] (uid 'chat'): engine 'lama.cpp' is unknown for type LLM; allowed: llama.cpp, Transformers",
     ),
     "misspelt field": ({"xinference_models": [{**CHAT, "quantisation": "Q4"}]}, "field 'quantisation' is unknown; did you mean 'quantization'?"),
+    "hyphen in a field": ({"xinference_models": [{**CHAT, "enable-thinking": True}]}, "field 'enable-thinking' is unknown; did you mean 'enable_thinking'?"),
+    "hyphen in an option": (
+        {"xinference_models": [{**CHAT, "engine_options": {"n-ctx": 4096}}]},
+        "engine_options 'n-ctx' is no option of llama.cpp, and the server would ignore it in silence; did you mean 'n_ctx'?"
+        " Set xinference_models_validate_engine_options to false for an option that only a newer server knows.",
+    ),
+    "field among the options": (
+        {"xinference_models": [{**CHAT, "engine": "Transformers", "engine_options": {"enable-thinking": True}}]},
+        "engine_options 'enable-thinking' is not an option of the engine; use the field 'enable_thinking' for it.",
+    ),
     "missing model file": (
         {"xinference_models": [{**CHAT, "path": "/models/none.gguf"}]},
         "Model 'chat': path '/models/none.gguf' does not exist. Copy it to ",
+    ),
+    "missing file of an option": (
+        {"xinference_models": [{**CHAT, "engine_options": {"draft_model_path": "/models/draft.gguf"}}]},
+        "Model 'chat': engine_options.draft_model_path '/models/draft.gguf' does not exist. Copy it to ",
+    ),
+    "part of a split file": (
+        {"xinference_models": [{**CHAT, "path": "/models/a-00002-of-00003.gguf"}]},
+        "path '/models/a-00002-of-00003.gguf' is part 2 of 3 of a split GGUF; engine llama.cpp wants the first one, '/models/a-00001-of-00003.gguf'.",
+    ),
+    "split file by its registration": (
+        {"xinference_models": [{**CHAT, "name": "mine", "registration": SPLIT}]},
+        "is one of 3 parts of a split GGUF, which the server links under a name without its number, so that llama.cpp cannot find the others; give path",
     ),
     "model file outside": ({"xinference_models": [{**CHAT, "path": "/home/me/x.gguf"}]}, "path '/home/me/x.gguf' lies in no volume"),
     "no list": ({"xinference_models": {"uid": "chat"}}, "models: is the dictionary"),

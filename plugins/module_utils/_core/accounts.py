@@ -193,13 +193,16 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {"name": row["username"], "enabled": bool(row["enabled"]), "permissions": sorted(row["permissions"])}
 
 
-def check(wanted: Account) -> list[str]:
-    """What is wrong with a declaration, one sentence each."""
+def check(wanted: Account, option: str = "account_password") -> list[str]:
+    """What is wrong with a declaration, one sentence each.
+
+    :param option: what the one of the password is called.
+    """
     problems = check_name("name", wanted.name)
     if wanted.state == "absent":
         return problems
     if wanted.password is not None and (not wanted.password or unsendable(wanted.password) is not None):
-        problems.append(f"account_password of '{shown(wanted.name)}' is empty or holds something that is no character; it must be a text.")
+        problems.append(f"{option} of '{shown(wanted.name)}' is empty or holds something that is no character; it must be a text.")
     for scope in wanted.permissions or ():
         if scope in SCOPES:
             continue

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .applied import FILLED_IN, Applied, Entry
-from .declared import FIELDS, DeclaredModel, _Wrong, check_models
+from .applied import FILLED_IN, RECORDED, Applied, Entry
+from .declared import FIELDS, DeclaredModel, _Wrong, check_models, effective
 from .observed import READY, Observed, ObservedModel
 from .plan import REPORTED, UNREPORTED, drift
 from .registered import CUSTOM_TYPES
@@ -22,8 +22,6 @@ _SENT = {spec.sent: name for name, spec in FIELDS.items() if spec.sent}
 _DEFAULTS: dict[str, Any] = {"is_builtin": False, "model_hub": "huggingface", "version": 2}
 #: Where a copy runs; on a server with one worker there is nothing to choose.
 _PLACE = frozenset({"worker_ip", "n_worker", "gpu_idx"})
-#: Parts of the request that say how it is asked, not what is launched.
-_NOT_OPTIONS = frozenset({"wait_ready"})
 
 
 class Registered(Protocol):
@@ -102,7 +100,7 @@ def _given(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     options: dict[str, Any] = {}
     impossible: list[str] = []
     for sent, value in request.items():
-        if value is None or sent in _NOT_OPTIONS:
+        if value is None:
             continue
         if sent not in _SENT:
             options[sent] = value
@@ -121,14 +119,19 @@ def _given(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def _reported(model: ObservedModel) -> dict[str, Any]:
     """The fields that a server reports."""
     request = {FIELDS[name].sent: model.spec[key] for name, key in REPORTED.items() if model.spec.get(key) not in (None, "")}
-    return _given(request)[0]
+    return _given(effective(request, model.spec))[0]
+
+
+def _effective(request: Mapping[str, Any], model: ObservedModel, applied: Applied | None) -> dict[str, Any]:
+    """A launch request without what the server ignores, except what was declared here."""
+    return effective(request, model.spec, applied.request if applied is not None and applied.source == RECORDED else ())
 
 
 def _from_entry(model: ObservedModel, entry: Entry | None, applied: Applied | None) -> tuple[dict[str, Any], list[str]] | None:
     """The fields of the autostart entry, if it starts what runs; None if it does not, or cannot be read."""
     if entry is None or entry.launch is None:
         return None
-    given, impossible = _given(entry.launch)
+    given, impossible = _given(_effective(entry.launch, model, applied))
     given.setdefault("replica", 1)
     differs = drift(DeclaredModel(model.uid, "present", given), model, applied)
     return (given, impossible) if not differs else None
@@ -143,7 +146,7 @@ def _from_what_runs(model: ObservedModel, applied: Applied | None) -> tuple[dict
     if applied.source == "worker":
         # Whether anybody asked for these cannot be told from the worker's arguments.
         request = {key: value for key, value in request.items() if key not in FILLED_IN}
-    given, impossible = _given(request)
+    given, impossible = _given(_effective(request, model, applied))
     given = {**reported, **given}
     if "replica" in reported:
         # Copies may have been added or taken away since the launch.
@@ -204,5 +207,5 @@ def export(
         result.declaration.append(item)
         if unknown:
             result.unknown[uid] = unknown
-    result.problems.extend(check_models(result.declaration)[1])
+    result.problems.extend(check_models(result.declaration, names={"models": "declaration"})[1])
     return result

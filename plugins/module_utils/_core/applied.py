@@ -25,10 +25,12 @@ from .bounded import parse_json, read_regular
 from .errors import XinferenceError
 from .private_file import replace_private
 
-__all__ = ["RECORD", "Applied", "Entry", "Record", "StateFile", "cleaned", "entries_of", "launched_by_entry", "recorded"]
+__all__ = ["RECORD", "RECORDED", "Applied", "Entry", "Record", "StateFile", "cleaned", "entries_of", "launched_by_entry", "recorded"]
 
 #: Name of our rows in the launch history; no model has it, so the user interface does not offer them.
 RECORD = "inferops.xinference"
+#: The source of what our own record tells.
+RECORDED = "record"
 #: Seconds from the moment in which autostart begins until the server makes the instance.
 _BEGIN = 15
 
@@ -72,7 +74,7 @@ class Applied:
     """What a running model was launched with.
 
     :param request: in the terms of a launch request, without empty values.
-    :param source: ``record``, ``worker`` or ``autostart``.
+    :param source: :data:`RECORDED`, ``worker`` or ``autostart``.
     :param hidden: keys of the request that the source cannot tell.
     """
 

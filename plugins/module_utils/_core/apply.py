@@ -538,7 +538,7 @@ class _Run:
         try:
             if self.waiting.smoke != "none":
                 self.say(uid, _ASKED)
-                self.results[uid].answered = smoke_test(self.client, uid, model.spec, self.waiting.answer)
+                self.results[uid].answered = smoke_test(self.client, uid, model.spec, self.waiting.answer, _launches(action, restored))
         except Unanswered as error:
             words = self.explain(uid, f"is ready, but did not answer: {error}")
             if action.kind == RELAUNCH and action.previous and not restored and self.clear(uid):
@@ -814,6 +814,12 @@ class _Run:
             if action.uid in seen.models:
                 self.scale(action, seen)
 
+    def may_run(self, action: Action) -> list[dict[str, Any]]:
+        """Launch requests of which one is that of a model that this run did not touch: as declared, or as it was launched."""
+        applied = self.around.observed.applied.get(action.uid)
+        declared = [action.model.launch_request()] if action.model is not None else []
+        return [*declared, applied.request if applied is not None else {}]
+
     def smoke_all(self, actions: list[Action]) -> None:
         """Let the models answer that this run did not touch: those that did not at their launch, or all where that was chosen."""
         if self.waiting.smoke == "none" or not self.waiting.wait:
@@ -827,7 +833,7 @@ class _Run:
             if self.waiting.smoke != "all" and not mute:
                 continue
             try:
-                self.results[uid].answered = smoke_test(self.client, uid, model.spec, self.waiting.answer)
+                self.results[uid].answered = smoke_test(self.client, uid, model.spec, self.waiting.answer, self.may_run(action))
             except Unanswered as error:
                 self.fail(uid, self.explain(uid, f"is ready, but did not answer: {error}"), READY)
                 continue
@@ -861,6 +867,12 @@ def apply_plan(
     for result in run.results.values():
         result.changed = result.uid in run.written
     return [run.results[action.uid] for action in plan.actions]
+
+
+def _launches(action: Action, restored: bool) -> list[dict[str, Any]]:
+    """The launch request of a model that this run launched, as far as it did."""
+    request = action.previous if restored else action.request
+    return [request] if request else []
 
 
 def _lost(run: _Run, error: XinferenceError) -> None:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from .declared import DeclaredModel
 from .errors import ApiError, AuthenticationError
-from .values import nearest, nearest_choice, same_choice
+from .values import called, nearest, nearest_choice, same_choice
 
 __all__ = ["Catalogue", "check_catalogue", "check_registrations"]
 
@@ -142,7 +143,8 @@ def _check_registration(asked: _Asked, model: DeclaredModel) -> list[str]:
     ability, family = specification.get("model_ability") or [], str(specification.get("model_family"))
     builtin = {name for name, own in names.items() if own}
     wanted = [one for one in _OF_A_FAMILY if one in ability]
-    if "chat" in ability and not specification.get("chat_template"):
+    template = specification.get("chat_template") or (model.options.get("chat_template") if model.engine == "llama.cpp" else None)
+    if "chat" in ability and not template:
         wanted.append("chat")
     if model.type != "LLM" or not wanted or not builtin or family in builtin:
         return []
@@ -192,14 +194,14 @@ def _check_workers(given: str, addresses: Sequence[str]) -> list[str]:
     return [f"worker_ip '{one}' is no worker of this server; allowed: {', '.join(sorted(hosts))}." for one in missing]
 
 
-def _check(client: Catalogue, models: Iterable[DeclaredModel], *checks: Callable[[_Asked, DeclaredModel], list[str]]) -> list[str]:
+def _check(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[str, str], *checks: Callable[[_Asked, DeclaredModel], list[str]]) -> list[str]:
     """The problems of all models; a server that does not answer one question refuses nothing by it."""
     asked = _Asked(client)
     problems: list[str] = []
     for model in models:
         for check in checks:
             try:
-                problems += [f"models (uid '{model.uid}'): {problem}" for problem in check(asked, model)]
+                problems += [f"{called('models', names)} (uid '{model.uid}'): {problem}" for problem in check(asked, model)]
             except AuthenticationError:
                 raise
             except ApiError:
@@ -208,19 +210,21 @@ def _check(client: Catalogue, models: Iterable[DeclaredModel], *checks: Callable
     return problems
 
 
-def check_catalogue(client: Catalogue, models: Iterable[DeclaredModel]) -> list[str]:
+def check_catalogue(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence for each model that the server would refuse: unknown name, engine that does not run here, size that is not offered, too many GPUs.
 
     :param client: the server; one request per model, one per type with an unknown name, and one where a model names devices or workers.
     :param models: those that are about to be launched, as they are registered.
+    :param names: what options are called, as of :func:`~.values.called`.
     """
-    return _check(client, models, _check_name, _check_place)
+    return _check(client, models, names, _check_name, _check_place)
 
 
-def check_registrations(client: Catalogue, models: Iterable[DeclaredModel]) -> list[str]:
+def check_registrations(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence for each registration that the server would refuse: the name of a model of its own, a family that it does not have.
 
     :param client: the server; one request per type, and one where a model names devices or workers.
     :param models: those whose registration is about to be made or replaced; the server cannot say yet what can load them.
+    :param names: as of :func:`check_catalogue`.
     """
-    return _check(client, models, _check_registration, _check_place)
+    return _check(client, models, names, _check_registration, _check_place)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from .paths import check_paths
 from .plan import DOWNLOAD as DOWNLOAD_FILES
 from .plan import LAUNCH, RELAUNCH, Choices, Plan, make_plan, plan_downloads
 from .sizing import Limits, choose_options, too_much
+from .values import called
 
 __all__ = ["Outcome", "Server", "Wishes", "converge", "server_limits"]
 
@@ -53,6 +54,7 @@ class Wishes:
     :param check_memory: refuse models that cannot fit.
     :param cores: processor cores that the server may use; None asks it.
     :param memory_mib: memory that it may use, in MiB; None asks it.
+    :param names: what options are called in messages, as of :func:`~.values.called`.
     :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
     """
 
@@ -68,6 +70,7 @@ class Wishes:
     report: Callable[[str, str, dict[str, Any], float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
+    names: Mapping[str, str] = field(default_factory=dict)
     leave: Callable[[], Any] = lambda: None
 
     def around(self, observed: Observed, missing: frozenset[str]) -> Surroundings:
@@ -115,7 +118,9 @@ def _missing(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) ->
         return frozenset()
     if DOWNLOAD not in client.routes():
         if wishes.download == "only":
-            raise DeclarationError(["download 'only' is not possible: this server cannot download without launching; servers since 3.4 can."])
+            raise DeclarationError(
+                [f"{called('download', wishes.names)} 'only' is not possible: this server cannot download without launching; servers since 3.4 can."]
+            )
         return frozenset()
     rows = client.cached()
     return frozenset(model.uid for model in wanted if not is_cached(model, rows))
@@ -146,15 +151,17 @@ def _refuse(client: Server, plan: Plan, models: Sequence[DeclaredModel], limits:
     """Stop before the first write when the server could not do what the plan asks."""
     launched = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, DOWNLOAD_FILES)]
     # For a registration that is to be made or replaced the server would answer wrongly.
-    problems = check_catalogue(client, [action.model for action in launched if action.model is not None and action.register is None])
+    problems = check_catalogue(client, [action.model for action in launched if action.model is not None and action.register is None], wishes.names)
     problems += check_registrations(
-        client, [action.model for action in plan.actions if action.model is not None and action.register is not None and action.model.registration]
+        client,
+        [action.model for action in plan.actions if action.model is not None and action.register is not None and action.model.registration],
+        wishes.names,
     )
-    problems += check_paths([action.model for action in launched if action.model is not None], wishes.home)
+    problems += check_paths([action.model for action in launched if action.model is not None], wishes.home, wishes.names)
     if not problems and wishes.check_memory and any(action.kind != DOWNLOAD_FILES for action in launched):
         limits = limits or server_limits(client, wishes)
         if limits.memory_mib:
-            problems += too_much(models, limits, wishes.home)
+            problems += too_much(models, limits, wishes.home, wishes.names)
     if problems:
         raise DeclarationError(problems)
 

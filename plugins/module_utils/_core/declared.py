@@ -10,16 +10,18 @@ a running model all read it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Callable
 
 from .errors import DeclarationError
-from .options import LLAMA_CPP, check_options
-from .registered import check_registration
-from .values import nearest, nearest_choice, out_of_range, same_choice, shown, unsendable, whole
+from .gguf import split_of
+from .options import LLAMA_CPP, check_options, ignored_options, without_effect
+from .registered import check_registration, chosen, local_path
+from .values import called, nearest, nearest_choice, other_spelling, out_of_range, same_choice, shown, unsendable, whole
 
-__all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "parse_models"]
+__all__ = ["AUTO", "AUTOSTART", "ENGINES", "FIELDS", "MODEL_TYPES", "DeclaredModel", "check_models", "effective", "parse_models"]
 
 #: Engines by model type, as Xinference spells them; the server compares without regard to case.
 ENGINES: dict[str, tuple[str, ...]] = {
@@ -319,6 +321,11 @@ class DeclaredModel:
         """Model type, ``LLM`` unless declared otherwise."""
         return str(self.wanted("type"))
 
+    @property
+    def engine(self) -> str:
+        """The engine in lower case, empty where the server chooses."""
+        return str(self.given.get("engine") or "").lower()
+
     def wanted(self, name: str) -> Any:
         """What is declared for a field, with the defaults that hold where nothing is."""
         return self.given.get(name, {"type": "LLM", "replica": 1}.get(name))
@@ -365,15 +372,59 @@ class DeclaredModel:
         return shown
 
 
+def _ignored_fields(given: Mapping[str, Any], model_type: str) -> dict[str, str]:
+    """Fields that a server ignores in silence for the type or the engine, and for what they are in a sentence.
+
+    :param given: fields of a declaration.
+    """
+    engine = str(given.get("engine") or "").lower()
+    named = {name for name in given if given[name] is not None}
+    found = {name: f"type {', '.join(types)}" for name, types in ONLY_FOR.items() if name in named and model_type not in types}
+    if model_type == "LLM" and engine:
+        if "multimodal_projector" in named and engine != "llama.cpp":
+            found["multimodal_projector"] = "engine llama.cpp"
+        if "peft_model_config" in named and (engine not in ADAPTING or given.get("format") == "ggufv2"):
+            found["peft_model_config"] = "engines Transformers, vLLM and MLX and formats other than ggufv2"
+    return found
+
+
+def effective(request: Mapping[str, Any], spec: Mapping[str, Any], ours: Collection[str] = ()) -> dict[str, Any]:
+    """A launch request without what the server ignores: its own command line sends the same options for every model.
+
+    :param request: as it was sent; what it does not say of type, engine and format is looked up in the description.
+    :param spec: the server's description of the running model, empty where there is none.
+    :param ours: options that somebody declared; they count even where they are not known here.
+    """
+    said = {**spec, **{key: value for key, value in request.items() if value is not None}}
+    model_type, engine = str(said.get("model_type") or "LLM"), str(said.get("model_engine") or "")
+    fields = {_SENT[key]: value for key, value in said.items() if key in _SENT}
+    options = {key: value for key, value in request.items() if key not in _SENT}
+    ignored = {FIELDS[name].sent for name in _ignored_fields(fields, model_type)} | without_effect(options)
+    ignored |= ignored_options(engine, options, model_type) - set(ours)
+    if model_type == "LLM" and (not _thinks(spec) or (engine.lower() == "transformers" and request.get("enable_thinking") is False)):
+        # Only of a hybrid model it can be switched, and with Transformers it is off where nobody says anything.
+        ignored.add("enable_thinking")
+    return {key: value for key, value in request.items() if key not in ignored}
+
+
+def _thinks(spec: Mapping[str, Any]) -> bool:
+    """Whether thinking can be switched off, as far as is known."""
+    abilities = spec.get("model_ability")
+    return not isinstance(abilities, (list, tuple)) or "hybrid" in abilities
+
+
 def _instead(key: Any) -> str:
     """What to write instead of an unknown field."""
-    place = _BELONGS.get(key) if isinstance(key, str) else None
-    if place is None:
-        return nearest(shown(key), tuple(FIELDS)) or f"; allowed are {', '.join(FIELDS)}"
-    return f"; did you mean '{place}'?" if key in _SENT else f"; it belongs into {place}"
+    word = shown(key)
+    meant = other_spelling(word, (*FIELDS, *_BELONGS))
+    if meant is None or meant in FIELDS:
+        return nearest(word, tuple(FIELDS)) or f"; allowed are {', '.join(FIELDS)}"
+    if meant in _SENT:
+        return f"; did you mean '{_BELONGS[meant]}'?"
+    return f"; it belongs into {_BELONGS[meant]}" if meant == word else f"; did you mean '{meant}'? It belongs into {_BELONGS[meant]}"
 
 
-def _check_item(label: str, item: Any, strict: bool) -> tuple[dict[str, Any], list[str]]:
+def _check_item(label: str, item: Any, strict: bool, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Normalised fields of one item, and its problems."""
     if not isinstance(item, Mapping):
         return {}, [f"{label}: is {_kind(item)}, but must be a dictionary with at least 'uid' and 'name'."]
@@ -396,11 +447,11 @@ def _check_item(label: str, item: Any, strict: bool) -> tuple[dict[str, Any], li
     # A misspelt state is one problem; what else the model needs depends on it.
     state_known = item.get("state") is None or "state" in given
     if state_known and given.get("state") != "absent":
-        problems += _check_present(label, item, given, strict)
+        problems += _check_present(label, item, given, strict, names)
     return given, problems
 
 
-def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], strict: bool) -> list[str]:
+def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], strict: bool, names: Mapping[str, str]) -> list[str]:
     """Problems of the fields taken together, for a model that shall run."""
     problems: list[str] = []
     model_type = given.get("type", "LLM")
@@ -418,18 +469,24 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], s
         problems.append(_sentence(f"{label}: engine '{engine}' is unknown for type {model_type}; allowed: {allowed}{hint}"))
     options = given.get("engine_options")
     if isinstance(options, dict):
-        for key in options:
-            if key in _SENT or key in FIELDS:
-                problems.append(f"{label}: engine_options '{key}' is not an option of the engine; use the field '{_SENT.get(key, key)}' for it.")
-            elif key == "wait_ready":
-                problems.append(f"{label}: engine_options 'wait_ready' is not an option of the engine; use the module's option 'wait' for it.")
-        others = {key: value for key, value in options.items() if key not in _SENT and key not in FIELDS and key != "wait_ready"}
-        problems += [f"{label}: {problem}" for problem in (check_options(engine or "", others, model_type) if strict else [])]
+        others: dict[str, Any] = {}
+        for key, value in options.items():
+            meant = other_spelling(key, (*_SENT, *FIELDS, "wait_ready"))
+            if meant is None:
+                others[key] = value
+                continue
+            instead = "the option 'wait' of module models" if meant == "wait_ready" else f"the field '{_SENT.get(meant, meant)}'"
+            problems.append(f"{label}: engine_options '{shown(key)}' is not an option of the engine; use {instead} for it.")
+        problems += [f"{label}: {problem}" for problem in (check_options(engine or "", others, model_type, names) if strict else [])]
     if type_known:
         problems += [f"{label}: {problem}" for problem in _check_type(given, model_type)]
     problems += _check_together(label, item, given, model_type)
     if given.get("registration") is not None and type_known:
-        problems += [f"{label}: {problem}" for problem in check_registration(model_type, given.get("name"), given["registration"], strict=strict)]
+        registration = given["registration"]
+        if engine is not None and engine.lower() == "llama.cpp" and isinstance(options, dict) and options.get("chat_template"):
+            # This one counts, whatever the registration says.
+            registration = {**registration, "chat_template": registration.get("chat_template") or options["chat_template"]}
+        problems += [f"{label}: {problem}" for problem in check_registration(model_type, given.get("name"), registration, strict=strict)]
     return problems
 
 
@@ -456,6 +513,7 @@ def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any
         problems.append(f"{label}: enable_thinking 'false' would be ignored in silence, because registration.model_ability does not hold hybrid.")
     if isinstance(specs, list) and all(isinstance(spec, Mapping) for spec in specs) and specs:
         problems += _check_choice(label, given, specs)
+        problems += [f"{label}: {problem}" for problem in _check_beside(given, registration, model_type)]
         formats = {spec.get("model_format") for spec in specs if isinstance(spec.get("model_format"), str)}
         if formats and engine == "llama.cpp" and form is None and "ggufv2" not in formats:
             problems.append(f"{label}: engine 'llama.cpp' loads ggufv2 only, but registration.model_specs holds {', '.join(sorted(formats))}.")
@@ -466,27 +524,48 @@ def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any
 
 def _check_type(given: Mapping[str, Any], model_type: str) -> list[str]:
     """Fields that a server would ignore in silence for this type or engine."""
-    problems = [
-        f"{name} '{shown(given[name])}' would be ignored in silence for type {model_type}; it is for {', '.join(types)}."
-        for name, types in ONLY_FOR.items()
-        if given.get(name) is not None and model_type not in types
-    ]
-    engine = str(given.get("engine", "")).lower()
-    if given.get("multimodal_projector") is not None and model_type == "LLM" and engine not in ("llama.cpp", ""):
-        problems.append(f"multimodal_projector '{shown(given['multimodal_projector'])}' is for engine llama.cpp only; {given['engine']} would ignore it.")
-    if given.get("peft_model_config") is not None and model_type == "LLM" and engine and (engine not in ADAPTING or given.get("format") == "ggufv2"):
-        problems.append(f"peft_model_config is possible for engines Transformers, vLLM and MLX and formats other than ggufv2 only, not for {given['engine']}.")
+    problems = []
+    for name, purpose in _ignored_fields(given, model_type).items():
+        if model_type not in ONLY_FOR[name]:
+            problems.append(f"{name} '{shown(given[name])}' would be ignored in silence for type {model_type}; it is for {', '.join(ONLY_FOR[name])}.")
+        elif name == "multimodal_projector":
+            problems.append(f"{name} '{shown(given[name])}' is for {purpose} only; {given['engine']} would ignore it.")
+        else:
+            problems.append(f"{name} is possible for {purpose} only, not for {given['engine']}.")
     return problems
 
 
 def _check_path(path: str, engine: str, model_type: str) -> str:
     """What a path must be for an engine; an empty string for one that may be right."""
     is_file = path.lower().endswith(".gguf")
+    split = split_of(path)
+    if engine == "llama.cpp" and split is not None and split.number != 1:
+        return f"is part {split.number} of {split.total} of a split GGUF; engine llama.cpp wants the first one, '{shown(split.first)}'"
     if engine == "llama.cpp" and model_type == "LLM":
         return "" if is_file else "is no GGUF file; engine llama.cpp wants the file itself, with its name ending in .gguf"
     if engine == "llama.cpp" and model_type in ("embedding", "rerank"):
         return f"is a file; for type {model_type}, engine llama.cpp wants the folder of the GGUF file" if is_file else ""
     return "is a GGUF file, which only engine llama.cpp loads" if is_file and engine in _NO_GGUF else ""
+
+
+def _check_beside(given: Mapping[str, Any], registration: Mapping[str, Any], model_type: str) -> list[str]:
+    """What lies beside a GGUF that only its registration names: the server links the file under a name of its own, and nothing else is beside that."""
+    uri = chosen(registration, given, model_type).get("model_uri")
+    path, projector = local_path(uri) or "", given.get("multimodal_projector")
+    if given.get("path") is not None:
+        return []
+    if projector is not None and not projector.startswith("/") and path.lower().endswith(".gguf"):
+        return [f"multimodal_projector '{shown(projector)}' would be looked for beside the server's own link to '{shown(path)}'; give its absolute path."]
+    split = split_of(path)
+    if split is None:
+        return []
+    way = f"give path '{shown(split.first)}', too"
+    if model_type != "LLM":
+        way = "give as model_uri the folder of the parts, and as model_file_name_template the name of the first"
+    return [
+        f"registration.model_specs.model_uri '{shown(uri)}' is one of {split.total} parts of a split GGUF, which the server links under a name"
+        f" without its number, so that llama.cpp cannot find the others; {way}."
+    ]
 
 
 def _check_choice(label: str, given: Mapping[str, Any], specs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -503,27 +582,28 @@ def _check_choice(label: str, given: Mapping[str, Any], specs: Sequence[Mapping[
     return problems
 
 
-def check_models(raw: Any, *, strict: bool = True) -> tuple[list[DeclaredModel], list[str]]:
+def check_models(raw: Any, *, strict: bool = True, names: Mapping[str, str] = MappingProxyType({})) -> tuple[list[DeclaredModel], list[str]]:
     """Check a declaration.
 
     :param raw: what the operator wrote, of any type.
     :param strict: also refuse engine options that are not known here.
+    :param names: what options are called, as of :func:`~.values.called`; ``models`` is the list itself.
     :returns: the models that are well-formed, and one sentence for each problem found in the others.
     """
     if not isinstance(raw, (list, tuple)):
-        return [], [f"models: is {_kind(raw)}, but must be a list of dictionaries."]
+        return [], [f"{called('models', names)}: is {_kind(raw)}, but must be a list of dictionaries."]
     models: list[DeclaredModel] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
     specs: dict[tuple[str, str], tuple[str, Any]] = {}
     for index, item in enumerate(raw):
         uid = item.get("uid") if isinstance(item, Mapping) else None
-        label = f"models[{index}]" + (f" (uid '{shown(uid)}')" if uid is not None else "")
-        given, found = _check_item(label, item, strict)
+        label = f"{called('models', names)}[{index}]" + (f" (uid '{shown(uid)}')" if uid is not None else "")
+        given, found = _check_item(label, item, strict, names)
         problems += found
         uid = given.pop("uid", None)
         if uid in seen:
-            problems.append(f"{label}: uid '{uid}' is already used by models[{seen[uid]}]; every model needs a uid of its own.")
+            problems.append(f"{label}: uid '{uid}' is already used by {called('models', names)}[{seen[uid]}]; every model needs a uid of its own.")
             continue
         if uid is not None:
             seen[uid] = index
@@ -538,9 +618,9 @@ def check_models(raw: Any, *, strict: bool = True) -> tuple[list[DeclaredModel],
     return models, problems
 
 
-def parse_models(raw: Any, *, strict: bool = True) -> list[DeclaredModel]:
-    """The declared models, or :class:`DeclarationError` with every problem at once."""
-    models, problems = check_models(raw, strict=strict)
+def parse_models(raw: Any, *, strict: bool = True, names: Mapping[str, str] = MappingProxyType({})) -> list[DeclaredModel]:
+    """The declared models, or :class:`DeclarationError` with every problem at once; parameters as of :func:`check_models`."""
+    models, problems = check_models(raw, strict=strict, names=names)
     if problems:
         raise DeclarationError(problems)
     return models

@@ -11,6 +11,7 @@ import re
 import stat
 from collections import deque
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,7 +19,7 @@ from .applied import Applied, from_worker
 from .bounded import Looks, entries_below, is_name, link_below, open_below, read_end, read_json, stat_below
 from .values import without_environment
 
-__all__ = ["Home"]
+__all__ = ["Files", "Home"]
 
 DEFAULT_HOME = "/root/.xinference"
 _LOG_LINES = 20
@@ -43,6 +44,18 @@ def _begun(path: str, folder: PurePosixPath) -> tuple[PurePosixPath, tuple[str, 
     """
     whole = PurePosixPath(path)
     return (_ROOT, whole.parts[1:]) if whole.is_absolute() else (folder, whole.parts)
+
+
+@dataclass
+class Files:
+    """What lies in a folder of the container.
+
+    :param sizes: name from the folder on → bytes, of each file; the empty name is the file that the path is itself.
+    :param broken: name of a link → where it leads, as a part of a sentence.
+    """
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
 
 
 class Home:
@@ -207,6 +220,11 @@ class Home:
 
         A link counts as the file of the container that it leads to: a cache of a hub is made of them.
         """
+        found = self.files(path)
+        return None if found is None else sum(found.sizes.values())
+
+    def files(self, path: str) -> Files | None:
+        """The files that a path of the container stands for: itself, or those in a folder; None as of :meth:`size`."""
         looks = Looks()
         try:
             end = self.followed(path, looks) if path.startswith("/") else None
@@ -215,18 +233,30 @@ class Home:
                 return None
             found = stat_below(*located, looks)
             if not stat.S_ISDIR(found.st_mode):
-                return found.st_size if stat.S_ISREG(found.st_mode) else None
-            return sum(self._counted(PurePosixPath(end, *names), entry, looks) for names, entry in entries_below(*located, looks))
+                return Files({"": found.st_size}) if stat.S_ISREG(found.st_mode) else None
+            files = Files()
+            for names, entry in entries_below(*located, looks):
+                name = "/".join(names)
+                size, wrong = self._counted(PurePosixPath(end, *names), entry, looks)
+                if wrong:
+                    files.broken[name] = wrong
+                elif size is not None:
+                    files.sizes[name] = size
+            return files
         except OSError:
             return None
 
-    def _counted(self, path: PurePosixPath, found: os.stat_result, looks: Looks) -> int:
-        """Bytes that something in a folder counts for: what is no file, and no link to one, is none."""
-        linked: os.stat_result | None = found
-        if stat.S_ISLNK(found.st_mode):
-            end = self.followed(path.name, looks, path.parent)
-            try:
-                linked = None if end is None else self.look(end, looks)
-            except (FileNotFoundError, NotADirectoryError):
-                linked = None
-        return linked.st_size if linked is not None and stat.S_ISREG(linked.st_mode) else 0
+    def _counted(self, path: PurePosixPath, found: os.stat_result, looks: Looks) -> tuple[int | None, str]:
+        """Bytes of a file in a folder, None for what is none, and where a link leads that leads to nothing."""
+        if not stat.S_ISLNK(found.st_mode):
+            return (found.st_size if stat.S_ISREG(found.st_mode) else None), ""
+        end = self.followed(path.name, looks, path.parent)
+        if end is None:
+            return None, "leads back to itself"
+        try:
+            linked = self.look(end, looks)
+        except (FileNotFoundError, NotADirectoryError):
+            return None, f"leads to '{end}', which does not exist"
+        if linked is None:
+            return None, f"leads to '{end}', which lies in no folder that the server's container sees"
+        return (linked.st_size if stat.S_ISREG(linked.st_mode) else None), ""

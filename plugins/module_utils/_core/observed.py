@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from .applied import Applied, Entry, Record, entries_of, launched_by_entry, recorded
+from .applied import RECORDED, Applied, Entry, Record, entries_of, launched_by_entry, recorded
 from .errors import ApiError
 from .home import Home
 
@@ -276,7 +276,7 @@ def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record],
             continue
         record = records.get(uid)
         if record is not None and model.created and record.created == model.created:
-            applied[uid] = Applied(record.request, "record")
+            applied[uid] = Applied(record.request, RECORDED)
             continue
         found = home.applied(uid, model.workers)
         if found is not None:

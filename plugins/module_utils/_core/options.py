@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from .values import LARGEST, nearest, not_whole, shown
+from .values import LARGEST, called, is_place, nearest, not_whole, other_spelling, same_value, shown
 
-__all__ = ["LLAMA_CPP", "check_options"]
+__all__ = ["LLAMA_CPP", "check_options", "ignored_options", "without_effect"]
 
 #: Arguments of a launch that choose workers and devices; the server reads them itself, whatever the engine.
 _PLACEMENT = ("gpu_idx", "replica_config", "virtual_env_find_links")
@@ -145,7 +146,12 @@ _READ = {
         {"torch_dtype", "dimensions", "batch_size", "batch_interval", "enable_flash_attn", "trust_remote_code", "device", "n_worker", *_PLACEMENT}
     ),
 }
-_ANYWAY = " Set validate_engine_options to false for an option that only a newer server knows."
+#: Options that some engine has.
+_ANYWHERE = (*sorted(LLAMA_CPP), *sorted(frozenset().union(*_READ.values()) - LLAMA_CPP))
+#: What the server's own command line sends for every model, and what holds without it: the one changes nothing.
+_AS_WITHOUT = {"trust_remote_code": True, "n_worker": 1}
+#: Says how it is asked, not what is launched.
+_OF_THE_REQUEST = "wait_ready"
 
 
 def _whole(name: str) -> Callable[[Any], str]:
@@ -164,6 +170,11 @@ def _number(value: Any) -> str:
 
 def _text(value: Any) -> str:
     return "" if isinstance(value, str) else "must be a text"
+
+
+def _template(value: Any) -> str:
+    wrong = _text(value)
+    return wrong or ("names a file, but must be the template itself, such as the lookup 'file' of Ansible reads it" if is_place(value) else "")
 
 
 def _texts(value: Any) -> str:
@@ -193,6 +204,7 @@ _CHECKS: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(_TEXTS, _text),
     **{name: _enumeration(name) for name in _ENUMERATIONS},
     "default_template_kwargs": _texts,
+    "chat_template": _template,
 }
 
 
@@ -201,14 +213,14 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else text + "."
 
 
-def _check_llama_cpp(options: Mapping[str, Any]) -> list[str]:
+def _check_llama_cpp(options: Mapping[str, Any], anyway: str) -> list[str]:
     problems: list[str] = []
     for name, value in options.items():
         if name in _USELESS:
             problems.append(f"engine_options '{name}' has no effect; use {_USELESS[name]}.")
         elif name not in LLAMA_CPP:
             hint = nearest(name, LLAMA_CPP)
-            problems.append(_ended(f"engine_options '{name}' is no option of llama.cpp, and the server would ignore it in silence{hint}") + _ANYWAY)
+            problems.append(_ended(f"engine_options '{name}' is no option of llama.cpp, and the server would ignore it in silence{hint}") + anyway)
         else:
             wrong = _CHECKS[name](value) if name in _CHECKS else ""
             if wrong:
@@ -218,13 +230,27 @@ def _check_llama_cpp(options: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str]) -> list[str]:
+def _as_spelt(name: str) -> str:
+    """The name that is meant: options become names of Python, which have no hyphens, and those of other engines are spelt the same everywhere."""
+    return other_spelling(name, _ANYWHERE) or name.replace("-", "_")
+
+
+def _check_spelling(engine: str, options: Mapping[str, Any], anyway: str) -> list[str]:
+    """Options of an engine of which no names are known here."""
+    return [
+        f"engine_options '{shown(name)}' is no option of {engine or 'the engine'}; did you mean '{shown(_as_spelt(name))}'?" + anyway
+        for name in options
+        if name != _as_spelt(name)
+    ]
+
+
+def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str], anyway: str) -> list[str]:
     """Options of an engine that ignores what it does not know, and may know more than is known here."""
     problems: list[str] = []
     for name, value in options.items():
-        hint = nearest(name, read)
+        hint = nearest(name, read) or (f"; did you mean '{shown(name.replace('-', '_'))}'?" if "-" in name else "")
         if name not in read and hint:
-            problems.append(_ended(f"engine_options '{name}' is no known option of {engine}, which ignores unknown ones in silence{hint}") + _ANYWAY)
+            problems.append(_ended(f"engine_options '{name}' is no known option of {engine}, which ignores unknown ones in silence{hint}") + anyway)
         elif name == "torch_dtype" and value not in (*_TORCH_TYPES, "auto"):
             problems.append(_ended(f"engine_options.torch_dtype '{shown(value)}' is not one of {', '.join(_TORCH_TYPES)}{nearest(shown(value), _TORCH_TYPES)}"))
         elif name in ("dimensions", "batch_size", "max_num_seqs"):
@@ -234,17 +260,42 @@ def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str])
     return problems
 
 
-def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> list[str]:
+def without_effect(options: Mapping[str, Any]) -> frozenset[str]:
+    """Options that say what holds without them, whatever the engine."""
+    return frozenset(name for name, value in options.items() if name == _OF_THE_REQUEST or (name in _AS_WITHOUT and same_value(value, _AS_WITHOUT[name])))
+
+
+def _set_in_vain(name: str, value: Any) -> bool:
+    """Whether llama.cpp cannot set a value: a text for a number, or for one of an enumeration."""
+    return isinstance(value, str) and (name in _WHOLE or name in _NUMBERS or name in _ENUMERATIONS)
+
+
+def ignored_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM") -> frozenset[str]:
+    """Options that a server takes and ignores in silence, as far as is known here; parameters as of :func:`check_options`.
+
+    A newer server may know one of them. So they count as ignored only where nobody declared them.
+    """
+    if engine.lower() == "llama.cpp":
+        return frozenset(name for name, value in options.items() if name in _USELESS or name not in LLAMA_CPP or _set_in_vain(name, value))
+    read = _READ.get((model_type, engine.lower()))
+    if read is None:
+        return frozenset(name for name in options if name != _as_spelt(name))
+    return frozenset(name for name in options if name not in read and ("-" in name or nearest(name, read)))
+
+
+def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LLM", names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """What is wrong with the options of an engine, as texts that begin with ``engine_options``.
 
     :param engine: name of the engine, as declared; engines that are not known here refuse a wrong option themselves.
     :param options: as declared.
     :param model_type: type of the model.
+    :param names: what options are called, as of :func:`~.values.called`.
     """
+    anyway = f" Set {called('validate_engine_options', names)} to false for an option that only a newer server knows."
     problems: list[str] = []
     if "context_length" in options and model_type != "LLM":
         problems.append(f"engine_options context_length is for type LLM only, not for {model_type}.")
     if engine.lower() == "llama.cpp":
-        return problems + _check_llama_cpp(options)
+        return problems + _check_llama_cpp(options, anyway)
     read = _READ.get((model_type, engine.lower()))
-    return problems + (_check_others(engine, options, read) if read is not None else [])
+    return problems + (_check_others(engine, options, read, anyway) if read is not None else _check_spelling(engine, options, anyway))

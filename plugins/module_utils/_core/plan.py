@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .applied import FILLED_IN, Applied, Entry, cleaned
-from .declared import FIELDS, DeclaredModel
+from .applied import FILLED_IN, RECORDED, Applied, Entry, cleaned
+from .declared import FIELDS, DeclaredModel, effective
 from .observed import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
 from .registered import registration_drift
 from .values import same_size, same_value
@@ -165,11 +165,13 @@ def _said(value: Any) -> Any:
     return None if value in ({}, []) else value
 
 
-def _unreported(model: DeclaredModel, applied: Applied) -> dict[str, Any]:
+def _unreported(model: DeclaredModel, running: ObservedModel, applied: Applied) -> dict[str, Any]:
     """Differences in what no server reports, against what was really applied."""
     found: dict[str, Any] = {}
+    declared = effective(model.launch_request(), running.spec, model.options)
+    request = effective(applied.request, running.spec, applied.request if applied.source == RECORDED else model.options)
     for name, sent in UNREPORTED.items():
-        wanted, actual = _said(model.given.get(name)), _said(applied.request.get(sent))
+        wanted, actual = _said(declared.get(sent)), _said(request.get(sent))
         if sent in applied.hidden:
             continue
         if wanted is None and (actual is None or sent in FILLED_IN):
@@ -179,9 +181,8 @@ def _unreported(model: DeclaredModel, applied: Applied) -> dict[str, Any]:
             continue
         if wanted is None or actual is None or not same_value(wanted, actual):
             found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}
-    actual_options = {key: value for key, value in applied.request.items() if key not in _SENT}
-    for key in sorted({*model.options, *actual_options}):
-        wanted, actual = model.options.get(key), actual_options.get(key)
+    for key in sorted({*declared, *request} - _SENT):
+        wanted, actual = declared.get(key), request.get(key)
         if key in applied.hidden:
             continue
         if (wanted is None) != (actual is None) or not same_value(wanted, actual):
@@ -208,7 +209,7 @@ def drift(model: DeclaredModel, running: ObservedModel, applied: Applied | None 
         if actual is None or not _same(name, wanted, actual):
             found[name] = {"declared": wanted, "running": actual}
     if applied is not None:
-        found.update(_unreported(model, applied))
+        found.update(_unreported(model, running, applied))
     return found
 
 
@@ -244,12 +245,18 @@ def entry_of(model: DeclaredModel, policy: Mapping[str, int]) -> dict[str, Any]:
     return {"enabled": True, **policy, "launch": cleaned(model.launch_request())}
 
 
-def _entry_differs(wanted: Mapping[str, Any], found: Entry | None) -> bool:
-    """Whether an entry has to be written."""
+def _entry_differs(wanted: Mapping[str, Any], found: Entry | None, spec: Mapping[str, Any], ours: Collection[str]) -> bool:
+    """Whether an entry has to be written.
+
+    :param spec: the server's description of the model, empty while it does not run.
+    :param ours: options that were declared when this collection launched the model.
+    """
     if found is None or found.launch is None:
         return True
+    options = {*wanted["launch"], *ours}
     # An entry that another client wrote may leave out the one copy that the server takes then.
-    return not same_value(dict(wanted["launch"]), {"replica": 1, **found.launch}) or any(
+    there = effective({"replica": 1, **found.launch}, spec, options)
+    return not same_value(effective(wanted["launch"], spec, options), there) or any(
         wanted[key] != getattr(found, key) for key in ("priority", "max_retries", "retry_interval_seconds")
     )
 
@@ -334,7 +341,9 @@ def _autostart(model: DeclaredModel, observed: Observed, choices: Choices) -> tu
     if not observed.autostart:
         return None, old, False
     wanted = entry_of(model, policy)
-    return (wanted if _entry_differs(wanted, old) else None), old, False
+    running, record = observed.models.get(model.uid), observed.records.get(model.uid)
+    differs = _entry_differs(wanted, old, running.spec if running else {}, record.request if record else ())
+    return (wanted if differs else None), old, False
 
 
 def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Choices = Choices()) -> Plan:

@@ -19,7 +19,7 @@ from .declared import check_models
 from .host import PREVIOUS, REPLACEMENT
 from .listeners import collide
 from .paths import container_paths
-from .values import nearest, shown
+from .values import nearest, other_spelling, shown
 from .volumes import check as check_volumes
 from .volumes import host_path
 
@@ -65,6 +65,17 @@ _OWN_VARIABLES = {
     "XINFERENCE_AUTH_ENCRYPTION_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
     "XINFERENCE_AUTH_DB_PATH": "Remove it; the first administrator is made in the usual place before the server starts.",
     "XINFERENCE_TRUSTED_PROXIES": "Remove it; xinference_proxy sets it.",
+}
+#: What options of the modules are called as variables of the roles.
+OPTION_NAMES = {
+    "models": "xinference_models",
+    "keep": "xinference_models",
+    "validate_engine_options": "xinference_models_validate_engine_options",
+    "check_memory": "xinference_models_check_memory",
+    "download": "xinference_models_download",
+    "wait_timeout": "xinference_models_wait_timeout",
+    "progress_interval": "xinference_models_progress_interval",
+    "max_concurrent_launches": "xinference_models_max_concurrent_launches",
 }
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -634,8 +645,8 @@ def _check_versions(settings: Settings) -> list[Failure]:
 
 
 def _check_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
-    models, problems = check_models(settings.models, strict=settings.validate_engine_options)
-    failures = [Failure("models", f"xinference_{problem}", "") for problem in problems]
+    models, problems = check_models(settings.models, strict=settings.validate_engine_options, names=OPTION_NAMES)
+    failures = [Failure("models", problem, "") for problem in problems]
     for uid, name, path in container_paths(models):
         place = host_path(path, settings.data_root, settings.volumes)
         if place is None:
@@ -722,7 +733,9 @@ def _check_declared_accounts(settings: Settings) -> list[Failure]:
         for place, item in enumerate(items):
             where = f"{option}[{place}]"
             if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-                problems.append(f"{where}: must be a dictionary with a name.")
+                keys = [key for key in item if isinstance(key, str)] if isinstance(item, Mapping) and "name" not in item else []
+                meant = [key for key in keys if other_spelling(key, ("name",))]
+                problems.append(f"{where}: must be a dictionary with a name" + (f"; '{shown(meant[0])}' is none, write name." if meant else "."))
                 continue
             where += f" ('{item['name']}')"
             wrong = _wrong_fields(item, fields)
@@ -754,7 +767,7 @@ def _checked_account(item: Mapping[str, Any], settings: Settings) -> list[str]:
         if item["name"] == name:
             return [f"is the name of the account {whose}; choose another one."]
     account = accounts.Account(**{key: item[key] for key in ("name", "state", "password", "permissions") if key in item})
-    problems = accounts.check(account)
+    problems = accounts.check(account, "password")
     if account.state == "present" and account.password is None:
         problems.append("password is missing.")
     return problems

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from .bounded import parse_json
-from .values import nearest, not_whole, out_of_range, same_size, shown
+from .values import is_place, nearest, not_whole, other_spelling, out_of_range, same_choice, same_size, shown
 
-__all__ = ["CUSTOM_TYPES", "check_registration", "registration_drift", "uris"]
+__all__ = ["CUSTOM_TYPES", "check_registration", "chosen", "file_names", "local_path", "registration_drift", "uris"]
 
 #: Types for which a server takes registrations.
 CUSTOM_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "flexible")
+_FILE = "file://"
 _BAD_NAME = re.compile(r"[+/\\?%#&=\s]")
 _SIZE_FIELDS = frozenset({"model_size_in_billions", "activated_size_in_billions"})
 #: A server takes whole numbers, and fractions with an underscore only.
@@ -126,6 +128,43 @@ def registration_drift(wanted: Mapping[str, Any], actual: Mapping[str, Any], las
     return found
 
 
+def chosen(specification: Mapping[str, Any], given: Mapping[str, Any], model_type: str) -> Mapping[str, Any]:
+    """The entry of model_specs that a server takes for a model, the first that fits; the specification itself where it has none.
+
+    :param given: fields of the model: format, size_in_billions and quantization choose.
+    """
+    specs = specification.get("model_specs")
+    entries = [spec for spec in specs if isinstance(spec, Mapping)] if isinstance(specs, list) else []
+    fitting = [
+        spec
+        for spec in entries
+        if all(
+            given.get(name) is None or spec.get(key) is None or same_choice(name, given[name], spec[key], model_type)
+            for name, key in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))
+        )
+    ]
+    return fitting[0] if fitting else specification if not entries else {}
+
+
+def local_path(uri: Any) -> str | None:
+    """The path that a URI stands for; None when it is not local. A server decodes the %20 of a URI, and of nothing else."""
+    if not isinstance(uri, str):
+        return None
+    if uri.startswith(f"{_FILE}/"):
+        return unquote(uri[len(_FILE) :])
+    return uri if uri.startswith("/") else None
+
+
+def file_names(spec: Mapping[str, Any]) -> list[str]:
+    """Names of the GGUF files of an entry of model_specs, one for each part where it tells them."""
+    quantization, parts = str(spec.get("quantization")), spec.get("quantization_parts")
+    numbers = parts.get(spec.get("quantization")) if isinstance(parts, Mapping) else None
+    split, template = spec.get("model_file_name_split_template"), spec.get("model_file_name_template")
+    if isinstance(split, str) and split and isinstance(numbers, list) and numbers:
+        return [split.replace("{quantization}", quantization).replace("{part}", str(number)) for number in numbers]
+    return [template.replace("{quantization}", quantization)] if isinstance(template, str) and template else []
+
+
 def uris(specification: Mapping[str, Any]) -> list[str]:
     """The places of the files that a registration names, itself or in its specifications."""
     specs = specification.get("model_specs")
@@ -175,8 +214,10 @@ def _misspelt(label: str, given: Mapping[str, Any], known: Collection[str], else
         if key in known:
             continue
         hint = nearest(str(key), known, _ALIKE)
-        if key in elsewhere:
-            problems.append(f"{label}.{key} has no effect there; it belongs into {place}.")
+        meant = other_spelling(str(key), elsewhere)
+        if meant is not None and (meant == key or not hint):
+            told = "has no effect there; it" if meant == key else f"is unknown; did you mean '{meant}'? It"
+            problems.append(f"{label}.{shown(key)} {told} belongs into {place}.")
         elif hint:
             problems.append(f"{label}.{shown(key)} is unknown, and the server would ignore it in silence{hint}")
         elif known is _KNOWN_OF_SPEC:
@@ -219,6 +260,11 @@ def _check_fields(model_type: str, specification: Mapping[str, Any]) -> list[str
         value = specification.get(key)
         if value is not None and not isinstance(value, str):
             problems.append(f"registration.{key} '{shown(value)}' must be a text.")
+    template = specification.get("chat_template")
+    if isinstance(template, str) and is_place(template):
+        problems.append(
+            f"registration.chat_template '{shown(template)}' names a file, but must be the template itself, such as the lookup 'file' of Ansible reads it."
+        )
     for key in ("dimensions", "max_tokens", "context_length"):
         value = specification.get(key)
         wrong_number = "" if value is None else not_whole(value, 1)
@@ -321,6 +367,9 @@ def _check_values(label: str, spec: Mapping[str, Any]) -> list[str]:
         value = spec.get(key)
         if value is not None and not isinstance(value, str):
             problems.append(f"{label}.{key} '{shown(value)}' must be a text.")
+    repository = spec.get("model_id")
+    if isinstance(repository, str) and local_path(repository) is not None:
+        problems.append(f"{label}.model_id '{shown(repository)}' must be a repository of a hub; a path belongs into model_uri.")
     projectors = spec.get("multimodal_projectors")
     if projectors is not None and (not isinstance(projectors, list) or not all(isinstance(item, str) for item in projectors)):
         problems.append(f"{label}.multimodal_projectors '{shown(projectors)}' must be a list of texts.")

@@ -9,6 +9,7 @@ keep serving the old one until they are relaunched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
@@ -20,14 +21,16 @@ from .declared import DeclaredModel
 from .errors import DeclarationError, XinferenceError, with_words
 from .home import Home
 from .observed import ABSENT, ERROR, READY, Observed, make_certain, survey
+from .paths import path_problems
 from .plan import RELAUNCH, Action, Plan, describe
-from .registered import check_registration, registration_drift, uris
+from .registered import check_registration, registration_drift
 
 __all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "foreseen", "plan_registration", "read"]
 
+#: Where the core names the specification by the name that it has in a list of models: at the beginning, and as a place for a field.
+_OWN_NAME = re.compile(r"(^|; it belongs into (?:the entries of )?|\? It belongs into (?:the entries of )?)registration\b")
 ON_RUNNING = ("keep", "relaunch", "refuse")
 STATES = ("present", "absent")
-_FILE = "file://"
 
 UNCHANGED = "unchanged"
 REGISTERED = "registered"
@@ -145,7 +148,7 @@ def check(wanted: Registration) -> list[str]:
     if wanted.state == "present":
         # The core calls the specification by the name that it has in a list of models.
         found = check_registration(wanted.type, wanted.name, wanted.given)
-        problems += [problem.replace("registration", "specification", 1) if problem.startswith("registration") else problem for problem in found]
+        problems += [_OWN_NAME.sub(r"\1specification", problem) for problem in found]
     elif wanted.on_running == "relaunch":
         problems.append("on_running 'relaunch' is for state present; a model whose registration is removed cannot be launched. Use keep or refuse.")
     return problems
@@ -186,12 +189,13 @@ def _running(client: Server, wanted: Registration, observed: Observed) -> dict[s
 
 def _missing_files(wanted: Registration, home: Home) -> list[str]:
     """The files of a registration that are not there, as far as this host can see."""
-    problems = []
-    for uri in uris(wanted.given):
-        path = uri[len(_FILE) :] if uri.startswith(_FILE) else uri
-        if path.startswith("/") and home.has(path) is False:
-            problems.append(f"specification model_uri '{uri}' is not there; the server's container would see it as {home.on_host(path)} of this host.")
-    return problems
+    model = DeclaredModel(wanted.name, "present", {"name": wanted.name, "type": wanted.type, "registration": wanted.given})
+    return [
+        f"{field_name.replace('registration', 'specification', 1)} '{path}' {wrong}."
+        for field_name, path, wrong in path_problems(model, home)
+        # The server may see more folders than it was said here.
+        if home.on_host(path) is not None
+    ]
 
 
 def plan_registration(wanted: Registration, seen: Seen, home: Home) -> Change:

@@ -10,13 +10,17 @@ memory of its context, which it takes whole when it loads.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from .declared import AUTO, DeclaredModel
-from .home import Home
-from .registered import uris
+from .gguf import whole_of
+from .home import Files, Home
+from .paths import loaded_besides
+from .registered import chosen, file_names, local_path
+from .values import called
 
 __all__ = ["Limits", "Need", "choose_options", "needs", "too_much"]
 
@@ -29,7 +33,18 @@ OTHER_PROCESS_MIB = 700
 CONTEXTS = (4096, 2048, 1024, 512)
 #: KiB per token of context up to a size in billions, from the shape of common models of that size with 16-bit keys and values.
 _CONTEXT_KIB = ((0.3, 24), (1.0, 112), (4.0, 144), (9.0, 160), (15.0, 200), (40.0, 256), (float("inf"), 320))
-_BITS = re.compile(r"(?:i?q|int|w)(\d)", re.IGNORECASE)
+#: Where a quantization says its bits: Q4_K_M, UD-Q4_K_XL, i1-IQ3_XXS, TQ2_0, GPTQ-Int4, W4A16; 4-bit; MXFP4_MOE, fp8, nf4, BF16, F32.
+_BITS = (
+    re.compile(r"(?<![a-z0-9])(?:[it]?q|w?u?int|w)(\d{1,2})(?!\d)", re.IGNORECASE),
+    re.compile(r"(?<![\d.])(\d{1,2})(?:\.\d+)?[-_ ]?(?:bits?|bpw)(?![a-z])", re.IGNORECASE),
+    re.compile(r"(?:fp|bf|nf|(?<![a-z0-9])f|(?<![a-z])float)(\d{1,2})(?!\d)", re.IGNORECASE),
+)
+#: Formats and words that stand for bits by themselves.
+_FORMAT_BITS = {"fp8": 8, "e4m3": 8, "e5m2": 8, "fp4": 4, "awq": 4, "gptq": 4, "bnb": 4}
+#: Numbers of so many bits and fewer have scales.
+_WITH_SCALES = 8
+#: Endings of weights; of the first kind that a folder has, the others are copies for other engines.
+_WEIGHTS = ((".safetensors",), (".bin", ".pt", ".pth"))
 _MIB = 1 << 20
 
 
@@ -75,37 +90,84 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+def _entry(model: DeclaredModel) -> Mapping[str, Any]:
+    """The entry of the registration that the server takes; empty for a model of the catalogue."""
+    registration = model.registration
+    return {} if registration is None else chosen(registration, model.given, model.type)
+
+
 def _billions(model: DeclaredModel) -> float | None:
+    size = model.given.get("size_in_billions", _entry(model).get("model_size_in_billions"))
     try:
-        return float(str(model.given["size_in_billions"]).replace("_", "."))
-    except (KeyError, ValueError):
+        return float(str(size).replace("_", "."))
+    except ValueError:
         return None
 
 
-def _bits(model: DeclaredModel) -> float:
-    """Bits per weight that the quantization stands for."""
-    text = str(model.given.get("quantization"))
-    found = _BITS.match(text)
-    if found:
-        # The scales of the blocks come on top.
-        return int(found.group(1)) + 0.8
-    return 32.0 if "32" in text else 16.0
+def _bits(quantization: str, form: str = "") -> float:
+    """Bits per weight that a quantization stands for, or where it says nothing the format of the files."""
+    for pattern in _BITS:
+        found = pattern.search(quantization)
+        if found:
+            bits = int(found.group(1))
+            # The scales of the blocks come on top.
+            return bits + 0.8 if bits <= _WITH_SCALES else float(bits)
+    words = {word for word in re.split(r"[^a-z0-9]+", f"{quantization} {form}".lower()) if word}
+    return next((bits + 0.8 for word, bits in _FORMAT_BITS.items() if word in words), 16.0)
+
+
+def _in_folder(model: DeclaredModel, files: Files, spec: Mapping[str, Any]) -> int | None:
+    """Bytes of the files in a folder that are loaded; the others are of other quantizations, or the same weights for other engines."""
+    sizes = files.sizes
+    quantization = str(model.given.get("quantization") or spec.get("quantization") or "")
+    if model.engine == "llama.cpp" or spec.get("model_format") == "ggufv2":
+        names = [part for name in file_names(spec) for part in whole_of(name)] if spec.get("model_format") == "ggufv2" else []
+        known = [name for name in names if name in sizes]
+        weights = known or [name for name in sizes if name.lower().endswith(".gguf")]
+        named = [name for name in weights if quantization and _holds(name, quantization)]
+        return sum(sizes[name] for name in (known or named or weights or sizes))
+    if model.type in ("LLM", "embedding", "rerank"):
+        for endings in _WEIGHTS:
+            weights = [name for name in sizes if name.lower().endswith(endings)]
+            if weights:
+                return sum(sizes[name] for name in weights)
+    return sum(sizes.values())
+
+
+def _holds(name: str, quantization: str) -> bool:
+    """Whether a file is named after a quantization: Q4_K_M is in a-Q4_K_M.gguf, and not in a-UD-Q4_K_M_L.gguf."""
+    return re.search(rf"(?<![a-z0-9_]){re.escape(quantization.lower())}(?![a-z0-9_])", name.lower()) is not None
+
+
+def _measured(model: DeclaredModel, home: Home, path: str, spec: Mapping[str, Any]) -> int | None:
+    """Bytes of the weights at a path, all parts of a split GGUF together; None where this host does not see them."""
+    sizes: list[int] = []
+    for part in whole_of(path):
+        files = home.files(part)
+        if files is None:
+            continue
+        sizes.append(files.sizes[""] if "" in files.sizes else _in_folder(model, files, spec) or 0)
+    return sum(sizes) if sizes else None
 
 
 def _weights(model: DeclaredModel, home: Home) -> int | None:
-    """Size of the weights: of the files that this host sees, else from size and quantization."""
-    registration = model.registration
-    places = [model.given["path"]] if model.given.get("path") else uris(registration)[:1] if registration else []
-    for place in places:
-        size = home.size(place[len("file://") :] if place.startswith("file://") else place)
-        if size is not None:
-            return size // _MIB
-    billions = _billions(model)
-    return None if billions is None else int(billions * 1e9 * _bits(model) / 8 / _MIB)
+    """Size of the weights in MiB: of the files that this host sees, else from size and quantization. What is loaded besides counts where it is seen."""
+    spec = _entry(model)
+    path = model.given.get("path") or local_path(spec.get("model_uri"))
+    size = None if path is None else _measured(model, home, path, spec)
+    if size is None:
+        billions = _billions(model)
+        quantization = str(model.given.get("quantization") or spec.get("quantization") or "")
+        form = str(model.given.get("format") or spec.get("model_format") or "")
+        size = None if billions is None else int(billions * 1e9 * _bits(quantization, form) / 8)
+    if size is None:
+        return None
+    more = (home.size(place) for field_name, place in dict.fromkeys(loaded_besides(model)))
+    return (size + sum(found or 0 for found in more)) // _MIB
 
 
 def _need(model: DeclaredModel, home: Home) -> Need:
-    engine = str(model.given.get("engine", "")).lower()
+    engine = model.engine
     context = 0
     if engine == "llama.cpp" and model.type == "LLM":
         options = model.options
@@ -121,16 +183,20 @@ def needs(models: Sequence[DeclaredModel], home: Home) -> list[Need]:
     return [_need(model, home) for model in models if model.state == "present"]
 
 
-def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Home) -> list[str]:
-    """One sentence with the whole sum when the declared models cannot fit the memory, else nothing."""
+def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Home, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """One sentence with the whole sum when the declared models cannot fit the memory, else nothing.
+
+    :param names: what options are called, as of :func:`~.values.called`.
+    """
     found = needs(models, home)
     total = SERVER_MIB + sum(need.total for need in found)
     if total <= limits.memory_mib or not found:
         return []
     parts = " + ".join([f"server {SERVER_MIB}", *map(str, found)])
     return [
-        f"models: they need about {total} MiB of memory, but the server has {limits.memory_mib}: {parts}."
-        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set check_memory to false."
+        f"{called('models', names)}: they need about {total} MiB of memory, but the server has {limits.memory_mib}: {parts}."
+        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set"
+        f" {called('check_memory', names)} to false."
     ]
 
 

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .errors import ApiError, AuthenticationError, ConnectionFailed
+from .values import whole
 
 __all__ = ["Asker", "Unanswered", "smoke_test"]
 
@@ -52,11 +53,18 @@ def _token(answer: Mapping[str, Any], uid: str) -> None:
         raise Unanswered(f"no choice in the answer {dict(answer)!r:.200}")
 
 
-def _vector(answer: Mapping[str, Any], expected: Any) -> None:
+def _lengths(spec: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Lengths that a vector may have; empty for any. A launch with the option dimensions shortens what the model is registered for."""
+    wanted = [whole(request.get("dimensions") or spec.get("dimensions")) for request in requests]
+    return sorted({length for length in wanted if isinstance(length, int)}) if all(isinstance(length, int) for length in wanted) else []
+
+
+def _vector(answer: Mapping[str, Any], lengths: Sequence[int]) -> None:
     rows = answer.get("data") or [{}]
     vector = rows[0].get("embedding") or []
-    if not vector or (isinstance(expected, int) and len(vector) != expected):
-        raise Unanswered(f"its vector has {len(vector)} numbers, but the model is known for {expected}")
+    if not vector or (lengths and len(vector) not in lengths):
+        expected = f", but the model is known for {' or '.join(map(str, lengths))}" if lengths else ""
+        raise Unanswered(f"its vector has {len(vector)} numbers{expected}")
 
 
 def _score(answer: Mapping[str, Any], uid: str) -> None:
@@ -65,7 +73,7 @@ def _score(answer: Mapping[str, Any], uid: str) -> None:
         raise Unanswered(f"no score in the answer {dict(answer)!r:.200}")
 
 
-def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> None:
+def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> None:
     kind, abilities = spec.get("model_type"), spec.get("model_ability") or []
     if kind == "LLM" and "chat" in abilities:
         question: dict[str, Any] = {"model": uid, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
@@ -73,7 +81,7 @@ def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> No
     elif kind == "LLM":
         _token(client.ask("completions", {"model": uid, "prompt": "Hello", "max_tokens": 1}, timeout), uid)
     elif kind == "embedding":
-        _vector(client.ask("embeddings", {"model": uid, "input": "Hello"}, timeout), spec.get("dimensions"))
+        _vector(client.ask("embeddings", {"model": uid, "input": "Hello"}, timeout), _lengths(spec, requests))
     elif kind == "rerank":
         _score(client.ask("rerank", {"model": uid, "query": "Hello", "documents": ["Hello"]}, timeout), uid)
     elif not client.describe(uid):
@@ -81,11 +89,11 @@ def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> No
         raise Unanswered("the server does not describe it")
 
 
-def _patiently(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, begun: float) -> None:
+def _patiently(timeout: float, begun: float, ask: Callable[[], None]) -> None:
     """Ask again where the server does not know yet, or not any more for some seconds, that the model is there."""
     while True:
         try:
-            return _ask(client, uid, spec, timeout)
+            return ask()
         except ApiError as error:
             loading = error.status == 503 and _NOT_YET in error.detail
             unknown = error.status in (400, 404) and any(words in error.detail for words in _UNKNOWN)
@@ -95,17 +103,18 @@ def _patiently(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float,
         time.sleep(_PAUSE)
 
 
-def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float) -> float:
+def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]] = ({},)) -> float:
     """Let a model answer one token, vector or score; other types must be described by the server.
 
     :param spec: the server's description of the model.
     :param timeout: seconds in which it must answer.
+    :param requests: launch requests of which one is what it was launched with; none where nothing tells that.
     :returns: seconds that the answer took.
     :raises Unanswered: when it does not answer, or with something else.
     """
     begun = time.monotonic()
     try:
-        _patiently(client, uid, spec, timeout, begun)
+        _patiently(timeout, begun, lambda: _ask(client, uid, spec, timeout, requests))
     except AuthenticationError as error:
         # A limit of requests that others used up: it serves.
         if error.status != 429 or _LIMITED not in error.detail.lower():

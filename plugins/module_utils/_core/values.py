@@ -13,9 +13,12 @@ from typing import Any
 
 __all__ = [
     "LARGEST",
+    "called",
+    "is_place",
     "nearest",
     "nearest_choice",
     "not_whole",
+    "other_spelling",
     "out_of_range",
     "same_choice",
     "same_size",
@@ -29,6 +32,10 @@ __all__ = [
 #: Characters of a value in a sentence, and how deep a value is shown.
 _LONGEST = 200
 _DEEPEST = 3
+#: What stands between the words of a name.
+_BETWEEN = re.compile(r"[\W_]+")
+#: Endings of files with templates.
+_TEMPLATES = (".jinja", ".jinja2", ".j2", ".txt", ".json")
 #: Texts that YAML reads as something else without quotes.
 _NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)?", re.ASCII | re.IGNORECASE)
 #: The environment of a model where the server logs what a launch is asked with: a dictionary as Python writes it, maybe cut off.
@@ -39,11 +46,27 @@ LARGEST = 2**31 - 1
 _DIGITS = 10
 
 
+def _letters(word: str) -> str:
+    """A name without what people write differently: case, and hyphens, spaces or nothing for underscores."""
+    return _BETWEEN.sub("", word).lower()
+
+
+def other_spelling(word: str, known: Collection[str]) -> str | None:
+    """The known name that a word is another spelling of, such as enable-thinking, enableThinking or Enable_Thinking; the word itself where it is one."""
+    if word in known:
+        return word
+    letters = _letters(word)
+    return next((item for item in known if _letters(item) == letters), None) if letters else None
+
+
 def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
     """The hint '; did you mean X?' for a misspelt word, or an empty string.
 
-    :param likeness: from 0 to 1, how alike the two must be.
+    :param likeness: from 0 to 1, how alike the two must be; another spelling of the same letters always is.
     """
+    same = other_spelling(word, known)
+    if same is not None:
+        return f"; did you mean '{same}'?"
     lower = {item.lower(): item for item in known}
     close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=likeness)
     return f"; did you mean '{lower[close[0]]}'?" if close else ""
@@ -63,6 +86,21 @@ def _scalar(value: Any) -> str:
         # Python writes out no number of several thousand digits.
         return "a number of thousands of digits"
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def is_place(text: str) -> bool:
+    """Whether a text that should be a template names a file that holds one."""
+    line = text.strip()
+    return bool(line) and "{" not in line and "\n" not in line and (line.startswith(("/", "./", "file:")) or line.lower().endswith(_TEMPLATES))
+
+
+def called(option: str, names: Mapping[str, str]) -> str:
+    """What an option is called by who is told of it.
+
+    :param option: as module ``models`` calls it.
+    :param names: option → name, where it has another one: in another module, or as a variable of a role.
+    """
+    return names.get(option, option)
 
 
 def without_environment(line: str) -> str:

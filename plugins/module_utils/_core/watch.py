@@ -598,9 +598,11 @@ class Watcher:
                 continue
 
             launched = running.spec
+            # Where a difference is only reported, it may run as it was registered.
+            may_run = [model.launch_request(), {}]
 
-            def ask(uid: str = model.uid, spec: dict[str, Any] = launched) -> float:
-                return smoke_test(client, uid, spec, waiting.answer)
+            def ask(uid: str = model.uid, spec: dict[str, Any] = launched, requests: list[dict[str, Any]] = may_run) -> float:
+                return smoke_test(client, uid, spec, waiting.answer, requests)
 
             self.question = _Question(model.uid, running.created, ask)
             self.background(self.question)

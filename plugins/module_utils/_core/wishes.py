@@ -18,6 +18,7 @@ from .errors import DeclarationError
 from .home import Home
 from .host import deaths, engine_errors
 from .plan import Choices
+from .values import called
 
 __all__ = ["server_files", "wishes_of"]
 
@@ -56,8 +57,9 @@ def wishes_of(given: Mapping[str, Any], check: bool = False) -> Wishes:
     :param check: predict only.
     :raises DeclarationError: when one of them is wrong.
     """
+    names = given.get("option_names") or {}
     problems = [
-        f"{name} '{given[name]:g}' is too small; it must be at least {least:g}."
+        f"{called(name, names)} '{given[name]:g}' is too small; it must be at least {least:g}."
         for name, least in _LEAST.items()
         if given[name] is not None and given[name] < least
     ]
@@ -82,6 +84,7 @@ def wishes_of(given: Mapping[str, Any], check: bool = False) -> Wishes:
         memory_mib=given["memory_mib"],
         home=home,
         file=file,
+        names=names,
         deaths=(lambda: deaths(docker_host, container)) if container else (lambda: None),
         engine_errors=(lambda since: engine_errors(docker_host, container, since)) if container else (lambda since: []),
     )

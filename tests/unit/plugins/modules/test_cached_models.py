@@ -150,8 +150,10 @@ def test_what_the_server_does_not_delete_fails_with_what_was_deleted(run: Runner
     [
         ({}, "one of the following is required: keep, absent"),
         ({"keep": [], "absent": []}, "parameters are mutually exclusive: keep|absent"),
-        ({"keep": [{"uid": "chat"}]}, "models[0] (uid 'chat'): name is missing"),
-        ({"keep": ["chat"]}, "models[0]: is the text 'chat', but must be a dictionary"),
+        ({"keep": [{"uid": "chat"}]}, "keep[0] (uid 'chat'): name is missing"),
+        ({"keep": ["chat"]}, "keep[0]: is the text 'chat', but must be a dictionary"),
+        ({"keep": [CHAT, CHAT]}, "is already used by keep[0]"),
+        ({"keep": ["chat"], "option_names": {"keep": "xinference_models"}}, "xinference_models[0]: is the text 'chat', but must be a dictionary"),
     ],
 )
 def test_wrong_options_are_one_sentence_before_anything_is_asked(run: Runner, options: dict[str, Any], words: str) -> None:

@@ -263,6 +263,41 @@ def test_the_memory_is_checked_unless_that_is_switched_off(run: Runner) -> None:
     assert not run(models=[CHAT], memory_mib=1000, check_memory=False)["failed"]
 
 
+NAMES = {
+    "models": "xinference_models",
+    "check_memory": "xinference_models_check_memory",
+    "validate_engine_options": "xinference_models_validate_engine_options",
+    "wait_timeout": "xinference_models_wait_timeout",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"models": ["chat"]}, ["{models}[0]: is the text 'chat'"]),
+        ({"models": [CHAT, CHAT]}, ["{models}[1] (uid 'chat'): uid 'chat' is already used by {models}[0]"]),
+        (
+            {"models": [{**CHAT, "engine_options": {"n-ctx": 1}}]},
+            ["{models}[0] (uid 'chat'): engine_options 'n-ctx'", "Set {validate_engine_options} to false"],
+        ),
+        ({"models": [{**CHAT, "name": "unknown"}]}, ["{models} (uid 'chat'): name 'unknown' of type LLM is not in the server's catalogue"]),
+        (
+            {"models": [{**CHAT, "path": "/elsewhere/a.gguf"}], "mounts": {"/models": "/nowhere"}},
+            ["{models} (uid 'chat'): path '/elsewhere/a.gguf' lies in no"],
+        ),
+        ({"models": [CHAT], "memory_mib": 1000}, ["{models}: they need about", "or set {check_memory} to false"]),
+        ({"models": [CHAT], "wait_timeout": -1}, ["{wait_timeout} '-1' is too small"]),
+    ],
+)
+@pytest.mark.parametrize("names", [{}, NAMES])
+def test_options_are_called_as_the_caller_calls_them(run: Runner, options: dict[str, Any], words: list[str], names: dict[str, str]) -> None:
+    run.use(FakeServer())
+    answer = run(**options, option_names=names)
+    assert answer["failed"]
+    for part in words:
+        assert part.format_map({name: names.get(name, name) for name in NAMES}) in answer["msg"]
+
+
 def test_options_that_fit_the_host_take_the_cores_that_were_given(run: Runner) -> None:
     server = serve(run, FakeServer())
     run(models=[{**CHAT, "engine_options": "auto"}], cores=2.5, memory_mib=8000)

@@ -251,9 +251,7 @@ def test_what_the_server_refuses_is_its_own_sentence_and_loses_nothing(run: Runn
 def test_files_are_looked_for_before_anything_is_changed(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer(allowed=frozenset()))
     answer = run(**OWN, mounts={"/models": str(tmp_path)})
-    assert answer["msg"] == (
-        f"specification model_uri 'file:///models/a.gguf' is not there; the server's container would see it as {tmp_path}/a.gguf of this host."
-    )
+    assert answer["msg"] == (f"specification.model_specs.model_uri '/models/a.gguf' does not exist; on this host it would be {tmp_path}/a.gguf.")
 
 
 @pytest.mark.parametrize(

@@ -1199,7 +1199,7 @@ class FakeServer:
         if model.type == "LLM" and route == "completions":
             return {**common, "object": "text_completion", "choices": [{"text": ",", "index": 0, "logprobs": None, "finish_reason": "length"}]}
         if model.type == "embedding" and route == "embeddings":
-            vector = [0.125] * int(model.specification.get("dimensions") or 1)
+            vector = [0.125] * int(model.request.get("dimensions") or model.specification.get("dimensions") or 1)
             rows = [{"index": 0, "object": "embedding", "embedding": vector}]
             return {"object": "list", "model": model.uid, "model_replica": f"{model.uid}-rep0", "data": rows, "usage": {"prompt_tokens": 3, "total_tokens": 3}}
         if model.type == "rerank" and route == "rerank":

@@ -253,6 +253,45 @@ def test_a_server_without_autostart_gets_no_word_about_it() -> None:
     assert "autostart" not in one(Observed({"chat": model("chat", CHAT)}, autostart=False))
 
 
+#: What the server's own command line sends for every model.
+CLI = {"trust_remote_code": True, "enable_thinking": False}
+
+
+@pytest.mark.parametrize("source", ["worker", "autostart"])
+@pytest.mark.parametrize("with_entry", [False, True])
+def test_what_the_command_line_sends_for_every_model_is_left_out(source: str, with_entry: bool) -> None:
+    chat = {**FORM, **CLI, "n-ctx": 512}
+    embed = {"model_uid": "embed", "model_name": "bge-m3", "model_type": "embedding", "replica": 1, **CLI, "model_size_in_billions": 1}
+    hybrid = {**FORM, **CLI, "model_uid": "hybrid"}
+    observed = Observed(
+        {
+            "chat": model("chat", {**CHAT, "model_ability": ["chat"]}),
+            "embed": model("embed", EMBED),
+            "hybrid": model("hybrid", {**CHAT, "model_ability": ["chat", "hybrid"]}),
+        },
+        applied={"chat": applied(chat, source), "embed": applied(embed, source), "hybrid": applied(hybrid, source)},
+        entries={"chat": entry("chat", chat), "embed": entry("embed", embed)} if with_entry else {},
+        autostart=True,
+    )
+    exported = export(observed, {})
+    assert exported.problems == []
+    first, second, third = exported.declaration
+    assert first["engine_options"] == third["engine_options"] == {"n_ctx": 4096, "n_threads": 2}
+    assert "engine_options" not in second
+    # Of a model that can do either, it says something.
+    assert ["enable_thinking" in item for item in exported.declaration] == [False, False, True]
+    assert "size_in_billions" not in second
+    assert not again(exported, observed).changed
+
+
+def test_a_declaration_by_hand_of_what_the_command_line_launched_relaunches_nothing() -> None:
+    chat = {**FORM, **CLI, "download_hub": "huggingface"}
+    observed = Observed({"chat": model("chat", {**CHAT, "model_ability": ["chat"]})}, applied={"chat": applied(chat, "worker")})
+    declared = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp", "engine_options": {"n_ctx": 4096, "n_threads": 2}, "autostart": False}
+    (action,) = make_plan(parse_models([declared]), observed, Choices()).actions
+    assert (action.kind, action.drift) == ("keep", {})
+
+
 # What is not known.
 
 
@@ -309,7 +348,7 @@ def test_what_a_declaration_may_not_say_is_a_problem() -> None:
     exported = export(Observed({"chat": model("chat", CHAT)}, applied={"chat": applied(request, "record")}), {})
     assert exported.declaration[0]["engine_options"]["n_cxt"] == 512
     assert len(exported.problems) == 1
-    assert "models[0] (uid 'chat'): engine_options 'n_cxt' is no option of llama.cpp" in exported.problems[0]
+    assert "declaration[0] (uid 'chat'): engine_options 'n_cxt' is no option of llama.cpp" in exported.problems[0]
 
 
 # Secrets.

@@ -586,3 +586,27 @@ def test_a_server_that_refuses_to_clear_away_is_quoted() -> None:
     server.fail_next("clear_orphan", refused("No available worker found", 503))
     (result,) = reach(server, gone("old")).values()
     assert (result.result, result.message) == ("failed", "No available worker found")
+
+
+VECTORS = {"uid": "embed", "name": "bge-m3", "type": "embedding", "engine": "sentence_transformers"}
+
+
+def test_vectors_of_the_declared_length_are_an_answer_whatever_the_model_is_registered_for() -> None:
+    server = FakeServer()
+    short = {**VECTORS, "engine_options": {"dimensions": 128}}
+    (launched,) = reach(server, short).values()
+    assert (launched.result, launched.message) == ("launched", "")
+    (kept,) = reach(server, short, smoke="all").values()
+    assert (kept.result, kept.answered) == ("unchanged", 0.0)
+    (longer,) = reach(server, {**VECTORS, "engine_options": {"dimensions": 256}}).values()
+    assert (longer.result, longer.message) == ("relaunched", "")
+    (whole,) = reach(server, VECTORS).values()
+    assert (whole.result, whole.message) == ("relaunched", "")
+
+
+@pytest.mark.parametrize("on_drift", ["report", "ignore"])
+def test_vectors_of_what_is_left_as_it_runs_are_an_answer(on_drift: str) -> None:
+    server = FakeServer()
+    reach(server, {**VECTORS, "engine_options": {"dimensions": 128}})
+    (kept,) = reach(server, VECTORS, smoke="all", choices=Choices(on_drift=on_drift)).values()
+    assert (kept.result, kept.message) == ("unchanged", "")

@@ -323,3 +323,24 @@ def test_models_and_problems_account_for_every_item(numbers: list[int]) -> None:
     models, problems = check_models([{**LLM, "uid": number} for number in numbers])
     assert [model.uid for model in models] == [str(number) for number in dict.fromkeys(numbers)]
     assert len(models) + len(problems) == len(numbers)
+
+
+def test_a_split_file_is_given_by_its_first_part_or_by_the_folder_of_its_registration() -> None:
+    name = "a-00001-of-00003.gguf"
+    spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_file_name_template": name}
+    registration = {"model_lang": ["en"], "model_ability": ["generate"], "model_family": "own", "model_specs": [{**spec, "model_uri": f"/models/{name}"}]}
+    item = {"uid": "a", "name": "own", "engine": "llama.cpp", "registration": registration}
+    assert check_models([{**item, "path": f"/models/{name}"}])[1] == []
+    assert check_models([{**item, "registration": {**registration, "model_specs": [{**spec, "model_uri": "/models"}]}}])[1] == []
+    # What only looks like a part is a file like any other.
+    for other in ("a-00004-of-00003.gguf", "a-00000-of-00003.gguf", "a-1-of-3.gguf", "a-00002-of-00003.bin.gguf"):
+        assert check_models([{"uid": "a", "name": "own", "engine": "llama.cpp", "path": f"/models/{other}"}])[1] == []
+
+
+def test_the_template_of_the_launch_counts_and_not_the_registered_one() -> None:
+    spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_file_name_template": "a.gguf", "model_uri": "/models/a.gguf"}
+    registration = {"model_lang": ["en"], "model_ability": ["chat"], "model_family": "own", "model_specs": [spec]}
+    item = {"uid": "a", "name": "own", "engine": "llama.cpp", "registration": registration}
+    (problem,) = check_models([item])[1]
+    assert "registration.chat_template is missing" in problem
+    assert check_models([{**item, "engine_options": {"chat_template": "{{ messages }}"}}])[1] == []

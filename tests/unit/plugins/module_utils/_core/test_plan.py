@@ -264,6 +264,13 @@ OTHERS: dict[str, list[Any]] = {
 }
 
 
+def fitting(name: str) -> tuple[dict[str, Any], ObservedModel]:
+    """Fields of a model that can use a field, and the model as it runs."""
+    if name == "peft_model_config":
+        return {"engine": "Transformers"}, running(model_engine="Transformers", model_format="pytorch")
+    return {}, running()
+
+
 def test_every_field_that_no_server_reports_is_tried_here() -> None:
     assert set(VALUES) == set(OTHERS) == set(UNREPORTED)
     assert not set(UNREPORTED) & set(REPORTED)
@@ -272,36 +279,40 @@ def test_every_field_that_no_server_reports_is_tried_here() -> None:
 @pytest.mark.parametrize(("name", "wanted", "actual"), [(name, *pair) for name, pairs in VALUES.items() for pair in pairs])
 @pytest.mark.parametrize("source", ["record", "worker", "autostart"])
 def test_a_model_that_was_launched_as_declared_does_not_differ(source: str, name: str, wanted: Any, actual: Any) -> None:
-    model = present(**{name: wanted})
+    fields, runs = fitting(name)
+    model = present(**{**fields, name: wanted})
     launched = applied(model, source, **{UNREPORTED[name]: actual})
-    assert drift(model, running(), launched) == {}
-    assert unverified(model, running(), launched) == ()
-    assert only(model, Observed({"chat": running()}, applied={"chat": launched})).kind == "keep"
+    assert drift(model, runs, launched) == {}
+    assert unverified(model, runs, launched) == ()
+    assert only(model, Observed({"chat": runs}, applied={"chat": launched})).kind == "keep"
 
 
 @pytest.mark.parametrize(("name", "other"), [(name, other) for name, others in OTHERS.items() for other in others])
 @pytest.mark.parametrize("source", ["record", "worker", "autostart"])
 def test_a_model_that_was_launched_otherwise_differs(source: str, name: str, other: Any) -> None:
-    model = present(**{name: VALUES[name][0][0]})
+    fields, runs = fitting(name)
+    model = present(**{**fields, name: VALUES[name][0][0]})
     launched = applied(model, source, **{UNREPORTED[name]: other})
-    found = drift(model, running(), launched)
+    found = drift(model, runs, launched)
     assert list(found) == [name]
     if name != "environment":
         # What is empty is as good as nothing.
         assert found[name] == {"declared": model.given[name], "running": other or None}
-    assert only(model, Observed({"chat": running()}, applied={"chat": launched})).kind == "relaunch"
+    assert only(model, Observed({"chat": runs}, applied={"chat": launched})).kind == "relaunch"
 
 
 @pytest.mark.parametrize("name", UNREPORTED)
 def test_a_field_that_was_not_launched_with_differs(name: str) -> None:
-    model = present(**{name: VALUES[name][0][0]})
-    assert list(drift(model, running(), applied(present()))) == [name]
+    fields, runs = fitting(name)
+    model = present(**{**fields, name: VALUES[name][0][0]})
+    assert list(drift(model, runs, applied(present(**fields)))) == [name]
 
 
 @pytest.mark.parametrize("name", UNREPORTED)
 def test_a_field_that_is_declared_no_more_differs_unless_the_server_fills_it_in(name: str) -> None:
-    launched = applied(present(**{name: VALUES[name][0][0]}))
-    assert list(drift(present(), running(), launched)) == ([] if name in ("download_hub", "n_gpu") else [name])
+    fields, runs = fitting(name)
+    launched = applied(present(**{**fields, name: VALUES[name][0][0]}))
+    assert list(drift(present(**fields), runs, launched)) == ([] if name in ("download_hub", "n_gpu") else [name])
 
 
 @pytest.mark.parametrize("name", UNREPORTED)
@@ -845,3 +856,74 @@ def test_entries_are_written_only_where_the_server_has_autostart_and_never_dropp
 def test_an_empty_plan_changes_nothing() -> None:
     assert make_plan([], Observed()) == Plan()
     assert not Plan().changed
+
+
+# What a server ignores.
+
+#: What the server's own command line sends for every model, and what it makes of options with hyphens.
+CLI = {"trust_remote_code": True, "enable_thinking": False}
+REAL = {"model_ability": ["chat"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "spec", "sent"),
+    [
+        ({}, REAL, CLI),
+        ({}, REAL, {**CLI, "n-ctx": 4096, "n_cxt": 1, "wait_ready": False, "n_worker": 1}),
+        # llama.cpp cannot set a text where it wants a number, or one of an enumeration.
+        ({}, REAL, {"cache_type_k": "q8_0", "n_ctx": "4096", "sampling.temp": "0.5"}),
+        ({"engine": "Transformers", "format": "pytorch"}, {**REAL, "model_engine": "Transformers", "model_format": "pytorch"}, CLI),
+        # With Transformers, a hybrid model does not think unless it is told to.
+        ({"engine": "Transformers"}, {"model_ability": ["chat", "hybrid"], "model_engine": "Transformers"}, CLI),
+        (
+            {"type": "embedding", "engine": "sentence_transformers"},
+            {"model_type": "embedding", "model_engine": "sentence_transformers", "dimensions": 8},
+            {**CLI, "model_size_in_billions": 1, "torch-dtype": "float32"},
+        ),
+        ({"type": "embedding", "engine": None}, {"model_type": "embedding", "model_engine": "sentence_transformers"}, CLI),
+        ({"type": "embedding", "engine": "llama.cpp"}, {"model_type": "embedding", "model_engine": "llama.cpp"}, CLI),
+        ({"type": "rerank", "engine": None}, {"model_type": "rerank", "model_engine": "sentence_transformers"}, CLI),
+        ({"type": "image"}, {"model_type": "image"}, {**CLI, "multimodal_projector": "a.gguf"}),
+        ({"type": "audio"}, {"model_type": "audio"}, {**CLI, "model_format": "pytorch"}),
+    ],
+)
+@pytest.mark.parametrize("source", ["worker", "autostart"])
+def test_what_the_server_ignores_is_no_difference(source: str, fields: dict[str, Any], spec: dict[str, Any], sent: dict[str, Any]) -> None:
+    model = present(**fields)
+    # The specification of the tests has fields of an LLM, which other types do not report.
+    runs = ObservedModel("chat", "ready", {**(SPEC if fields.get("type", "LLM") == "LLM" else {"model_name": "qwen3"}), **spec}, created=CREATED)
+    assert drift(model, runs, applied(model, source, **sent)) == {}
+    entry_of_others = entry(model, launch=cleaned({**model.launch_request(), **sent}))
+    observed = Observed({"chat": runs}, applied={"chat": applied(model, source, **sent)}, entries={"chat": entry_of_others}, autostart=True)
+    action = only(model, observed, autostart=True)
+    assert (action.kind, action.entry) == ("keep", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "spec", "sent", "differs"),
+    [
+        # A hybrid model was told not to think, and with llama.cpp it does where nobody says anything.
+        ({}, {"model_ability": ["chat", "hybrid"]}, CLI, ["enable_thinking"]),
+        # Of a server that does not tell what the model can do.
+        ({}, {}, CLI, ["enable_thinking"]),
+        ({"enable_thinking": True}, {"model_ability": ["hybrid"]}, CLI, ["enable_thinking"]),
+        ({"engine": "Transformers"}, {"model_engine": "Transformers", **REAL}, {"trust_remote_code": False}, ["engine_options.trust_remote_code"]),
+        ({"engine": "Transformers"}, {"model_engine": "Transformers", **REAL}, {"own_option": 1}, ["engine_options.own_option"]),
+        ({}, REAL, {"n_ctx": 4096}, ["engine_options.n_ctx"]),
+        # Somebody declares it, for a server that is newer than what is known here.
+        ({"engine_options": {"brand_new": 2}}, REAL, {"brand_new": 1}, ["engine_options.brand_new"]),
+        ({"engine_options": {"brand_new": 2}}, REAL, {"brand_new": None}, ["engine_options.brand_new"]),
+    ],
+)
+def test_what_it_does_not_ignore_is(fields: dict[str, Any], spec: dict[str, Any], sent: dict[str, Any], differs: list[str]) -> None:
+    model = present(**fields)
+    runs = running(**spec)
+    assert list(drift(model, runs, applied(model, "worker", **sent))) == differs
+
+
+def test_an_option_that_was_declared_once_and_is_not_known_here_counts() -> None:
+    before, model = present(engine_options={"brand_new": 2}), present()
+    assert list(drift(model, running(), applied(before))) == ["engine_options.brand_new"]
+    record = Record(before.launch_request(), CREATED)
+    observed = Observed(records={"chat": record}, entries={"chat": entry(before)}, autostart=True)
+    assert only(model, observed, autostart=True).entry is not None

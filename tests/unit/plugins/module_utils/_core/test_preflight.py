@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Failure, Settings, check_host
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import OPTION_NAMES, Failure, Settings, check_host
+from ansible_collections.inferops.xinference.tests.machine import ROOT as REPOSITORY
 
 ROOT = "/srv/xinference_data"
 GOOD_PATH = {"exists": True, "directory": True, "public": False, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
@@ -705,3 +707,19 @@ def test_the_account_of_the_automation_has_a_name_or_none() -> None:
     assert check_host(HOST, replace(SETTINGS, automation_username="")) == []
     (failure,) = check_host(HOST, replace(SETTINGS, automation_username=" automation"))
     assert failure.problem == "xinference_automation_username ' automation' must be a text that neither is empty nor begins or ends with a space."
+
+
+def test_options_have_the_names_of_variables() -> None:
+    texts = yaml.safe_load((REPOSITORY / "roles/_common/vars/main.yml").read_text(encoding="utf-8"))
+    assert texts["_xinference_option_names"] == OPTION_NAMES
+    documented = {
+        name
+        for path in REPOSITORY.glob("roles/*/meta/argument_specs.yml")
+        for name in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    }
+    assert set(OPTION_NAMES.values()) <= documented
+    wrong = [{"uid": "a", "name": "qwen3", "engine": "llama.cpp", "engine_options": {"n-ctx": 1}}, {"uid": "a"}]
+    said = " ".join(str(failure) for failure in check_host(HOST, replace(SETTINGS, models=wrong)))
+    assert "xinference_models[0] (uid 'a'): engine_options 'n-ctx' is no option" in said
+    assert "Set xinference_models_validate_engine_options to false" in said
+    assert "already used by xinference_models[0]" in said

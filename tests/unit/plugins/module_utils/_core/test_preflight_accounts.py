@@ -49,6 +49,11 @@ def test_what_is_fine() -> None:
             "xinference_accounts[0] ('shop'): 'pasword' is unknown; did you mean 'password'?; allowed: "
             "name, state, password, update_password, permissions, enabled.",
         ),
+        ([{**SHOP, "update-password": "always"}], [], "xinference_accounts[0] ('shop'): 'update-password' is unknown; did you mean 'update_password'?"),
+        ([{**SHOP, "updatePassword": "always"}], [], "xinference_accounts[0] ('shop'): 'updatePassword' is unknown; did you mean 'update_password'?"),
+        ([{"Name": "shop"}], [], "xinference_accounts[0]: must be a dictionary with a name; 'Name' is none, write name."),
+        ([], [{**KEY, "expires-at": "2030-01-01"}], "xinference_api_keys[0] ('shop'): 'expires-at' is unknown; did you mean 'expires_at'?"),
+        ([], [{**KEY, "modelTypes": ["LLM"]}], "xinference_api_keys[0] ('shop'): 'modelTypes' is unknown; did you mean 'model_types'?"),
         ([{**SHOP, "password": 12345678}], [], "xinference_accounts[0] ('shop'): password must be a text."),
         ([{**SHOP, "permissions": "admin"}], [], "xinference_accounts[0] ('shop'): permissions must be a list."),
         ([{**SHOP, "permissions": [3]}], [], "xinference_accounts[0] ('shop'): permissions must be a list of texts."),
@@ -73,9 +78,9 @@ def test_what_is_fine() -> None:
         (
             [{**SHOP, "password": ""}],
             [],
-            "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no character; it must be a text.",
+            "xinference_accounts[0] ('shop'): password of 'shop' is empty or holds something that is no character; it must be a text.",
         ),
-        ([{**SHOP, "password": "\ud800-password"}], [], "xinference_accounts[0] ('shop'): account_password of 'shop' is empty or holds something that is no"),
+        ([{**SHOP, "password": "\ud800-password"}], [], "xinference_accounts[0] ('shop'): password of 'shop' is empty or holds something that is no"),
         ([], [{**KEY, "path": ""}], "xinference_api_keys[0] ('shop'): path '' must be an absolute path on this host."),
         ([{**SHOP, "name": "admin"}], [], "xinference_accounts[0] ('admin'): is the name of the account of the administrator; choose another one."),
         (

@@ -99,6 +99,17 @@ def test_a_declaration_that_is_right() -> None:
     [
         (wanted(given={"dimensions": 0}), "specification.dimensions '0' must be a whole number of at least 1"),
         (wanted(given={"model_name": "other"}), "specification.model_name 'other' differs from name 'minilm'"),
+        (wanted(given={"model_uri": "/a"}), "specification.model_uri has no effect there; it belongs into the entries of specification.model_specs."),
+        (
+            wanted(given={"modelUri": "/a"}),
+            "specification.modelUri is unknown; did you mean 'model_uri'? It belongs into the entries of specification.model_specs.",
+        ),
+        (
+            wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "dimensions": 1}]}),
+            "specification.model_specs[0].dimensions has no effect there; it belongs into specification itself.",
+        ),
+        # What somebody wrote stays as it is.
+        (wanted(given={"model_name": "my registration"}), "specification.model_name 'my registration' differs from name 'minilm'"),
         (wanted(name="mini lm"), "name 'mini lm' of a custom model must not contain white space"),
         (wanted(type="video"), "specification is not possible for type video"),
         (Registration("embedding", "minilm", "absent", on_running="relaunch"), "on_running 'relaunch' is for state present"),
@@ -177,13 +188,18 @@ def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
     home = Home({"/models": str(tmp_path)})
     declared = wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "model_uri": uri}]})
     assert problems(declared, nothing(), home) == [
-        f"specification model_uri '{uri}' is not there; the server's container would see it as {tmp_path}/minilm of this host."
+        f"specification.model_specs.model_uri '/models/minilm' does not exist; on this host it would be {tmp_path}/minilm."
     ]
     # A link is followed as the container follows it.
     (tmp_path / "minilm").symlink_to("/models/other")
     assert len(problems(declared, nothing(), home)) == 1
     (tmp_path / "other").mkdir()
     assert plan(declared, nothing(), home).changed
+    # And a link in the folder leads to something.
+    (tmp_path / "other/model.safetensors").symlink_to("../blobs/1")
+    assert problems(declared, nothing(), home) == [
+        "specification.model_specs.model_uri '/models/minilm' holds 1 link to nothing: 'model.safetensors' leads to '/models/blobs/1', which does not exist."
+    ]
 
 
 def test_files_that_this_host_cannot_see_are_left_to_the_server(tmp_path: Path) -> None:

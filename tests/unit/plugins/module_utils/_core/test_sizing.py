@@ -121,6 +121,135 @@ def test_folders_are_measured_with_all_that_is_in_them(tmp_path: Path) -> None:
     assert need.weights == 3
 
 
+#: Weights of a billion parameters, in MiB, by bits.
+BILLION = {1: 214, 2: 333, 3: 452, 4: 572, 5: 691, 6: 810, 8: 1049, 16: 1907, 32: 3814}
+
+
+@pytest.mark.parametrize(
+    ("quantization", "bits"),
+    [
+        *(
+            (text, 4)
+            for text in ("UD-Q4_K_XL", "i1-Q4_K_M", "IQ4_NL", "iq4_xs", "MXFP4_MOE", "mxfp4", "NVFP4", "nf4", "fp4", "Int4", "4-bit", "4bit", "DWQ-4bit")
+        ),
+        *((text, 4) for text in ("AWQ", "AWQ-INT4", "GPTQ-Int4", "gptq", "W4A16", "w4a16", "wint4", "Q4_0_4_8", "imat-Q4_0", "Model.Q4_K_S")),
+        *((text, 1) for text in ("IQ1_S", "UD-IQ1_M", "TQ1_0", "1.58bit")),
+        *((text, 2) for text in ("UD-IQ2_XXS", "TQ2_0", "Q2_K_L", "i1-IQ2_M", "2.5bpw")),
+        *((text, 3) for text in ("UD-Q3_K_XL", "i1-IQ3_XXS")),
+        *((text, 5) for text in ("UD-Q5_K_XL", "Q5_1")),
+        *((text, 6) for text in ("UD-Q6_K_XL", "6bit")),
+        *((text, 8) for text in ("UD-Q8_K_XL", "fp8", "FP8_DYNAMIC", "F8_E4M3", "W8A8", "E4M3", "GPTQ-Int8", "8-bit", "mxfp8")),
+        *((text, 16) for text in ("BF16", "f16", "fp16", "float16", "none", "UD", "i1", "FP16-original")),
+        *((text, 32) for text in ("F32", "fp32", "float32")),
+    ],
+)
+def test_bits_of_a_quantization_in_all_its_spellings(quantization: str, bits: int) -> None:
+    (need,) = needs([model(size_in_billions=1, quantization=quantization)], Home())
+    assert need.weights == BILLION[bits]
+
+
+@pytest.mark.parametrize(("form", "bits"), [("fp8", 8), ("fp4", 4), ("awq", 4), ("gptq", 4), ("bnb", 4), ("pytorch", 16), ("ggufv2", 16)])
+@pytest.mark.parametrize("quantization", [None, "none"])
+def test_where_the_quantization_says_nothing_the_format_does(form: str, bits: int, quantization: str | None) -> None:
+    (need,) = needs([model(engine="vLLM", size_in_billions=1, format=form, quantization=quantization)], Home())
+    assert need.weights == BILLION[bits]
+
+
+def spec(quantization: str, uri: str, size: Any = 1, **more: Any) -> dict[str, Any]:
+    """One entry of a registration."""
+    return {"model_format": "ggufv2", "model_size_in_billions": size, "quantization": quantization, "model_uri": uri, **more}
+
+
+def put(folder: Path, **sizes: int) -> Home:
+    """Files of so many MiB, with a dot for two underscores, in a folder that the container sees."""
+    folder.mkdir(exist_ok=True)
+    for name, mib in sizes.items():
+        with (folder / name.replace("__", ".").replace("ß", "-")).open("wb") as file:
+            file.truncate(mib * MIB)
+    return Home({"/models": str(folder)})
+
+
+@pytest.mark.parametrize(
+    ("fields", "weights"),
+    [
+        # Files of the entry that is chosen count, by their own size.
+        ({"quantization": "Q8_0"}, 8),
+        ({"quantization": "q8_0", "size_in_billions": 1}, 8),
+        ({"size_in_billions": 7}, 70),
+        ({}, 4),
+        # Its files are elsewhere; its own words count.
+        ({"size_in_billions": "0_5"}, 286),
+        ({"quantization": "F16", "size_in_billions": 13}, 24795),
+    ],
+)
+def test_the_entry_that_is_chosen_counts(tmp_path: Path, fields: dict[str, Any], weights: int) -> None:
+    entries = [
+        spec("Q4_K_M", "/models/a.gguf"),
+        spec("Q8_0", "file:///models/b.gguf"),
+        spec("Q4_K_M", "/models/c%20.gguf", 7),
+        spec("UD-Q4_K_XL", "/no", "0_5"),
+    ]
+    registration = {**custom(512), "model_specs": entries}
+    home = put(tmp_path, a__gguf=4, b__gguf=8)
+    put(tmp_path, **{"c%20__gguf": 70})
+    (need,) = needs([model(registration=registration, **fields)], home)
+    assert need.weights == weights
+
+
+SPLIT = {"aß00001ßofß00003__gguf": 5, "aß00002ßofß00003__gguf": 6, "aß00003ßofß00003__gguf": 7}
+
+
+def test_every_part_of_a_split_file_counts(tmp_path: Path) -> None:
+    home = put(tmp_path / "models", **SPLIT, other__gguf=100)
+    name = "a-00001-of-00003.gguf"
+    registration = {**custom(512), "model_specs": [spec("Q4_1", "/models", model_file_name_template=name)]}
+    by_file = {**custom(512), "model_specs": [spec("Q4_1", f"/models/{name}", model_file_name_template=name)]}
+    for fields in ({"path": f"/models/{name}"}, {"registration": registration}, {"registration": by_file, "path": f"/models/{name}"}):
+        (need,) = needs([model(size_in_billions=1, **fields)], home)
+        assert need.weights == 18
+
+
+def test_parts_as_the_server_s_catalogue_names_them_count(tmp_path: Path) -> None:
+    home = put(tmp_path / "models", Q8_0__1__gguf=3, Q8_0__2__gguf=4, Q4_0__1__gguf=100)
+    parts = {"model_file_name_split_template": "{quantization}.{part}.gguf", "quantization_parts": {"Q8_0": ["1", "2"]}}
+    (need,) = needs([model(registration={**custom(512), "model_specs": [spec("Q8_0", "/models", model_file_name_template="x", **parts)]})], home)
+    assert need.weights == 7
+
+
+@pytest.mark.parametrize(
+    ("fields", "sizes", "weights"),
+    [
+        # A folder with several quantizations, of which one is loaded.
+        ({"engine": "llama.cpp", "quantization": "Q4_K_M"}, {"xßQ4_K_M__gguf": 4, "xßUDßQ4_K_M_L__gguf": 5, "xßQ8_0__gguf": 8, "README": 1}, 4),
+        ({"engine": "llama.cpp", "quantization": "Q6_K"}, {"xßQ4_K_M__gguf": 4, "xßQ8_0__gguf": 8}, 12),
+        # The same weights for several engines.
+        ({"engine": "sentence_transformers"}, {"model__safetensors": 4, "pytorch_model__bin": 4, "model__onnx": 9, "config__json": 1}, 4),
+        ({"engine": "flag"}, {"pytorch_model__bin": 4, "colbert__pt": 1, "model__onnx": 9}, 5),
+        ({"engine": "flag"}, {"model__onnx": 9, "config__json": 1}, 10),
+        ({"type": "audio", "engine": "transformers"}, {"llm__pt": 4, "flow__safetensors": 2}, 6),
+    ],
+)
+def test_of_a_folder_what_is_loaded_counts(tmp_path: Path, fields: dict[str, Any], sizes: dict[str, int], weights: int) -> None:
+    home = put(tmp_path / "models", **sizes)
+    (need,) = needs([model(**{"type": "embedding", "path": "/models", **fields})], home)
+    assert need.weights == weights
+
+
+def test_what_is_loaded_besides_counts(tmp_path: Path) -> None:
+    home = put(tmp_path / "models", a__gguf=10, p__gguf=2, d__gguf=3)
+    for fields in (
+        {"multimodal_projector": "/models/p.gguf"},
+        {"multimodal_projector": "p.gguf"},
+        {"engine_options": {"mmproj.path": "/models/p.gguf"}},
+    ):
+        (need,) = needs([model(path="/models/a.gguf", **fields)], home)
+        assert need.weights == 12
+    (need,) = needs([model(path="/models/a.gguf", engine_options={"slot_save_path": "/models", "media_path": "/models"})], home)
+    assert need.weights == 10
+    (need,) = needs([model(path="/models/a.gguf", multimodal_projector="p.gguf", engine_options={"draft_model_path": "/models/d.gguf"})], home)
+    assert need.weights == 15
+
+
 SIZED: dict[str, Any] = {"size_in_billions": 1, "quantization": "Q4_K_M", "engine_options": {"n_ctx": 1024}}
 #: Memory of one such model: 460 + 572 + 112 MiB.
 EACH = 1144

@@ -81,7 +81,7 @@ def test_other_types_must_be_described(kind: str) -> None:
         (EMBEDDING, {"data": [{"embedding": []}]}, "its vector has 0 numbers, but the model is known for 3"),
         (EMBEDDING, {"data": []}, "its vector has 0 numbers, but the model is known for 3"),
         (EMBEDDING, {}, "its vector has 0 numbers, but the model is known for 3"),
-        ({"model_type": "embedding"}, {"data": [{"embedding": None}]}, "its vector has 0 numbers, but the model is known for None"),
+        ({"model_type": "embedding"}, {"data": [{"embedding": None}]}, "its vector has 0 numbers"),
         (RERANK, {"results": []}, "no score in the answer {'results': []}"),
         (RERANK, {"results": [{"index": 0, "relevance_score": None}]}, "no score in the answer {'results': [{'index': 0, 'relevance_score': None}]}"),
     ],
@@ -177,3 +177,31 @@ def test_the_time_of_the_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     times = iter([100.0, 100.12345])
     monkeypatch.setattr(smoke.time, "monotonic", lambda: next(times))
     assert smoke_test(Model(CHOICE), "m", CHAT, 5) == 0.123
+
+
+VECTOR = {"data": [{"embedding": [0.1, 0.2]}]}
+
+
+@pytest.mark.parametrize(
+    ("requests", "words"),
+    [
+        ([{"dimensions": 2}], ""),
+        # As text, which some clients send.
+        ([{"dimensions": "2"}], ""),
+        ([{"dimensions": 4}], "its vector has 2 numbers, but the model is known for 4"),
+        ([{}], "its vector has 2 numbers, but the model is known for 3"),
+        ([{"dimensions": None}], "its vector has 2 numbers, but the model is known for 3"),
+        # It runs as declared, or as it was launched before.
+        ([{"dimensions": 2}, {}], ""),
+        ([{"dimensions": 4}, {}], "its vector has 2 numbers, but the model is known for 3 or 4"),
+        # Somebody else launched it, and nothing tells with what.
+        ([], ""),
+    ],
+)
+def test_the_number_of_the_launch_counts_and_not_the_registered_one(requests: list[dict[str, Any]], words: str) -> None:
+    if not words:
+        assert smoke_test(Model(VECTOR), "m", EMBEDDING, 1, requests) >= 0
+        return
+    with pytest.raises(Unanswered) as raised:
+        smoke_test(Model(VECTOR), "m", EMBEDDING, 1, requests)
+    assert str(raised.value) == words

@@ -23,6 +23,12 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.values i
         ("xyz", ("engine", "format"), ""),
         ("", ("engine",), ""),
         ("engine", (), ""),
+        ("enable-thinking", ("enable_flash_attn", "enable_thinking"), "; did you mean 'enable_thinking'?"),
+        ("enableThinking", ("enable_flash_attn", "enable_thinking"), "; did you mean 'enable_thinking'?"),
+        ("Enable\u00a0Thinking", ("enable_thinking",), "; did you mean 'enable_thinking'?"),
+        # Whatever likeness is asked for.
+        ("ctx", ("c_t_x", "ctx1"), "; did you mean 'c_t_x'?"),
+        ("---", ("a",), ""),
     ],
 )
 def test_the_nearest_known_word_is_hinted_in_its_own_spelling(word: str, known: tuple[str, ...], hint: str) -> None:

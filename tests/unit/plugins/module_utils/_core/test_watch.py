@@ -1103,3 +1103,10 @@ def test_a_server_without_a_worker_is_of_no_use(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.undo()
     stage.until_ready()
     assert stage.watcher.useless is None
+
+
+def test_vectors_of_the_declared_length_are_an_answer() -> None:
+    server = FakeServer()
+    stage = Stage(server, {"uid": "embed", "name": "bge-m3", "type": "embedding", "engine": "sentence_transformers", "engine_options": {"dimensions": 128}})
+    assert stage.until_ready() < 100
+    assert not [line for line in stage.lines if "did not answer" in line]

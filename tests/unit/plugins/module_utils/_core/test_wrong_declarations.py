@@ -161,6 +161,23 @@ UNKNOWN: list[tuple[str, dict[str, Any], list[str]]] = [
             ("envs", "environment"),
         )
     ),
+    *(
+        (f"spelt as {word}", {**LLM, word: "x"}, [f"field '{word}' is unknown; did you mean '{field}'?"])
+        for word, field in (
+            ("enable-thinking", "enable_thinking"),
+            ("enableThinking", "enable_thinking"),
+            ("EnableThinking", "enable_thinking"),
+            ("ENABLE_THINKING", "enable_thinking"),
+            ("enable thinking", "enable_thinking"),
+            ("sizeInBillions", "size_in_billions"),
+            ("size-in-billions", "size_in_billions"),
+            ("model-path", "path"),
+            ("modelName", "name"),
+            ("model-size-in-billions", "size_in_billions"),
+            ("engineOptions", "engine_options"),
+        )
+    ),
+    ("option of the engine with a hyphen", {**LLM, "n-ctx": 4096}, ["field 'n-ctx' is unknown; did you mean 'n_ctx'? It belongs into engine_options."]),
     ("option of the engine", {**LLM, "n_ctx": 4096}, ["field 'n_ctx' is unknown; it belongs into engine_options."]),
     ("part of autostart", {**LLM, "priority": 10}, ["field 'priority' is unknown; it belongs into autostart."]),
     ("part of the registration", {**LLM, "model_uri": "/models/a.gguf"}, ["field 'model_uri' is unknown; it belongs into registration."]),
@@ -325,7 +342,7 @@ DICTIONARIES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "waiting among the options",
         {**LLM, "engine_options": {"wait_ready": True}},
-        ["engine_options 'wait_ready' is not an option", "the module's option 'wait'"],
+        ["engine_options 'wait_ready' is not an option", "the option 'wait' of module models"],
     ),
     ("auto for another engine", {**EMBEDDING, "engine_options": "auto"}, ["engine_options 'auto' is possible for engine llama.cpp only"]),
     (
@@ -464,9 +481,61 @@ OPTIONS: list[tuple[str, dict[str, Any], list[str]]] = [
         {**EMBEDDING, "engine": "sentence_transformers", "engine_options": {"dimensions": "256"}},
         ["engine_options.dimensions '256'", NUMBER, "without quotes"],
     ),
+    *(
+        (f"{word} for {engine}", {**item, "engine": engine, "engine_options": {word: True}}, [f"engine_options '{word}'", *words])
+        for item, engine, word, words in (
+            (GGUF, "llama.cpp", "n-ctx", ["did you mean 'n_ctx'?"]),
+            (GGUF, "llama.cpp", "nCtx", ["did you mean 'n_ctx'?"]),
+            (GGUF, "llama.cpp", "speculative-draft-n-max", ["did you mean 'speculative.draft.n_max'?"]),
+            (GGUF, "llama.cpp", "enable-thinking", ["use the field 'enable_thinking' for it"]),
+            (LLM, "Transformers", "enable-thinking", ["use the field 'enable_thinking' for it"]),
+            (LLM, "Transformers", "enableThinking", ["use the field 'enable_thinking' for it"]),
+            (LLM, "Transformers", "download-hub", ["use the field 'download_hub' for it"]),
+            (LLM, "Transformers", "model-size-in-billions", ["use the field 'size_in_billions' for it"]),
+            (LLM, "Transformers", "wait-ready", ["use the option 'wait' of module models for it"]),
+            (LLM, "Transformers", "torchDtype", ["did you mean 'torch_dtype'?"]),
+            # No option of an engine has a hyphen, one that is not known here neither.
+            (LLM, "Transformers", "attn-implementation", ["did you mean 'attn_implementation'?"]),
+            (EMBEDDING, "sentence_transformers", "batch-size", ["did you mean 'batch_size'?"]),
+            (EMBEDDING, "flag", "use-fp16", ["is no option of flag; did you mean 'use_fp16'?"]),
+            (RERANK, "sentence_transformers", "torchDtype", ["is no option of sentence_transformers; did you mean 'torch_dtype'?"]),
+            (LLM, "vLLM", "gpu-memory-utilization", ["is no option of vLLM; did you mean 'gpu_memory_utilization'?"]),
+            (AUDIO, "transformers", "enable-virtual-env", ["use the field 'enable_virtual_env' for it"]),
+        )
+    ),
+    ("batch-size without an engine", {**EMBEDDING, "engine_options": {"batch-size": 8}}, ["is no option of the engine; did you mean 'batch_size'?"]),
 ]
 
 TOGETHER: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "a part that is not the first",
+        {**GGUF, "path": "/models/a-00002-of-00003.gguf"},
+        ["path '/models/a-00002-of-00003.gguf' is part 2 of 3 of a split GGUF; engine llama.cpp wants the first one, '/models/a-00001-of-00003.gguf'."],
+    ),
+    *(
+        (
+            f"a split GGUF by its registration alone: {uri}",
+            {**of_spec("LLM", model_uri=uri), "engine": "llama.cpp"},
+            [
+                f"registration.model_specs.model_uri '{uri}' is one of 3 parts",
+                "llama.cpp cannot find the others; give path '/models/a-00001-of-00003.gguf', too.",
+            ],
+        )
+        for uri in ("/models/a-00001-of-00003.gguf", "file:///models/a-00001-of-00003.gguf", "/models/a-00002-of-00003.gguf")
+    ),
+    (
+        "a split GGUF of an embedding by its registration alone",
+        of_spec("embedding", model_format="ggufv2", model_file_name_template="a", model_uri="/models/a-00001-of-00003.gguf"),
+        ["is one of 3 parts", "give as model_uri the folder of the parts"],
+    ),
+    (
+        "projector beside a registered file",
+        {**of_spec("LLM", model_uri="/models/a.gguf"), "engine": "llama.cpp", "multimodal_projector": "p.gguf"},
+        ["multimodal_projector 'p.gguf' would be looked for beside the server's own link to '/models/a.gguf'; give its absolute path."],
+    ),
+    ("template in a file", options(chat_template="/models/chat.jinja"), ["engine_options.chat_template '/models/chat.jinja' names a file, but must be"]),
+    ("template of a registration in a file", custom("LLM", chat_template="chat.jinja2"), ["registration.chat_template 'chat.jinja2' names a file"]),
+    ("path for a repository", of_spec("LLM", model_id="/models/a"), ["registration.model_specs[0].model_id '/models/a' must be a repository of a hub"]),
     ("format for llama.cpp", {**LLM, "format": "pytorch"}, ["format 'pytorch' cannot be loaded by engine llama.cpp; it loads ggufv2 only"]),
     ("short format for llama.cpp", {**LLM, "format": "gguf"}, ["format 'gguf' cannot be loaded by engine llama.cpp; it loads ggufv2 only"]),
     ("format in capitals", {**LLM, "format": "GGUFv2"}, ["format 'GGUFv2' cannot be loaded by engine llama.cpp; it loads ggufv2 only"]),
@@ -640,6 +709,16 @@ REGISTRATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("image with a relative path", custom("image", model_uri="folder"), ["registration.model_uri 'folder' must be an absolute path"]),
     ("ignored in silence: misspelt field", custom("LLM", chat_templat="x"), ["registration.chat_templat is unknown", NOTHING, "did you mean 'chat_template'?"]),
+    *(
+        (f"ignored in silence: {word}", item, [f"registration{place}.{word} is unknown", f"did you mean '{meant}'?"])
+        for word, meant, place, item in (
+            ("chat-template", "chat_template", "", custom("LLM", **{"chat-template": "x"})),
+            ("chatTemplate", "chat_template", "", custom("LLM", chatTemplate="x")),
+            ("modelUri", "model_uri", "", custom("LLM", modelUri="/models/a.gguf")),
+            ("toolParser", "tool_parser", ".model_specs[0]", of_spec("LLM", toolParser="x")),
+            ("model-revision", "model_revision", ".model_specs[0]", of_spec("embedding", **{"model-revision": "x"})),
+        )
+    ),
     (
         "ignored in silence: files in the wrong place",
         custom("LLM", model_uri="/models/a.gguf"),
@@ -1183,6 +1262,10 @@ def test_every_problem_of_every_item_is_told_at_once(home: Home) -> None:
             "a uid in another script": {**GGUF, "uid": "чат"},
             "a uid of 100 characters": {**GGUF, "uid": "u" * 100},
             "an engine in its own environment": {**EMBEDDING, "engine": "vllm", "enable_virtual_env": True},
+            "the template of the launch": {
+                **custom("LLM", model_ability=["chat"], model_family="other"),
+                "engine_options": {"chat_template": "{{ messages }}"},
+            },
             "a family of the catalogue": custom("LLM", model_ability=["chat", "tools"], model_family="qwen3"),
             "a template": custom("LLM", model_ability=["chat"], chat_template="{{ messages }}"),
             "a worker": {**GGUF, "worker_ip": "10.0.0.5:40001"},
