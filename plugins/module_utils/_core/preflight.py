@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from . import accounts, advisories, api_keys, firewall
+from . import accounts, adoption, advisories, api_keys, firewall
 from .certificates import days_left
 from .declared import check_models
 from .host import PREVIOUS, REPLACEMENT
@@ -56,7 +56,7 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _NUMBERS = re.compile(r"[1-9][0-9]{0,9}:[1-9][0-9]{0,9}")
 #: Environment variables of the server that would undo what the roles made sure of, and what to do in their place.
 _OWN_VARIABLES = {
-    "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
+    "XINFERENCE_HOME": "Set xinference_home.",
     "XINFERENCE_AUTH_ADVANCED": "Set xinference_authentication.",
     "XINFERENCE_AUTH_JWT_SECRET_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
     "XINFERENCE_AUTH_ENCRYPTION_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
@@ -133,6 +133,7 @@ class Settings:
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
     :param client_version: version of the client on the host.
+    :param home: directory of the server inside its container.
     """
 
     data_root: str
@@ -171,6 +172,7 @@ class Settings:
     blocked_destinations: Any = ()
     allowed_destinations: Any = ()
     client_version: str = ""
+    home: str = "/root/.xinference"
 
 
 def _size_mib(text: str) -> float | None:
@@ -393,8 +395,56 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     ours = container.get("status") == "running" and port in container.get("ports", [])
     taken = _taken(host, settings.address, port)
     if taken and not ours:
-        failures.append(Failure("port", taken, "Free it, or set xinference_port to another one."))
+        failures.append(_port_of(host, settings, taken))
     return failures
+
+
+def _holder(host: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | None:
+    """The other container that has the server's port; None where it is none."""
+    taken = _is_address(settings.address) and _taken(host, settings.address, settings.port)
+    return adoption.holder(host["engine"].get("neighbours") or [], settings.address, settings.port) if taken else None
+
+
+def _port_of(host: Mapping[str, Any], settings: Settings, taken: str) -> Failure:
+    """Who has the server's port."""
+    other = _holder(host, settings)
+    if other is None:
+        return Failure("port", taken, "Free it, or set xinference_port to another one.")
+    if not other["xinference"]:
+        problem = f"Port {settings.port} is in use by container {other['name']} ({other['image']})."
+        return Failure("port", problem, "Stop it, or set xinference_port to another one.")
+    return Failure(
+        "port",
+        f"Port {settings.port} is in use by container {other['name']} ({other['image']}), which runs Xinference.",
+        f"Set xinference_container_name to {other['name']} to adopt it, or xinference_port to another one.",
+    )
+
+
+def _check_home(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    """Whether the server keeps its files, and finds those of a server that is there already."""
+    path = PurePosixPath(settings.home)
+    if not path.is_absolute() or ".." in path.parts or str(path) != settings.home or len(path.parts) < 2 or _NOT_IN_A_PLACE.search(settings.home):
+        problem = f"xinference_home '{shown(settings.home)}' is no absolute path of a directory in the container."
+        return [Failure("home", problem, "Write it as /root/.xinference.")]
+    if host_path(settings.home, settings.data_root, [volume for volume in settings.volumes if not volume.get("read_only")]) is None:
+        return [
+            Failure(
+                "home",
+                f"xinference_home '{settings.home}' lies in no volume that the server can write, so all that it keeps would be lost with its container.",
+                f"Give an entry of xinference_volumes target: {settings.home}.",
+            )
+        ]
+    problems = adoption.check(
+        host["engine"],
+        host["paths"],
+        name=settings.container,
+        data_root=settings.data_root,
+        home=settings.home,
+        volumes=settings.volumes,
+        environment=settings.environment,
+        known=str((_holder(host, settings) or {}).get("name", "")),
+    )
+    return [Failure("adoption", problem, remedy) for problem, remedy in problems]
 
 
 def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
@@ -732,6 +782,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_port(host, settings),
         *_check_network(host, settings),
         *_check_start(host, settings),
+        *_check_home(host, settings),
         *_check_recovery(host, settings),
         *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),

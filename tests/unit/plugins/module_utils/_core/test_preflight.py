@@ -229,7 +229,7 @@ def test_variables_that_the_roles_set_are_not_for_the_operator() -> None:
     assert [failure.check for failure in failures] == ["container user", *["environment"] * 6]
     told = {failure.problem: failure.remedy for failure in failures[1:]}
     assert set(told) == {f"xinference_environment names {name}, which the roles set themselves." for name in names[:-1]}
-    assert told["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Remove it; the volumes are mounted there."
+    assert told["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Set xinference_home."
     assert all(failure.remedy for failure in failures)
 
 
@@ -602,3 +602,64 @@ def test_a_failure_without_a_remedy_is_its_problem() -> None:
 def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any], str]) -> None:
     assert "admin_password_length=12" in check(SETTINGS)
     assert "admin_password=" not in check(SETTINGS)
+
+
+# A server that is there already.
+
+
+def beside(**fields: Any) -> dict[str, Any]:
+    """A container that runs beside ours."""
+    other = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "host_network": False, "sources": []}
+    return {**other, "ports": [{"address": "0.0.0.0", "port": 9997}], **fields}
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (
+            [beside()],
+            "Port 9997 is in use by container xinference-cpu (xprobe/xinference:v4.1.0-cpu), which runs Xinference. "
+            "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one.",
+        ),
+        ([beside(ports=[], host_network=True)], "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one."),
+        ([beside(sources=[f"{ROOT}/.xinference"])], "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one."),
+        (
+            [beside(name="web", image="nginx", xinference=False)],
+            "Port 9997 is in use by container web (nginx). Stop it, or set xinference_port to another one.",
+        ),
+        ([beside(ports=[])], "Port 9997 is in use on 0.0.0.0 by something else. Free it, or set xinference_port to another one."),
+    ],
+)
+def test_a_port_that_a_container_has(others: list[dict[str, Any]], said: str) -> None:
+    (failure,) = check_host(changed(listeners=[{"address": "0.0.0.0", "port": 9997}], engine__neighbours=others), SETTINGS)
+    assert str(failure).endswith(said)
+
+
+def test_a_neighbour_on_another_port_is_no_problem() -> None:
+    assert check_host(changed(engine__neighbours=[beside(ports=[{"address": "0.0.0.0", "port": 9000}])]), SETTINGS) == []
+
+
+@pytest.mark.parametrize("home", ["data", "/", "/data/", "/a/../b", "/a b", "/a:b", "", "~/.xinference"])
+def test_a_home_that_is_none(home: str) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, home=home))
+    assert str(failure) == f"xinference_home '{home}' is no absolute path of a directory in the container. Write it as /root/.xinference."
+
+
+@pytest.mark.parametrize("volumes", [[], [{"path": "home", "target": "/data", "read_only": True}], [{"path": "data"}], [{"path": "x", "target": "/data2"}]])
+def test_a_home_that_would_be_lost(volumes: list[dict[str, Any]]) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, home="/data", models=[], volumes=volumes))
+    assert str(failure) == (
+        "xinference_home '/data' lies in no volume that the server can write, so all that it keeps would be lost with its container. "
+        "Give an entry of xinference_volumes target: /data."
+    )
+
+
+def test_a_server_that_would_be_empty_is_refused() -> None:
+    container = {
+        **{"status": "running", "ports": [9997], "ours": False, "home": "/data", "caches": {}, "user": ""},
+        "volumes": [{"source": ROOT, "real": ROOT, "target": "/data", "read_only": False, "volume": "", "empty": False}],
+    }
+    (failure,) = check_host(changed(engine__container=container), SETTINGS)
+    assert (failure.check, "so it would be an empty server" in failure.problem) == ("adoption", True)
+    adopted = replace(SETTINGS, home="/data", models=[], volumes=[{"path": ".", "target": "/data"}])
+    assert check_host(changed(engine__container=container), adopted) == []
