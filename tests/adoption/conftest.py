@@ -190,7 +190,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def exported(site: Site) -> Site:
     """The site after the server was written down, with its secrets."""
-    site.play("export", xinference_export_directory="written", xinference_export_secrets=True)
+    site.play("export", "-vvvv", xinference_export_directory="written", xinference_export_secrets=True)
     return site
 
 

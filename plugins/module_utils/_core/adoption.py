@@ -33,6 +33,8 @@ _OF_A_HOME = ("auth", "cache", "launch_history.db", "model/v2", "worker_recovery
 #: What is mounted for something else than data.
 _NO_DATA = re.compile(r"/(dev|proc|sys)(/.*)?|/etc/(localtime|timezone)|(/var)?/run/[^/]+\.sock|/usr/share/zoneinfo(/.*)?")
 _SERVER = re.compile(r"\bxinference(-local|-supervisor|-worker)?\b")
+#: The port that a server's command names.
+_PORT = re.compile(r"(?:^|\s)(?:-p|--port)[ =]*(\d{1,5})\b")
 #: The page that says more.
 _PAGE = "docs/adopt.md"
 
@@ -85,21 +87,26 @@ def neighbours(listed: Sequence[Mapping[str, Any]], container: str | None) -> li
 
     :param listed: the engine's list of those that run.
     :param container: name of ours, which is left out as the one is that prepares its files.
-    :returns: of each ``name``, ``image``, ``xinference`` (whether it runs that), ``host_network`` (whether its ports are those of the host), ``ports`` (that it
-        publishes, each with ``address`` and ``port``) and ``sources`` (what it sees of the host).
+    :returns: of each ``name``, ``image``, ``xinference`` (whether it runs that), ``ports`` (of the host that it has, each with ``address`` and ``port``) and
+        ``sources`` (what it sees of the host).
     """
     found = []
     for each in listed:
         name = next((str(name).lstrip("/") for name in each.get("Names") or [] if str(name).count("/") == 1), "")
         if not name or name in (container, f"{container}-prepare"):
             continue
+        command, image = str(each.get("Command")), str(each.get("Image"))
+        serves = bool(_SERVER.search(command) or _SERVER.search(image.rpartition("/")[2]))
         ports = {(str(port.get("IP") or "::"), int(port["PublicPort"])) for port in each.get("Ports") or [] if port.get("PublicPort")}
+        if serves and (each.get("HostConfig") or {}).get("NetworkMode") == "host":
+            # Of one in the host's network the engine knows no ports.
+            chosen = _PORT.search(command)
+            ports.add(("::", int(chosen[1]) if chosen else 9997))
         found.append(
             {
                 "name": name,
-                "image": str(each.get("Image")),
-                "xinference": bool(_SERVER.search(str(each.get("Command"))) or _SERVER.search(str(each.get("Image")).rpartition("/")[2])),
-                "host_network": (each.get("HostConfig") or {}).get("NetworkMode") == "host",
+                "image": image,
+                "xinference": serves,
                 "ports": [{"address": address, "port": port} for address, port in sorted(ports)],
                 "sources": sorted(str(mount["Source"]) for mount in each.get("Mounts") or [] if mount.get("Source")),
             }
@@ -109,11 +116,7 @@ def neighbours(listed: Sequence[Mapping[str, Any]], container: str | None) -> li
 
 def holder(others: Sequence[Mapping[str, Any]], address: str, port: int) -> Mapping[str, Any] | None:
     """The container that holds a port of the host; None where it is none of these."""
-    for other in others:
-        if any(end["port"] == port and collide(end["address"], address) for end in other["ports"]):
-            return other
-    # Of one in the host's network the engine knows no ports.
-    return next((other for other in others if other["host_network"] and other["xinference"]), None)
+    return next((other for other in others if any(end["port"] == port and collide(end["address"], address) for end in other["ports"])), None)
 
 
 def _located(path: str, seen: Mapping[str, str]) -> str | None:

@@ -420,10 +420,22 @@ def _port_of(host: Mapping[str, Any], settings: Settings, taken: str) -> Failure
     )
 
 
+def _is_home(path: str) -> bool:
+    """Whether a server can have its home there, in its container."""
+    parts = PurePosixPath(path)
+    return parts.is_absolute() and ".." not in parts.parts and str(parts) == path and len(parts.parts) > 1 and not _NOT_IN_A_PLACE.search(path)
+
+
+def _volumes(settings: Settings) -> list[dict[str, Any]]:
+    """The volumes without those that a wrong home has made wrong: it is told once."""
+    if _is_home(settings.home):
+        return settings.volumes
+    return [volume for volume in settings.volumes if not str(volume.get("target") or "").startswith(settings.home)]
+
+
 def _check_home(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """Whether the server keeps its files, and finds those of a server that is there already."""
-    path = PurePosixPath(settings.home)
-    if not path.is_absolute() or ".." in path.parts or str(path) != settings.home or len(path.parts) < 2 or _NOT_IN_A_PLACE.search(settings.home):
+    if not _is_home(settings.home):
         problem = f"xinference_home '{shown(settings.home)}' is no absolute path of a directory in the container."
         return [Failure("home", problem, "Write it as /root/.xinference.")]
     if host_path(settings.home, settings.data_root, [volume for volume in settings.volumes if not volume.get("read_only")]) is None:
@@ -786,7 +798,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_recovery(host, settings),
         *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),
-        *(Failure("volumes", problem, remedy) for problem, remedy in check_volumes(settings.volumes, settings.data_root, host["paths"], settings.files)),
+        *(Failure("volumes", problem, remedy) for problem, remedy in check_volumes(_volumes(settings), settings.data_root, host["paths"], settings.files)),
         *_check_image(host, settings),
         *_check_versions(settings),
         *_check_account(settings),

@@ -20,7 +20,14 @@ from ansible_collections.inferops.xinference.plugins.filter.declaration_file imp
 declaration_file = FilterModule().filters()["declaration_file"]
 #: What older versions of Ansible need not be told.
 TRUSTED = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(DataLoader.load_from_file).parameters else {}
-CHAT = {"uid": "chat", "name": "qwen3", "size_in_billions": "0_6", "replica": 1, "autostart": False, "engine_options": {"n_ctx": 4096, "rate": 0.5, "none": None}}
+CHAT = {
+    "uid": "chat",
+    "name": "qwen3",
+    "size_in_billions": "0_6",
+    "replica": 1,
+    "autostart": False,
+    "engine_options": {"n_ctx": 4096, "rate": 0.5, "none": None},
+}
 TEMPLATE = "{%- for m in messages %}\n  {{ m['role'] }}: {{ m['content'] }}\n{%- endfor %}\n\t{# end #}"
 TEXTS = [
     *("{{ messages }}", "{% if x %}", "{# x #}", "#jinja2: variable_start_string: '[['\n[[ lookup('pipe', 'id') ]]", "}}", "100%", TEMPLATE, "{{ a }}\n"),
@@ -48,7 +55,7 @@ def test_how_it_looks() -> None:
     unknown = {"chat": ["environment.HF_TOKEN", "autostart"]}
     assert written([{**CHAT, "registration": registration}], declaration_unknown=unknown, declaration_problems=["models[0]: a problem."]) == (
         HEADER
-        + ''' from "inference-01".
+        + """ from "inference-01".
 # Nothing tells of model "chat": "environment.HF_TOKEN", "autostart".
 # No declaration can say: "models[0]: a problem."
 ---
@@ -70,7 +77,7 @@ xinference_models:
         - !unsafe "{{"
       model_lang:
         - en
-'''
+"""
     )
 
 
@@ -105,5 +112,5 @@ def test_the_types_of_ansible_are_no_obstacle(tmp_path: Path) -> None:
     """What a module returned is of types of Ansible's own."""
     returned = read("xinference_models: [{uid: chat, path: !unsafe '{{ x }}', replica: 2, autostart: true}]", tmp_path)
     text = written(returned)
-    assert "path: !unsafe \"{{ x }}\"\n" in text
+    assert 'path: !unsafe "{{ x }}"\n' in text
     assert read(text, tmp_path) == [{"uid": "chat", "path": "{{ x }}", "replica": 2, "autostart": True}]

@@ -226,7 +226,7 @@ LISTED = [
 def test_who_runs_beside_it() -> None:
     web, server = neighbours(LISTED, "ours")
     assert (web["name"], web["xinference"], web["ports"]) == ("web", False, [{"address": "::", "port": 80}])
-    wanted = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "host_network": False, "sources": [f"{ROOT}/.xinference"]}
+    wanted = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "sources": [f"{ROOT}/.xinference"]}
     assert server == {**wanted, "ports": [{"address": "0.0.0.0", "port": 9997}]}
 
 
@@ -249,8 +249,15 @@ def test_who_holds_a_port() -> None:
     assert (holder(others, "127.0.0.1", 9997) or {})["name"] == "xinference-cpu"
     assert (holder(others, "0.0.0.0", 80) or {})["name"] == "web"
     assert holder(others, "127.0.0.1", 9998) is None
-    host = neighbours([{"Names": ["/h"], "Image": "xprobe/xinference:v1", "HostConfig": {"NetworkMode": "host"}}], None)
-    assert (holder(host, "127.0.0.1", 9997) or {})["name"] == "h"
+
+
+@pytest.mark.parametrize(
+    ("command", "port"), [("xinference-local -H 0.0.0.0", 9997), ("xinference-local -p 9000 -H ::", 9000), ("xinference-local --port=9000", 9000)]
+)
+def test_the_port_of_a_server_in_the_host_s_network(command: str, port: int) -> None:
+    host = neighbours([{"Names": ["/h"], "Image": "xprobe/xinference:v1", "Command": command, "HostConfig": {"NetworkMode": "host"}}], None)
+    assert (holder(host, "127.0.0.1", port) or {})["name"] == "h"
+    assert holder(host, "127.0.0.1", 22) is None
 
 
 def test_two_servers_on_one_home() -> None:

@@ -609,7 +609,7 @@ def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any]
 
 def beside(**fields: Any) -> dict[str, Any]:
     """A container that runs beside ours."""
-    other = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "host_network": False, "sources": []}
+    other = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "sources": []}
     return {**other, "ports": [{"address": "0.0.0.0", "port": 9997}], **fields}
 
 
@@ -621,7 +621,6 @@ def beside(**fields: Any) -> dict[str, Any]:
             "Port 9997 is in use by container xinference-cpu (xprobe/xinference:v4.1.0-cpu), which runs Xinference. "
             "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one.",
         ),
-        ([beside(ports=[], host_network=True)], "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one."),
         ([beside(sources=[f"{ROOT}/.xinference"])], "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one."),
         (
             [beside(name="web", image="nginx", xinference=False)],
@@ -663,3 +662,9 @@ def test_a_server_that_would_be_empty_is_refused() -> None:
     assert (failure.check, "so it would be an empty server" in failure.problem) == ("adoption", True)
     adopted = replace(SETTINGS, home="/data", models=[], volumes=[{"path": ".", "target": "/data"}])
     assert check_host(changed(engine__container=container), adopted) == []
+
+
+def test_a_home_that_is_none_is_told_once() -> None:
+    volumes = [*SETTINGS.volumes, {"path": ".xinference", "target": "data"}, {"path": "logs", "target": "data/logs"}]
+    assert [failure.check for failure in check_host(HOST, replace(SETTINGS, home="data", volumes=volumes))] == ["home"]
+    assert [failure.check for failure in check_host(HOST, replace(SETTINGS, volumes=volumes))] == ["volumes", "volumes"]
