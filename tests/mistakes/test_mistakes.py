@@ -373,6 +373,32 @@ def test_index_that_cannot_be_reached(root: Path) -> None:
     assert not root.exists()
 
 
+OTHER_MODELS = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: See the files of each list looked for
+      ansible.builtin.include_role:
+        name: inferops.xinference.preflight
+      vars:
+        xinference_models: "{{ models }}"
+      loop: "{{ lists }}"
+      loop_control: {loop_var: models, label: "{{ models | length }}"}
+"""
+
+
+def test_another_declaration_in_the_same_play(root: Path) -> None:
+    """The second one names a file that the host was not looked at for."""
+    playbook = root.parent / "lists.yml"
+    playbook.write_text(OTHER_MODELS, encoding="utf-8")
+    lists = {"lists": [[CHAT], [{**CHAT, "path": "/models/none.gguf"}]]}
+    given = {name: value for name, value in settings_of(root, lists).items() if name != "xinference_models"}
+    command = (BIN / "ansible-playbook", "-c", "local", "-i", "localhost,", "-e", json.dumps(given), playbook)
+    done = subprocess.run(command, check=False, text=True, capture_output=True)
+    assert done.returncode == 2, done.stdout
+    says(failure(done.stdout), "Model 'chat': path '/models/none.gguf' does not exist. Copy it to ")
+
+
 TWO_SERVERS = """
 - hosts: all
   gather_facts: false
