@@ -28,6 +28,8 @@ _HOME = "XINFERENCE_HOME"
 _CACHES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "MODELSCOPE_CACHE")
 _PLACES = (_HOME, "HOME", *_CACHES)
 _ROOTS = frozenset({"", "0", "root", "0:0", "root:root", "0:root", "root:0"})
+#: A process may write into its own environment what it likes, and the value stands in sentences.
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]*")
 #: What lies in a server's home, of whatever version it is.
 _OF_A_HOME = ("auth", "cache", "launch_history.db", "model/v2", "worker_recovery")
 #: What is mounted for something else than data.
@@ -42,13 +44,13 @@ _PAGE = "docs/adopt.md"
 def of_processes(environment: bytes) -> dict[str, str]:
     """Of the environment of a process, as the kernel shows it, what moves a server's files; nothing else of it, because it may hold secrets."""
     pairs = (entry.partition("=") for entry in environment.decode("utf-8", "replace").split("\0"))
-    return {name: value for name, equals, value in pairs if equals and name in _PLACES}
+    return {name: value for name, _equals, value in pairs if name in _PLACES and _PATH.fullmatch(value)}
 
 
 def _environment(found: Mapping[str, Any]) -> dict[str, str]:
     """What a container's description says of where a server's files are."""
     pairs = (str(entry).partition("=") for entry in (found.get("Config") or {}).get("Env") or [])
-    return {name: value for name, equals, value in pairs if equals and name in _PLACES}
+    return {name: value for name, _equals, value in pairs if name in _PLACES and _PATH.fullmatch(value)}
 
 
 def keeps(found: Mapping[str, Any], running: Mapping[str, str], empty: Callable[[str], bool]) -> dict[str, Any]:
