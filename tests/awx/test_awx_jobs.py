@@ -193,7 +193,7 @@ def test_export(site: Site, provisioned: Job) -> None:
         assert job.changed_tasks == ["Write the file"]
         (shown,) = [result["res"]["diff"][0] for result in job.results("runner_on_ok") if result["task"] == "Write the file"]
         assert shown["before"] == ""
-        assert 'chat_template: !unsafe "' in shown["after"]
+        assert "chat_template: !unsafe |-" in shown["after"]
         assert '# Nothing tells of model "chat": "environment.EXAMPLE_TOKEN".' in shown["after"]
         assert site.marks["environment"] not in job.output
         assert warnings(job) == []
