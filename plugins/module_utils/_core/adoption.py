@@ -84,18 +84,18 @@ def keeps(found: Mapping[str, Any], running: Mapping[str, str], empty: Callable[
     }
 
 
-def neighbours(listed: Sequence[Mapping[str, Any]], container: str | None) -> list[dict[str, Any]]:
+def neighbours(listed: Sequence[Mapping[str, Any]], own: Collection[str]) -> list[dict[str, Any]]:
     """The containers that run beside ours.
 
     :param listed: the engine's list of those that run.
-    :param container: name of ours, which is left out as the one is that prepares its files.
+    :param own: names of ours, which are left out.
     :returns: of each ``name``, ``image``, ``xinference`` (whether it runs that), ``ports`` (of the host that it has, each with ``address`` and ``port``) and
         ``sources`` (what it sees of the host).
     """
     found = []
     for each in listed:
         name = next((str(name).lstrip("/") for name in each.get("Names") or [] if str(name).count("/") == 1), "")
-        if not name or name in (container, f"{container}-prepare"):
+        if not name or name in own:
             continue
         command, image = str(each.get("Command")), str(each.get("Image"))
         serves = bool(_SERVER.search(command) or _SERVER.search(image.rpartition("/")[2]))

@@ -350,7 +350,7 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(engine, container, log_lines)
             facts["interrupted"] = _interrupted(engine, container)
-            facts["neighbours"] = neighbours(engine.get("/containers/json") or [], container)
+            facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:

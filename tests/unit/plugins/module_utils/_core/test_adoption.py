@@ -224,7 +224,7 @@ LISTED = [
 
 
 def test_who_runs_beside_it() -> None:
-    web, server = neighbours(LISTED, "ours")
+    web, server = neighbours(LISTED, ["ours", "ours-prepare"])
     assert (web["name"], web["xinference"], web["ports"]) == ("web", False, [{"address": "::", "port": 80}])
     wanted = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "sources": [f"{ROOT}/.xinference"]}
     assert server == {**wanted, "ports": [{"address": "0.0.0.0", "port": 9997}]}
@@ -241,11 +241,11 @@ def test_who_runs_beside_it() -> None:
     ],
 )
 def test_what_runs_xinference(image: str, command: str, runs: bool) -> None:
-    assert neighbours([{"Names": ["/a"], "Image": image, "Command": command}], None)[0]["xinference"] is runs
+    assert neighbours([{"Names": ["/a"], "Image": image, "Command": command}], [])[0]["xinference"] is runs
 
 
 def test_who_holds_a_port() -> None:
-    others = neighbours(LISTED, "ours")
+    others = neighbours(LISTED, ["ours", "ours-prepare"])
     assert (holder(others, "127.0.0.1", 9997) or {})["name"] == "xinference-cpu"
     assert (holder(others, "0.0.0.0", 80) or {})["name"] == "web"
     assert holder(others, "127.0.0.1", 9998) is None
@@ -255,13 +255,13 @@ def test_who_holds_a_port() -> None:
     ("command", "port"), [("xinference-local -H 0.0.0.0", 9997), ("xinference-local -p 9000 -H ::", 9000), ("xinference-local --port=9000", 9000)]
 )
 def test_the_port_of_a_server_in_the_host_s_network(command: str, port: int) -> None:
-    host = neighbours([{"Names": ["/h"], "Image": "xprobe/xinference:v1", "Command": command, "HostConfig": {"NetworkMode": "host"}}], None)
+    host = neighbours([{"Names": ["/h"], "Image": "xprobe/xinference:v1", "Command": command, "HostConfig": {"NetworkMode": "host"}}], [])
     assert (holder(host, "127.0.0.1", port) or {})["name"] == "h"
     assert holder(host, "127.0.0.1", 22) is None
 
 
 def test_two_servers_on_one_home() -> None:
-    engine = {"container": None, "neighbours": neighbours(LISTED, "ours")}
+    engine = {"container": None, "neighbours": neighbours(LISTED, ["ours", "ours-prepare"])}
     asked: dict[str, Any] = {"name": "ours", "data_root": ROOT, "home": HOME, "volumes": tree()}
     ((problem, remedy),) = check(engine, {}, **asked)
     assert problem.startswith(f"Container xinference-cpu runs a server of its own on {ROOT}/.xinference; ")

@@ -328,7 +328,16 @@ def test_names_are_quoted(engine: Engine) -> None:
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = engine_facts(docker_host, "xinference", "image")
     nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors"))
-    assert facts == {"reachable": False, "error": error, "image_present": False, "rootless": False, "networks": {}, "interrupted": False, "neighbours": [], **nothing}
+    assert facts == {
+        "reachable": False,
+        "error": error,
+        "image_present": False,
+        "rootless": False,
+        "networks": {},
+        "interrupted": False,
+        "neighbours": [],
+        **nothing,
+    }
 
 
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
