@@ -27,7 +27,7 @@ export XINFERENCE_TEST_SUITE := $(SUITE)
 export PYTEST_PLUGINS := ansible_collections.inferops.xinference.tests.recorder.pytest_recorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads first-admin security isolation containers exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -98,6 +98,9 @@ contract: setup images ## what a real server answers to the calls that we use
 
 downloads: setup images ## a real server downloads from a hub of the tests
 	python -m pytest -v tests/downloads
+
+adoption: setup images ## a server that was made by hand is written down and adopted
+	python -m pytest -v tests/adoption
 
 first-admin: setup images ## who calls a new server first, on the version that is named
 	python -m pytest -v tests/security/test_first_admin.py

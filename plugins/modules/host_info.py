@@ -157,6 +157,10 @@ host:
     administrator: true
     client_version: 4.1.0
   contains:
+    asked:
+      description: O(docker_host), O(container), O(image), O(client_environment) and O(data_root), which the facts belong to.
+      type: dict
+      returned: always
     architecture:
       description: Machine type as the kernel names it.
       type: str
@@ -197,7 +201,11 @@ host:
         C(health_says) (the last words of its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its
         network), C(ports), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts) (C(source:target:rw)
         or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put a link to any folder
-        of the host in its place), and with O(log_lines) C(log), or null.
+        of the host in its place), C(ours) (whether the roles made it), C(home) (of its server, inside it), C(caches) (variables that move its
+        downloads), C(user) (that it runs as), C(volumes) (each with C(source), C(real), the same without links, C(target), C(read_only), C(volume),
+        the name of Docker's volume or empty, and C(empty)), and with O(log_lines) C(log), or null; and C(neighbours), the other containers that run,
+        each with C(name), C(image), C(xinference) (whether it runs that), C(ports) (of the host that it has, each with C(address) and C(port)) and
+        C(sources) (what it sees of the host).
       type: dict
       returned: always
     listeners:
@@ -212,8 +220,8 @@ host:
     paths:
       description: >-
         For each path C(exists), C(directory), C(owner), C(group), their numbers C(uid) and C(gid), C(mode), C(public) (whether every user
-        of the host may read it, with the folders above), C(empty), C(links) (which of the path and the folders above are links), C(nearest) (the deepest
-        folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
+        of the host may read it, with the folders above), C(empty), C(links) (which of the path and the folders above are links), C(real) (the path without
+        links), C(nearest) (the deepest folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
       type: dict
       returned: always
     accounts:

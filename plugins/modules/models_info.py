@@ -55,6 +55,10 @@ options:
       - Without them, a run with the declaration would relaunch such a model without its variables. Add them first.
     type: bool
     default: false
+notes:
+  - >-
+    The declaration holds what the server says, and Ansible takes a chat template in a file of variables for a template of its own. Playbook
+    C(inferops.xinference.export) writes it down as it is; filter P(inferops.xinference.declaration_file#filter) makes the same text.
 seealso:
   - module: inferops.xinference.models
   - module: inferops.xinference.registration

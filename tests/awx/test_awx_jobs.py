@@ -19,6 +19,7 @@ PROVISION = "Xinference - Provision"
 STATUS = "Xinference - Status"
 RESTART = "Xinference - Restart"
 UNBAN = "Xinference - Unban"
+EXPORT = "Xinference - Export"
 ROTATE = "Xinference - Rotate credentials"
 
 
@@ -181,6 +182,23 @@ def test_status_with_a_wrong_port(site: Site, provisioned: Job) -> None:
     found = job.summary["artifact_data"]["xinference_status"][HOST]
     assert found["trouble"] == ""
     assert {model["uid"] for model in found["models"]} == {"chat", "extra"}
+
+
+def test_export(site: Site, provisioned: Job) -> None:
+    """The job shows the whole file, which is gone with it, and no server is changed."""
+    started = (container() or {})["State"]["StartedAt"]
+    for job_type in ("check", "run"):
+        job = site.controller.launch(EXPORT, job_type=job_type)
+        assert (job.code, job.status) == (0, "successful"), job.output
+        assert job.changed_tasks == ["Write the file"]
+        (shown,) = [result["res"]["diff"][0] for result in job.results("runner_on_ok") if result["task"] == "Write the file"]
+        assert shown["before"] == ""
+        assert "chat_template: !unsafe |-" in shown["after"]
+        assert '# Nothing tells of model "chat": "environment.EXAMPLE_TOKEN".' in shown["after"]
+        assert site.marks["environment"] not in job.output
+        assert warnings(job) == []
+    assert site.controller.launch(EXPORT).changed_tasks == []
+    assert (container() or {})["State"]["StartedAt"] == started
 
 
 def test_restart(site: Site, provisioned: Job) -> None:

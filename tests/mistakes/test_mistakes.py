@@ -187,7 +187,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "whole tree replaced": (
         {"xinference_volumes": [{"path": "models", "target": "/models"}]},
-        "xinference_volumes mounts no folder .xinference at /root/.xinference for writing",
+        "xinference_home '/root/.xinference' lies in no volume that the server can write",
     ),
     "path of the host that is not there": (
         {"xinference_volumes": [*TREE, {"path": "/nowhere/models", "target": "/more"}]},
@@ -250,6 +250,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no password": ({"xinference_admin_password": ""}, "xinference_admin_password is empty, but the server asks for an account."),
     "short password": ({"xinference_admin_password": "short"}, "xinference_admin_password has 5 characters, but the server wants at least 8."),
     "moving tag": ({"xinference_image_tag": "latest-cpu"}, "xinference_image_tag 'latest-cpu' moves from release to release."),
+    "home that is none": ({"xinference_home": "data"}, "xinference_home 'data' is no absolute path of a directory in the container."),
+    "home in no volume": (
+        {"xinference_volumes": [{"path": "models", "target": "/models"}]},
+        "xinference_home '/root/.xinference' lies in no volume that the server can write, so all that it keeps would be lost with its container.",
+    ),
     "missing archive": ({"xinference_image_archive": "/nowhere/image.tar"}, "xinference_image_archive '/nowhere/image.tar' does not exist on this host."),
 }
 
@@ -293,6 +298,54 @@ def test_port_of_somebody_else(root: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         refused(root, f"Port {port} is in use on 127.0.0.1 by something else. Free it, or set xinference_port to another one.", xinference_port=port)
+
+
+MADE_BY_HAND: dict[str, tuple[tuple[str, ...], str]] = {
+    "another home": (
+        ("-e", "XINFERENCE_HOME=/data", "-v", "{root}:/data"),
+        "keeps its server's home /data in {root}; the declared one would have {root}/.xinference",
+    ),
+    "no volume": ((), "keeps its server's home /root/.xinference in itself, in no volume: accounts, registrations and downloads would be lost with it."),
+    "a volume of Docker": (("-v", "xinference-mistakes:/root/.xinference"), "in Docker's volume xinference-mistakes; the declared container would have "),
+    "another user's home": (
+        ("-u", "10001:10001", "-e", "HOME=/home/me", "-v", "{root}/.xinference:/home/me/.xinference"),
+        "Set xinference_home to /home/me/.xinference.",
+    ),
+    "models elsewhere": (
+        ("-v", "{root}/.xinference:/root/.xinference", "-v", "{folder}/big:/models"),
+        "sees {folder}/big at /models; the declared one would see {root}/models there. Put in the place of the entry of xinference_volumes with that target "
+        "{{path: {folder}/big, target: /models}}",
+    ),
+    "downloads elsewhere": (
+        ("-v", "{root}/.xinference:/root/.xinference", "-e", "HF_HOME=/big", "-v", "{root}/big:/big"),
+        "sees {root}/big at /big; the declared one would see nothing there. Add to xinference_volumes {{path: big, target: /big}}; ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MADE_BY_HAND)
+def test_a_container_that_somebody_made(root: Path, case: str) -> None:
+    """It is not replaced by one that lacks what it has."""
+    options, said = MADE_BY_HAND[case]
+    for name in (".xinference", "big"):
+        for folder in (root / name, root.parent / "big"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "kept").touch()
+    places = {"root": root, "folder": root.parent}
+    try:
+        command = ("docker", "run", "-d", "--name", "xinference-mistakes", *(word.format(**places) for word in options), built("base"), "sleep", "600")
+        made = subprocess.run(command, check=True, text=True, capture_output=True).stdout.strip()
+        code, message, output = provision(root)
+        assert code == 2, output
+        assert message.startswith(("1 problem, nothing was changed.", "2 problems, nothing was changed."))
+        assert said.format(**places) in message
+        assert (
+            subprocess.run(["docker", "inspect", "--format", "{{.Id}}", "xinference-mistakes"], text=True, capture_output=True, check=True).stdout.strip()
+            == made
+        )
+    finally:
+        for words in (("rm", "--force", "xinference-mistakes"), ("volume", "rm", "xinference-mistakes")):
+            subprocess.run(("docker", *words), capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -444,3 +497,80 @@ def test_index_that_cannot_be_reached(root: Path) -> None:
     assert "marked-secret" not in output
     assert (root.parent / "client/pip.conf").stat().st_mode & 0o777 == 0o600
     assert not root.exists()
+
+
+OTHER_MODELS = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: See the files of each list looked for
+      ansible.builtin.include_role:
+        name: inferops.xinference.preflight
+      vars:
+        xinference_models: "{{ models }}"
+      loop: "{{ lists }}"
+      loop_control: {loop_var: models, label: "{{ models | length }}"}
+"""
+
+
+def test_another_declaration_in_the_same_play(root: Path) -> None:
+    """The second one names a file that the host was not looked at for."""
+    playbook = root.parent / "lists.yml"
+    playbook.write_text(OTHER_MODELS, encoding="utf-8")
+    lists = {"lists": [[CHAT], [{**CHAT, "path": "/models/none.gguf"}]]}
+    given = {name: value for name, value in settings_of(root, lists).items() if name != "xinference_models"}
+    command = (BIN / "ansible-playbook", "-c", "local", "-i", "localhost,", "-e", json.dumps(given), playbook)
+    done = subprocess.run(command, check=False, text=True, capture_output=True)
+    assert done.returncode == 2, done.stdout
+    says(failure(done.stdout), "Model 'chat': path '/models/none.gguf' does not exist. Copy it to ")
+
+
+TWO_SERVERS = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: See that each server is judged by its own facts
+      ansible.builtin.include_role:
+        name: inferops.xinference.preflight
+      vars:
+        xinference_container_name: "{{ server.name }}"
+        xinference_data_root: "{{ server.root }}"
+      loop: "{{ servers }}"
+      loop_control: {loop_var: server, label: "{{ server.name }}"}
+"""
+IMPORTED = """
+- name: The first server
+  import_playbook: inferops.xinference.provision
+  vars:
+    xinference_container_name: xinference-mistakes
+    xinference_data_root: "{{ servers[0].root }}"
+- name: The second server
+  import_playbook: inferops.xinference.provision
+  vars:
+    xinference_container_name: xinference-mistakes-two
+    xinference_data_root: "{{ servers[1].root }}"
+"""
+
+
+@pytest.mark.parametrize("written", [TWO_SERVERS, IMPORTED], ids=["one play", "two plays"])
+@pytest.mark.parametrize("second", ["good", "a home itself"])
+def test_two_servers_of_one_host(root: Path, written: str, second: str) -> None:
+    """The second one is judged by what was asked for it, in one play and in two."""
+    playbook = root.parent / "two.yml"
+    playbook.write_text(written, encoding="utf-8")
+    other = root.parent / "other"
+    if second != "good":
+        (other / "auth").mkdir(parents=True)
+    given = {name: value for name, value in settings_of(root, {}).items() if name not in ("xinference_container_name", "xinference_data_root")}
+    given |= {"servers": [{"name": "xinference-mistakes", "root": str(root)}, {"name": "xinference-mistakes-two", "root": str(other)}]}
+    inventory = root.parent / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {"localhost": given}}}), encoding="utf-8")
+    command = (BIN / "ansible-playbook", "-c", "local", "-i", inventory, "--check", "--tags", "preflight,all" if "loop" in written else "preflight")
+    done = subprocess.run((*command, "-e", "xinference_hosts=all", playbook), check=False, text=True, capture_output=True)
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    if second == "good":
+        assert done.returncode == 0, output
+    else:
+        assert done.returncode == 2, output
+        says(failure(output), f"xinference_data_root '{other}' is itself a server's home: auth lies in it.")

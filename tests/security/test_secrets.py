@@ -25,6 +25,7 @@ PLAYED = (
     ("status unban", 2),
     ("status unban restart teardown --check", 1),
     ("restart", 1),
+    ("export", 2),
     ("rotate_credentials --check", 1),
     ("rotate_credentials", 3),
 )
@@ -46,6 +47,8 @@ def played(provisioned: Site, foreseen: str, unliftable: str, rotation_checked: 
     refused = site.play("provision", *LOUD, code=2, hosts=hosts)
     assert [host for host in hosts if not re.search(rf"^{host} .* failed=1 ", refused, re.MULTILINE)] == []
     site.play("status", "unban", *LOUD)
+    for name, whether in (("plain", False), ("secret", True)):
+        site.play("export", *LOUD, xinference_export_directory=name, xinference_export_secrets=whether)
     site.play("status", "unban", "restart", "teardown", "--check", *LOUD)
     site.play("rotate_credentials", *LOUD, code=2, **wrong, xinference_new_admin_password=f"{site.password}too")
     assert site.found == set()
@@ -105,7 +108,10 @@ def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
     root = str(played.root)
     # What SECURITY.md names.
     allowed = re.compile(re.escape(root) + r"/(\.xinference/(launch_history\.db|worker_recovery/[^/]+/models\.json)|logs/xinference\.log)")
-    assert [path for path in keeping.get("environment", set()) if not allowed.fullmatch(path)] == []
+    # What was asked to be written down.
+    asked = str(played.folder / "secret/localhost.yml")
+    assert asked in keeping["environment"]
+    assert [path for path in keeping["environment"] if path != asked and not allowed.fullmatch(path)] == []
 
 
 def held(path: Path, marks: dict[str, str]) -> set[str]:

@@ -58,6 +58,7 @@ TEST: list[Part] = [
     _part("molecule:host", "setup", "images"),
     _part(f"contract::{OLDEST}", "setup", "images"),
     _part("downloads", "setup", "images"),
+    _part("adoption", "setup", "images"),
     _part("mistakes", "setup", "images"),
     _part("artifact", "setup", "images"),
     # These wait for most of their time.

@@ -118,6 +118,13 @@ def test_each_entry_point_has_its_tasks_and_each_role_its_main(role: str) -> Non
         assert (ROOT / "roles" / role / "tasks" / f"{name}.yml").is_file()
 
 
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in ("_common", "_variables")])
+def test_each_entry_point_is_sure_of_the_facts(role: str) -> None:
+    """A play may go on with another server than the one that the host was read for."""
+    for name in entry_points(role):
+        assert read(ROOT / "roles" / role / "tasks" / f"{name}.yml")[0]["ansible.builtin.import_tasks"] == "../../_common/tasks/same.yml", name
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_has_a_readme_that_names_it(role: str) -> None:
     text = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")

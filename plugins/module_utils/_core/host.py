@@ -33,6 +33,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from .adoption import keeps, neighbours, of_processes
 from .bounded import Answer, TooMuch, parse_json, read_bytes, read_json, read_regular, stat_below
 from .certificates import certificate_facts
 from .fingerprint import folder_fingerprint
@@ -72,6 +73,8 @@ KILLED = 137
 _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
 #: Bytes of the server's database and of its log, of a file with secrets, and of what the service writes.
 _DATABASE_BYTES, _SECRETS_BYTES, _STATE_BYTES = 64 << 20, 1 << 16, 4 << 20
+#: Bytes of a process's environment; the kernel's own limit of one variable.
+_ENVIRONMENT_BYTES = 128 << 10
 #: How often a database is read at most that is written meanwhile.
 _TRIES = 5
 #: Characters of what a health check said, from its end.
@@ -269,6 +272,26 @@ def _health_says(log: Any) -> str:
     return shown(" ".join(without_environment(words)[-_HEALTH_CHARACTERS:].split()))
 
 
+def _is_empty(path: str) -> bool:
+    """Whether a path of this host is an empty directory, or is not there; no where that cannot be told."""
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _of_first_process(state: Mapping[str, Any], root: Path = Path("/")) -> dict[str, str]:
+    """What the first process of a container was told about where its files are; nothing where it does not run, or another host runs it."""
+    with contextlib.suppress(OSError):
+        if state.get("Running") and state.get("Pid"):
+            with Path(root, "proc", str(int(state["Pid"])), "environ").open("rb") as file:
+                return of_processes(file.read(_ENVIRONMENT_BYTES))
+    return {}
+
+
 def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     """The part of a container's description that the roles use."""
     state = found.get("State") or {}
@@ -295,6 +318,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
         # The engine follows links in a source whenever the container starts.
         "chooses_mounts": any(PurePosixPath(top) in PurePosixPath(source).parents for source, _target, _writable in mounts for top in written),
+        **keeps(found, _of_first_process(state), _is_empty),
     }
 
 
@@ -310,10 +334,12 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         the container's name: ``bridge``, its interface, ``subnets``, and ``ours``, whether these roles made it; None without one), ``uid`` (number of the
         user who runs the engine; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
-        answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended).
+        answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
+        ``neighbours`` (other containers that run, see :func:`~.adoption.neighbours`).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
+        "neighbours": [],
         **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
@@ -335,6 +361,7 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(engine, container, log_lines)
             facts["interrupted"] = _interrupted(engine, container)
+            facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -429,10 +456,11 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
     :param path: absolute path; it need not exist.
     :returns: ``exists``, ``directory``, ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode`` (four octal digits), ``public``
         (whether every user may read it, with all folders above), ``empty``, ``links`` (which of the path and the folders above are links, from the root
-        on), ``nearest`` (the deepest folder above that exists), ``writable``, ``filesystem``, ``free_mib``.
+        on), ``real`` (the path without links), ``nearest`` (the deepest folder above that exists), ``writable``, ``filesystem``, ``free_mib``.
     """
     facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "uid": None, "gid": None, "mode": None}
     facts.update(public=False, empty=True, links=[str(step) for step in (*reversed(Path(path).parents), Path(path)) if step.is_symlink()])
+    facts["real"] = os.path.realpath(path)
     try:
         found = os.stat(path)
         # Whoever owns a folder above may move it meanwhile.
@@ -865,6 +893,7 @@ def gather(
     """
     mounts = _mounts()
     return {
+        "asked": {"docker_host": docker_host, "container": container, "image": image, "client_environment": client_environment, "data_root": data_root},
         "architecture": platform.machine(),
         "processors": len(os.sched_getaffinity(0)),
         "memory": _memory(),

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from . import accounts, advisories, api_keys, firewall, joined, sizes, variables
+from . import accounts, adoption, advisories, api_keys, firewall, joined, sizes, variables
 from .certificates import days_left
 from .declared import check_models
 from .host import PREVIOUS, REPLACEMENT
@@ -34,8 +34,6 @@ _SMALLEST_SUBNET = 30
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
 _MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
 MIB = 1 << 20
-#: Where a server keeps everything.
-_HOME = "/root/.xinference"
 #: The least that Docker takes for a limit, in bytes.
 _LEAST_MEMORY = 6 * MIB
 #: Further settings that are sizes: the least that is of use, and an example.
@@ -59,7 +57,7 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _NUMBERS = re.compile(r"[1-9][0-9]{0,9}:[1-9][0-9]{0,9}")
 #: Environment variables of the server that would undo what the roles made sure of, and what to do in their place.
 _OWN_VARIABLES = {
-    "XINFERENCE_HOME": "Remove it; the volumes are mounted there.",
+    "XINFERENCE_HOME": "Set xinference_home.",
     "XINFERENCE_AUTH_ADVANCED": "Set xinference_authentication.",
     "XINFERENCE_AUTH_JWT_SECRET_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
     "XINFERENCE_AUTH_ENCRYPTION_KEY": "Remove it, for who inspects the container would read it; write it into .xinference/auth/environment, mode 0600.",
@@ -147,6 +145,7 @@ class Settings:
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
     :param client_version: version of the client on the host.
+    :param home: directory of the server inside its container.
     """
 
     data_root: str
@@ -185,6 +184,7 @@ class Settings:
     blocked_destinations: Any = ()
     allowed_destinations: Any = ()
     client_version: str = ""
+    home: str = "/root/.xinference"
 
 
 def _check_variables(settings: Settings) -> list[Failure]:
@@ -211,15 +211,6 @@ def _check_container(settings: Settings) -> list[Failure]:
             problem = f"{name} '{shown(place)}' holds the character {wrong.group()!r}, which units of systemd and nginx would read as something else."
             problems.append(Failure("paths", problem, "Choose a path without it."))
     return problems
-
-
-def _check_home(settings: Settings) -> list[Failure]:
-    """Whether the server's own folder is where the roles look for it. Whoever sets xinference_volumes replaces the whole tree."""
-    homes = [volume for volume in settings.volumes if str(volume.get("target") or "").rstrip("/") == _HOME]
-    if any(str(volume.get("path")) == ".xinference" and not volume.get("read_only") for volume in homes):
-        return []
-    problem = f"xinference_volumes mounts no folder .xinference at {_HOME} for writing, so accounts and registrations would be lost with the container."
-    return [Failure("volumes", problem, "The variable is the whole tree: begin with all lines of its default, and change those that you mean.")]
 
 
 def _check_sizes(values: Mapping[str, Any]) -> list[Failure]:
@@ -449,8 +440,69 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     ours = container.get("status") == "running" and port in container.get("ports", [])
     taken = _taken(host, settings.address, port)
     if taken and not ours:
-        failures.append(Failure("port", taken, "Free it, or set xinference_port to another one."))
+        failures.append(_port_of(host, settings, taken))
     return failures
+
+
+def _holder(host: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | None:
+    """The other container that has the server's port; None where it is none."""
+    taken = _is_address(settings.address) and _taken(host, settings.address, settings.port)
+    return adoption.holder(host["engine"].get("neighbours") or [], settings.address, settings.port) if taken else None
+
+
+def _port_of(host: Mapping[str, Any], settings: Settings, taken: str) -> Failure:
+    """Who has the server's port."""
+    other = _holder(host, settings)
+    if other is None:
+        return Failure("port", taken, "Free it, or set xinference_port to another one.")
+    if not other["xinference"]:
+        problem = f"Port {settings.port} is in use by container {other['name']} ({other['image']})."
+        return Failure("port", problem, "Stop it, or set xinference_port to another one.")
+    return Failure(
+        "port",
+        f"Port {settings.port} is in use by container {other['name']} ({other['image']}), which runs Xinference.",
+        f"Set xinference_container_name to {other['name']} to adopt it, or xinference_port to another one.",
+    )
+
+
+def _is_home(path: str) -> bool:
+    """Whether a server can have its home there, in its container."""
+    parts = PurePosixPath(path)
+    return parts.is_absolute() and ".." not in parts.parts and str(parts) == path and len(parts.parts) > 1 and not _NOT_IN_A_PLACE.search(path)
+
+
+def _volumes(settings: Settings) -> list[dict[str, Any]]:
+    """The volumes without those that a wrong home has made wrong: it is told once."""
+    if _is_home(settings.home):
+        return settings.volumes
+    return [volume for volume in settings.volumes if not str(volume.get("target") or "").startswith(settings.home)]
+
+
+def _check_home(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    """Whether the server keeps its files, and finds those of a server that is there already."""
+    if not _is_home(settings.home):
+        problem = f"xinference_home '{shown(settings.home)}' is no absolute path of a directory in the container."
+        return [Failure("home", problem, "Write it as /root/.xinference.")]
+    if host_path(settings.home, settings.data_root, [volume for volume in settings.volumes if not volume.get("read_only")]) is None:
+        return [
+            Failure(
+                "home",
+                f"xinference_home '{settings.home}' lies in no volume that the server can write, so all that it keeps would be lost with its container.",
+                f"Give an entry of xinference_volumes target: {settings.home}. The variable is the whole tree: begin with all lines of its default.",
+            )
+        ]
+    environment = settings.values.get("xinference_environment")
+    problems = adoption.check(
+        host["engine"],
+        host["paths"],
+        name=settings.container,
+        data_root=settings.data_root,
+        home=settings.home,
+        volumes=settings.volumes,
+        environment=environment if isinstance(environment, Mapping) else {},
+        known=str((_holder(host, settings) or {}).get("name", "")),
+    )
+    return [Failure("adoption", problem, remedy) for problem, remedy in problems]
 
 
 def _check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
@@ -792,17 +844,17 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *_check_container(settings),
         *_check_texts(host, settings),
         *_check_sizes(settings.values),
-        *_check_home(settings),
         *(Failure("joined", problem, remedy) for problem, remedy in joined.check(settings.values)),
         *_check_machine(host, settings),
         *_check_engine(host, settings),
         *_check_port(host, settings),
         *_check_network(host, settings),
         *_check_start(host, settings),
+        *_check_home(host, settings),
         *_check_recovery(host, settings),
         *_check_proxy(host, settings, settings.proxy),
         *_check_disk(host, settings),
-        *(Failure("volumes", problem, remedy) for problem, remedy in check_volumes(settings.volumes, settings.data_root, host["paths"], settings.files)),
+        *(Failure("volumes", problem, remedy) for problem, remedy in check_volumes(_volumes(settings), settings.data_root, host["paths"], settings.files)),
         *_check_image(host, settings),
         *_check_versions(settings),
         *_check_account(settings),

@@ -18,7 +18,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.prefligh
 model_host_paths = ModelHostPaths().filters()["model_host_paths"]
 preflight_failures = PreflightFailures().filters()["preflight_failures"]
 server_advisories = ServerAdvisories().filters()["server_advisories"]
-VOLUMES = [{"path": "models", "target": "/models"}, {"path": "backups"}]
+VOLUMES = [{"path": "models", "target": "/models"}, {"path": ".xinference", "target": "/root/.xinference"}, {"path": "backups"}]
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 SPEC = {
     "model_format": "ggufv2",
@@ -82,7 +82,7 @@ def test_failures_are_texts() -> None:
         admin_password_length=12,
         validate_engine_options=True,
         models=[CHAT],
-        volumes=[*VOLUMES, {"path": ".xinference", "target": "/root/.xinference"}],
+        volumes=VOLUMES,
         recovery="auto",
         recovery_address="127.0.0.1",
         recovery_port=9998,

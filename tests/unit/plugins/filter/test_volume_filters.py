@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from ansible_collections.inferops.xinference.plugins.filter.volume_folders import FilterModule as VolumeFolders
 from ansible_collections.inferops.xinference.plugins.filter.volume_mounts import FilterModule as VolumeMounts
+from ansible_collections.inferops.xinference.plugins.filter.volume_place import FilterModule as VolumePlace
 
 volume_folders = VolumeFolders().filters()["volume_folders"]
 volume_mounts = VolumeMounts().filters()["volume_mounts"]
+volume_place = VolumePlace().filters()["volume_place"]
 TREE = [{"path": "models", "target": "/models", "read_only": True}, {"path": "backups", "mode": "0700"}]
 
 
@@ -23,3 +25,9 @@ def test_folders_that_differ() -> None:
 def test_mounts() -> None:
     assert volume_mounts(TREE, "/d", {}) == ["/d/models:/models:ro"]
     assert volume_mounts(TREE, "/d", {}, True) == ["/d/models:/models:ro,Z"]
+
+
+def test_where_a_path_of_the_container_lies() -> None:
+    assert volume_place("/models/a", "/d", TREE) == "/d/models/a"
+    assert volume_place("/data", "/d", [{"path": ".", "target": "/data"}]) == "/d"
+    assert volume_place("/data", "/d", TREE) == ""

@@ -29,6 +29,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.bounded 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import (
     Deaths,
     DockerSocket,
+    _of_first_process,
     account_facts,
     client_requirements,
     client_version,
@@ -71,6 +72,11 @@ FACTS = {
     "restart_policy": "unless-stopped",
     "mounts": [],
     "chooses_mounts": False,
+    "ours": False,
+    "home": "/root/.xinference",
+    "caches": {},
+    "user": "",
+    "volumes": [],
 }
 
 
@@ -144,6 +150,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "processors": None,
         "networks": {},
         "interrupted": False,
+        "neighbours": [],
     }
 
 
@@ -164,6 +171,33 @@ def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: 
     facts = engine_facts(engine.address, "xinference")["container"]
     assert facts["chooses_mounts"] is chooses
     assert sorted(facts["mounts"]) == sorted(f"{source}:/m{number}:{'rw' if writable else 'ro'}" for number, (source, writable) in enumerate(mounts))
+
+
+def test_what_a_container_of_somebody_keeps(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").touch()
+    (tmp_path / "new").mkdir()
+    file = tmp_path / "file"
+    file.touch()
+    found = [{"Type": "bind", "Source": str(tmp_path / name), "Destination": f"/{name}", "RW": True} for name in ("full", "new", "file", "none")]
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "Mounts": found, "Config": {**CONTAINER["Config"], "Env": ["XINFERENCE_HOME=/data"]}}
+    facts = engine_facts(engine.address, "xinference")["container"]
+    assert facts["home"] == "/data"
+    assert {volume["target"]: volume["empty"] for volume in facts["volumes"]} == {"/full": False, "/new": True, "/file": False, "/none": True}
+    # The process itself knows best, where there is one.
+    proc = tmp_path / "proc/42"
+    proc.mkdir(parents=True)
+    (proc / "environ").write_bytes(b"XINFERENCE_HOME=/exported\0TOKEN=marked\0")
+    assert _of_first_process({"Running": True, "Pid": 42}, tmp_path) == {"XINFERENCE_HOME": "/exported"}
+    for state in ({"Running": False, "Pid": 42}, {"Running": True, "Pid": 0}, {"Running": True, "Pid": 43}, {}):
+        assert _of_first_process(state, tmp_path) == {}
+
+
+def test_who_runs_beside_the_container(engine: Engine) -> None:
+    engine.answers["/containers/json"] = [{"Names": ["/xinference-cpu"], "Image": "xprobe/xinference:v4.1.0-cpu", "Command": "xinference-local"}]
+    (other,) = engine_facts(engine.address, "xinference")["neighbours"]
+    assert (other["name"], other["xinference"]) == ("xinference-cpu", True)
+    assert engine_facts(engine.address, "xinference-cpu")["neighbours"] == []
 
 
 @pytest.mark.parametrize(
@@ -226,7 +260,7 @@ def test_what_the_engine_does_not_have(engine: Engine) -> None:
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
     names = ["xinference", "xinference.replacement", "xinference.previous"]
     containers = [f"/containers/{name}/json" for name in names]
-    assert engine.asked == ["/version", "/info", "/networks", *containers, "/images/xprobe/xinference@sha256:1/json"]
+    assert engine.asked == ["/version", "/info", "/networks", *containers, "/containers/json", "/images/xprobe/xinference@sha256:1/json"]
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
@@ -270,6 +304,11 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
         "labels": {},
         "ports": [],
         "published": [],
+        "ours": False,
+        "home": "/root/.xinference",
+        "caches": {},
+        "user": "",
+        "volumes": [],
     }
 
 
@@ -309,7 +348,16 @@ def test_names_are_quoted(engine: Engine) -> None:
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = engine_facts(docker_host, "xinference", "image")
     nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors"))
-    assert facts == {"reachable": False, "error": error, "image_present": False, "rootless": False, "networks": {}, "interrupted": False, **nothing}
+    assert facts == {
+        "reachable": False,
+        "error": error,
+        "image_present": False,
+        "rootless": False,
+        "networks": {},
+        "interrupted": False,
+        "neighbours": [],
+        **nothing,
+    }
 
 
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
@@ -521,6 +569,7 @@ def test_a_folder_that_exists(tmp_path: Path) -> None:
         "public": False,
         "empty": True,
         "links": [],
+        "real": str(folder),
         "nearest": str(folder),
         "writable": True,
         "filesystem": "nfs",
@@ -884,7 +933,9 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
     assert facts["processors"] >= 1
     assert facts["memory"]["total_mib"] > 0
     assert facts["administrator"] == (os.geteuid() == 0)
+    assert facts["asked"] == {"docker_host": engine.address, "container": None, "image": None, "client_environment": None, "data_root": None}
     assert set(facts) == {
+        "asked",
         "architecture",
         "processors",
         "memory",

@@ -252,13 +252,12 @@ def test_who_must_be_let_in(engine: dict[str, Any], subnet: str, right: str) -> 
     [
         [{"path": "/mnt/models", "target": "/models"}],
         [{"path": ".xinference", "target": "/root/.xinference", "read_only": True}],
-        [{"path": "home", "target": "/root/.xinference"}],
         [],
     ],
 )
 def test_a_tree_without_the_server_s_folder(volumes: list[dict[str, Any]]) -> None:
     (failure,) = check_host(HOST, replace(SETTINGS, volumes=volumes, models=[]))
-    assert failure.problem.startswith("xinference_volumes mounts no folder .xinference at /root/.xinference for writing")
+    assert failure.problem.startswith("xinference_home '/root/.xinference' lies in no volume that the server can write")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +327,7 @@ def test_variables_that_the_roles_set_are_not_for_the_operator() -> None:
     assert [failure.check for failure in failures] == ["container user", *["environment"] * 6]
     told = {failure.problem: failure.remedy for failure in failures[1:]}
     assert set(told) == {f"xinference_environment names {name}, which the roles set themselves." for name in names[:-1]}
-    assert told["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Remove it; the volumes are mounted there."
+    assert told["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Set xinference_home."
     assert all(failure.remedy for failure in failures)
 
 
@@ -723,3 +722,69 @@ def test_options_have_the_names_of_variables() -> None:
     assert "xinference_models[0] (uid 'a'): engine_options 'n-ctx' is no option" in said
     assert "Set xinference_models_validate_engine_options to false" in said
     assert "already used by xinference_models[0]" in said
+
+
+# A server that is there already.
+
+
+def beside(**fields: Any) -> dict[str, Any]:
+    """A container that runs beside ours."""
+    other = {"name": "xinference-cpu", "image": "xprobe/xinference:v4.1.0-cpu", "xinference": True, "sources": []}
+    return {**other, "ports": [{"address": "0.0.0.0", "port": 9997}], **fields}
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (
+            [beside()],
+            "Port 9997 is in use by container xinference-cpu (xprobe/xinference:v4.1.0-cpu), which runs Xinference. "
+            "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one.",
+        ),
+        ([beside(sources=[f"{ROOT}/.xinference"])], "Set xinference_container_name to xinference-cpu to adopt it, or xinference_port to another one."),
+        (
+            [beside(name="web", image="nginx", xinference=False)],
+            "Port 9997 is in use by container web (nginx). Stop it, or set xinference_port to another one.",
+        ),
+        ([beside(ports=[])], "Port 9997 is in use on 0.0.0.0 by something else. Free it, or set xinference_port to another one."),
+    ],
+)
+def test_a_port_that_a_container_has(others: list[dict[str, Any]], said: str) -> None:
+    (failure,) = check_host(changed(listeners=[{"address": "0.0.0.0", "port": 9997}], engine__neighbours=others), SETTINGS)
+    assert str(failure).endswith(said)
+
+
+def test_a_neighbour_on_another_port_is_no_problem() -> None:
+    assert check_host(changed(engine__neighbours=[beside(ports=[{"address": "0.0.0.0", "port": 9000}])]), SETTINGS) == []
+
+
+@pytest.mark.parametrize("home", ["data", "/", "/data/", "/a/../b", "/a b", "/a:b", "", "~/.xinference"])
+def test_a_home_that_is_none(home: str) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, home=home))
+    assert str(failure) == f"xinference_home '{home}' is no absolute path of a directory in the container. Write it as /root/.xinference."
+
+
+@pytest.mark.parametrize("volumes", [[], [{"path": "home", "target": "/data", "read_only": True}], [{"path": "data"}], [{"path": "x", "target": "/data2"}]])
+def test_a_home_that_would_be_lost(volumes: list[dict[str, Any]]) -> None:
+    (failure,) = check_host(HOST, replace(SETTINGS, home="/data", models=[], volumes=volumes))
+    assert str(failure) == (
+        "xinference_home '/data' lies in no volume that the server can write, so all that it keeps would be lost with its container. "
+        "Give an entry of xinference_volumes target: /data. The variable is the whole tree: begin with all lines of its default."
+    )
+
+
+def test_a_server_that_would_be_empty_is_refused() -> None:
+    container = {
+        **{"status": "running", "ports": [9997], "ours": False, "home": "/data", "caches": {}, "user": ""},
+        "volumes": [{"source": ROOT, "real": ROOT, "target": "/data", "read_only": False, "volume": "", "empty": False}],
+    }
+    (failure,) = check_host(changed(engine__container=container), SETTINGS)
+    assert (failure.check, "so it would be an empty server" in failure.problem) == ("adoption", True)
+    adopted = replace(SETTINGS, home="/data", models=[], volumes=[{"path": ".", "target": "/data"}])
+    assert check_host(changed(engine__container=container), adopted) == []
+
+
+def test_a_home_that_is_none_is_told_once() -> None:
+    volumes = [*SETTINGS.volumes, {"path": ".xinference", "target": "data"}, {"path": "logs", "target": "data/logs"}]
+    assert [failure.check for failure in check_host(HOST, replace(SETTINGS, home="data", volumes=volumes))] == ["home"]
+    assert [failure.check for failure in check_host(HOST, replace(SETTINGS, volumes=volumes))] == ["volumes", "volumes"]

@@ -15,7 +15,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes 
 
 ROOT = "/srv/data"
 GOOD = {"directory": True, "owner": "root", "group": "root", "mode": "0755"}
-TREE = yaml.safe_load((Path(__file__).resolve().parents[5] / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))["xinference_volumes"]
+DEFAULTS = (Path(__file__).resolve().parents[5] / "roles/_common/defaults/main.yml").read_text(encoding="utf-8")
+TREE = yaml.safe_load(DEFAULTS.replace("{{ xinference_home }}", "/root/.xinference"))["xinference_volumes"]
 
 
 @pytest.mark.parametrize(
