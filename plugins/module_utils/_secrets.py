@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS
 
-__all__ = ["ModelsModule", "hide_environment"]
+__all__ = ["ModelsModule", "hide_environment", "hide_values"]
 
 #: Shorter values of environment variables are no secrets worth masking in every text.
 SECRET_LENGTH = 6
@@ -32,6 +32,17 @@ class ModelsModule(AnsibleModule):
         self.params.update(declared)
 
 
+def hide_values(module: AnsibleModule, models: list[Any]) -> None:
+    """Mask the values of the environment variables of models in all that the module says.
+
+    :param models: checked or not.
+    """
+    for item in models:
+        environment = item.get("environment") if isinstance(item, Mapping) else None
+        if isinstance(environment, Mapping):
+            module.no_log_values.update(str(value) for value in environment.values() if len(str(value)) >= SECRET_LENGTH)
+
+
 def hide_environment(module: AnsibleModule, option: str) -> list[Any]:
     """Keep the values of the models' environment variables out of what Ansible prints, and return the declaration with them.
 
@@ -44,14 +55,13 @@ def hide_environment(module: AnsibleModule, option: str) -> list[Any]:
     :param option: the option that holds the declared models.
     """
     declared: list[Any] = module.params[option]
+    hide_values(module, declared)
     shown: list[Any] = []
     for item in declared:
         if not isinstance(item, Mapping):
             shown.append(MASK)
             continue
         environment = item.get("environment")
-        if isinstance(environment, Mapping):
-            module.no_log_values.update(str(value) for value in environment.values() if len(str(value)) >= SECRET_LENGTH)
         masked: dict[Any, Any] = {name: value if name in FIELDS else MASK for name, value in item.items()}
         if environment is not None:
             masked["environment"] = dict.fromkeys(environment, MASK) if isinstance(environment, Mapping) else MASK

@@ -45,6 +45,9 @@ options:
       - Exactly one of O(keep) and O(absent) is required.
     type: list
     elements: raw
+  declaration_path:
+    description: File of this host with the models that module M(inferops.xinference.models) was told of last, whose files O(keep) keeps as well.
+    type: path
   absent:
     description:
       - Names of the files to delete, as RV(inferops.xinference.cached_models_info#module:cached_models[].model_version) tells them.
@@ -129,6 +132,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.cached import CachedModel, Removal, plan_removal, remove, survey_cache
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
@@ -137,7 +141,13 @@ from ansible_collections.inferops.xinference.plugins.module_utils._secrets impor
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Options of the module."""
     # The core checks the items, because it can name the item, the value and the nearest allowed one.
-    return {**connection_spec(), "keep": {"type": "list", "elements": "raw"}, "absent": {"type": "list", "elements": "str"}, **names_spec()}
+    return {
+        **connection_spec(),
+        "keep": {"type": "list", "elements": "raw"},
+        "absent": {"type": "list", "elements": "str"},
+        "declaration_path": {"type": "path"},
+        **names_spec(),
+    }
 
 
 def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
@@ -145,6 +155,9 @@ def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
     keep = hide_environment(module, "keep") if module.params["keep"] is not None else None
     # Files do not depend on the options of an engine.
     declared = None if keep is None else parse_models(keep, strict=False, names={"models": called("keep", module.params["option_names"])})
+    if declared is not None and keep is not None and module.params["declaration_path"]:
+        stored = LeftDeclaration(module.params["declaration_path"]).load(repair=False)
+        declared += parse_models(earlier_models(stored, keep), strict=False)
     client = connect(module)
     try:
         cached, users = survey_cache(client)

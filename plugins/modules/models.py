@@ -43,12 +43,11 @@ attributes:
 options:
   models:
     description:
-      - The declared models, as a list of dictionaries.
+      - The declared models, as a list of dictionaries. Without this option, those that O(declaration_path) holds, which is not written then.
       - The whole list is checked before the first write. Each problem is reported with the item, the field, the value and
         what is allowed.
     type: list
     elements: raw
-    required: true
     suboptions:
       uid:
         description:
@@ -250,6 +249,20 @@ options:
       - Never written with O(download=only), which launches nothing.
       - Never written in check mode. A declaration that is left for the first time, or another one, is no change of the models.
     type: path
+  declaration_credentials:
+    description: Whether O(declaration_path) holds the credentials, too, which a service needs.
+    type: bool
+    default: true
+  earlier_models:
+    description:
+      - What becomes of models that O(declaration_path) wants to run and O(models) does not name, because an earlier run was told of them.
+      - With V(keep), they are still looked after, as they were declared then, and a warning names them. Declare O(models[].state=absent) for a model that shall
+        not run any more.
+      - With V(forget), they are left as they are, and nobody looks after them any more.
+      - With O(exclusive=true), they are terminated in any case.
+    type: str
+    choices: [keep, forget]
+    default: keep
   lock_path:
     description: >-
       File of this host that is locked while the server is changed, so that this module and the service never do it at the same time. It waits for
@@ -420,20 +433,23 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.apply im
 from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Outcome, converge
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.download import DOWNLOADS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import EARLIER, KEEP, LeftDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import ON_DRIFT
 from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import progress_file
+from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
 from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import wishes_of
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, names_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
+from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
 
 #: Seconds for which a run waits for the lock, besides three times its own.
 LOCK_PATIENCE = 60.0
 #: Options that say something of one run, and nothing of what shall be kept true.
-_OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "lock_path"})
+_OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "declaration_credentials", "earlier_models", "lock_path"})
+#: Options that only whoever logs in needs.
+_CREDENTIALS = frozenset({"username", "password", "password_path"})
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -442,7 +458,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         **connection_spec(),
         **files_spec(),
         # The core checks the items, because it can name the item, the value and the nearest allowed one.
-        "models": {"type": "list", "elements": "raw", "required": True},
+        "models": {"type": "list", "elements": "raw"},
         "exclusive": {"type": "bool", "default": False},
         "on_drift": {"type": "str", "choices": list(ON_DRIFT), "default": "relaunch"},
         "download": {"type": "str", "choices": list(DOWNLOADS), "default": "first"},
@@ -463,20 +479,68 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "wait_sleep": {"type": "float", "default": 1.0},
         "max_concurrent_launches": {"type": "int", "default": 1},
         "declaration_path": {"type": "path"},
+        "declaration_credentials": {"type": "bool", "default": True},
+        "earlier_models": {"type": "str", "choices": list(EARLIER), "default": KEEP},
         "lock_path": {"type": "path"},
         **names_spec(),
     }
 
 
-def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
+def _stored(module: AnsibleModule) -> dict[str, Any] | None:
+    """What an earlier run left; None where there is nothing, or nothing that can be read where this run does not need it."""
+    path = module.params["declaration_path"]
+    try:
+        stored = LeftDeclaration(path).load(repair=not module.check_mode) if path else None
+    except XinferenceError as error:
+        if module.params["models"] is None:
+            raise
+        module.warn(f"What an earlier run declared is not known: {error}")
+        return None
+    if stored is not None:
+        hide_values(module, stored["models"] if isinstance(stored.get("models"), list) else [])
+    return stored
+
+
+def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any]) -> list[Any]:
+    """Models that this run was not told of, and that are looked after all the same."""
+    given = module.params
+    earlier = earlier_models(stored, raw) if given["earlier_models"] == KEEP and not given["exclusive"] and given["download"] != "only" else []
+    kept = []
+    for item in earlier:
+        try:
+            parse_models([item], strict=False)
+        except XinferenceError as error:
+            module.warn(f"A model of an earlier run is not looked after any more, because its declaration cannot be used: {error}")
+        else:
+            kept.append(item)
+    if kept:
+        uids = ", ".join(str(item["uid"]) for item in kept)
+        module.warn(
+            f"{called('models', given['option_names'])} names no model {uids}, which an earlier run declared; it is still looked after. "
+            f"Declare it with state absent, or set {called('earlier_models', given['option_names'])} to forget."
+        )
+    return kept
+
+
+def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     """Read, plan, and unless in check mode carry out."""
     given = module.params
     wanted = wishes_of(given, module.check_mode)
+    stored = _stored(module)
+    told = raw is not None
+    if raw is None:
+        if stored is None:
+            where = f"declaration_path '{given['declaration_path']}' holds none" if given["declaration_path"] else "there is no declaration_path"
+            raise DeclarationError([f"{called('models', given['option_names'])} is missing, and {where}."])
+        raw = stored["models"]
     declared = parse_models(raw, strict=given["validate_engine_options"], names=given["option_names"])
+    kept = _kept(module, stored, raw) if told else []
+    declared += parse_models(kept, strict=False)
     # Who only gets files does not want them launched yet.
-    if given["declaration_path"] and given["download"] != "only":
-        left, kept = LeftDeclaration(given["declaration_path"]), {name: given[name] for name in given if name not in _OF_THE_RUN}
-        wanted = replace(wanted, leave=lambda: left.save({**kept, "models": raw}))
+    if told and given["declaration_path"] and given["download"] != "only":
+        without = _OF_THE_RUN if given["declaration_credentials"] else _OF_THE_RUN | _CREDENTIALS
+        left, options = LeftDeclaration(given["declaration_path"]), {name: given[name] for name in given if name not in without}
+        wanted = replace(wanted, leave=lambda: left.save({**options, "models": [*raw, *kept]}))
     client = connect(module)
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode
@@ -490,8 +554,8 @@ def run(module: AnsibleModule, raw: list[Any]) -> Outcome:
 
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
-    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True)
-    raw = hide_environment(module, "models")
+    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True, required_one_of=[("models", "declaration_path")])
+    raw = None if module.params["models"] is None else hide_environment(module, "models")
     try:
         outcome = run(module, raw)
     except XinferenceError as error:

@@ -10,7 +10,7 @@ somebody damaged is replaced by it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,25 @@ from .bounded import parse_json, read_regular
 from .errors import XinferenceError
 from .private_file import both, replace_private
 
-__all__ = ["LeftDeclaration"]
+__all__ = ["EARLIER", "FORGET", "KEEP", "LeftDeclaration", "earlier_models"]
+
+#: What becomes of models that an earlier declaration had, and the one of this run has not.
+KEEP, FORGET = "keep", "forget"
+EARLIER = (KEEP, FORGET)
 
 _VERSION = 1
+
+
+def earlier_models(stored: Mapping[str, Any] | None, declared: Sequence[Any]) -> list[Any]:
+    """Models that an earlier declaration wanted to run, and that another one does not name at all.
+
+    :param stored: options of module ``models`` as they were left; None where none were.
+    :param declared: models of the other one, checked or not.
+    """
+    named = {str(item.get("uid")) for item in declared if isinstance(item, Mapping)}
+    items = (stored or {}).get("models")
+    found = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    return [item for item in found if item.get("state", "present") == "present" and str(item.get("uid")) not in named]
 
 
 class LeftDeclaration:
@@ -49,9 +65,10 @@ class LeftDeclaration:
             raise XinferenceError(f"declaration_path '{self.path}' cannot be written: {error.strerror}.") from error
         return True
 
-    def load(self) -> dict[str, Any] | None:
+    def load(self, repair: bool = True) -> dict[str, Any] | None:
         """The options, None where nothing was left. A copy that is missing or damaged is made again from the other one, where that is possible.
 
+        :param repair: whether to do that.
         :raises XinferenceError: when there is something, and neither copy can be read.
         """
         found: dict[str, Any] | None = None
@@ -71,7 +88,7 @@ class LeftDeclaration:
                 reasons.append(f"'{place}' is damaged")
         if found is None and any(reasons):
             raise XinferenceError("; ".join(filter(None, reasons)) + ".")
-        if found is not None and reasons:
+        if found is not None and reasons and repair:
             with suppress(XinferenceError):
                 self.save(found)
         return found

@@ -74,6 +74,7 @@ OPTION_NAMES = {
     "wait_timeout": "xinference_models_wait_timeout",
     "progress_interval": "xinference_models_progress_interval",
     "max_concurrent_launches": "xinference_models_max_concurrent_launches",
+    "earlier_models": "xinference_models_earlier",
 }
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

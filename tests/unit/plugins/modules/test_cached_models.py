@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.modules import cached_models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION
@@ -64,6 +66,15 @@ def test_what_no_declared_model_needs_is_deleted(run: Runner) -> None:
     assert answer["diff"]["after"] == {}
     assert versions(server) == [OWN, Q4]
     assert server.closed
+
+
+def test_files_of_models_that_an_earlier_run_declared_stay(run: Runner, tmp_path: Path) -> None:
+    """They are looked after still."""
+    downloaded(run)
+    place = str(tmp_path / "declaration.json")
+    LeftDeclaration(place).save({"models": [{**CHAT, "uid": "earlier", "quantization": "Q8_0"}, {**CHAT, "uid": "gone", "state": "absent"}]})
+    assert [files["model_version"] for files in run(check=True, keep=[CHAT], declaration_path=place)["removed"]] == [BGE]
+    assert [files["model_version"] for files in run(check=True, keep=[CHAT], declaration_path=f"{place}-none")["removed"]] == [BGE, Q8]
 
 
 def test_files_of_a_custom_model_that_are_only_linked_stay(run: Runner) -> None:

@@ -361,6 +361,95 @@ def test_what_is_refused_or_only_downloaded_is_not_left(run: Runner, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+EXTRA = {**CHAT, "uid": "extra"}
+
+
+def stored(place: str) -> list[str]:
+    """Uids of what was left on the host."""
+    return [model["uid"] for model in (LeftDeclaration(place).load() or {})["models"]]
+
+
+def test_models_of_an_earlier_run_are_not_forgotten(run: Runner, warned: list[str], tmp_path: Path) -> None:
+    """As of a survey whose next launch has default answers."""
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    assert run(models=[CHAT, EXTRA], declaration_path=place)["changed"]
+    assert warned == []
+    for check in (True, False):
+        answer = run(check=check, models=[CHAT], declaration_path=place, option_names={"models": "xinference_models", "earlier_models": "xinference_earlier"})
+        assert {model["uid"]: model["result"] for model in answer["models"]} == {"chat": "unchanged", "extra": "unchanged"}
+        assert warned.pop() == (
+            "xinference_models names no model extra, which an earlier run declared; it is still looked after. "
+            "Declare it with state absent, or set xinference_earlier to forget."
+        )
+    assert stored(place) == ["chat", "extra"]
+    # One that does not run any more is launched.
+    run(models=[{"uid": "extra", "state": "absent"}, CHAT])
+    assert [model["result"] for model in run(models=[CHAT], declaration_path=place)["models"]] == ["unchanged", "launched"]
+
+
+@pytest.mark.parametrize(
+    ("told", "left", "running"),
+    [
+        ({"models": [CHAT], "earlier_models": "forget"}, ["chat"], ["chat", "extra"]),
+        ({"models": [CHAT], "exclusive": True}, ["chat"], ["chat"]),
+        ({"models": [CHAT, {"uid": "extra", "state": "absent"}]}, ["chat", "extra"], ["chat"]),
+        ({"models": [CHAT, {**EXTRA, "engine_options": {"n_ctx": 1024}}]}, ["chat", "extra"], ["chat", "extra"]),
+    ],
+)
+def test_a_run_that_is_told_drops_a_model(run: Runner, warned: list[str], tmp_path: Path, told: dict[str, Any], left: list[str], running: list[str]) -> None:
+    server = serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    run(models=[CHAT, EXTRA], declaration_path=place)
+    assert not run(declaration_path=place, **told)["failed"]
+    assert (stored(place), warned) == (left, [])
+    assert sorted(server.list_models()) == running
+    # And the next one does not bring it back.
+    run(models=[CHAT], declaration_path=place)
+    assert ("extra" in stored(place)) is (told["models"][-1] == {**EXTRA, "engine_options": {"n_ctx": 1024}})
+
+
+def test_without_models_the_stored_ones_count_and_stay(run: Runner, tmp_path: Path) -> None:
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    assert run(declaration_path=place)["msg"] == f"models is missing, and declaration_path '{place}' holds none."
+    run(models=[CHAT, EXTRA], declaration_path=place, exclusive=True)
+    before = Path(place).read_text(encoding="utf-8")
+    serve(run, FakeServer())
+    answer = run(declaration_path=place)
+    assert {model["uid"]: model["result"] for model in answer["models"]} == {"chat": "launched", "extra": "launched"}
+    assert Path(place).read_text(encoding="utf-8") == before
+    assert "one of the following is required: models, declaration_path" in run()["msg"]
+
+
+def test_what_an_earlier_run_left_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    LeftDeclaration(place).save({"models": [{**EXTRA, "environment": {"TOKEN": "marked-secret"}}, {"uid": "odd", "engine": 5}, "text", {"uid": ["list"]}]})
+    assert not run(models=[CHAT], declaration_path=place)["failed"]
+    assert len([words for words in warned if words.startswith("A model of an earlier run is not looked after any more")]) == 2
+    assert stored(place) == ["chat", "extra"]
+    assert "marked-secret" not in run.output
+    del warned[:]
+    for damaged in (place, f"{place}.copy"):
+        Path(damaged).write_text("{", encoding="utf-8")
+    assert not run(models=[CHAT], declaration_path=place)["failed"]
+    assert warned == [f"What an earlier run declared is not known: '{place}' is damaged; '{place}.copy' is damaged."]
+    assert stored(place) == ["chat"]
+    for damaged in (place, f"{place}.copy"):
+        Path(damaged).write_text("{", encoding="utf-8")
+    assert run(declaration_path=place)["msg"] == f"'{place}' is damaged; '{place}.copy' is damaged."
+
+
+def test_credentials_are_kept_for_a_service_alone(run: Runner, tmp_path: Path) -> None:
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    run(models=[CHAT], declaration_path=place, declaration_credentials=False, username="admin", password="marked-secret")
+    assert "marked-secret" not in Path(place).read_text(encoding="utf-8")
+    run(models=[CHAT], declaration_path=place, username="admin", password="marked-secret")
+    assert "marked-secret" in Path(place).read_text(encoding="utf-8")
+
+
 def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "LOCK_PATIENCE", 0.1)
     server = serve(run, FakeServer())
@@ -417,7 +506,7 @@ def test_a_wrong_declaration_fails_before_anything_is_asked(run: Runner) -> None
     [
         ("chat", "models[0]: is the text 'chat', but must be a dictionary with at least 'uid' and 'name'."),
         ([["chat"]], "models[0]: is the list, but must be a dictionary with at least 'uid' and 'name'."),
-        (None, "argument 'models' is of type "),
+        (None, "models is missing, and there is no declaration_path."),
         ({"uid": "chat"}, "argument 'models' is of type "),
     ],
 )
