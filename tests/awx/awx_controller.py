@@ -102,13 +102,12 @@ def _objection(question: Mapping[str, Any], value: Any) -> str:
 
 
 def survey_variables(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Extra variables of a launch: the template's own, the survey's defaults, the answers.
+    """Extra variables of a launch: the template's own, the survey's defaults, the answers. What is not asked is ignored, see :func:`ignored_fields`.
 
     :raises Refused: when AWX would not launch with these answers.
     """
     asked = {question["variable"]: question for question in questions(template)}
-    if set(answers) - set(asked):
-        raise Refused(f"not in the survey: {', '.join(sorted(set(answers) - set(asked)))}")
+    answers = {name: value for name, value in answers.items() if name in asked}
     objections = [_objection(asked[name], value) for name, value in answers.items()]
     objections += [f"'{name}' value missing" for name, question in asked.items() if question["required"] and name not in answers]
     if any(objections):
@@ -116,6 +115,13 @@ def survey_variables(template: Mapping[str, Any], answers: Mapping[str, Any]) ->
     variables = dict(template.get("extra_vars") or {})
     variables |= {name: question["default"] for name, question in asked.items() if not _objection(question, question.get("default"))}
     return {**variables, **answers}
+
+
+def ignored_fields(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What AWX answers to a launch as ``ignored_fields``: extra variables that the survey does not ask, where no others may be given."""
+    asked = {question["variable"] for question in questions(template)}
+    ignored = {name: value for name, value in answers.items() if name not in asked}
+    return {"extra_vars": ignored} if ignored and not template.get("ask_variables_on_launch") else {}
 
 
 def _private(path: Path, text: str, mode: int = 0o600) -> Path:
@@ -145,10 +151,12 @@ class Job:
 
     :param folder: its private data folder.
     :param code: exit code of ansible-runner.
+    :param ignored: what AWX reported as ``ignored_fields`` when it was launched.
     """
 
     folder: Path
     code: int
+    ignored: dict[str, Any] = field(default_factory=dict)
 
     @property
     def artifacts(self) -> Path:
@@ -232,10 +240,19 @@ class Controller:
         environment["ANSIBLE_RETRY_FILES_ENABLED"] = "False"
         return environment
 
-    def launch(self, name: str, answers: Mapping[str, Any] | None = None, job_type: str | None = None, *, loud: bool = False) -> Job:
+    def launch(
+        self,
+        name: str,
+        answers: Mapping[str, Any] | None = None,
+        job_type: str | None = None,
+        *,
+        loud: bool = False,
+        artifacts: Mapping[str, Any] | None = None,
+    ) -> Job:
         """Launch a job template and wait for the job.
 
-        :param answers: answers to the survey's questions, by variable; defaults for all others.
+        :param answers: answers to the survey's questions, by variable; defaults for all others. What the survey does not ask is ignored.
+        :param artifacts: what the job before it in a workflow handed on; AWX adds that to the extra variables without asking the survey.
         :param job_type: run or check, where the template lets that be chosen at launch.
         :param loud: whether somebody launches it with the highest verbosity that AWX offers.
         :raises Refused: when AWX would not launch.
@@ -246,7 +263,8 @@ class Controller:
         number = len(self.jobs) + 1
         folder = self.folder / f"job-{number}"
         variables = survey_variables(template, answers or {})
-        variables |= {"awx_job_id": number, "awx_job_template_name": name, "awx_user_name": "tests", "awx_job_launch_type": "manual"}
+        variables |= artifacts or {}
+        variables |= {"awx_job_id": number, "awx_job_template_name": name, "awx_user_name": "tests", "awx_job_launch_type": "manual", "tower_job_id": number}
         _private(folder / "env" / "extravars", yaml.dump(variables, Dumper=_Untrusted))
         _private(folder / "env" / "settings", json.dumps({"job_timeout": JOB_TIMEOUT, "suppress_ansible_output": True}))
         script = f"#!/usr/bin/env python3\nprint({json.dumps(self.inventory)!r})\n"
@@ -256,7 +274,7 @@ class Controller:
         _private(folder / "env" / "cmdline", shlex.join([*arguments, *(["-vvvvv"] if loud else [])]))
         command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", template["playbook"], "--ident", folder.name, "--quiet"]
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, timeout=JOB_TIMEOUT + 60)
-        job = Job(folder, done.returncode)
+        job = Job(folder, done.returncode, ignored_fields(template, answers or {}))
         self.jobs.append(job)
         assert (job.artifacts / "status").exists(), done.stdout + done.stderr
         return job

@@ -132,6 +132,7 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
         "xinference_container_name": CONTAINER,
         "xinference_recovery": "autostart",
         "xinference_image": repository,
+        "xinference_image_tag": tag,
         "xinference_client_environment": str(folder / "client"),
         "xinference_offline": True,
         "xinference_minimum_disk_mib": 1024,
@@ -148,7 +149,6 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
     answers = {
         "xinference_port": port,
         "xinference_memory": "3g",
-        "xinference_image_tag": tag,
         "xinference_model_lines": (
             "# one more of the registered model\n"
             "uid=extra name=smollm2-135m engine=llama.cpp format=ggufv2 size_in_billions=0_135 quantization=Q4_1 option.n_ctx=1024 option.n_threads=1\n"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from awx_controller import BIN, DATA, QUESTION_TYPES, ROOT, Refused, choices, inject, load, named, questions, survey_variables
+from awx_controller import BIN, DATA, QUESTION_TYPES, ROOT, Refused, choices, ignored_fields, inject, load, named, questions, survey_variables
 
 #: Options of the modules of awx.awx that the data is for, by the type that they are read as.
 OPTIONS: dict[str, dict[str, str]] = {
@@ -143,22 +143,27 @@ def test_survey_shape() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_question_shape(question: dict[str, Any]) -> None:
-    """Keys and types as the API checks them, and a default that AWX itself would accept as an answer."""
-    assert {"question_name", "question_description", "required", "type", "variable", "default"} <= set(question) <= QUESTION_KEYS
+    """Keys and types as the API checks them, and no value where nobody answered: it would win over the inventory."""
+    assert {"question_name", "question_description", "required", "type", "variable"} <= set(question) <= QUESTION_KEYS
     assert question["type"] in QUESTION_TYPES
-    assert question["required"] is False
-    assert isinstance(question["default"], QUESTION_TYPES[question["type"]])
+    assert "default" not in question
     assert all(isinstance(question[bound], int) for bound in ("min", "max") if bound in question)
     assert ("choices" in question) == (question["type"] == "multiplechoice")
-    if "choices" in question:
-        assert question["default"] in choices(question)
     survey = {"survey_enabled": True, "survey_spec": {"spec": [question]}}
-    assert survey_variables(survey, {}) == {question["variable"]: question["default"]}
+    if question["required"]:
+        with pytest.raises(Refused, match="value missing"):
+            survey_variables(survey, {})
+    else:
+        assert survey_variables(survey, {}) == {}
+    if question["type"] in ("text", "textarea", "password"):
+        # AWX hands on an empty text where it may be empty.
+        with pytest.raises(Refused, match="out of bounds"):
+            survey_variables(survey, {question["variable"]: ""})
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_question_is_a_flat_variable_of_the_roles(question: dict[str, Any]) -> None:
-    """Its variable is documented, has a type that the answer can be, and the same default and choices."""
+    """Its variable is documented, has a type that the answer can be, and the same choices."""
     option = specified()[question["variable"]]
     if question["type"] == "password":
         assert option["no_log"] is True
@@ -166,26 +171,23 @@ def test_question_is_a_flat_variable_of_the_roles(question: dict[str, Any]) -> N
     assert question["type"] in allowed[option["type"]]
     if option["type"] == "bool":
         assert choices(question) == ["no", "yes"]
-        assert (question["default"] == "yes") is option["default"]
     else:
-        assert question["default"] == option["default"]
         assert choices(question) == option["choices"] if "choices" in question else "choices" not in option
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_question_is_in_the_guide(question: dict[str, Any]) -> None:
-    """One row of the table, with the question, the variable and the default."""
-    default = json.dumps(question["default"]).strip('"') or "empty"
+    """One row of the table, with the question and the variable."""
     rows = [line for line in guide().splitlines() if line.startswith(f"| {question['question_name']} | `{question['variable']}` |")]
     assert len(rows) == 1
-    assert default in rows[0].split("|")[3]
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: str(template["name"]))
 def test_launch_needs_no_answer(template: dict[str, Any]) -> None:
-    """A schedule or a call of the API launches without anybody being asked, and what may be chosen at launch has a value."""
-    variables = survey_variables(template, {})
-    assert set(variables) == {question["variable"] for question in questions(template)}
+    """A schedule or a call of the API launches with the inventory's settings, but for a new password. What may be chosen at launch has a value."""
+    required = [question["variable"] for question in questions(template) if question["required"]]
+    assert required == (["xinference_new_admin_password"] if template["name"].endswith("Rotate credentials") else [])
+    assert survey_variables(template, dict.fromkeys(required, "long-enough")) == dict.fromkeys(required, "long-enough")
     asked = {name.removeprefix("ask_").removesuffix("_on_launch") for name, value in template.items() if name.startswith("ask_") and value}
     assert asked == {"job_type", "limit"}
     assert template["job_type"] == "run"
@@ -204,13 +206,29 @@ PROVISION = named(TEMPLATES, "Xinference - Provision")
 
 @pytest.mark.parametrize(
     "answers",
-    [{"xinference_port": 70000}, {"xinference_port": "9997"}, {"xinference_models_exclusive": "maybe"}, {"xinference_memory": ""}, {"xinference_hosts": "all"}],
+    [{"xinference_port": 70000}, {"xinference_port": "9997"}, {"xinference_models_exclusive": "maybe"}, {"xinference_memory": ""}],
     ids=str,
 )
 def test_what_awx_refuses_itself(answers: dict[str, Any]) -> None:
-    """Out of bounds, wrong type, no such choice, left empty, not in the survey: no job starts."""
+    """Out of bounds, wrong type, no such choice, left empty: no job starts."""
     with pytest.raises(Refused, match=next(iter(answers))):
         survey_variables(PROVISION, answers)
+
+
+@pytest.mark.parametrize("password", ["", "short", "1234567"])
+def test_a_new_password_has_eight_characters(password: str) -> None:
+    with pytest.raises(Refused, match="out of bounds"):
+        survey_variables(named(TEMPLATES, "Xinference - Rotate credentials"), {"xinference_new_admin_password": password})
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: str(template["name"]))
+def test_what_is_not_asked_is_ignored_and_reported(template: dict[str, Any]) -> None:
+    """As AWX does where a template does not ask for variables at launch."""
+    given = {"xinference_hosts": "all", "xinference_address": "0.0.0.0"}
+    required = {question["variable"]: "long-enough" for question in questions(template) if question["required"]}
+    assert ignored_fields(template, {**given, **required}) == {"extra_vars": given}
+    assert survey_variables(template, {**given, **required}) == required
+    assert ignored_fields(template, required) == {}
 
 
 def test_credential_injects_the_account(tmp_path: Path) -> None:

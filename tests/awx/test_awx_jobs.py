@@ -15,6 +15,8 @@ import pytest
 from awx_controller import Job
 from conftest import CONTAINER, HOST, KEPT, Site
 
+from ansible_collections.inferops.xinference.tests.machine import built
+
 PROVISION = "Xinference - Provision"
 STATUS = "Xinference - Status"
 RESTART = "Xinference - Restart"
@@ -52,11 +54,6 @@ def provisioned(site: Site, checked: Job) -> Job:
     return site.controller.launch(PROVISION, site.answers, loud=True)
 
 
-def status_answers(site: Site) -> dict[str, Any]:
-    """Answers to the survey of Status."""
-    return {"xinference_port": site.port}
-
-
 # What the survey lets through and the roles refuse, each on its own and with the words to expect.
 #: Actions that run no module on the host.
 CONTROLLER_ACTIONS = {"assert", "debug", "include_tasks", "set_fact", "validate_argument_spec"}
@@ -73,7 +70,6 @@ WRONG = {
         {"xinference_model_lines": "uid=chat name=smollm2-135m engine=llama.cpp"},
         "xinference_models[1] (uid 'chat'): uid 'chat' is already used by xinference_models[0]; every model needs a uid of its own.",
     ),
-    "no address": ({"xinference_address": "localhost"}, "xinference_address 'localhost' is no IP address."),
     "no size": ({"xinference_memory": "much"}, "xinference_memory 'much' is no size."),
     "template": ({"xinference_memory": "{{ 1 }}g"}, "xinference_memory '{{ 1 }}g' is no size."),
 }
@@ -102,7 +98,7 @@ def test_check_predicts(checked: Job) -> None:
     """A check on a host without a server ends well and says what would happen."""
     assert (checked.code, checked.status) == (0, "successful")
     assert "--check" in checked.command
-    assert {"Make the folders", "Run the container"} <= set(checked.changed_tasks)
+    assert {"Make the folders", "Compare the container with its declaration"} <= set(checked.changed_tasks)
     for uid in ("chat", "extra"):
         assert f"Model {uid} would be launched." in checked.output
     assert warnings(checked) == []
@@ -121,7 +117,7 @@ def test_run_follows_the_survey(site: Site, provisioned: Job) -> None:
     assert made["State"]["Health"]["Status"] == "healthy"
     assert made["HostConfig"]["PortBindings"] == {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(site.port)}]}
     assert made["HostConfig"]["Memory"] == 3 << 30
-    assert made["Config"]["Image"].endswith(":" + site.answers["xinference_image_tag"])
+    assert made["Config"]["Image"].endswith(":" + built("server").rpartition(":")[2])
     assert warnings(provisioned) == []
 
 
@@ -143,11 +139,11 @@ def test_second_run_changes_nothing(site: Site, provisioned: Job) -> None:
 def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
     """A check with other answers shows in the diff what they would change, and changes nothing."""
     found = container() or {}
-    wanted = {"xinference_cpus": 1.5, "xinference_memory": "4g", "xinference_models_exclusive": "yes", "xinference_model_lines": ""}
-    job = site.controller.launch(PROVISION, {**site.answers, **wanted}, job_type="check")
+    wanted = {"xinference_port": site.port, "xinference_cpus": 1.5, "xinference_memory": "4g", "xinference_models_exclusive": "yes"}
+    job = site.controller.launch(PROVISION, wanted, job_type="check")
     assert (job.code, job.status) == (0, "successful"), job.output
     # A container that is made anew has no models: they would all be launched again.
-    assert job.changed_tasks == ["Foresee the memory limit", "Run the container", "Foresee the models"]
+    assert job.changed_tasks == ["Predict what changes without another container", "Compare the container with its declaration", "Foresee the models"]
     (container_diff,) = [result["res"]["diff"] for result in job.results("runner_on_ok") if result["res"].get("changed") and "diff" in result["res"]]
     assert (container_diff["before"]["cpus"], container_diff["after"]["cpus"]) == (0, 1_500_000_000)
     assert "Model chat would be launched." in job.output
@@ -158,12 +154,12 @@ def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
 @pytest.mark.parametrize("job_type", ["run", "check"])
 def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     """The table in the output, the same as data in the job's artifacts, and no change."""
-    job = site.controller.launch(STATUS, status_answers(site), job_type=job_type, loud=True)
+    job = site.controller.launch(STATUS, job_type=job_type, loud=True)
     assert (job.code, job.status) == (0, "successful"), job.output
     assert job.summary["changed"] == {}
     found = job.summary["artifact_data"]["xinference_status"][HOST]
     assert (found["container"], found["health"], found["trouble"]) == ("running", "healthy", "")
-    assert found["image"].endswith(":" + site.answers["xinference_image_tag"])
+    assert found["image"].endswith(":" + built("server").rpartition(":")[2])
     assert found["version"]
     assert len(found["workers"]) == 1
     states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
@@ -175,9 +171,10 @@ def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     assert warnings(job) == []
 
 
-def test_status_with_a_wrong_port(site: Site, provisioned: Job) -> None:
-    """The container says where it answers: a password is not sent to whatever else listens on the port of the survey."""
+def test_what_is_not_asked_is_reported(site: Site, provisioned: Job) -> None:
+    """The container says where it answers: a password is not sent to whatever else listens on some port."""
     job = site.controller.launch(STATUS, {"xinference_port": 9})
+    assert job.ignored == {"extra_vars": {"xinference_port": 9}}
     assert (job.code, job.status) == (0, "successful"), job.output
     found = job.summary["artifact_data"]["xinference_status"][HOST]
     assert found["trouble"] == ""
@@ -202,15 +199,34 @@ def test_export(site: Site, provisioned: Job) -> None:
 
 
 def test_restart(site: Site, provisioned: Job) -> None:
-    """The container is restarted, and the job ends when every declared model has answered."""
+    """Without any answer, in a workflow behind Status: the job ends when every model has answered that the host was told of, by whichever launch."""
     started = (container() or {})["State"]["StartedAt"]
-    job = site.controller.launch(RESTART, {**status_answers(site), "xinference_model_lines": site.answers["xinference_model_lines"]}, loud=True)
+    status = site.controller.launch(STATUS)
+    job = site.controller.launch(RESTART, loud=True, artifacts=status.summary["artifact_data"])
     assert (job.code, job.status) == (0, "successful"), job.output
     assert (container() or {})["State"]["StartedAt"] != started
     assert job.changed_tasks[0] == "Restart the container"
     (models,) = [result["res"]["models"] for result in job.results("runner_on_ok") if result["task"] == "Ensure the declared models"]
     assert {model["uid"]: (model["state"], model["answered"] is not None) for model in models} == {"chat": ("ready", True), "extra": ("ready", True)}
     assert warnings(job) == []
+
+
+def test_a_launch_with_default_answers_forgets_no_model(site: Site, provisioned: Job) -> None:
+    """As a schedule, in a workflow behind Status. What an earlier survey declared is looked after still, and the job says so."""
+    answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
+    artifacts = site.controller.launch(STATUS).summary["artifact_data"]
+    assert list(artifacts) == ["xinference_status"]
+    job = site.controller.launch(PROVISION, answers, artifacts=artifacts)
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert job.changed_tasks == []
+    (models,) = [result["res"]["models"] for result in job.results("runner_on_ok") if result["task"] == "Ensure the declared models"]
+    assert [model["uid"] for model in models] == ["chat", "extra"]
+    (warning,) = warnings(job)
+    assert "xinference_models names no model extra, which an earlier run declared; it is still looked after." in warning
+    # A launch that says so ends it.
+    told = site.controller.launch(PROVISION, {**answers, "xinference_model_lines": "uid=extra state=absent"})
+    assert told.changed_tasks == ["Ensure the declared models"]
+    assert warnings(site.controller.launch(PROVISION, answers)) == []
 
 
 def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:

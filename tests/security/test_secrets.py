@@ -107,7 +107,8 @@ def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
     assert keeping["automation"] == {str(KEPT / name) for name in ("automation", "automation.copy")}
     root = str(played.root)
     # What SECURITY.md names.
-    allowed = re.compile(re.escape(root) + r"/(\.xinference/(launch_history\.db|worker_recovery/[^/]+/models\.json)|logs/xinference\.log)")
+    of_the_server = r"/(\.xinference/(launch_history\.db|worker_recovery/[^/]+/models\.json)|logs/xinference\.log)"
+    allowed = re.compile(rf"{re.escape(root)}{of_the_server}|{re.escape(str(KEPT))}/declaration\.json(\.copy)?")
     # What was asked to be written down.
     asked = str(played.folder / "secret/localhost.yml")
     assert asked in keeping["environment"]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS, HUBS, MODEL_TYPES, STATES
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import HANDED_ON
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.inferops.xinference"
@@ -129,6 +130,15 @@ def test_each_entry_point_is_sure_of_the_facts(role: str) -> None:
 def test_each_role_has_a_readme_that_names_it(role: str) -> None:
     text = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     assert role in text.splitlines()[0] or f"`{role}`" in text or f"inferops.xinference.{role}" in text
+
+
+def test_what_playbooks_hand_on_is_known_to_preflight() -> None:
+    found = set()
+    for path in ROOT.glob("playbooks/*.yml"):
+        for play in read(path):
+            for task in play.get("tasks", []) if isinstance(play, dict) else []:
+                found |= set((task.get("ansible.builtin.set_stats") or {}).get("data") or {})
+    assert found == HANDED_ON
 
 
 # Modules.

@@ -64,6 +64,8 @@ _OWN_VARIABLES = {
     "XINFERENCE_AUTH_DB_PATH": "Remove it; the first administrator is made in the usual place before the server starts.",
     "XINFERENCE_TRUSTED_PROXIES": "Remove it; xinference_proxy sets it.",
 }
+#: What playbooks hand on with set_stats: in a workflow of AWX it is an extra variable of the next job.
+HANDED_ON = frozenset({"xinference_status"})
 #: What options of the modules are called as variables of the roles.
 OPTION_NAMES = {
     "models": "xinference_models",
@@ -189,7 +191,7 @@ class Settings:
 
 
 def _check_variables(settings: Settings) -> list[Failure]:
-    known = set(settings.known_variables)
+    known = set(settings.known_variables) | HANDED_ON
     return [
         Failure("variables", f"Variable '{name}' is unknown{nearest(name, sorted(known)) or '.'}", "Correct its name or remove it.")
         for name in sorted(set(settings.variables) - known)
