@@ -208,10 +208,6 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "network that is not there": ({"xinference_networks": ["no-such-network"]}, "xinference_networks[0] 'no-such-network' does not exist on this host."),
     "network of Docker's own": ({"xinference_networks": ["host"]}, "xinference_networks[0] 'host' cannot be joined: "),
-    "addresses that Docker has given away": (
-        {"xinference_network_subnet": "172.17.0.0/24"},
-        "xinference_network_subnet '172.17.0.0/24' overlaps 172.17.0.0/16, which Docker's network bridge has.",
-    ),
     "addresses of the host itself": ({"xinference_network_subnet": "127.0.0.0/28"}, "is no IPv4 network of at least four addresses that a container can have."),
     "name of a container that is replaced": ({"xinference_container_name": "xinference-mistakes.previous"}, "Choose a name that does not end in "),
     "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
