@@ -420,6 +420,8 @@ def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
     (theirs / "kept.txt").write_text("kept")
     variables["xinference_volumes"] = [*TREE, {"path": "more", "mode": "0700", "target": "/more"}, {"path": str(theirs), "target": "/theirs"}]
     variables["xinference_environment"] = {"HTTP_PROXY": "http://127.0.0.1:1", "XINFERENCE_DISABLE_METRICS": True, "EXAMPLE": 1}
+    # It says something at once, however busy the machine is.
+    variables["xinference_environment"]["PYTHONVERBOSE"] = 1
     variables["xinference_labels"] = {"managed": True}
     variables |= {"xinference_shm_size": "1 GiB", "xinference_log_max_size": "10MB", "xinference_memory": "2gb", "xinference_health_interval": 2}
     try:
@@ -434,7 +436,7 @@ def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
         assert (made["HostConfig"]["Memory"], made["HostConfig"]["ShmSize"]) == (2 << 30, 1 << 30)
         assert made["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m"
         assert message.startswith("The server is not ready: ")
-        assert "Its container is running, health starting. The last words of its health check: 127.0.0.1:9997 does not answer: Connection refused. " in message
+        assert "Its container is running, health starting. The last words of its health check: 127.0.0.1:9997 does not answer: Connection refused." in message
         assert ". The last lines of its log: " in message
     finally:
         code, _message, output = play("teardown", root, **variables)

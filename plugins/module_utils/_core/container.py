@@ -199,7 +199,7 @@ class Container:
 
     def _wait(self, timeout: float) -> str:
         """Wait until the container is healthy; why it is not, empty when it is."""
-        begun, before = self.clock(), None
+        begun, before, code = self.clock(), None, ""
         while True:
             found = self._look(self.name)
             if found is None:
@@ -208,10 +208,12 @@ class Container:
                 return ""
             if found.status in ("exited", "dead"):
                 return f"its container ended with exit code {found.code}"
+            # Of one that runs again, Docker does not know it any more.
+            code = f", with exit code {found.code}" if found.status == "restarting" else code
             # The count of an earlier life goes on.
             before = found.restarts if before is None else min(before, found.restarts)
             if found.restarts - before >= _RESTARTS:
-                return f"its container ended {_RESTARTS} times, with exit code {found.code}"
+                return f"its container ended {_RESTARTS} times{code}"
             if self.clock() - begun >= timeout:
                 return f"it was not healthy within {timeout:g} s"
             self.sleep(_PAUSE)
