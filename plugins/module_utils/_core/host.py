@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import grp
-import hashlib
 import http.client
+import importlib
 import importlib.util
 import ipaddress
 import json
@@ -36,6 +36,7 @@ from urllib.parse import quote
 from .adoption import keeps, neighbours, of_processes
 from .bounded import Answer, TooMuch, parse_json, read_bytes, read_json, read_regular, stat_below
 from .certificates import certificate_facts
+from .client_environment import client_facts, client_records
 from .fingerprint import folder_fingerprint
 from .listeners import can_listen, listeners
 from .values import shown, without_environment
@@ -47,8 +48,6 @@ __all__ = [
     "Deaths",
     "DockerSocket",
     "account_facts",
-    "client_requirements",
-    "client_version",
     "container_facts",
     "deaths",
     "engine_errors",
@@ -83,6 +82,8 @@ _HEALTH_CHARACTERS = 200
 _STEPS, _ROWS, _CHARACTERS = 1_000_000, 10_000, 16 << 20
 #: What a database may be made of for its tables to be tables. A view or a virtual table runs what is written in it.
 _PLAIN = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX|TRIGGER)\b", re.IGNORECASE)
+#: The distribution's interpreter, and where Debian and Ubuntu put packages for it.
+_USUAL_PYTHON, _DISTRIBUTION_PACKAGES = "/usr/bin/python3", "/usr/lib/python3/dist-packages"
 _ACCOUNT_TABLES = ("users", "user_permissions")
 #: What the service tells of itself and of each model, and of what type.
 _STATE = {"ready": bool, "trouble": str, "models": dict}
@@ -312,6 +313,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "labels": (found.get("Config") or {}).get("Labels") or {},
         "network": (found.get("HostConfig") or {}).get("NetworkMode"),
         "ports": sorted({port for _address, port in published}),
+        "held": _held(found),
         "published": [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in published],
         "memory": (found.get("HostConfig") or {}).get("Memory"),
         "restart_policy": ((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name"),
@@ -320,6 +322,12 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "chooses_mounts": any(PurePosixPath(top) in PurePosixPath(source).parents for source, _target, _writable in mounts for top in written),
         **keeps(found, _of_first_process(state), _is_empty),
     }
+
+
+def _held(found: Mapping[str, Any]) -> list[int]:
+    """Ports of the host that a container holds just now, also where it was created and is just being started."""
+    ends = ((found.get("NetworkSettings") or {}).get("Ports") or {}).values()
+    return sorted({int(binding["HostPort"]) for bindings in ends for binding in bindings or [] if str(binding.get("HostPort")).isdigit()})
 
 
 def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
@@ -349,10 +357,8 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     try:
         version = engine.get("/version") or {}
         facts.update(reachable=True, uid=os.stat(engine.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
-        # It speaks the same API; its own number would be taken for an old Docker's.
-        if any("Podman" in str(part.get("Name")) for part in version.get("Components") or []):
-            facts["version"] = f"Podman {version.get('Version')}"
         info = engine.get("/info") or {}
+        facts["version"] = _engine_version(version, info)
         facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
         for network in engine.get("/networks") or []:
             facts["networks"][str(network.get("Name"))] = _subnets(network)
@@ -366,9 +372,22 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
         facts["error"] = f"there is no socket {engine.path}"
+        # Package podman-docker leaves a link; to install Docker would remove that package.
+        if "podman" in os.path.realpath(engine.path):
+            facts.update(version="Podman", error=f"{engine.path} leads to {os.path.realpath(engine.path)}, the socket of Podman, which is not there")
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
+
+
+def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str | None:
+    """Number of a Docker Engine; name and number of another program that speaks the same API, whose number would be taken for an old Docker's."""
+    names = [str(part.get("Name")) for part in version.get("Components") or [] if isinstance(part, Mapping) and part.get("Name")]
+    # What is built on Buildah is Podman, whatever somebody in between makes of its parts.
+    if any("podman" in name.lower() for name in names) or "BuildahVersion" in info:
+        return f"Podman {version.get('Version')}"
+    # Docker has named its parts since 18.06, and itself is Engine.
+    return f"{names[0]} {version.get('Version')}" if names and "Engine" not in names else version.get("Version")
 
 
 def _container_root(info: Mapping[str, Any]) -> str:
@@ -524,25 +543,33 @@ def _distribution() -> dict[str, Any]:
     return {"id": values.get("ID", "unknown"), "version": values.get("VERSION_ID", ""), "like": values.get("ID_LIKE", "").split()}
 
 
-def _client_package(folder: Path) -> Path | None:
-    """Where pip wrote down what it installed of xinference-client in a virtual environment; None where there is none."""
-    return next(folder.glob("lib/python3*/site-packages/xinference_client-*.dist-info"), None)
+def _python() -> dict[str, Any]:
+    """The interpreter that runs this, and what it can import."""
+    usual = os.path.realpath(_USUAL_PYTHON) == os.path.realpath(sys.executable)
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    return {
+        "version": platform.python_version(),
+        # That of the distribution by the name that it keeps when it is upgraded: units go on with it.
+        "executable": _USUAL_PYTHON if usual and sys.prefix == sys.base_prefix else sys.executable,
+        "prefix": sys.base_prefix,
+        # A virtual environment of it sees what the distribution installs only if it was asked to.
+        "distribution": os.path.realpath(base) == os.path.realpath(_USUAL_PYTHON) and (sys.prefix == sys.base_prefix or _DISTRIBUTION_PACKAGES in sys.path),
+        "cryptography": _imports("cryptography.x509"),
+        "packaging": _imports("packaging.version"),
+        "requests": _imports("requests"),
+        # The standard library, of which distributions leave this part out; to import it is not what it is for.
+        "venv": importlib.util.find_spec("ensurepip") is not None,
+    }
 
 
-def client_version(folder: str) -> str | None:
-    """Version of xinference-client in a virtual environment; None where there is none that could run."""
-    if not os.access(Path(folder) / "bin" / "python", os.X_OK):
-        return None
-    package = _client_package(Path(folder))
-    return None if package is None else package.name[len("xinference_client-") : -len(".dist-info")]
-
-
-def client_requirements(folder: str) -> str | None:
-    """SHA-256 of the requirements that a virtual environment was last made from; None where it was made from none."""
+def _imports(name: str) -> bool:
+    """Whether a module can be imported; that there is a folder of its name says little."""
     try:
-        return hashlib.sha256((Path(folder) / "requirements.installed").read_bytes()).hexdigest()
-    except OSError:
-        return None
+        importlib.import_module(name)
+    except Exception:
+        # Libraries of another version raise anything.
+        return False
+    return True
 
 
 def _below(path: str, data_root: str | None) -> tuple[Path, tuple[str, ...]]:
@@ -703,10 +730,10 @@ def service_facts(
         ``program`` (fingerprint, None without one), ``state`` (None without one, or one that no service writes).
     """
     place = root / program.lstrip("/")
-    client = _client_package(root / client_environment.lstrip("/")) if client_environment else None
+    client = client_records(root / client_environment.lstrip("/")) if client_environment else []
     facts: dict[str, Any] = {
         "systemd": (root / "run/systemd/system").is_dir(),
-        **_unit_facts(units, root, [*place.rglob("*.py"), *([client / "RECORD"] if client else [])]),
+        **_unit_facts(units, root, [*place.rglob("*.py"), *client]),
         "program": folder_fingerprint(place),
         "state": None,
         "user": _is_user(user),
@@ -757,9 +784,10 @@ def _is_behind(read: Path, files: Sequence[Path]) -> bool:
 
 
 def _is_user(name: str) -> bool:
-    """Whether this host has a user of this name."""
+    """Whether this host has a user of this name, and the group of the same name that units name as well."""
     try:
         pwd.getpwnam(name)
+        grp.getgrnam(name)
     except KeyError:
         return False
     return True
@@ -841,7 +869,7 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     # It is touched with each reload, and goes with the unit; until then the start counts.
     reloaded = root / "run" / name / "reloaded"
     facts: dict[str, Any] = {
-        "nginx": (root / "usr/sbin/nginx").exists(),
+        "nginx": os.access(root / "usr/sbin/nginx", os.X_OK),
         **_unit_facts([unit], root),
         "unread": _is_behind(reloaded if reloaded.exists() else _started(unit, root), [file]),
         "user": _is_user(user),
@@ -900,21 +928,12 @@ def gather(
         "distribution": _distribution(),
         "selinux": _selinux(),
         "administrator": os.geteuid() == 0,
-        "python": {
-            "version": platform.python_version(),
-            "executable": sys.executable,
-            "prefix": sys.base_prefix,
-            "cryptography": importlib.util.find_spec("cryptography") is not None,
-            "packaging": importlib.util.find_spec("packaging") is not None,
-            "requests": importlib.util.find_spec("requests") is not None,
-            "venv": importlib.util.find_spec("ensurepip") is not None,
-        },
+        "python": _python(),
         "engine": engine_facts(docker_host, container, image, log_lines),
         "listeners": [asdict(listener) for listener in listeners()],
         "addresses": {address: can_listen(address) for address in addresses},
         "paths": {path: path_facts(path, mounts) for path in paths},
-        "client_version": client_version(client_environment) if client_environment else None,
-        "client_requirements": client_requirements(client_environment) if client_environment else None,
+        **client_facts(client_environment),
         "accounts": account_facts(account_database, data_root) if account_database else None,
         "server_environment": server_environment(server_environment_file, data_root) if server_environment_file else {},
         "service": service_facts(**service, client_environment=client_environment) if service else None,

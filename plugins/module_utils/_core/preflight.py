@@ -26,6 +26,8 @@ from .volumes import host_path
 __all__ = ["Failure", "ProxySettings", "Settings", "check_host", "container_paths"]
 
 MINIMUM_ENGINE = (20, 10)
+#: The API of that engine.
+_MINIMUM_API = (1, 41)
 #: The root, and two names below it.
 MINIMUM_DEPTH = 3
 #: Prefix length of a network with room for this host and the container.
@@ -262,6 +264,20 @@ def _manages(host: Mapping[str, Any], settings: Settings) -> bool:
     return settings.manage_engine and bool({host["distribution"]["id"], *host["distribution"]["like"]} & _MANAGED_ENGINE)
 
 
+def _installs(host: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether the roles install packages of the distribution on this host, and the play's Python sees them."""
+    return _manages(host, settings) and bool(host["python"]["distribution"])
+
+
+def _lacks(host: Mapping[str, Any], what: str, remedy: str) -> tuple[str, str]:
+    """What the host's Python lacks, and what to do: the distribution's packages help its own Python alone."""
+    python = host["python"]
+    if python["distribution"]:
+        return f"The host's Python {python['version']} lacks {what}.", remedy
+    problem = f"The host's Python {python['version']} ({python['executable']}) lacks {what}, and it is not the distribution's, so it sees none of its packages."
+    return problem, "Let ansible_python_interpreter name the distribution's, /usr/bin/python3, or install them with this one's own pip."
+
+
 def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     failures: list[Failure] = []
     if host["architecture"] not in ("x86_64", "amd64"):
@@ -290,21 +306,18 @@ def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]
                     "Lower it, or set it to auto.",
                 )
             )
-    if not _manages(host, settings):
-        lacking = [
-            package
-            for package in ("requests", "packaging", "venv")
-            # What makes the client's environment is not needed once it is there.
-            if not host["python"][package] and (package == "requests" or not host["client_version"])
-        ]
-        if lacking:
-            failures.append(
-                Failure(
-                    "python",
-                    f"The host's Python {host['python']['version']} lacks {' and '.join(lacking)}.",
-                    "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it.",
-                )
-            )
+    lacking = [
+        package
+        for package in ("requests", "packaging", "venv")
+        # What makes the client's environment is not needed once it is there.
+        if not host["python"][package] and (package == "requests" or not host["client_version"])
+    ]
+    if lacking and not _installs(host, settings):
+        remedy = "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it."
+        failures.append(Failure("python", *_lacks(host, " and ".join(lacking), remedy)))
+    if host["client_foreign"]:
+        problem = f"What is at xinference_client_environment cannot run the client: {host['client_problem']}."
+        failures.append(Failure("client", problem, "Remove it, or choose another path."))
     if not host["administrator"]:
         failures.append(Failure("privileges", "The play does not run as root on this host.", "Set ansible_become to true, or connect as root."))
     return failures
@@ -312,6 +325,11 @@ def _check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]
 
 def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     engine = host["engine"]
+    version = str(engine["version"] or "")
+    # Before all else: to install Docker beside it, or to upgrade it, would be of no use.
+    if version == "Podman" or " " in version:
+        found = f"The engine is {shown(version)}" if engine["reachable"] else f"No Docker Engine answers: {engine['error']}"
+        return [Failure("engine", f"{found}, but the roles need a Docker Engine.", "Set xinference_docker_host to the socket of one.")]
     if not engine["reachable"]:
         if _manages(host, settings):
             return []
@@ -321,20 +339,31 @@ def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
             else "Install and start one, or set xinference_engine_manage to true."
         )
         return [Failure("engine", f"No Docker Engine answers: {engine['error']}.", remedy)]
-    if str(engine["version"]).startswith("Podman"):
-        return [
-            Failure("engine", f"The engine is {engine['version']}, but the roles need a Docker Engine.", "Set xinference_docker_host to the socket of one.")
-        ]
-    numbers = tuple(int(number) for number in re.findall(r"\d+", str(engine["version"]))[:2])
-    if numbers < MINIMUM_ENGINE:
-        return [
-            Failure(
-                "engine",
-                f"The Docker Engine is {engine['version']} (API {engine['api_version']}), but 20.10 is the oldest that is supported.",
-                "Upgrade it.",
-            )
-        ]
-    return []
+    problem, remedy = _engine_version(version, str(engine["api_version"] or ""))
+    return [Failure("engine", problem, remedy)] if problem else []
+
+
+def _engine_version(version: str, api: str) -> tuple[str, str]:
+    """What is wrong with the version of what answers as a Docker Engine, and what to do; empty where nothing is."""
+    numbers, interface = _numbers(version), _numbers(api)
+    elsewhere = "Set xinference_docker_host to the socket of one."
+    if not version or not (numbers or interface):
+        return f"What answers in the place of a Docker Engine tells no version{f' but {shown(version)}' if version else ''}, but the roles need one.", elsewhere
+    # One that was built by hand has no number, or 0.0, but an API like the others.
+    if numbers >= MINIMUM_ENGINE or (not any(numbers) and interface >= _MINIMUM_API):
+        return "", ""
+    if any(numbers) and interface >= _MINIMUM_API:
+        return (
+            f"The engine is {version} (API {api}), which is no version of Docker: Podman, for one, speaks the same API; but the roles need a Docker Engine.",
+            elsewhere,
+        )
+    return f"The Docker Engine is {version} (API {api or 'unknown'}), but 20.10 is the oldest that is supported.", "Upgrade it."
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version that begins with one."""
+    found = re.match(r"v?(\d+)(?:\.(\d+))?", version)
+    return tuple(int(number) for number in found.groups() if number) if found else ()
 
 
 def _is_address(text: str) -> bool:
@@ -440,7 +469,9 @@ def _check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
             )
         )
     container = host["engine"]["container"] or {}
-    ours = container.get("status") == "running" and port in container.get("ports", [])
+    # One that restarts, or is paused, holds its port on and off, or still; one that is just started is called created or exited until it runs.
+    holds = container.get("ports" if container.get("status") not in ("created", "exited") else "held") or []
+    ours = port in holds
     taken = _taken(host, settings.address, port)
     if taken and not ours:
         failures.append(_port_of(host, settings, taken))
@@ -543,13 +574,9 @@ def _check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettin
         )
     if not host["proxy"]["nginx"] and not _manages(host, settings):
         problems.append(("There is no nginx on this host.", "Install the distribution's package; the roles can do it on Debian and Ubuntu only."))
-    if not proxy.certificate and not host["python"]["cryptography"] and not _manages(host, settings):
-        problems.append(
-            (
-                f"The host's Python {host['python']['version']} lacks cryptography, which makes the proxy's certificate.",
-                "Install the distribution's package, or set xinference_proxy_certificate.",
-            )
-        )
+    if not proxy.certificate and not host["python"]["cryptography"] and not _installs(host, settings):
+        remedy = "Install the distribution's package, or set xinference_proxy_certificate."
+        problems.append(_lacks(host, "cryptography, which makes the proxy's certificate", remedy))
     problems += _proxy_ports(host, settings, proxy)
     for name in proxy.names:
         if not (_is_address(name) or _HOST_NAME.fullmatch(name)):

@@ -54,8 +54,9 @@ def test_failures_are_texts() -> None:
         "memory": {"total_mib": 8000},
         "distribution": {"id": "debian", "like": []},
         "administrator": True,
-        "python": {"version": "3.11.2", "packaging": True, "requests": True, "venv": True},
+        "python": {"version": "3.11.2", "distribution": True, "packaging": True, "requests": True, "venv": True},
         "client_version": None,
+        "client_foreign": False,
         "processors": 2,
         "addresses": {},
         "engine": {

@@ -50,6 +50,8 @@ def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     assert bare["proxy"] == {**off, "units": {}, "config": None, "certificates": {}}
     assert proxy_gaps(bare, *wanted, certificate=CERTIFICATE) == ["packages", "user", "files", "certificate", "units", "config", "start"]
     put(tmp_path, "/usr/sbin/nginx", "")
+    assert not host(tmp_path)["proxy"]["nginx"]
+    (tmp_path / "usr/sbin/nginx").chmod(0o755)
     put(tmp_path, CERTIFICATE, "no certificate")
     put(tmp_path, CONFIG, "config")
     put(tmp_path, f"/etc/systemd/system/{UNIT}", "[Unit]\n")

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import grp
-import hashlib
 import json
 import os
 import pwd
 import socket
 import socketserver
 import sqlite3
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -31,8 +31,6 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host imp
     DockerSocket,
     _of_first_process,
     account_facts,
-    client_requirements,
-    client_version,
     deaths,
     engine_errors,
     engine_facts,
@@ -67,6 +65,7 @@ FACTS = {
     "labels": {"a": "b"},
     "network": "xinference",
     "ports": [9997],
+    "held": [],
     "published": ["127.0.0.1:9997"],
     "memory": 4294967296,
     "restart_policy": "unless-stopped",
@@ -303,6 +302,7 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
         "health_says": "",
         "labels": {},
         "ports": [],
+        "held": [],
         "published": [],
         "ours": False,
         "home": "/root/.xinference",
@@ -381,13 +381,52 @@ def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str
     assert error in facts["error"]
 
 
+PARTS = [{"Name": "containerd", "Version": "1.6.20"}]
+
+
 @pytest.mark.parametrize(
-    ("component", "version"),
-    [({"Name": "Engine", "Version": "20.10.24"}, "20.10.24"), ({"Name": "Podman Engine", "Version": "4.3.1"}, "Podman 20.10.24")],
+    ("said", "info", "version"),
+    [
+        ({"Components": [{"Name": "Engine", "Version": "20.10.24"}, *PARTS]}, {}, "20.10.24"),
+        ({"Components": [*PARTS, {"Name": "Engine"}]}, {}, "20.10.24"),
+        ({"Components": None}, {}, "20.10.24"),
+        ({"Components": []}, {"ServerVersion": "20.10.24"}, "20.10.24"),
+        ({"Components": [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon"}]}, {}, "Podman 20.10.24"),
+        ({"Components": [{"Name": "Conmon"}, {"Name": "podman"}]}, {}, "Podman 20.10.24"),
+        # What stands in between may leave out the parts, or name those of its own.
+        ({"Version": "4.9.3"}, {"BuildahVersion": "1.33.7"}, "Podman 4.9.3"),
+        ({"Version": "5.4.0", "Components": [{"Name": "Engine"}]}, {"BuildahVersion": "1.39.0"}, "Podman 5.4.0"),
+        ({"Version": "v0.7.0", "Components": PARTS}, {}, "containerd v0.7.0"),
+        ({"Components": [{"Name": None}, {}, "Engine"]}, {}, "20.10.24"),
+    ],
 )
-def test_podman_is_no_old_docker(engine: Engine, component: dict[str, str], version: str) -> None:
-    engine.answers["/version"] = {**VERSION, "Components": [component, {"Name": "containerd"}]}
+def test_another_program_is_no_old_docker(engine: Engine, said: dict[str, Any], info: dict[str, Any], version: str) -> None:
+    engine.answers["/version"] = {**VERSION, **said}
+    engine.answers["/info"] = info
     assert engine_facts(engine.address)["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("state", "ports", "held"),
+    [
+        ("running", {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}, {"HostIp": "::1", "HostPort": "9997"}], "80/tcp": None}, [9997]),
+        ("created", {"9997/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9997"}]}, [9997]),
+        ("exited", {}, []),
+        ("restarting", None, []),
+        ("dead", {"9997/tcp": [{"HostIp": "", "HostPort": ""}, {}]}, []),
+    ],
+)
+def test_the_ports_that_a_container_holds_now(engine: Engine, state: str, ports: Any, held: list[int]) -> None:
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {"Status": state}, "NetworkSettings": {"Ports": ports}}
+    facts = engine_facts(engine.address, "xinference")["container"]
+    assert (facts["status"], facts["ports"], facts["held"]) == (state, [9997], held)
+
+
+def test_the_link_of_podman_docker(tmp_path: Path) -> None:
+    (tmp_path / "docker.sock").symlink_to(tmp_path / "podman/podman.sock")
+    facts = engine_facts(f"unix://{tmp_path}/docker.sock")
+    assert (facts["reachable"], facts["version"]) == (False, "Podman")
+    assert facts["error"] == f"{tmp_path}/docker.sock leads to {tmp_path}/podman/podman.sock, the socket of Podman, which is not there"
 
 
 def test_an_engine_that_hangs(engine: Engine) -> None:
@@ -685,29 +724,59 @@ def test_the_mount_table(root: Path) -> None:
     assert host._mounts() == [["/dev/sda1", "/", "ext4", "rw", "0", "0"]]
 
 
-# The client's environment.
+# The interpreter.
 
 
-def test_the_version_of_the_client(tmp_path: Path) -> None:
-    assert client_version(str(tmp_path)) is None
-    (tmp_path / "lib/python3.11/site-packages/xinference_client-4.1.0.dist-info").mkdir(parents=True)
-    # What was left of an environment whose interpreter is gone cannot run.
-    assert client_version(str(tmp_path)) is None
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/python").touch(0o755)
-    assert client_version(str(tmp_path)) == "4.1.0"
+def importable(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str | None) -> None:
+    """Put a package into a folder where nothing else is found; without content, nothing but its name."""
+    (folder / name).mkdir()
+    if content is not None:
+        (folder / name / "__init__.py").write_text(content)
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
 
 
-def test_an_environment_without_the_client(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/python").touch(0o755)
-    assert client_version(str(tmp_path)) is None
+@pytest.mark.parametrize(("content", "there"), [("", True), ("raise RuntimeError('of another version')", False), ("import nothing_of_this_name", False)])
+def test_a_package_is_there_when_it_can_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, there: bool) -> None:
+    importable(tmp_path, monkeypatch, "requests", content)
+    assert host._python()["requests"] is there
 
 
-def test_what_an_environment_was_made_from(tmp_path: Path) -> None:
-    assert client_requirements(str(tmp_path)) is None
-    (tmp_path / "requirements.installed").write_bytes(b"a==1\r\n")
-    assert client_requirements(str(tmp_path)) == hashlib.sha256(b"a==1\r\n").hexdigest()
+@pytest.mark.parametrize("module", ["cryptography.x509", "packaging.version"])
+def test_a_folder_of_its_name_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    name = module.partition(".")[0]
+    importable(tmp_path, monkeypatch, name, "")
+    assert host._python()[name] is False
+
+
+@pytest.mark.parametrize(
+    ("executable", "base", "prefix", "packages", "expected"),
+    [
+        ("python3.11", "python3.11", "/usr", [], ("python3", True)),
+        ("python3", "python3", "/usr", [], ("python3", True)),
+        ("python3.12", "python3.12", "/usr", ["dist"], ("python3.12", False)),
+        ("venv", "python3.11", "/venv", [], ("venv", False)),
+        ("venv", "python3.11", "/venv", ["dist"], ("venv", True)),
+        ("venv", "python3.12", "/venv", ["dist"], ("venv", False)),
+    ],
+)
+def test_whether_an_interpreter_sees_packages_of_the_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str, base: str, prefix: str, packages: list[str], expected: tuple[str, bool]
+) -> None:
+    for name in ("python3.11", "python3.12"):
+        (tmp_path / name).touch()
+    (tmp_path / "python3").symlink_to("python3.11")
+    (tmp_path / "venv").symlink_to(base)
+    monkeypatch.setattr(host, "_USUAL_PYTHON", str(tmp_path / "python3"))
+    monkeypatch.setattr(host, "_DISTRIBUTION_PACKAGES", "dist")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / executable))
+    monkeypatch.setattr(sys, "_base_executable", str(tmp_path / base), raising=False)
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(sys, "path", [*sys.path, *packages])
+    found = host._python()
+    assert (Path(found["executable"]).name, found["distribution"]) == expected
 
 
 # The server's accounts.
@@ -948,6 +1017,8 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "addresses",
         "paths",
         "client_version",
+        "client_problem",
+        "client_foreign",
         "client_requirements",
         "accounts",
         "server_environment",
