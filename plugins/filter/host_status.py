@@ -46,13 +46,44 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall
 _WORRY_DAYS = 21
 
 
-def _recovery(service: Mapping[str, Any]) -> str | None:
-    """State of the recovery service."""
+def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
+    """State of the recovery service.
+
+    :param problem: why the environment cannot be used that it runs in; what it wrote is of before, then.
+    """
     if not service["units"]:
         return None
     if not service["active"]:
         return "stopped"
-    return "ready" if (service["state"] or {}).get("ready") else "not ready"
+    return "ready" if (service["state"] or {}).get("ready") and not problem else "not ready"
+
+
+def _client(host: Mapping[str, Any], told: bool) -> list[str]:
+    """What is wrong with the client's environment, and what the service says of itself, one sentence each.
+
+    :param told: whether the server's own trouble is told already, which the service would repeat.
+    """
+    problem, service, container = host["client_problem"], host["service"], host["engine"]["container"] or {}
+    said = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
+    if problem:
+        served = ", nor can the recovery service bring back a model" if service["units"] else ""
+        return [f"The client's environment cannot be used: {problem}. So the server was not asked{served}. Run provision, which makes it again."]
+    lacks = (
+        [] if host["client_version"] or container.get("status") != "running" else ["There is no xinference-client, so the server was not asked: run provision."]
+    )
+    return [*lacks, *([f"The recovery service says: {said}."] if said and not told else [])]
+
+
+def _container(container: Mapping[str, Any]) -> list[str]:
+    """Why a container that is there does not serve, where its state alone leaves that open."""
+    words = {
+        "paused": "run provision, or docker unpause",
+        "restarting": "it ends again and again, and its log says why",
+        "created": "it was never started; run provision",
+        "dead": "Docker could not remove it, and its own log says why",
+    }
+    status = str(container.get("status"))
+    return [f"The container is {status}: {words[status]}."] if status in words else []
 
 
 def _proxy(proxy: Mapping[str, Any]) -> list[str]:
@@ -107,17 +138,22 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         for uid, model in sorted(kept.items())
         if model["declared"] == "present"
     ]
+    troubles = [
+        *_container(container),
+        *_client(host, bool(trouble)),
+        *_proxy(host.get("proxy") or {}),
+        *_firewall(host.get("firewall") or {}),
+        *sentences(server.get("version"), environment),
+    ]
     return {
         "container": container.get("status") or "absent",
         "image": container.get("image"),
         "health": container.get("health"),
         "version": server.get("version"),
         "workers": list(server.get("workers") or []),
-        "recovery": _recovery(service),
+        "recovery": _recovery(service, host["client_problem"]),
         "models": models,
-        "trouble": " ".join(
-            filter(None, [trouble, *_proxy(host.get("proxy") or {}), *_firewall(host.get("firewall") or {}), *sentences(server.get("version"), environment)])
-        ),
+        "trouble": " ".join(filter(None, [trouble, *troubles])),
     }
 
 

@@ -187,25 +187,27 @@ host:
       returned: always
     python:
       description: >-
-        C(version), C(executable) and C(prefix) (folder of its standard library) of the interpreter that ran the module, and whether it has
-        C(cryptography), C(packaging), C(requests) and can make virtual environments (C(venv)).
+        C(version), C(executable) and C(prefix) (folder of its standard library) of the interpreter that ran the module, whether packages of the
+        distribution are there for it (C(distribution)), and whether it imports C(cryptography), C(packaging), C(requests) and can make virtual environments
+        (C(venv)). C(executable) of the distribution's own is F(/usr/bin/python3), which is there after an upgrade, too.
       type: dict
       returned: always
     engine:
       description: >-
-        The Docker Engine: C(reachable), C(error), C(version), C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether
-        it runs without root, in a network of its own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of
-        O(container), with its interface C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that
-        network, or null), C(networks) (of all, by name, their addresses), C(processors) (of which a container can have that many, or null),
-        C(interrupted) (whether a run replaced the container and did not end), and C(container) with C(id), C(image), C(status), C(health),
-        C(health_says) (the last words of its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its
-        network), C(ports), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts) (C(source:target:rw)
-        or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put a link to any folder
-        of the host in its place), C(ours) (whether the roles made it), C(home) (of its server, inside it), C(caches) (variables that move its
-        downloads), C(user) (that it runs as), C(volumes) (each with C(source), C(real), the same without links, C(target), C(read_only), C(volume),
-        the name of Docker's volume or empty, and C(empty)), and with O(log_lines) C(log), or null; and C(neighbours), the other containers that run,
-        each with C(name), C(image), C(xinference) (whether it runs that), C(ports) (of the host that it has, each with C(address) and C(port)) and
-        C(sources) (what it sees of the host).
+        The Docker Engine: C(reachable), C(error), C(version) (with a name before the number where it is another program, such as Podman),
+        C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether it runs without root, in a network of its
+        own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of O(container), with its interface
+        C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that network, or null),
+        C(networks) (of all, by name, their addresses), C(processors) (of which a container can have that many, or null), C(interrupted) (whether a
+        run replaced the container and did not end), and C(container) with C(id), C(image), C(status), C(health), C(health_says) (the last words of
+        its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its network), C(ports), C(held) (which
+        ports it holds at this moment), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts)
+        (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put
+        a link to any folder of the host in its place), C(ours) (whether the roles made it), C(home) (of its server, inside it), C(caches) (variables
+        that move its downloads), C(user) (that it runs as), C(volumes) (each with C(source), C(real), the same without links, C(target),
+        C(read_only), C(volume), the name of Docker's volume or empty, and C(empty)), and with O(log_lines) C(log), or null; and C(neighbours), the
+        other containers that run, each with C(name), C(image), C(xinference) (whether it runs that), C(ports) (of the host that it has, each with
+        C(address) and C(port)) and C(sources) (what it sees of the host).
       type: dict
       returned: always
     listeners:
@@ -260,8 +262,16 @@ host:
       type: dict
       returned: always
     client_version:
-      description: Version of C(xinference-client) in O(client_environment), null where there is none.
+      description: Version of C(xinference-client) that the interpreter of O(client_environment) imports, null where it imports none.
       type: str
+      returned: always
+    client_problem:
+      description: Why O(client_environment) cannot be used and is to be made again, null where it can, or nothing is there.
+      type: str
+      returned: always
+    client_foreign:
+      description: Whether O(client_environment) cannot be used and is no virtual environment, so that it is not for the roles to remove.
+      type: bool
       returned: always
     client_requirements:
       description: SHA-256 of the requirements that the roles last installed O(client_environment) from, null where it was installed from none.

@@ -44,9 +44,9 @@ try:
     import requests
 
     ClientBase: Any = _synchronous_client()
-except ImportError as error:
-    #: Why there can be no client on this host; None where there can.
-    MISSING: ImportError | None = error
+except Exception as error:
+    #: Why there can be no client on this host; None where there can. Packages of another Python raise anything.
+    MISSING: Exception | None = error
     SessionBase: Any = object
     AdapterBase: Any = object
     ClientBase = object

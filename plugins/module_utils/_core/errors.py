@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = [
     "ApiError",
     "AuthenticationError",
+    "ClientMissing",
     "ConnectionFailed",
     "DeclarationError",
     "NoAnswer",
@@ -33,6 +34,10 @@ class DeclarationError(XinferenceError):
 
 class ConnectionFailed(XinferenceError):
     """No answer from the server: refused, unresolved, interrupted or not in time."""
+
+
+class ClientMissing(XinferenceError):
+    """This interpreter cannot import the client, so nothing is known of the server."""
 
 
 class NoAnswer(ConnectionFailed):

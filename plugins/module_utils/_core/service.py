@@ -9,9 +9,11 @@ import argparse
 import contextlib
 import json
 import os
+import platform
 import signal
 import socket
 import socketserver
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,9 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from .client import Client, connection_arguments, first_accepted
+from .client import MISSING, Client, connection_arguments, first_accepted
 from .declared import parse_models
-from .errors import XinferenceError
+from .errors import ClientMissing, ConnectionFailed, XinferenceError
 from .journal import say
 from .left import LeftDeclaration
 from .lock import Lock
@@ -307,6 +309,24 @@ def serve(watcher: Watcher, stopped: threading.Event, *, state: State, notifier:
             notifier.tell(WATCHDOG="1")
 
 
+def require_client(missing: Exception | None, reader: Reader) -> None:
+    """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or somebody removed a package.
+
+    :param missing: what the import raised; None where it went well.
+    :param reader: of the declaration.
+    :raises ConnectionFailed: when nothing listens where the server should, so that the container can be started all the same.
+    :raises ClientMissing: when something does.
+    """
+    if missing is None:
+        return
+    words = (
+        f"{sys.executable} (Python {platform.python_version()}) cannot import xinference-client ({missing}), so no model can be brought back; provision again"
+    )
+    if not reader.listens():
+        raise ConnectionFailed(f"nothing listens at {reader.options['endpoint']}, and {words}")
+    raise ClientMissing(words)
+
+
 def main() -> int:
     """Command line of the service."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -325,6 +345,7 @@ def main() -> int:
     notifier = Notifier(os.environ.get("NOTIFY_SOCKET"))
 
     def connect() -> Any:
+        require_client(MISSING, reader)
         return Beating(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
 
     def in_background(work: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ from .apply import Result, Waiting
 from .converge import Server, Wishes, converge, server_limits
 from .declared import AUTO, DeclaredModel
 from .download import ROUTE as DOWNLOAD
-from .errors import ApiError, AuthenticationError, ConnectionFailed, DeclarationError, NoAnswer, XinferenceError
+from .errors import ApiError, AuthenticationError, ClientMissing, ConnectionFailed, DeclarationError, NoAnswer, XinferenceError
 from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, RECOVERING, SETTLING, UNLISTED, Observed, ObservedModel, observe
 from .sizing import choose_options
 from .smoke import Unanswered, smoke_test
@@ -275,12 +275,14 @@ class Watcher:
             return self.pace.idle
         except XinferenceError as error:
             gone = isinstance(error, ConnectionFailed) and not isinstance(error, NoAnswer)
+            # Of a server that cannot be asked nothing is known: it may do well, and is not to be started again.
+            blind = isinstance(error, ClientMissing)
             if gone:
                 self.unreachable = self.clock() if since is None else since
-            else:
+            elif not blind:
                 self.useless = self.clock() if useless is None else useless
             self.stumbles += 1
-            if gone or self.stumbles >= _STUMBLES:
+            if gone or blind or self.stumbles >= _STUMBLES:
                 self.drop(str(error), gone=gone)
             # Each look at one that answers nothing of use begins with a login, which is work for it.
             return self.pace.down if gone else self.pace.idle if self.stumbles >= _STUMBLES else self.pace.moving

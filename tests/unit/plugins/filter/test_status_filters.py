@@ -18,9 +18,11 @@ status_table = StatusTable().filters()["status_table"]
 
 DIGEST = "sha256:" + "0f" * 32
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
+CLIENT = {"client_version": "4.1.0", "client_problem": None}
 HOST = {
     "engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
+    **CLIENT,
 }
 UNITS = {"xinference-models.service": "[Unit]"}
 RUNNING = {
@@ -85,7 +87,11 @@ NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "mo
             {"container": None, "image": None, "health": None, **NOTHING, "trouble": "The host could not be read."},
         ),
         (
-            {"_xinference_found": {"host": {"engine": {"reachable": False, "error": "there is no socket /x", "container": None}, "service": HOST["service"]}}},
+            {
+                "_xinference_found": {
+                    "host": {"engine": {"reachable": False, "error": "there is no socket /x", "container": None}, "service": HOST["service"], **CLIENT}
+                }
+            },
             {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": "No Docker Engine answers: there is no socket /x."},
         ),
         (
@@ -100,6 +106,59 @@ NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "mo
 )
 def test_the_state_of_a_host(variables: dict[str, Any], status: dict[str, Any]) -> None:
     assert host_status(variables) == status
+
+
+PROBLEM = "it was made for Python 3.11.2, and its interpreter is Python 3.13.5 now"
+BROKEN = {**HOST, "client_version": None, "client_problem": PROBLEM}
+
+
+def in_state(status: str) -> dict[str, Any]:
+    """A host whose container is in a state."""
+    return {**HOST, "engine": {**HOST["engine"], "container": {"status": status, "health": None, "image": IMAGE}}}
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "recovery", "trouble"),
+    [
+        (
+            BROKEN,
+            {},
+            None,
+            f"The client's environment cannot be used: {PROBLEM}. So the server was not asked. Run provision, which makes it again.",
+        ),
+        # What the service wrote may be of before.
+        (
+            {**BROKEN, "service": {"units": UNITS, "active": True, "state": {"ready": True, "trouble": "", "models": {}}}},
+            {},
+            "not ready",
+            f"The client's environment cannot be used: {PROBLEM}. So the server was not asked, nor can the recovery service bring back a model. "
+            "Run provision, which makes it again.",
+        ),
+        ({**HOST, "client_version": None}, {}, None, "There is no xinference-client, so the server was not asked: run provision."),
+        (
+            {**HOST, "service": {"units": UNITS, "active": True, "state": {"ready": False, "trouble": "there is no declaration", "models": {}}}},
+            {"_xinference_running": RUNNING},
+            "not ready",
+            "The recovery service says: there is no declaration.",
+        ),
+        (
+            {**HOST, "service": {"units": UNITS, "active": True, "state": {"ready": False, "trouble": "no connection", "models": {}}}},
+            {"_xinference_trouble": "no connection"},
+            "not ready",
+            "no connection",
+        ),
+        (in_state("paused"), {}, None, "The container is paused: run provision, or docker unpause."),
+        (in_state("restarting"), {}, None, "The container is restarting: it ends again and again, and its log says why."),
+        (in_state("created"), {}, None, "The container is created: it was never started; run provision."),
+        (in_state("dead"), {}, None, "The container is dead: Docker could not remove it, and its own log says why."),
+        (in_state("removing"), {}, None, ""),
+        (in_state("exited"), {}, None, ""),
+    ],
+)
+def test_why_a_host_does_not_serve(host: dict[str, Any], more: dict[str, Any], recovery: str | None, trouble: str) -> None:
+    status = host_status({"_xinference_found": {"host": host}, **more})
+    assert (status["recovery"], status["trouble"]) == (recovery, trouble)
+    assert status["container"] == host["engine"]["container"]["status"]
 
 
 def test_the_table() -> None:

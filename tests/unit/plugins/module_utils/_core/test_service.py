@@ -8,11 +8,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -321,6 +323,34 @@ def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to
         finally:
             service.send_signal(signal.SIGTERM)
             assert service.wait(20) == 0
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_is_down(tmp_path: Path, systemd: socket.socket, served: bool) -> None:
+    """What an upgrade of the distribution leaves: the environment's interpreter runs, and finds no packages."""
+    install(tmp_path / "program")
+    venv.create(tmp_path / "client", with_pip=False)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        if served:
+            server.listen()
+        LeftDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=endpoint))
+        command = [tmp_path / "client/bin/python", "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
+        with subprocess.Popen([*command, "--state", tmp_path / "state.json"], env=environment, stderr=subprocess.PIPE, text=True) as service:
+            try:
+                status = b""
+                while not status.startswith(b"WATCHDOG=1\nSTATUS="):
+                    status = systemd.recv(1000)
+                why = f"{tmp_path}/client/bin/python (Python {platform.python_version()}) cannot import xinference-client (No module named 'requests')"
+                trouble = f"{'' if served else f'nothing listens at {endpoint}, and '}{why}, so no model can be brought back; provision again"
+                assert status.decode() == f"WATCHDOG=1\nSTATUS={trouble}"
+                assert json.loads((tmp_path / "state.json").read_text())["trouble"] == trouble
+            finally:
+                service.send_signal(signal.SIGTERM)
+                assert service.wait(20) == 0
+                assert f"lost the server: {trouble}" in service.stderr.read()
 
 
 def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:

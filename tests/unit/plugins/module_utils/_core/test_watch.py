@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
 from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Wishes
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ClientMissing, ConnectionFailed, NoAnswer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Choices
 from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Watcher
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
@@ -291,6 +291,20 @@ def test_a_server_that_is_slow_or_refuses_is_there(error: Exception) -> None:
     stage.run(20)
     assert stage.watcher.unreachable is None
     assert not stage.watcher.ready
+
+
+def test_a_server_that_cannot_be_asked_is_neither_gone_nor_of_no_use() -> None:
+    def connect() -> FakeServer:
+        raise ClientMissing("no client")
+
+    told: list[str] = []
+    declaration = Declaration((), Wishes(Choices()), "a")
+    watcher = Watcher(connect, lambda: declaration, told.append, lock=nullcontext)
+    for pause in (watcher.pace.moving, watcher.pace.idle, watcher.pace.idle):
+        assert watcher.look() == pause
+        assert (watcher.trouble, watcher.ready) == ("no client", False)
+        assert (watcher.unreachable, watcher.useless) == (None, None)
+    assert told == ["lost the server: no client"]
 
 
 def test_a_process_that_the_server_makes_again_is_noticed_when_it_goes_and_when_it_is_back() -> None:
