@@ -37,7 +37,14 @@ class ConnectionFailed(XinferenceError):
 
 
 class ClientMissing(XinferenceError):
-    """This interpreter cannot import the client, so nothing is known of the server."""
+    """This interpreter cannot import the client, so nothing is known of the server.
+
+    :param listens: whether anything listens where the server should.
+    """
+
+    def __init__(self, text: str, *, listens: bool) -> None:
+        super().__init__(text)
+        self.listens = listens
 
 
 class NoAnswer(ConnectionFailed):

@@ -24,7 +24,7 @@ from urllib.parse import urlparse
 
 from .client import MISSING, Client, connection_arguments, first_accepted
 from .declared import parse_models
-from .errors import ClientMissing, ConnectionFailed, XinferenceError
+from .errors import ClientMissing, XinferenceError
 from .journal import say
 from .left import LeftDeclaration
 from .lock import Lock
@@ -314,17 +314,14 @@ def require_client(missing: Exception | None, reader: Reader) -> None:
 
     :param missing: what the import raised; None where it went well.
     :param reader: of the declaration.
-    :raises ConnectionFailed: when nothing listens where the server should, so that the container can be started all the same.
-    :raises ClientMissing: when something does.
+    :raises ClientMissing: when it went wrong.
     """
     if missing is None:
         return
     words = (
         f"{sys.executable} (Python {platform.python_version()}) cannot import xinference-client ({missing}), so no model can be brought back; provision again"
     )
-    if not reader.listens():
-        raise ConnectionFailed(f"nothing listens at {reader.options['endpoint']}, and {words}")
-    raise ClientMissing(words)
+    raise ClientMissing(words, listens=reader.listens())
 
 
 def main() -> int:

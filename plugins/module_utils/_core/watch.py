@@ -221,6 +221,8 @@ class Watcher:
         self.declaration: Declaration | None = None
         #: What keeps the watcher from looking; empty while the server answers.
         self.trouble = "not looked yet"
+        #: Whether the journal has why; that nothing listens explains nothing.
+        self.explained = False
         #: Since when nothing listens where the server should, on the watcher's clock; None while something does.
         self.unreachable: float | None = None
         #: Since when the server listens, but can do nothing for anybody, on the watcher's clock; None while it can.
@@ -274,16 +276,16 @@ class Watcher:
             self.banned = self.clock() + self.pace.refused
             return self.pace.idle
         except XinferenceError as error:
-            gone = isinstance(error, ConnectionFailed) and not isinstance(error, NoAnswer)
-            # Of a server that cannot be asked nothing is known: it may do well, and is not to be started again.
+            # Of a server that cannot be asked no more is known than whether it is there: it may do well, and is not to be started again.
             blind = isinstance(error, ClientMissing)
+            gone = not error.listens if isinstance(error, ClientMissing) else isinstance(error, ConnectionFailed) and not isinstance(error, NoAnswer)
             if gone:
                 self.unreachable = self.clock() if since is None else since
             elif not blind:
                 self.useless = self.clock() if useless is None else useless
             self.stumbles += 1
             if gone or blind or self.stumbles >= _STUMBLES:
-                self.drop(str(error), gone=gone)
+                self.drop(str(error), gone=gone, usual=gone and not blind)
             # Each look at one that answers nothing of use begins with a login, which is work for it.
             return self.pace.down if gone else self.pace.idle if self.stumbles >= _STUMBLES else self.pace.moving
         self.stumbles = 0
@@ -308,9 +310,10 @@ class Watcher:
         self.cares.update({uid: Care() for uid in uids - set(self.cares)})
         self.seen = _Seen()
 
-    def drop(self, reason: str, *, gone: bool = False) -> None:
+    def drop(self, reason: str, *, gone: bool = False, usual: bool = False) -> None:
         """The server cannot be asked.
 
+        :param usual: whether it is so whenever a host starts, and says nothing new of a server that was not there before.
         :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
         """
         if gone:
@@ -318,9 +321,9 @@ class Watcher:
             self.question, self.proven, self.inherited = None, False, self.client is not None
         else:
             self.forget()
-        if not self.trouble:
-            self.tell(f"lost the server: {reason}")
-        self.trouble = reason
+        if not self.trouble or not (usual or self.explained):
+            self.tell(f"lost the server: {reason}" if not self.trouble else f"the server cannot be asked: {reason}")
+        self.trouble, self.explained = reason, not usual
         self.seen = _Seen()
         if gone:
             self.cares = {uid: Care(message=care.message) for uid, care in self.cares.items()}

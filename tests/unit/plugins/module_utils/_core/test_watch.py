@@ -293,18 +293,35 @@ def test_a_server_that_is_slow_or_refuses_is_there(error: Exception) -> None:
     assert not stage.watcher.ready
 
 
-def test_a_server_that_cannot_be_asked_is_neither_gone_nor_of_no_use() -> None:
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_server_that_cannot_be_asked_is_not_of_no_use_for_that(listens: bool) -> None:
     def connect() -> FakeServer:
-        raise ClientMissing("no client")
+        raise ClientMissing("no client", listens=listens)
 
     told: list[str] = []
     declaration = Declaration((), Wishes(Choices()), "a")
     watcher = Watcher(connect, lambda: declaration, told.append, lock=nullcontext)
     for pause in (watcher.pace.moving, watcher.pace.idle, watcher.pace.idle):
-        assert watcher.look() == pause
+        assert watcher.look() == (pause if listens else watcher.pace.down)
         assert (watcher.trouble, watcher.ready) == ("no client", False)
-        assert (watcher.unreachable, watcher.useless) == (None, None)
-    assert told == ["lost the server: no client"]
+        assert (watcher.unreachable is None, watcher.useless) == (listens, None)
+    assert told == ["the server cannot be asked: no client"]
+
+
+def test_what_keeps_a_service_from_its_server_since_it_began_is_told_once() -> None:
+    """That nothing listens is usual when a host starts; what comes after it is not."""
+    stage = Stage(FakeServer(), llm("chat"))
+    stage.server.lost = True
+    stage.run(60)
+    assert stage.lines == []
+    stage.server.lost = False
+
+    def refuse() -> FakeServer:
+        raise AuthenticationError("POST", "/token", 401, "no")
+
+    stage.watcher.connect = refuse
+    stage.run(2000)
+    assert stage.lines == ["the server cannot be asked: the server refuses the credentials: POST /token answered 401: no"]
 
 
 def test_a_process_that_the_server_makes_again_is_noticed_when_it_goes_and_when_it_is_back() -> None:
