@@ -9,10 +9,14 @@ import json
 import os
 import re
 import socket
+import socketserver
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import venv
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +359,114 @@ def test_a_container_that_somebody_made(root: Path, case: str) -> None:
     finally:
         for words in (("rm", "--force", "xinference-mistakes"), ("volume", "rm", "xinference-mistakes")):
             subprocess.run(("docker", *words), capture_output=True, check=False)
+
+
+@pytest.fixture
+def podman(tmp_path: Path) -> Iterator[str]:
+    """Address of a socket that answers as Podman does."""
+
+    class Podman(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """What Podman 4.3 says of itself; it has nothing else."""
+            parts = [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon", "Version": "2.1.6"}]
+            known = {"/version": {"Version": "4.3.1", "ApiVersion": "1.41", "Components": parts}, "/info": {"NCPU": 2}, "/networks": []}
+            body = json.dumps(known.get(self.path)).encode()
+            self.send_response(200 if self.path in known else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Keep the test's output clean."""
+
+    with socketserver.ThreadingUnixStreamServer(str(tmp_path / "docker.sock"), Podman) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"unix://{tmp_path}/docker.sock"
+        server.shutdown()
+
+
+def test_podman_in_the_place_of_docker(root: Path, podman: str) -> None:
+    refused(
+        root,
+        "The engine is Podman 4.3.1, but the roles need a Docker Engine. Set xinference_docker_host to the socket of one.",
+        xinference_docker_host=podman,
+    )
+
+
+@pytest.fixture
+def held(root: Path, request: pytest.FixtureRequest) -> Iterator[int]:
+    """A port for which there is a container of the server's name, in the state that was asked for."""
+    port = free_port()
+    command = "sleep 1; exit 1" if request.param == "restarting" else "exec sleep 600"
+    options = ("--name", "xinference-mistakes", "--publish", f"127.0.0.1:{port}:9997", "--restart", "always", "--entrypoint", "sh")
+    subprocess.run(["docker", "create", *options, built("base"), "-c", command], check=True, capture_output=True)
+    if request.param != "created":
+        subprocess.run(["docker", "start", "xinference-mistakes"], check=True, capture_output=True)
+    if request.param == "paused":
+        subprocess.run(["docker", "pause", "xinference-mistakes"], check=True, capture_output=True)
+    yield port
+    subprocess.run(["docker", "rm", "--force", "xinference-mistakes"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("held", ["running", "paused", "restarting", "created"], indirect=True)
+def test_port_of_our_own_container_in_any_state(root: Path, held: int) -> None:
+    code, message, output = provision(root, "--tags", "preflight", xinference_port=held)
+    assert (code, message) == (0, ""), output
+
+
+def test_interpreter_that_ansible_looks_for(root: Path) -> None:
+    """The setting is a word, and that interpreter may lack what role engine installs: a check foresees all of it, and fails at nothing."""
+    name, _colon, tag = built("server").rpartition(":")
+    settings = {"xinference_image": name, "xinference_image_tag": tag, "ansible_python_interpreter": "auto_silent"}
+    code, _message, output = provision(root, "--check", xinference_client_environment=str(root.parent / "client"), **settings)
+    assert code == 0, output
+    assert "Model chat would be launched." in output
+    assert not root.exists()
+
+
+def outlived(place: Path) -> None:
+    """An environment of before an upgrade of the distribution."""
+    venv.create(place, with_pip=False)
+    settings = place / "pyvenv.cfg"
+    settings.write_text(re.sub("^version = .*", "version = 3.5.2", settings.read_text(), flags=re.MULTILINE))
+    (place / "lib").rename(place / "gone")
+    (place / "lib/python3.5/site-packages/xinference_client-4.1.0.dist-info").mkdir(parents=True)
+
+
+def without_interpreter(place: Path) -> None:
+    """An environment whose interpreter was removed with the old distribution."""
+    outlived(place)
+    for python in (place / "bin").glob("python*"):
+        python.unlink()
+        python.symlink_to("/nowhere/python3.5")
+
+
+@pytest.mark.parametrize("leave", [outlived, without_interpreter])
+def test_environment_of_a_python_that_is_gone(root: Path, leave: Callable[[Path], None]) -> None:
+    """It is made again: what fails is the installation, for want of an index here."""
+    place = root.parent / "client"
+    leave(place)
+    settings = {"xinference_client_environment": str(place), "xinference_client_index_url": "https://packages.invalid/simple"}
+    code, _message, output = provision(root, "--check", "--tags", "models", xinference_client_proxy="http://127.0.0.1:1", **settings)
+    assert code == 0, output
+    assert f"xinference-client 4.1.0 would be installed into {place}." in output
+    assert (place / "lib/python3.5").exists()
+    code, _message, output = provision(root, "--tags", "models", xinference_client_proxy="http://127.0.0.1:1", **settings)
+    assert code == 2
+    assert "Cannot connect to proxy" in output
+    assert not (place / "lib/python3.5").exists()
+    assert subprocess.run([place / "bin/python", "-m", "pip", "--version"], check=False, capture_output=True).returncode == 0
+
+
+def test_environment_that_is_none(root: Path) -> None:
+    place = root.parent / "client"
+    (place / "bin").mkdir(parents=True)
+    (place / "bin/python").symlink_to(sys.executable)
+    refused(
+        root,
+        "What is at xinference_client_environment cannot run the client: it has programs, but no pyvenv.cfg, so it is no virtual environment.",
+        xinference_client_environment=str(place),
+    )
 
 
 @pytest.fixture

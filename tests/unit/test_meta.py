@@ -232,3 +232,9 @@ def test_roles_say_who_may_listen_where_they_send_a_password() -> None:
     asked = [options for path in sorted(ROOT.glob("roles/*/tasks/*.yml")) for options in calls(read(path)) if "endpoint" in options]
     assert len(asked) >= 9
     assert [options["endpoint"] for options in asked if options.get("listener_users") != "{{ _xinference_listener_users }}"] == []
+
+
+def test_no_role_takes_the_setting_of_the_interpreter_for_a_program() -> None:
+    """It may be a word, such as auto_silent; what Ansible made of it is among the facts of the host."""
+    taken = re.compile(r"(?<!_)ansible_python_interpreter(?!:)")
+    assert [str(path.relative_to(ROOT)) for path in files(".yml", ".j2", within="roles") if taken.search(path.read_text(encoding="utf-8"))] == []
