@@ -399,7 +399,8 @@ def held(root: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     port = free_port()
     command = "sleep 1; exit 1" if request.param == "restarting" else "exec sleep 600"
     options = ("--name", "xinference-mistakes", "--publish", f"127.0.0.1:{port}:9997", "--restart", "always", "--entrypoint", "sh")
-    subprocess.run(["docker", "create", *options, built("base"), "-c", command], check=True, capture_output=True)
+    ours = ("--label", "io.inferops.collection=inferops.xinference")
+    subprocess.run(["docker", "create", *options, *ours, built("base"), "-c", command], check=True, capture_output=True)
     if request.param != "created":
         subprocess.run(["docker", "start", "xinference-mistakes"], check=True, capture_output=True)
     if request.param == "paused":
