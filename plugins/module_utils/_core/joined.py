@@ -80,7 +80,7 @@ def _client(values: Mapping[str, Any]) -> _Problems:
     index, proxy = values.get("xinference_client_index_url", ""), values.get("xinference_client_proxy", "")
     # Both may hold a password.
     if index and not _is_url(index, _INDEX_SCHEMES):
-        problems.append(("xinference_client_index_url is no URL of a package index.", "Write one such as https://pypi.org/simple."))
+        problems.append(("xinference_client_index_url is no URL of a package index.", "Write one such as https://packages.example.com/simple."))
     if proxy and not _is_url(proxy if _SCHEME.match(proxy) else f"http://{proxy}", _PROXY_SCHEMES, path=False):
         problems.append(("xinference_client_proxy is no URL of a proxy.", "Write scheme, name and port alone, such as http://proxy.example:3128."))
     links = values.get("xinference_client_find_links", "")
