@@ -59,6 +59,9 @@ options:
   server_environment_file:
     description: File with environment variables of the server that are secret, to list their names.
     type: path
+  declaration:
+    description: File in which module M(inferops.xinference.models) left what the host was told of its models.
+    type: path
   service:
     description: The recovery service to describe.
     type: dict
@@ -238,6 +241,11 @@ host:
         at and does not know it.
       type: dict
       returned: always
+    declared:
+      description: Uids of the models that O(declaration) wants to run; none where it does not exist or cannot be read.
+      type: list
+      elements: str
+      returned: always
     service:
       description: >-
         The recovery service, null without O(service): C(systemd) (whether that runs this host), C(units) (content of the unit files that are
@@ -296,6 +304,7 @@ def main() -> None:
             "data_root": {"type": "path"},
             "account_database": {"type": "path"},
             "server_environment_file": {"type": "path"},
+            "declaration": {"type": "path"},
             "firewall": {
                 "type": "dict",
                 "options": {

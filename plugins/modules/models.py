@@ -43,7 +43,8 @@ attributes:
 options:
   models:
     description:
-      - The declared models, as a list of dictionaries. Without this option, those that O(declaration_path) holds, which is not written then.
+      - The declared models, as a list of dictionaries. Without this option, those that O(declaration_path) holds, in which only the credentials are
+        replaced by those of this run.
       - The whole list is checked before the first write. Each problem is reported with the item, the field, the value and
         what is allowed.
     type: list
@@ -522,6 +523,15 @@ def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any]) 
     return kept
 
 
+def _options_to_store(module: AnsibleModule, stored: dict[str, Any] | None, told: bool) -> dict[str, Any]:
+    """What is left on the host besides the models: the options of this run, or where it declares none, those of before with this run's credentials."""
+    given = module.params
+    credentials = {name: given[name] for name in _CREDENTIALS} if given["declaration_credentials"] else {}
+    if told or stored is None:
+        return {**{name: given[name] for name in given if name not in _OF_THE_RUN | _CREDENTIALS}, **credentials}
+    return {**{name: value for name, value in stored.items() if name not in _CREDENTIALS}, **credentials}
+
+
 def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     """Read, plan, and unless in check mode carry out."""
     given = module.params
@@ -533,14 +543,15 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
             where = f"declaration_path '{given['declaration_path']}' holds none" if given["declaration_path"] else "there is no declaration_path"
             raise DeclarationError([f"{called('models', given['option_names'])} is missing, and {where}."])
         raw = stored["models"]
-    declared = parse_models(raw, strict=given["validate_engine_options"], names=given["option_names"])
+    # What was stored was checked when it was declared.
+    declared = parse_models(raw, strict=told and given["validate_engine_options"], names=given["option_names"])
     kept = _kept(module, stored, raw) if told else []
     declared += parse_models(kept, strict=False)
-    # Who only gets files does not want them launched yet.
-    if told and given["declaration_path"] and given["download"] != "only":
-        without = _OF_THE_RUN if given["declaration_credentials"] else _OF_THE_RUN | _CREDENTIALS
-        left, options = LeftDeclaration(given["declaration_path"]), {name: given[name] for name in given if name not in without}
-        wanted = replace(wanted, leave=lambda: left.save({**options, "models": [*raw, *kept]}))
+    if given["declaration_path"]:
+        left, options = LeftDeclaration(given["declaration_path"]), _options_to_store(module, stored, told)
+        # Who only gets files does not want them launched yet.
+        if not told or given["download"] != "only":
+            wanted = replace(wanted, leave=lambda: left.save({**options, "models": [*raw, *kept]}))
     client = connect(module)
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode

@@ -107,6 +107,7 @@ def survey_variables(template: Mapping[str, Any], answers: Mapping[str, Any]) ->
     :raises Refused: when AWX would not launch with these answers.
     """
     asked = {question["variable"]: question for question in questions(template)}
+    others = {name: value for name, value in answers.items() if name not in asked} if template.get("ask_variables_on_launch") else {}
     answers = {name: value for name, value in answers.items() if name in asked}
     objections = [_objection(asked[name], value) for name, value in answers.items()]
     objections += [f"'{name}' value missing" for name, question in asked.items() if question["required"] and name not in answers]
@@ -114,14 +115,17 @@ def survey_variables(template: Mapping[str, Any], answers: Mapping[str, Any]) ->
         raise Refused("; ".join(filter(None, objections)))
     variables = dict(template.get("extra_vars") or {})
     variables |= {name: question["default"] for name, question in asked.items() if not _objection(question, question.get("default"))}
-    return {**variables, **answers}
+    return {**variables, **others, **answers}
 
 
-def ignored_fields(template: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
-    """What AWX answers to a launch as ``ignored_fields``: extra variables that the survey does not ask, where no others may be given."""
+def ignored_fields(template: Mapping[str, Any], answers: Mapping[str, Any], job_type: str | None = None) -> dict[str, Any]:
+    """What AWX answers to a launch as ``ignored_fields``: extra variables that the survey does not ask and a job type, where they may not be given."""
     asked = {question["variable"] for question in questions(template)}
-    ignored = {name: value for name, value in answers.items() if name not in asked}
-    return {"extra_vars": ignored} if ignored and not template.get("ask_variables_on_launch") else {}
+    variables = {name: value for name, value in answers.items() if name not in asked and not template.get("ask_variables_on_launch")}
+    ignored: dict[str, Any] = {"extra_vars": variables} if variables else {}
+    if job_type not in (None, template["job_type"]) and not template.get("ask_job_type_on_launch"):
+        ignored["job_type"] = job_type
+    return ignored
 
 
 def _private(path: Path, text: str, mode: int = 0o600) -> Path:
@@ -258,8 +262,8 @@ class Controller:
         :raises Refused: when AWX would not launch.
         """
         template = named(load("job_templates.yml")["controller_templates"], name)
-        if job_type not in (None, template["job_type"]) and not template.get("ask_job_type_on_launch"):
-            raise Refused(f"job type {job_type}")
+        ignored = ignored_fields(template, answers or {}, job_type)
+        job_type = None if "job_type" in ignored else job_type
         number = len(self.jobs) + 1
         folder = self.folder / f"job-{number}"
         variables = survey_variables(template, answers or {})
@@ -274,7 +278,7 @@ class Controller:
         _private(folder / "env" / "cmdline", shlex.join([*arguments, *(["-vvvvv"] if loud else [])]))
         command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", template["playbook"], "--ident", folder.name, "--quiet"]
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False, timeout=JOB_TIMEOUT + 60)
-        job = Job(folder, done.returncode, ignored_fields(template, answers or {}))
+        job = Job(folder, done.returncode, ignored)
         self.jobs.append(job)
         assert (job.artifacts / "status").exists(), done.stdout + done.stderr
         return job

@@ -144,9 +144,10 @@ def test_survey_shape() -> None:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_question_shape(question: dict[str, Any]) -> None:
     """Keys and types as the API checks them, and no value where nobody answered: it would win over the inventory."""
-    assert {"question_name", "question_description", "required", "type", "variable"} <= set(question) <= QUESTION_KEYS
+    assert {"question_name", "question_description", "required", "type", "variable", "default"} <= set(question) <= QUESTION_KEYS
     assert question["type"] in QUESTION_TYPES
-    assert "default" not in question
+    # For AWX's form; AWX drops a default that it would not accept as an answer.
+    assert question["default"] == ""
     assert all(isinstance(question[bound], int) for bound in ("min", "max") if bound in question)
     assert ("choices" in question) == (question["type"] == "multiplechoice")
     survey = {"survey_enabled": True, "survey_spec": {"spec": [question]}}
@@ -228,7 +229,11 @@ def test_what_is_not_asked_is_ignored_and_reported(template: dict[str, Any]) -> 
     required = {question["variable"]: "long-enough" for question in questions(template) if question["required"]}
     assert ignored_fields(template, {**given, **required}) == {"extra_vars": given}
     assert survey_variables(template, {**given, **required}) == required
-    assert ignored_fields(template, required) == {}
+    assert ignored_fields(template, required) == ignored_fields(template, required, "check") == {}
+    open_, shut = {**template, "ask_variables_on_launch": True}, {**template, "ask_job_type_on_launch": False}
+    assert ignored_fields(open_, {**given, **required}) == {}
+    assert survey_variables(open_, {**given, **required}) == {**given, **required}
+    assert (ignored_fields(shut, required, "check"), ignored_fields(shut, required, "run")) == ({"job_type": "check"}, {})
 
 
 def test_credential_injects_the_account(tmp_path: Path) -> None:

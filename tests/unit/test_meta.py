@@ -44,6 +44,17 @@ def entry_points(role: str) -> dict[str, dict[str, Any]]:
     return specs
 
 
+MODELS_ROLE = "inferops.xinference.models"
+
+
+def tasks_of(content: Any) -> Iterator[dict[str, Any]]:
+    """All tasks of a file, those in plays and blocks included."""
+    for item in content or []:
+        yield item
+        for part in ("tasks", "block", "rescue", "always"):
+            yield from tasks_of(item.get(part))
+
+
 def documented(role: str) -> dict[str, dict[str, Any]]:
     """The variables that a role documents, of all its entry points."""
     return {name: option for spec in entry_points(role).values() for name, option in (spec.get("options") or {}).items()}
@@ -134,11 +145,20 @@ def test_each_role_has_a_readme_that_names_it(role: str) -> None:
 
 def test_what_playbooks_hand_on_is_known_to_preflight() -> None:
     found = set()
-    for path in ROOT.glob("playbooks/*.yml"):
-        for play in read(path):
-            for task in play.get("tasks", []) if isinstance(play, dict) else []:
-                found |= set((task.get("ansible.builtin.set_stats") or {}).get("data") or {})
+    for path in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]:
+        for task in tasks_of(read(path)):
+            found |= set((task.get("ansible.builtin.set_stats") or {}).get("data") or {})
     assert found == HANDED_ON
+
+
+def test_provision_alone_declares_models() -> None:
+    """Whatever else has the models looked at takes what the host was told last."""
+    places = [*(ROOT / "playbooks").glob("*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
+    included = [task for path in places for task in tasks_of(read(path)) if (task.get("ansible.builtin.include_role") or {}).get("name") == MODELS_ROLE]
+    declaring = [task["name"] for task in included if "tasks_from" not in task["ansible.builtin.include_role"]]
+    assert len(declaring) == 3
+    for task in included:
+        assert "tasks_from" in task["ansible.builtin.include_role"] or task["vars"]["_xinference_as_stored"] is True, task["name"]
 
 
 # Modules.

@@ -12,16 +12,20 @@ import hashlib
 import json
 import os
 import re
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .values import shown
 
-__all__ = ["client_facts", "client_records", "client_requirements"]
+__all__ = ["Run", "client_facts", "client_records", "client_requirements"]
 
+#: Runs a command; returns its exit code, output and errors.
+Run = Callable[[list[str]], tuple[int, str, str]]
 #: Seconds for which an interpreter may import the client; a busy host with a slow disk needs some.
 _TIMEOUT = 60.0
+#: Exit codes of program timeout where the time is up.
+_TIMED_OUT = (124, 137)
 #: Characters of what an interpreter says.
 _CHARACTERS = 200
 _MADE_FOR = re.compile(r"^version(?:_info)?\s*=\s*((\d+\.\d+)\S*)", re.MULTILINE)
@@ -45,18 +49,19 @@ print("\\n" + json.dumps(told))
 """
 
 
-def client_facts(folder: str | None) -> dict[str, Any]:
+def client_facts(folder: str | None, run: Run | None) -> dict[str, Any]:
     """The client's virtual environment.
 
     :param folder: of the environment; None for none.
+    :param run: runs a command.
     :returns: ``client_version`` (of the client that its interpreter imports, None without one), ``client_problem`` (why what is there cannot be used and is to
         be made again, a part of a sentence; None where it can, or where nothing is there yet), ``client_foreign`` (whether what is there is no virtual
         environment, and so not for the roles to remove), ``client_requirements``.
     """
-    if folder is None:
+    if folder is None or run is None:
         return {"client_version": None, "client_problem": None, "client_foreign": False, "client_requirements": None}
     place = Path(folder)
-    version, problem = _looked_at(place)
+    version, problem = _looked_at(place, run)
     return {
         "client_version": version,
         "client_problem": problem,
@@ -69,18 +74,18 @@ class _Unusable(Exception):
     """Why an environment cannot be used, as a part of a sentence."""
 
 
-def _looked_at(place: Path) -> tuple[str | None, str | None]:
+def _looked_at(place: Path, run: Run) -> tuple[str | None, str | None]:
     """``client_version`` and ``client_problem``."""
     # By one of these, others take an environment for made.
     if not any(os.path.lexists(place / name) for name in ("bin/python", "bin/activate", "pyvenv.cfg")):
         return None, None
     try:
-        return _version(place), None
+        return _version(place, run), None
     except _Unusable as error:
         return None, str(error)
 
 
-def _version(place: Path) -> str | None:
+def _version(place: Path, run: Run) -> str | None:
     """Version of the client that an environment has; None where pip has still to install one.
 
     :raises _Unusable: when it cannot be used.
@@ -89,7 +94,7 @@ def _version(place: Path) -> str | None:
         settings = (place / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
     except OSError:
         raise _Unusable("it has programs, but no pyvenv.cfg, so it is no virtual environment") from None
-    told = _ask(place / "bin" / "python")
+    told = _ask(place / "bin" / "python", run)
     python, version, problem = told["python"], told["version"], told["problem"]
     made_for = _MADE_FOR.search(settings)
     if version is None and made_for and made_for.group(2) != ".".join(str(python).split(".")[:2]):
@@ -102,30 +107,25 @@ def _version(place: Path) -> str | None:
     return None if version is None else str(version)
 
 
-def _ask(python: Path) -> dict[str, Any]:
+def _ask(python: Path, run: Run) -> dict[str, Any]:
     """What an interpreter answers to the question.
 
     :raises _Unusable: when it does not.
     """
     if not os.access(python, os.X_OK):
         raise _Unusable("its interpreter is not there any more")
-    try:
-        # Without what the caller's environment says about Python.
-        done = subprocess.run(  # noqa: S603
-            [str(python), "-I", "-c", _QUESTION], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _Unusable(f"its interpreter does not answer within {_TIMEOUT:g} s") from None
-    except OSError as error:
-        raise _Unusable(f"its interpreter does not run ({error.strerror or error})") from None
+    # Without what the caller's environment says about Python, and not for ever.
+    status, output, errors = run(["timeout", "--kill-after=5", f"{_TIMEOUT:g}", str(python), "-I", "-c", _QUESTION])
+    if status in _TIMED_OUT:
+        raise _Unusable(f"its interpreter does not answer within {_TIMEOUT:g} s")
     try:
         # What its start-up files print comes before.
-        told = json.loads((done.stdout.splitlines() or [""])[-1])
+        told = json.loads((output.splitlines() or [""])[-1])
     except ValueError:
         told = None
     if not isinstance(told, dict) or not {"python", "version", "problem", "pip"} <= told.keys():
-        words = shown(" ".join(done.stderr.split())[-_CHARACTERS:])
-        raise _Unusable(f"its interpreter does not run (exit code {done.returncode}{': ' + words if words else ''})")
+        words = shown(" ".join(errors.split())[-_CHARACTERS:])
+        raise _Unusable(f"its interpreter does not run (exit code {status}{': ' + words if words else ''})")
     return told
 
 

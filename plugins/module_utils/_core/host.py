@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -36,8 +36,9 @@ from urllib.parse import quote
 from .adoption import keeps, neighbours, of_processes
 from .bounded import Answer, TooMuch, parse_json, read_bytes, read_json, read_regular, stat_below
 from .certificates import certificate_facts
-from .client_environment import client_facts, client_records
+from .client_environment import Run, client_facts, client_records
 from .fingerprint import folder_fingerprint
+from .left import stored_uids
 from .listeners import can_listen, listeners
 from .values import shown, without_environment
 
@@ -61,8 +62,6 @@ __all__ = [
 ]
 
 MIB = 1024 * 1024
-#: Runs a command that is there; returns its exit code, output and errors.
-Run = Callable[[list[str]], tuple[int, str, str]]
 #: Seconds for which Docker may take to remove a container.
 _REMOVING = 60.0
 #: What the names of the containers end in that take part in a replacement: the new one, and the one of before.
@@ -895,6 +894,7 @@ def gather(
     data_root: str | None = None,
     account_database: str | None = None,
     server_environment_file: str | None = None,
+    declaration: str | None = None,
     log_lines: int = 0,
     service: Mapping[str, Any] | None = None,
     proxy: Mapping[str, Any] | None = None,
@@ -912,6 +912,7 @@ def gather(
     :param data_root: folder in which the server's container can write; no link in it is followed for the two files.
     :param account_database: the server's file with its accounts.
     :param server_environment_file: the server's file with secrets.
+    :param declaration: what the host was told of its models.
     :param log_lines: number of lines of the container's log to return.
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
@@ -933,9 +934,10 @@ def gather(
         "listeners": [asdict(listener) for listener in listeners()],
         "addresses": {address: can_listen(address) for address in addresses},
         "paths": {path: path_facts(path, mounts) for path in paths},
-        **client_facts(client_environment),
+        **client_facts(client_environment, run),
         "accounts": account_facts(account_database, data_root) if account_database else None,
         "server_environment": server_environment(server_environment_file, data_root) if server_environment_file else {},
+        "declared": stored_uids(declaration),
         "service": service_facts(**service, client_environment=client_environment) if service else None,
         "proxy": proxy_facts(**proxy) if proxy else None,
         "firewall": firewall_facts(**firewall, run=run) if firewall and run else None,

@@ -19,7 +19,7 @@ from .bounded import parse_json, read_regular
 from .errors import XinferenceError
 from .private_file import both, replace_private
 
-__all__ = ["EARLIER", "FORGET", "KEEP", "LeftDeclaration", "earlier_models"]
+__all__ = ["EARLIER", "FORGET", "KEEP", "LeftDeclaration", "earlier_models", "stored_uids"]
 
 #: What becomes of models that an earlier declaration had, and the one of this run has not.
 KEEP, FORGET = "keep", "forget"
@@ -99,3 +99,15 @@ class LeftDeclaration:
             return read_regular(place)
         except (OSError, UnicodeDecodeError):
             return None
+
+
+def stored_uids(path: str | None) -> list[str]:
+    """Uids of the models that a declaration on the host wants to run; none where there is none, or none that can be read.
+
+    :param path: of the declaration; None for none. Nothing is written.
+    """
+    try:
+        stored = LeftDeclaration(path).load(repair=False) if path else None
+    except XinferenceError:
+        return []
+    return [str(item["uid"]) for item in earlier_models(stored, ()) if isinstance(item.get("uid"), str)]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .apply import Result, Waiting
@@ -605,11 +606,7 @@ class Watcher:
             launched = running.spec
             # Where a difference is only reported, it may run as it was registered.
             may_run = [model.launch_request(), {}]
-
-            def ask(uid: str = model.uid, spec: dict[str, Any] = launched, requests: list[dict[str, Any]] = may_run) -> float:
-                return smoke_test(client, uid, spec, waiting.answer, requests)
-
-            self.question = _Question(model.uid, running.created, ask)
+            self.question = _Question(model.uid, running.created, partial(smoke_test, client, model.uid, launched, waiting.answer, may_run))
             self.background(self.question)
             # Most answer at once, and then the next one need not wait for another look.
             self.question.done.wait(self.brief)

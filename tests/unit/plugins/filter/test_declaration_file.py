@@ -101,7 +101,7 @@ def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, text: str
 def test_what_a_server_chose_does_not_leave_a_comment(odd: str, tmp_path: Path) -> None:
     text = written([CHAT], declaration_unknown={odd: [odd]}, declaration_problems=[odd])
     assert read(text, tmp_path) == [CHAT]
-    assert text.split("---\n")[0].count("\n") == 3
+    assert text.partition("---\n")[0].count("\n") == 3
 
 
 def test_a_server_without_models() -> None:

@@ -422,6 +422,23 @@ def test_without_models_the_stored_ones_count_and_stay(run: Runner, tmp_path: Pa
     assert "one of the following is required: models, declaration_path" in run()["msg"]
 
 
+def test_without_models_only_the_credentials_are_replaced(run: Runner, tmp_path: Path) -> None:
+    """A rotation brings a new password, and says nothing of the models."""
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    odd = {**EXTRA, "engine_options": {"n_ctx": 2048, "something_new": 1}}
+    run(models=[CHAT, odd], declaration_path=place, exclusive=True, validate_engine_options=False, username="admin", password="old-password")
+    before = LeftDeclaration(place).load()
+    assert before is not None
+    # Checked when it was declared, and not with the options of this run.
+    for download in ("first", "only"):
+        answer = run(declaration_path=place, username="admin", password="new-password", download=download)
+        assert [model["uid"] for model in answer["models"]] == ["chat", "extra"], answer
+        assert LeftDeclaration(place).load() == {**before, "password": "new-password"}
+    assert not run(declaration_path=place, declaration_credentials=False, username="admin", password="new-password")["failed"]
+    assert LeftDeclaration(place).load() == {name: value for name, value in before.items() if name not in ("username", "password", "password_path")}
+
+
 def test_what_an_earlier_run_left_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")

@@ -35,6 +35,6 @@ def test_what_is_no_part_is_a_file_like_any_other(path: str) -> None:
 
 @given(st.integers(1, 999), st.data())
 def test_every_part_tells_the_same_parts(total: int, data: st.DataObject) -> None:
-    one, other = (data.draw(st.integers(1, total)) for _ in range(2))
+    one, other = (data.draw(st.integers(1, total)) for _part in range(2))
     assert whole_of(f"a-{one:05}-of-{total:05}.gguf") == whole_of(f"a-{other:05}-of-{total:05}.gguf")
     assert len(whole_of(f"a-{one:05}-of-{total:05}.gguf")) == total

@@ -287,7 +287,8 @@ def test_a_replacement_that_was_interrupted(engine: Engine, ending: str) -> None
     ],
 )
 def test_the_last_words_of_a_health_check(engine: Engine, log: Any, says: str) -> None:
-    engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {**CONTAINER["State"], "Health": {"Status": "unhealthy", "Log": log}}}  # type: ignore[dict-item]
+    state: Any = CONTAINER["State"]
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {**state, "Health": {"Status": "unhealthy", "Log": log}}}
     assert engine_facts(engine.address, "xinference")["container"] == {**FACTS, "health": "unhealthy", "health_says": says}
 
 
@@ -1022,6 +1023,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "client_requirements",
         "accounts",
         "server_environment",
+        "declared",
         "service",
         "proxy",
         "firewall",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration, stored_uids
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import marks, replace_private
 
 OPTIONS = {"endpoint": "http://127.0.0.1:9997", "password": "marked", "models": [{"uid": "chat"}]}
@@ -56,3 +56,16 @@ def test_where_nothing_can_be_written_the_old_one_stays(tmp_path: Path) -> None:
         replace_private(left.path, "\ud800")
     assert left.load() == OPTIONS
     assert sorted(place.name for place in tmp_path.iterdir()) == ["declaration.json", "declaration.json.copy", "file"]
+
+
+def test_uids_that_the_host_was_told_of(tmp_path: Path) -> None:
+    place = str(tmp_path / "declaration.json")
+    assert stored_uids(None) == stored_uids(place) == []
+    LeftDeclaration(place).save({"models": [{"uid": "chat"}, {"uid": "old", "state": "absent"}, {"uid": 5}, "text", {}]})
+    assert stored_uids(place) == ["chat"]
+    (tmp_path / "declaration.json.copy").unlink()
+    assert stored_uids(place) == ["chat"]
+    # Looking changes nothing.
+    assert not (tmp_path / "declaration.json.copy").exists()
+    Path(place).write_text("{", encoding="utf-8")
+    assert stored_uids(place) == []
