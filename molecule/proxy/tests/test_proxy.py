@@ -224,7 +224,8 @@ def test_plain_http_sends_nobody_to_a_name_that_was_not_declared(address: str) -
 COUNTED = r"""
 set -eu
 folder=$(mktemp -d)
-trap 'kill $(cat "$folder/pid"); rm -r "$folder"' EXIT
+# nginx removes its file when it ends.
+trap 'kill $(cat "$folder/pid"); while [ -e "$folder/pid" ]; do sleep 0.1; done; rm -r "$folder"' EXIT
 {
   echo "pid $folder/pid; error_log stderr; events {} http { access_log off; client_body_temp_path $folder/a; proxy_temp_path $folder/b;"
   echo "fastcgi_temp_path $folder/c; scgi_temp_path $folder/d; uwsgi_temp_path $folder/e;"
