@@ -199,10 +199,11 @@ def test_export(site: Site, provisioned: Job) -> None:
 
 
 def test_restart(site: Site, provisioned: Job) -> None:
-    """Without any answer, in a workflow behind Status: the job ends when every model has answered that the host was told of, by whichever launch."""
+    """In a workflow behind Status, and without models: the job ends when every model has answered that the host was told of, by whichever launch."""
     started = (container() or {})["State"]["StartedAt"]
     status = site.controller.launch(STATUS)
-    job = site.controller.launch(RESTART, loud=True, artifacts=status.summary["artifact_data"])
+    answers = {"xinference_restart_serial": "50%", "xinference_restart_max_fail_percentage": 10}
+    job = site.controller.launch(RESTART, answers, loud=True, artifacts=status.summary["artifact_data"])
     assert (job.code, job.status) == (0, "successful"), job.output
     assert (container() or {})["State"]["StartedAt"] != started
     assert job.changed_tasks[0] == "Restart the container"
@@ -243,7 +244,7 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
     marks = {**site.marks, "automation": automation(), "new password": new}
     for job_type in ("check", "run"):
         loud(UNBAN, None, job_type)
-        loud(ROTATE, {"xinference_new_admin_password": new}, job_type)
+        loud(ROTATE, {"xinference_new_admin_password": new, "xinference_rotate_serial": "50%"}, job_type)
     marks["new automation"] = automation()
     # The credential in AWX is the old one still: refused by the server.
     loud(UNBAN, code=2)
