@@ -211,7 +211,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "xinference_address '10.99.0.7' is no address of this host. Use one of an interface of this host, or 127.0.0.1.",
     ),
     "network that is not there": ({"xinference_networks": ["no-such-network"]}, "xinference_networks[0] 'no-such-network' does not exist on this host."),
-    "network of Docker's own": ({"xinference_networks": ["host"]}, "xinference_networks[0] 'host' cannot be joined: "),
+    "network that Docker keeps for itself": ({"xinference_networks": ["host"]}, "xinference_networks[0] 'host' cannot be joined: "),
     "addresses of the host itself": ({"xinference_network_subnet": "127.0.0.0/28"}, "is no IPv4 network of at least four addresses that a container can have."),
     "name of a container that is replaced": ({"xinference_container_name": "xinference-mistakes.previous"}, "Choose a name that does not end in "),
     "misspelt variable": ({"xinference_prot": 9000}, "Variable 'xinference_prot' is unknown; did you mean 'xinference_port'?"),
