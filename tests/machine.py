@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests take from the machine that they run on: a port that is free, an image or folder that is built."""
+"""What tests take from the machine that they run on: a port that is free, an image or folder that is built, and the time that something takes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ import random
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Version of the server that is tested.
 VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
+
+#: Seconds until something that must happen has happened, on a slow machine, too.
+PATIENCE = 600.0
 
 
 class NotBuilt(Exception):
@@ -56,3 +61,16 @@ def built(what: str, *options: str) -> str:
     if done.returncode:
         raise NotBuilt((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
     return done.stdout.splitlines()[-1]
+
+
+def wait_until(condition: Callable[[], object], what: str, pause: float = 0.05) -> object:
+    """What a condition gives, as soon as that is something.
+
+    :param what: is waited for, said when it does not come.
+    :param pause: seconds between two looks.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE:.0f} s"
+        time.sleep(pause)
+    return found

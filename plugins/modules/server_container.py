@@ -58,7 +58,7 @@ options:
     type: bool
     default: true
   timeout:
-    description: Seconds for which the health of each container is waited for, and for another run.
+    description: Seconds for which the health of each container is waited for. Another run is waited for three times as long, because it may roll back.
     type: float
     default: 300
   log_lines:
@@ -118,7 +118,7 @@ def main() -> None:
     try:
         if module.check_mode:
             module.exit_json(changed=container.predict(state))
-        with Lock(f"/run/inferops-xinference-{quote(name, safe='')}.lock", "replacing this container").hold(timeout):
+        with Lock(f"/run/inferops-xinference-{quote(name, safe='')}.lock", "replacing this container").hold(3 * timeout):
             if state == "healthy":
                 changed = container.make_healthy(timeout, module.params["roll_back"])
             else:

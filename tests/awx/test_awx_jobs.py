@@ -142,7 +142,7 @@ def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
     wanted = {"xinference_port": site.port, "xinference_cpus": 1.5, "xinference_memory": "4g", "xinference_models_exclusive": "yes"}
     job = site.controller.launch(PROVISION, wanted, job_type="check")
     assert (job.code, job.status) == (0, "successful"), job.output
-    # A container that is made anew has no models: they would all be launched again.
+    # A container that is replaced has no models: they would all be launched again.
     assert job.changed_tasks == ["Predict what changes without another container", "Compare the container with its declaration", "Foresee the models"]
     (container_diff,) = [result["res"]["diff"] for result in job.results("runner_on_ok") if result["res"].get("changed") and "diff" in result["res"]]
     assert (container_diff["before"]["cpus"], container_diff["after"]["cpus"]) == (0, 1_500_000_000)

@@ -19,13 +19,14 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.container import Container, NotHealthy
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket
-from ansible_collections.inferops.xinference.tests.machine import built, free_port
+from ansible_collections.inferops.xinference.tests.machine import built, free_port, wait_until
 
 MODULE = Path(__file__).parents[2] / "plugins/modules/server_container.py"
 DOCKER = "unix:///var/run/docker.sock"
 #: Commands of containers. Each is healthy when there is a file.
 HEALTHY, NEVER, ENDS, FAILS = "touch /tmp/ready; exec sleep 600", "echo waits; exec sleep 600", "echo gone >&2; exit 7", "echo twice; exit 3"
-LONG, SHORT = 60.0, 4.0
+#: Seconds; the shorter one is that of the container of before, too.
+LONG, SHORT = 60.0, 20.0
 
 
 def docker(*words: str, check: bool = True) -> str:
@@ -236,8 +237,7 @@ def test_killed_before_the_one_of_before_was_removed(site: Site) -> None:
     site.container.set_aside()
     site.create(HEALTHY)
     docker("start", site.name)
-    while json.loads(docker("inspect", site.name))[0]["State"]["Health"]["Status"] != "healthy":
-        time.sleep(0.1)
+    wait_until(lambda: json.loads(docker("inspect", site.name))[0]["State"]["Health"]["Status"] == "healthy", "the new one is healthy")
     assert site.container.settle()
     site.settled(HEALTHY)
 
@@ -245,7 +245,7 @@ def test_killed_before_the_one_of_before_was_removed(site: Site) -> None:
 # The network.
 
 
-def test_a_network_that_was_made_anew(site: Site) -> None:
+def test_a_network_that_was_removed_and_made_again(site: Site) -> None:
     site.runs()
     assert site.container.set_aside()
     docker("network", "rm", site.name)
@@ -300,8 +300,7 @@ def test_one_that_is_killed_lets_the_next_one_go_on(site: Site) -> None:
     site.runs()
     site.create("sleep 3; " + HEALTHY, ".replacement")
     first = site.begin(timeout=LONG)
-    while exists(f"{site.name}.replacement"):
-        time.sleep(0.05)
+    wait_until(lambda: not exists(f"{site.name}.replacement"), "the replacement takes the place")
     first.kill()
     first.communicate()
     assert site.module(timeout=LONG)["changed"]
@@ -312,8 +311,7 @@ def test_another_run_that_takes_too_long(site: Site) -> None:
     site.runs()
     site.create(NEVER, ".replacement")
     first = site.begin(timeout=LONG)
-    while exists(f"{site.name}.replacement"):
-        time.sleep(0.05)
+    wait_until(lambda: not exists(f"{site.name}.replacement"), "the replacement takes the place")
     assert "another run is replacing this container" in site.module(timeout=1.0)["msg"]
     # It ends at once, when its container is gone.
     docker("rm", "--force", site.name)

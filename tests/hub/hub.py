@@ -442,15 +442,15 @@ def main() -> int:
     parser.add_argument("--rate", type=float, metavar="BYTES_PER_SECOND", help="for all transfers together; 0 lets nothing through")
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer the first N requests for files with 503")
     arguments = parser.parse_args()
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    # Blocked, also in the threads of the hub, until somebody waits for them.
+    ends = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         address, port = arguments.listen or (bridge_address(), 0)
         hub = Hub(dict(arguments.repository), address=address, port=port, rate=arguments.rate, fail_first=arguments.fail_first, log=True)
         with hub:
             print(hub.endpoint, flush=True)
-            ended.wait()
+            signal.sigwait(ends)
     except (HubError, OSError) as error:
         print(f"hub: {error}", file=sys.stderr)
         return 1

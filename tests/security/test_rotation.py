@@ -16,7 +16,8 @@ import pytest
 import yaml
 from conftest import AUTOMATION, KEPT, LOUD, Site, changed_tasks, changes, of_host
 from holders import answers, automation, holder, session, status
-from watchers import wait_until
+
+from ansible_collections.inferops.xinference.tests.machine import wait_until
 
 TASKS = ("Give the administrator the new password", "See that the new password works", "Give the automation another password", "Ensure the API keys")
 #: When a rotation is killed.

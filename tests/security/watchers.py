@@ -12,32 +12,15 @@ import os
 import stat
 import tempfile
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 
 from ansible_collections.inferops.xinference.tests.machine import VERSION
 
-#: Seconds until something that must happen has happened, on a slow machine, too.
-PATIENCE = 600.0
 #: Who asks to become the administrator.
 SETUP = {"username": "intruder", "password": "long-enough-for-anybody"}
 #: Versions that let everybody in, unless they are told to have accounts. Nobody can be made administrator through them, so an intruder asks for models.
 OPEN = VERSION.startswith("2.")
 METHOD, PATH, REFUSED = ("GET", "/v1/models", 401) if OPEN else ("POST", "/v1/admin/setup", 403)
-
-
-def wait_until(condition: Callable[[], object], what: str, pause: float = 0.05) -> object:
-    """What a condition gives, as soon as that is something.
-
-    :param what: is waited for, said when it does not come.
-    :param pause: seconds between two looks.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE:.0f} s"
-        time.sleep(pause)
-    return found
 
 
 class Intruder(threading.Thread):

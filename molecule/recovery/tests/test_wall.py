@@ -8,11 +8,11 @@ That each rule holds, for both IP families and for each of those whom it is abou
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from ansible_collections.inferops.xinference.tests.machine import wait_until
 
 DIRECTORY = "/usr/local/lib/xinference-firewall"
 DATA = "/data/xinference_data"
@@ -36,14 +36,6 @@ def missing(host: Any) -> list[str]:
         jumps = [f"-A {hook} -m comment --comment xinference-firewall -j xinference-{hook.lower()}" for hook in ("PREROUTING", "FORWARD", "OUTPUT")]
         found += [text for text in [*comments, *jumps] if text not in there.replace('"', "")]
     return found
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for a condition, with a generous end."""
-    end = time.monotonic() + 300
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.5)
 
 
 def test_the_rules_are_there_after_a_boot(host: Any) -> None:
@@ -75,7 +67,7 @@ def test_the_container_does_not_reach_the_host(host: Any, container: tuple[str, 
     _address, gateway = container
     host.check_output("systemd-run --unit=listens python3 -m http.server 8099 --bind 0.0.0.0")
     try:
-        wait_until(lambda: bool(host.run(f'python3 -c "{CONNECT}" {gateway} 8099').rc == 0))
+        wait_until(lambda: bool(host.run(f'python3 -c "{CONNECT}" {gateway} 8099').rc == 0), "somebody listens")
         tried = host.run(f'docker exec xinference python3 -c "{CONNECT}" {gateway} 8099')
         assert tried.rc != 0
         assert "timed out" in tried.stderr
@@ -113,18 +105,18 @@ def test_a_reload_of_the_host_s_firewall_brings_the_rules_back_at_once(host: Any
     assert "flush ruleset" in host.file("/etc/nftables.conf").content_string
     # Of a start, systemd tells no other unit; the timer finds out.
     host.check_output("systemctl start nftables")
-    wait_until(lambda: missing(host) == [])
+    wait_until(lambda: missing(host) == [], "the rules are back")
     host.check_output("systemctl stop xinference-check-firewall.timer xinference-check-firewall.service")
     try:
         for step in ("reload", "restart"):
             host.check_output(f"systemctl {step} nftables")
-            wait_until(lambda: missing(host) == [])
+            wait_until(lambda: missing(host) == [], "the rules are back")
         # It removes all rules, too, and then there is nothing that it could reload.
         host.check_output("systemctl stop nftables")
         assert missing(host) != []
     finally:
         host.check_output("systemctl start xinference-check-firewall.timer")
-    wait_until(lambda: missing(host) == [])
+    wait_until(lambda: missing(host) == [], "the rules are back")
     assert host.service("xinference-firewall").is_running
 
 
@@ -133,7 +125,7 @@ def test_rules_that_somebody_removes_come_back(host: Any) -> None:
     host.check_output("nft flush ruleset")
     assert missing(host) != []
     host.check_output("systemctl start xinference-check-firewall.timer")
-    wait_until(lambda: missing(host) == [])
+    wait_until(lambda: missing(host) == [], "the rules are back")
     # In silence.
     assert "Reloading" not in host.check_output("journalctl --unit xinference-firewall --unit xinference-check-firewall --output cat --no-pager")
     # Its rules for ports and for the way out.

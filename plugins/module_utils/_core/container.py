@@ -234,13 +234,13 @@ class Container:
         found = self._look(name)
         if found is None:
             return False
-        if found.status == "running":
+        if found.status in ("running", "paused", "restarting"):
             self.docker.send(f"{_route(name)}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
         self.docker.remove(f"{_route(name)}?force=1")
         return True
 
     def _reconnect(self, name: str) -> None:
-        """Join networks again that were made anew meanwhile: a container knows them by an identifier, and would not start without."""
+        """Join networks again that were removed and made meanwhile: a container knows them by an identifier, and would not start without."""
         found = self._look(name)
         for network, settings in (found.networks if found else {}).items():
             if self.docker.get(f"/networks/{quote(str(settings.get('NetworkID')), safe='')}") is not None:
@@ -248,6 +248,7 @@ class Container:
             route = f"/networks/{quote(network, safe='')}"
             if self.docker.get(route) is None:
                 continue
+            # Only what Docker remembers of the old one; whether the container is in the new one, the next request says.
             with suppress(OSError):
                 self.docker.send(f"{route}/disconnect", body={"Container": name, "Force": True})
             self.docker.send(f"{route}/connect", body={"Container": name, "EndpointConfig": {"Aliases": settings.get("Aliases")}})

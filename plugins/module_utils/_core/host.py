@@ -75,6 +75,8 @@ _DATABASE_BYTES, _SECRETS_BYTES, _STATE_BYTES = 64 << 20, 1 << 16, 4 << 20
 _ENVIRONMENT_BYTES = 128 << 10
 #: How often a database is read at most that is written meanwhile.
 _TRIES = 5
+#: Characters of a line of a container's log.
+_LINE_CHARACTERS = 2000
 #: Characters of what a health check said, from its end.
 _HEALTH_CHARACTERS = 200
 #: Instructions of SQLite for one question, rows of its answer, and characters in them.
@@ -181,7 +183,14 @@ class DockerSocket:
             parts.append(body[at + 8 : end])
             at = end
         text = b"".join(parts) or body
-        return [without_environment(line) for line in text.decode(errors="replace").splitlines()[-lines:]]
+        return [_line(line) for line in text.decode(errors="replace").splitlines()[-lines:]]
+
+
+def _line(text: str) -> str:
+    """A line that a container wrote, for a message: of bounded length, without control characters and a model's environment."""
+    # What is cut off first could be the end by which the environment is known.
+    short = without_environment(text)[:_LINE_CHARACTERS]
+    return "".join(character if character.isprintable() else " " for character in short).rstrip()
 
 
 def _counted(text: str) -> int | None:

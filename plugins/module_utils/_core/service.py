@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import select
 import signal
 import socket
 import socketserver
@@ -288,11 +289,32 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
     return server
 
 
-def serve(watcher: Watcher, stopped: threading.Event, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
+class Stop:
+    """Whether the service was told to end, by a signal.
+
+    No :class:`threading.Event`: it has a lock, and a signal that interrupts the main thread while that holds it would wait for it forever.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        # Whoever says it more often than the pipe holds has been heard.
+        os.set_blocking(self._write, False)
+
+    def set(self) -> None:
+        """End; also from within a signal's handler."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b".")
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is to end, after that many seconds at most."""
+        return bool(select.select([self._read], [], [], seconds)[0])
+
+
+def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
     """Look until told to stop."""
     notifier.tell(READY="1")
     watcher.changed = lambda: state.take(watcher)
-    while not stopped.is_set():
+    while not stopped.wait(0.0):
         doorbell.open()
         try:
             pause = watcher.look()
@@ -335,7 +357,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port for load balancers; 0 for none")
     chosen = parser.parse_args()
     os.umask(0o077)
-    stopped = threading.Event()
+    stopped = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     reader = Reader(LeftDeclaration(chosen.declaration), say)

@@ -267,7 +267,7 @@ def test_a_look_that_hangs_does_not_keep_the_task_from_ending_and_says_nothing_l
     (left,) = looks()
     assert left.daemon
     release.set()
-    left.join(5)
+    left.join(LIMIT)
     assert not left.is_alive()
     assert stage.lines() == []
 

@@ -53,7 +53,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 )
 def test_each_state_is_one_call_under_a_lock(run: Runner, called: list[Any], options: dict[str, Any], call: tuple[Any, ...]) -> None:
     assert run(name="a/b", **options)["changed"]
-    assert called == ["/run/inferops-xinference-a%2Fb.lock", call[1] if len(call) > 1 else 300.0, call]
+    assert called == ["/run/inferops-xinference-a%2Fb.lock", 3 * options.get("timeout", 300.0), call]
     del called[:]
     assert run(check=True, name="a/b", **options)["changed"]
     assert called == [("predict", options.get("state", "healthy"))]

@@ -450,6 +450,10 @@ def test_an_engine_that_hangs(engine: Engine) -> None:
         (b"", 25, []),
         # The server logs what a launch is asked with.
         (frame(1, b"Enter launch envs={'TOKEN': 'marked'}\n"), 25, ["Enter launch envs={********}"]),
+        (frame(1, b"Enter launch envs={'TOKEN': '" + b"m" * 3000 + b"'}\n"), 25, ["Enter launch envs={********}"]),
+        # A container writes what it likes: as much as it likes, and what a terminal obeys.
+        (frame(1, b"x" * 3000 + b"\nnext\n"), 25, ["x" * 2000, "next"]),
+        (frame(1, b"\x1b]0;title\x07red\x1b[31m\ttab \xe2\x80\xae\n"), 25, [" ]0;title red [31m tab"]),
     ],
 )
 def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int, expected: list[str]) -> None:

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +26,10 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host imp
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import keep_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Beating, Caller, Doorbell, Notifier, Reader, State, serve
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Beating, Caller, Doorbell, Notifier, Reader, State, Stop, serve
 from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Watcher
 from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
-from ansible_collections.inferops.xinference.tests.machine import free_port
+from ansible_collections.inferops.xinference.tests.machine import PATIENCE, free_port
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
@@ -151,7 +150,7 @@ def test_a_state_that_cannot_be_written_is_written_later(tmp_path: Path, watcher
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
     """Status and body of the answer for load balancers; no body is an empty one."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request(method, path)
     answer = connection.getresponse()
     body = json.loads(answer.read() or "{}")
@@ -218,12 +217,12 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     """The socket of systemd."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(tmp_path / "notify"))
-        line.settimeout(10)
+        line.settimeout(PATIENCE)
         yield line
 
 
 def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
-    stopped = threading.Event()
+    stopped = Stop()
     looks = 0
 
     def look() -> float:
@@ -241,7 +240,7 @@ def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_pat
 
 
 def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher) -> None:
-    stopped = threading.Event()
+    stopped = Stop()
     told: list[str] = []
     watcher.tell = told.append
 
@@ -299,6 +298,25 @@ def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: P
     assert calls == [130, 160, 190]
 
 
+def test_a_signal_that_comes_while_the_service_waits() -> None:
+    """Again and again, so that some come in every moment of the waiting."""
+    stopped, came = Stop(), 0
+
+    def told(*_: object) -> None:
+        nonlocal came
+        came += 1
+        stopped.set()
+
+    before = signal.signal(signal.SIGALRM, told)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+        while came < 2000:
+            assert stopped.wait(PATIENCE)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_without_systemd_nobody_is_told() -> None:
     Notifier(None).tell(READY="1")
     Notifier("/nowhere/socket").tell(READY="1")
@@ -322,7 +340,7 @@ def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to
             assert state["models"]["chat"] == {"declared": "present", "state": "absent", "answered": False, "tries": 0, "message": ""}
         finally:
             service.send_signal(signal.SIGTERM)
-            assert service.wait(20) == 0
+            assert service.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("served", [True, False])
@@ -349,7 +367,7 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
                 assert json.loads((tmp_path / "state.json").read_text())["trouble"] == trouble
             finally:
                 service.send_signal(signal.SIGTERM)
-                assert service.wait(20) == 0
+                assert service.wait(PATIENCE) == 0
                 assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
 
 

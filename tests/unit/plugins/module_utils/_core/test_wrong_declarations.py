@@ -1309,7 +1309,7 @@ def run_module(arguments: dict[str, Any], folder: Path) -> tuple[int, dict[str, 
     given = folder / "arguments.json"
     given.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, **REPEAT}}), encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-m", MODULE, str(given)], capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "LC_ALL": "C.UTF-8"}
+        [sys.executable, "-m", MODULE, str(given)], capture_output=True, text=True, check=False, timeout=600, env={**os.environ, "LC_ALL": "C.UTF-8"}
     )
     return ended.returncode, json.loads(ended.stdout), ended.stdout + ended.stderr
 
