@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from .applied import RECORD, Record, StateFile, cleaned
 from .download import Downloader, download
-from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer, XinferenceError
+from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer, NotReached, XinferenceError
 from .home import Home
 from .host import Deaths
 from .observed import ABSENT, BUSY, ERROR, PATIENCE, READY, SCALING, SETTLING, TERMINATING, UNLISTED, Observed, Reader, observe
@@ -250,9 +250,9 @@ class _Run:
         self.results = {action.uid: _result(action) for action in plan.actions}
         self.actions = {action.uid: action for action in plan.actions}
         self.started: dict[str, float] = {}
-        self.log_size = around.home.log_size()
-        self.deaths = around.deaths()
-        self.wall = int(time.time())
+        #: What was known when work on a model began, so that what happened to another one before explains nothing: uid → size of the log, deaths, second.
+        self.known: dict[str, tuple[int, Deaths | None, int]] = {}
+        self.known_first = self.look_around()
         self.told = -math.inf
         self.registered: set[tuple[str, str]] = set()
         self.unregistered: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -275,6 +275,10 @@ class _Run:
         # The state of a model says nothing of its files.
         self.say(uid, result.result if self.actions[uid].kind == DOWNLOAD else result.state)
 
+    def look_around(self) -> tuple[int, Deaths | None, int]:
+        """Size of the server's log, what ended in its container so far, and the second."""
+        return self.around.home.log_size(), self.around.deaths(), int(time.time())
+
     def say(self, uid: str, state: str, answer: dict[str, Any] | None = None) -> None:
         """Tell the operator how far a model is."""
         if self.around.report is not None:
@@ -295,9 +299,11 @@ class _Run:
         return self.clock() - self.begun >= self.waiting.timeout
 
     def write(self, uid: str, call: Callable[[], Any]) -> None:
-        """A writing request; whether one without an answer arrived is not known."""
+        """A writing request. Whether one without an answer arrived is not known, unless nobody took it."""
         try:
             call()
+        except NotReached:
+            raise
         except ConnectionFailed:
             self.written.add(uid)
             raise
@@ -312,15 +318,16 @@ class _Run:
             raise
         except ApiError as error:
             before = f"{self.results[uid].message}; " if self.results[uid].failed else ""
-            self.fail(uid, before + self.explain(uid, error.detail), state)
+            self.fail(uid, before + self.explain(uid, str(error)), state)
             return False
         return True
 
     def explain(self, uid: str, words: str) -> str:
         """The server's words, with the cause where this host can see it, and the usual one where it cannot."""
-        self.results[uid].log = [*self.around.home.log_tail(uid, self.log_size), *self.around.engine_errors(self.wall)]
+        size, before, second = self.known.get(uid, self.known_first)
+        self.results[uid].log = [*self.around.home.log_tail(uid, size), *self.around.engine_errors(second)]
         words = words or "the server gave no reason"
-        before, now = self.deaths, self.around.deaths()
+        now = self.around.deaths()
         if before is not None and now is not None:
             if now.killed > before.killed or (now.killed and now.restarts > before.restarts):
                 return f"{words} (a process of the server was killed, because the container's memory was used up)"
@@ -393,7 +400,7 @@ class _Run:
             # Somebody else was faster: look again whether it is gone.
             if _NOT_FOUND in error.detail or _NOT_LAUNCHED in error.detail:
                 return True
-            self.fail(uid, error.detail, state)
+            self.fail(uid, str(error), state)
             return False
         except NoAnswer as error:
             # The server is busy with this one; the others are not.
@@ -456,12 +463,13 @@ class _Run:
             return True
         try:
             self.register(action)
+            self.known[uid] = self.look_around()
             self.write(uid, lambda: self.client.launch(action.request))
         except AuthenticationError:
             raise
         except ApiError as error:
             if _ALREADY not in error.detail:
-                if not self.restore(action, self.explain(uid, error.detail)):
+                if not self.restore(action, self.explain(uid, str(error))):
                     self.results[uid].state = ABSENT
                 return True
             state = observe(self.client).state(uid)
@@ -518,6 +526,7 @@ class _Run:
         for again in (True, False):
             try:
                 self.reregister(uid)
+                self.known[uid] = self.look_around()
                 self.client.launch(action.previous)
                 break
             except AuthenticationError:
@@ -526,7 +535,7 @@ class _Run:
                 # The new model was terminated while a copy of it was still on its way, and came back.
                 if again and _ALREADY in error.detail and self.clear(uid):
                     continue
-                self.fail(uid, f"{words}; putting the previous model back failed: {error.detail}", ERROR)
+                self.fail(uid, f"{words}; putting the previous model back failed: {error}", ERROR)
                 return False
         self.restoring[uid] = words
         return True
@@ -664,7 +673,7 @@ class _Run:
         except AuthenticationError:
             raise
         except ApiError as error:
-            words = error.detail
+            words = str(error)
         if words:
             self.fail(uid, self.explain(uid, words), action.state)
         elif action.kind == DOWNLOAD:

@@ -304,7 +304,7 @@ def remove(client: CacheWriter, removal: Removal) -> tuple[list[CachedModel], li
             except AuthenticationError:
                 raise
             except ApiError as error:
-                problems.append(f"{version}: {error.detail.rstrip('.')}.")
+                problems.append(f"{version}: {str(error).rstrip('.')}.")
             else:
                 asked.append(version)
         left = {files.model_version for files in cached_models(client)} & set(asked) if asked else set()

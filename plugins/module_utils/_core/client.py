@@ -10,6 +10,7 @@ expires, a few retries of reads, and the endpoints for which the client has no m
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import importlib.util
 import json
@@ -20,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlparse
 
 from .bounded import Answer, TooMuch, decoded
-from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
+from .errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer, NotReached
 from .listeners import own_addresses, strangers
 from .values import shown
 
@@ -42,6 +43,7 @@ def _synchronous_client() -> Any:
 
 try:
     import requests
+    from urllib3.exceptions import NewConnectionError
 
     ClientBase: Any = _synchronous_client()
 except Exception as error:
@@ -199,7 +201,8 @@ class _Session(SessionBase):  # type: ignore[misc]
                 raise ConnectionFailed(f"{method} {url}: the certificate is not trusted ({_root(error)}); give its authority as ca_path.") from error
             except requests.ConnectionError as error:
                 if last:
-                    raise ConnectionFailed(f"{method} {url}: no connection ({_root(error)}).") from error
+                    kind = NotReached if _refused(error) else ConnectionFailed
+                    raise kind(f"{method} {url}: no connection ({_root(error)}).") from error
             except requests.RequestException as error:
                 raise ConnectionFailed(f"{method} {url}: {error}") from error
             else:
@@ -219,6 +222,11 @@ def _same_server(url: str, location: str) -> str | None:
     except ValueError:
         return None
     return target if here == there else None
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether no connection came about, so that nothing was sent: refused, or the name is unknown."""
+    return any(isinstance(getattr(part, "reason", None), NewConnectionError) for part in error.args)
 
 
 def _root(error: BaseException) -> str:
@@ -362,7 +370,7 @@ class Client:
         def guard() -> None:
             found = strangers(addresses, port, users)
             if found:
-                raise ConnectionFailed(
+                raise NotReached(
                     f"endpoint '{self.endpoint}': on port {port} of this machine listens a process of user {' and '.join(found)}, and not the server's; "
                     "nothing was sent to it. End it, or name that user in listener_users if it is the server's."
                 )
@@ -683,6 +691,19 @@ class Client:
             return str(self._call("GET", "/v1/cluster/version")["version"])
         except AuthenticationError:
             return None
+
+    def twin(self) -> Client:
+        """The same login on connections of its own: for another thread, because a session of requests is for one."""
+        other = copy.copy(self)
+        other._session = _Session(self._session.timeout)
+        for name in ("verify", "credentials", "guard", "trust_env", "pause"):
+            setattr(other._session, name, getattr(self._session, name))
+        other._session.headers.update(self._session.headers)
+        other._api = _Api(self.endpoint, other._session)
+        other._api._headers.update(self._api._headers)
+        if self.authenticated:
+            other._session.renew = other._renew
+        return other
 
     def close(self) -> None:
         """Close the connection."""

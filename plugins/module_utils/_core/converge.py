@@ -38,6 +38,12 @@ class Server(Writer, Catalogue, Protocol):
     def routes(self) -> frozenset[str]:
         """What the server offers."""
 
+    def twin(self) -> Server:
+        """The same for another thread."""
+
+    def close(self) -> None:
+        """Close its connections."""
+
     def cached(self) -> list[dict[str, Any]]:
         """Models whose files are there."""
 

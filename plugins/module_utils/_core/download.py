@@ -114,5 +114,5 @@ def download(
     except AuthenticationError:
         raise
     except ApiError as error:
-        return error.detail
+        return str(error)
     return ""

@@ -12,6 +12,7 @@ __all__ = [
     "ConnectionFailed",
     "DeclarationError",
     "NoAnswer",
+    "NotReached",
     "XinferenceError",
     "with_words",
 ]
@@ -47,6 +48,10 @@ class ClientMissing(XinferenceError):
         self.listens = listens
 
 
+class NotReached(ConnectionFailed):
+    """Nobody took the request, so nothing became of it."""
+
+
 class NoAnswer(ConnectionFailed):
     """The server took the request and did not answer in time; it may go on with it."""
 
@@ -61,7 +66,7 @@ class ApiError(XinferenceError):
     """
 
     def __init__(self, method: str, url: str, status: int, detail: str) -> None:
-        super().__init__(f"{method} {url} answered {status}: {detail}")
+        super().__init__(f"{method} {url} answered {status}: {detail or 'the server gave no reason'}")
         self.method = method
         self.url = url
         self.status = status

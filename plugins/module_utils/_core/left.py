@@ -4,7 +4,7 @@
 """The declaration that a converge leaves on the host, for the service that keeps it true. Private to this collection.
 
 It holds the options of module ``models``, credentials included, so only its owner can read it. A second copy is written after the first: a file that
-somebody damaged is replaced by it.
+somebody damaged is replaced by it. A number that grows with each writing tells which one is newer where the power failed in between.
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ def earlier_models(stored: Mapping[str, Any] | None, declared: Sequence[Any]) ->
     return [item for item in found if item.get("state", "present") == "present" and str(item.get("uid")) not in named]
 
 
+def _generation(content: Mapping[str, Any]) -> int:
+    """How often the declaration had been written when a copy was; 0 where it does not say."""
+    number = content.get("generation")
+    return number if isinstance(number, int) else 0
+
+
 class LeftDeclaration:
     """The file with the declaration.
 
@@ -55,10 +61,13 @@ class LeftDeclaration:
         :param options: options of module ``models``.
         :raises XinferenceError: when it cannot be written.
         """
-        text = json.dumps({"version": _VERSION, "options": dict(options)}, sort_keys=True)
+        found = [content for content in map(self._read, (self.path, self.copy)) if isinstance(content, dict)]
+        kept = [content for content in found if content["options"] == dict(options)]
+        if len(kept) == 2 and kept[0] == kept[1]:
+            return False
+        generation = 1 + max((_generation(content) for content in found), default=0)
+        text = json.dumps({"version": _VERSION, "generation": generation, "options": dict(options)}, sort_keys=True)
         try:
-            if all(self._text(place) == text for place in (self.path, self.copy)):
-                return False
             replace_private(self.path, text)
             replace_private(self.copy, text)
         except OSError as error:
@@ -71,34 +80,33 @@ class LeftDeclaration:
         :param repair: whether to do that.
         :raises XinferenceError: when there is something, and neither copy can be read.
         """
-        found: dict[str, Any] | None = None
-        reasons: list[str] = []
-        for place in (self.path, self.copy):
-            try:
-                content = parse_json(read_regular(place))
-                if content["version"] == _VERSION and isinstance(content["options"], dict):
-                    found = found or dict(content["options"])
-                else:
-                    reasons.append(f"'{place}' is of another version")
-            except FileNotFoundError:
-                reasons.append("")
-            except OSError as error:
-                reasons.append(f"'{place}' cannot be read: {error.strerror}")
-            except (ValueError, KeyError, TypeError):
-                reasons.append(f"'{place}' is damaged")
-        if found is None and any(reasons):
-            raise XinferenceError("; ".join(filter(None, reasons)) + ".")
-        if found is not None and reasons and repair:
+        read = [self._read(place) for place in (self.path, self.copy)]
+        reasons = [content for content in read if isinstance(content, str)]
+        found = [content for content in read if isinstance(content, dict)]
+        if not found:
+            if any(reasons):
+                raise XinferenceError("; ".join(filter(None, reasons)) + ".")
+            return None
+        options: dict[str, Any] = max(found, key=_generation)["options"]
+        if repair and (reasons or found[0] != found[1]):
             with suppress(XinferenceError):
-                self.save(found)
-        return found
+                self.save(options)
+        return options
 
     @staticmethod
-    def _text(place: Path) -> str | None:
+    def _read(place: Path) -> dict[str, Any] | str:
+        """What a copy holds, or why it cannot be used; an empty reason where there is none."""
         try:
-            return read_regular(place)
-        except (OSError, UnicodeDecodeError):
-            return None
+            content = parse_json(read_regular(place))
+            if content["version"] == _VERSION and isinstance(content["options"], dict):
+                return dict(content)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"'{place}' cannot be read: {error.strerror}"
+        except (ValueError, KeyError, TypeError):
+            return f"'{place}' is damaged"
+        return f"'{place}' is of another version"
 
 
 def stored_uids(path: str | None) -> list[str]:

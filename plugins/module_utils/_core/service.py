@@ -17,6 +17,7 @@ import socketserver
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +40,12 @@ __all__ = ["Notifier", "Reader", "State", "main"]
 _CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path", "listener_users", "allow_plain_http")
 
 
+#: Seconds without a sign of life after which the service counts as dead; systemd restarts it then, see its unit.
+_SILENCE = 900.0
+#: Connections of load balancers at the same time.
+_CONNECTIONS = 16
+
+
 class Notifier:
     """Tells systemd that the service is there and alive; nothing where systemd did not start it.
 
@@ -47,9 +54,13 @@ class Notifier:
 
     def __init__(self, address: str | None) -> None:
         self.address = "\0" + address[1:] if address and address.startswith("@") else address
+        #: When the last sign of life was given, on the monotonic clock.
+        self.alive = time.monotonic()
 
     def tell(self, **words: str) -> None:
-        """Send variables, such as READY=1."""
+        """Send variables, such as READY=1; WATCHDOG is a sign of life."""
+        if "WATCHDOG" in words:
+            self.alive = time.monotonic()
         if not self.address:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
@@ -134,7 +145,7 @@ class State:
 
     def __init__(self, path: str | None) -> None:
         self.path = Path(path) if path else None
-        self.now: dict[str, Any] = {"ready": False, "trouble": "not looked yet", "models": {}}
+        self.now: dict[str, Any] = {"ready": False, "trouble": "not looked yet", "refused": False, "models": {}}
         self.written: dict[str, Any] | None = None
 
     def take(self, watcher: Watcher) -> None:
@@ -142,6 +153,7 @@ class State:
         now = {
             "ready": watcher.ready,
             "trouble": watcher.trouble,
+            "refused": watcher.refused,
             "models": {
                 model.uid: {
                     "declared": model.state,
@@ -178,7 +190,7 @@ class Beating:
 
 
 class Doorbell:
-    """Answers load balancers: /ready is 200 only while every declared model has answered, /live is 200 while the service looks at all.
+    """Answers load balancers: /ready is 200 only while every declared model has answered, /live is 200 while the service gives signs of life.
 
     A port that is taken is no reason to leave the models alone: it is tried again.
 
@@ -186,10 +198,12 @@ class Doorbell:
     :param address: to listen on.
     :param port: to listen on; 0 for not at all.
     :param tell: takes a line when the port is taken.
+    :param notifier: knows the last sign of life.
     """
 
-    def __init__(self, state: State, address: str, port: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, state: State, address: str, port: int, tell: Callable[[str], None], notifier: Notifier) -> None:
         self.state = state
+        self.notifier = notifier
         self.place = (address, port)
         self.tell = tell
         self.server: ThreadingHTTPServer | None = None
@@ -200,7 +214,7 @@ class Doorbell:
         if self.server is not None or not self.place[1]:
             return
         try:
-            self.server = listening(self.state, *self.place)
+            self.server = listening(self.state, *self.place, lambda: time.monotonic() - self.notifier.alive < _SILENCE)
         except OSError as error:
             trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
             if trouble != self.trouble:
@@ -237,9 +251,10 @@ class Caller:
             os.utime(self.path)
 
 
-def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
+def listening(state: State, address: str, port: int, live: Callable[[], bool]) -> ThreadingHTTPServer:
     """The server behind a :class:`Doorbell`.
 
+    :param live: whether the service gives signs of life.
     :raises OSError: when the port is taken.
     """
 
@@ -261,7 +276,7 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
 
         def answer(self, *, body: bool) -> None:
             """Send status and what is known."""
-            known = {"/ready": state.now["ready"], "/live": True}
+            known = {"/ready": state.now["ready"], "/live": live()}
             path = self.path.partition("?")[0]
             status = 404 if path not in known else 200 if known[path] else 503
             text = json.dumps({"ready": state.now["ready"]}).encode()
@@ -278,6 +293,22 @@ def listening(state: State, address: str, port: int) -> ThreadingHTTPServer:
     class Listener(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         daemon_threads = True
+        #: Each connection has a thread for as long as it lasts, and systemd bounds these, the service's own among them.
+        free = threading.BoundedSemaphore(_CONNECTIONS)
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            """Take a connection, unless there are too many."""
+            if self.free.acquire(blocking=False):
+                super().process_request(request, client_address)
+            else:
+                self.shutdown_request(request)
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            """Answer it, in its thread."""
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                self.free.release()
 
         def server_bind(self) -> None:
             """Without looking up the name of the address, for which nobody asks, and which takes long where no resolver answers."""
@@ -314,6 +345,7 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
     """Look until told to stop."""
     notifier.tell(READY="1")
     watcher.changed = lambda: state.take(watcher)
+    odd: set[str] = set()
     while not stopped.wait(0.0):
         doorbell.open()
         try:
@@ -321,6 +353,12 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
         except Exception as error:
             # A server that answers with something unheard-of must not end what looks after all other models.
             watcher.drop(f"{type(error).__name__}: {error}")
+            where = traceback.format_exception(type(error), error, error.__traceback__)
+            # Each once: it comes again with each look.
+            if where[-2] not in odd:
+                odd.add(where[-2])
+                for line in "".join(where).splitlines():
+                    watcher.tell(line)
             pause = watcher.pace.odd
         state.take(watcher)
         caller.heed(watcher)
@@ -372,6 +410,6 @@ def main() -> int:
 
     watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
-    doorbell = Doorbell(state, chosen.address, chosen.port, say)
+    doorbell = Doorbell(state, chosen.address, chosen.port, say, notifier)
     serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=Caller(chosen.call))
     return 0

@@ -48,8 +48,15 @@ class Unanswered(Exception):
         self.refused = refused
 
 
-def _token(answer: Mapping[str, Any], uid: str) -> None:
-    if not answer.get("choices"):
+def _first(answer: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """The first row of an answer; an empty one where there is none, or something else."""
+    rows = answer.get(field)
+    row = rows[0] if isinstance(rows, list) and rows else None
+    return row if isinstance(row, Mapping) else {}
+
+
+def _token(answer: Mapping[str, Any]) -> None:
+    if not _first(answer, "choices"):
         raise Unanswered(f"no choice in the answer {dict(answer)!r:.200}")
 
 
@@ -60,30 +67,30 @@ def _lengths(spec: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> 
 
 
 def _vector(answer: Mapping[str, Any], lengths: Sequence[int]) -> None:
-    rows = answer.get("data") or [{}]
-    vector = rows[0].get("embedding") or []
+    vector = _first(answer, "data").get("embedding")
+    if not isinstance(vector, list):
+        raise Unanswered(f"no vector in the answer {dict(answer)!r:.200}")
     if not vector or (lengths and len(vector) not in lengths):
         expected = f", but the model is known for {' or '.join(map(str, lengths))}" if lengths else ""
         raise Unanswered(f"its vector has {len(vector)} numbers{expected}")
 
 
-def _score(answer: Mapping[str, Any], uid: str) -> None:
-    rows = answer.get("results") or [{}]
-    if not isinstance(rows[0].get("relevance_score"), (int, float)):
+def _score(answer: Mapping[str, Any]) -> None:
+    if not isinstance(_first(answer, "results").get("relevance_score"), (int, float)):
         raise Unanswered(f"no score in the answer {dict(answer)!r:.200}")
 
 
 def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> None:
-    kind, abilities = spec.get("model_type"), spec.get("model_ability") or []
-    if kind == "LLM" and "chat" in abilities:
+    kind, abilities = spec.get("model_type"), spec.get("model_ability")
+    if kind == "LLM" and isinstance(abilities, list) and "chat" in abilities:
         question: dict[str, Any] = {"model": uid, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
-        _token(client.ask("chat/completions", question, timeout), uid)
+        _token(client.ask("chat/completions", question, timeout))
     elif kind == "LLM":
-        _token(client.ask("completions", {"model": uid, "prompt": "Hello", "max_tokens": 1}, timeout), uid)
+        _token(client.ask("completions", {"model": uid, "prompt": "Hello", "max_tokens": 1}, timeout))
     elif kind == "embedding":
         _vector(client.ask("embeddings", {"model": uid, "input": "Hello"}, timeout), _lengths(spec, requests))
     elif kind == "rerank":
-        _score(client.ask("rerank", {"model": uid, "query": "Hello", "documents": ["Hello"]}, timeout), uid)
+        _score(client.ask("rerank", {"model": uid, "query": "Hello", "documents": ["Hello"]}, timeout))
     elif not client.describe(uid):
         # Sound, pictures and films would need input that fits the model; that it is served is what can be asked of any.
         raise Unanswered("the server does not describe it")
@@ -120,7 +127,7 @@ def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float,
         if error.status != 429 or _LIMITED not in error.detail.lower():
             raise
     except ApiError as error:
-        raise Unanswered(error.detail, refused=error.status == 503 and _LOADING in error.detail) from error
+        raise Unanswered(str(error), refused=error.status == 503 and _LOADING in error.detail) from error
     except ConnectionFailed as error:
         # No answer in time is the model's failure; a server that is gone shows at the next request.
         raise Unanswered(str(error)) from error

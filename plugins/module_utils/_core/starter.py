@@ -12,17 +12,23 @@ from __future__ import annotations
 
 import argparse
 import calendar
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
-from .host import KILLED, DockerSocket
+from .host import KILLED, REPLACEMENT, DockerSocket
 from .journal import say
 
 __all__ = ["bring_back", "main"]
 
 #: Seconds that a container runs at least before it is restarted, so that none is restarted over and over.
 _SETTLED = 300.0
+#: Exit codes of a server that ended as it was told to: by itself, or by the signal that tells it.
+_IN_GOOD_ORDER = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+#: Seconds in which a replacement takes the place of a container, at most.
+_REPLACING = 900.0
 #: Seconds for which the engine lets it end by itself.
 _STOPPING = 30
 
@@ -40,6 +46,10 @@ def bring_back(engine: DockerSocket, container: str, clock: Callable[[], float] 
     found = engine.get(f"{route}/json")
     if found is None:
         return f"there is no container {container}; provision this host again"
+    # Its files may be on their way to another user. What a run left that was killed is older.
+    taking = engine.get(f"{route}{REPLACEMENT}/json")
+    if taking is not None and clock() - _seconds(str(taking.get("Created"))) < _REPLACING:
+        return f"container {container} is being replaced; nothing to do"
     state = found["State"]
     if state["Status"] == "running" and (state.get("Health") or {}).get("Status") == "unhealthy":
         age = clock() - _seconds(state["StartedAt"])
@@ -47,13 +57,23 @@ def bring_back(engine: DockerSocket, container: str, clock: Callable[[], float] 
             return f"container {container} is unhealthy, and was started {age:.0f} s ago; it is restarted after {_SETTLED:.0f} s at the earliest"
         engine.send(f"{route}/restart?t={_STOPPING}", timeout=_STOPPING + 60.0)
         return f"container {container} was unhealthy, and its server of no use; restarted it"
-    if state["Status"] not in ("created", "exited"):
-        return f"container {container} is {state['Status']}; nothing to do"
-    # The engine's word on memory would be about any process of the container, at any time before.
-    if state["Status"] == "exited" and state["ExitCode"] != KILLED:
-        return f"container {container} was stopped in good order (exit code {state['ExitCode']}), so it stays down"
+    reason = _left_alone(state)
+    if reason:
+        return f"container {container} {reason}"
     engine.send(f"{route}/start")
     return f"container {container} was {'killed' if state['Status'] == 'exited' else 'never started'}; started it"
+
+
+def _left_alone(state: Mapping[str, Any]) -> str:
+    """Why a container is not started; empty where it is."""
+    if state["Status"] not in ("created", "exited"):
+        return f"is {state['Status']}; nothing to do"
+    # The engine's word on memory would be about any process of the container, at any time before.
+    if state["Status"] == "exited" and state["ExitCode"] != KILLED:
+        # One that ends by itself is started again by the engine, which left this one alone as somebody had told it to.
+        how = "was stopped in good order" if state["ExitCode"] in _IN_GOOD_ORDER else "was stopped, and did not end in good order"
+        return f"{how} (exit code {state['ExitCode']}), so it stays down"
+    return ""
 
 
 def _seconds(stamp: str) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -78,6 +78,10 @@ _LAUNCH, _LONGER = 1800.0, 3
 _HOPELESS = 3
 #: Looks in a row that must fail before a server that listens counts as lost.
 _STUMBLES = 2
+
+
+#: Reasons why a server cannot be asked that the journal gets, one after the other.
+_REASONS = 20
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,14 @@ class _Seen:
     lasts: float = 0.0
 
 
+def _asked(client: Server, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> float:
+    """A smoke test with a client of its own; the parameters are those of :func:`smoke_test`."""
+    try:
+        return smoke_test(client, uid, spec, timeout, requests)
+    finally:
+        client.close()
+
+
 class _Question:
     """A model being asked, maybe in a thread: it may take as long as it is waited for, and the others are looked after meanwhile.
 
@@ -222,8 +234,10 @@ class Watcher:
         self.declaration: Declaration | None = None
         #: What keeps the watcher from looking; empty while the server answers.
         self.trouble = "not looked yet"
-        #: Whether the journal has why; that nothing listens explains nothing.
-        self.explained = False
+        #: Whether that is that the server does not know the account, or its password.
+        self.refused = False
+        #: Reasons that the journal has since the server was there; that nothing listens explains nothing.
+        self.explained: set[str] = set()
         #: Since when nothing listens where the server should, on the watcher's clock; None while something does.
         self.unreachable: float | None = None
         #: Since when the server listens, but can do nothing for anybody, on the watcher's clock; None while it can.
@@ -273,7 +287,7 @@ class Watcher:
                 # What worked until now is worth nothing any more: somebody gave the account another password, and left it where it is read at each login.
                 self.forget()
                 return self.look()
-            self.drop(f"the server refuses the credentials: {error}")
+            self.drop(f"the server refuses the credentials: {error}", refused=error.status == _UNKNOWN)
             self.banned = self.clock() + self.pace.refused
             return self.pace.idle
         except XinferenceError as error:
@@ -311,20 +325,25 @@ class Watcher:
         self.cares.update({uid: Care() for uid in uids - set(self.cares)})
         self.seen = _Seen()
 
-    def drop(self, reason: str, *, gone: bool = False, usual: bool = False) -> None:
-        """The server cannot be asked.
+    def drop(self, reason: str, *, gone: bool = False, usual: bool = False, refused: bool = False) -> None:
+        """The server cannot be asked. The journal has each other reason once, until the server is there again.
 
         :param usual: whether it is so whenever a host starts, and says nothing new of a server that was not there before.
         :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
+        :param refused: whether the server does not know the account, or its password.
         """
         if gone:
             # All but the login, which mostly counts after a restart too, and takes a moment in which a launch could be on its way.
             self.question, self.proven, self.inherited = None, False, self.client is not None
         else:
             self.forget()
-        if not self.trouble or not (usual or self.explained):
-            self.tell(f"lost the server: {reason}" if not self.trouble else f"the server cannot be asked: {reason}")
-        self.trouble, self.explained = reason, not usual
+        if not self.trouble:
+            self.tell(f"lost the server: {reason}")
+            self.explained = {reason}
+        elif not usual and reason not in self.explained and len(self.explained) < _REASONS:
+            self.tell(f"the server cannot be asked: {reason}")
+            self.explained.add(reason)
+        self.trouble, self.refused = reason, refused
         self.seen = _Seen()
         if gone:
             self.cares = {uid: Care(message=care.message) for uid, care in self.cares.items()}
@@ -334,9 +353,7 @@ class Watcher:
         # Whatever it is going to say, it says it of what was before.
         self.question = None
         if self.client is not None:
-            close = getattr(self.client, "close", None)
-            if close is not None:
-                close()
+            self.client.close()
         self.client, self.proven, self.inherited = None, False, False
 
     def _look(self, declaration: Declaration) -> float:
@@ -356,7 +373,7 @@ class Watcher:
                 self.trouble = "the server has no worker yet"
                 return self.pace.down
             self.tell("the server is there")
-            self.trouble = ""
+            self.trouble, self.refused, self.explained = "", False, set()
         held = self.lock()
         self.shut_out = held is None
         if held is None:
@@ -496,7 +513,7 @@ class Watcher:
             raise
         except (ApiError, NoAnswer) as error:
             # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
-            self.failed(uid, f"cannot be removed, to be launched anew: {error.detail if isinstance(error, ApiError) else error}")
+            self.failed(uid, f"cannot be removed, to be launched anew: {error}")
         else:
             self.tell(f"{uid}: {done}")
             # What follows is not the end of a launch that was asked for.
@@ -606,7 +623,7 @@ class Watcher:
             launched = running.spec
             # Where a difference is only reported, it may run as it was registered.
             may_run = [model.launch_request(), {}]
-            self.question = _Question(model.uid, running.created, partial(smoke_test, client, model.uid, launched, waiting.answer, may_run))
+            self.question = _Question(model.uid, running.created, partial(_asked, client.twin(), model.uid, launched, waiting.answer, may_run))
             self.background(self.question)
             # Most answer at once, and then the next one need not wait for another look.
             self.question.done.wait(self.brief)

@@ -151,7 +151,7 @@ def test_what_the_server_does_not_delete_fails_with_what_was_deleted(run: Runner
     server.fail_next("remove_cached", ApiError("DELETE", "http://x/v1/cache/models", 500, "Permission denied"))
     answer = run(keep=[CHAT])
     assert answer["failed"]
-    assert answer["msg"] == f"{BGE}: Permission denied."
+    assert answer["msg"] == f"{BGE}: DELETE http://x/v1/cache/models answered 500: Permission denied."
     assert (answer["changed"], [files["model_version"] for files in answer["removed"]]) == (True, [Q8])
     assert server.closed
 

@@ -195,7 +195,9 @@ def test_a_relaunch_that_fails_puts_registration_and_model_back_and_leaves_the_o
     server.fail_next("launch", ApiError("POST", "http://x", 503, "Failed to init server"))
     answer = run(**own(context_length=4096), on_running="relaunch")
     assert answer["failed"]
-    assert answer["msg"].startswith("2 of 2 models were not relaunched; the previous registration was put back. a: Failed to init server")
+    assert answer["msg"].startswith(
+        "2 of 2 models were not relaunched; the previous registration was put back. a: POST http://x answered 503: Failed to init server"
+    )
     assert [(model["uid"], model["result"], model["restored"], model["changed"]) for model in answer["models"]] == [
         ("a", "failed", True, True),
         ("b", "failed", False, False),

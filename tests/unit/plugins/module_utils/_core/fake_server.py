@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, NoAnswer, NotReached
 
 ENDPOINT = "http://fake:9997"
 WORKER = "0.0.0.0:20425"
@@ -815,6 +815,10 @@ class FakeServer:
         self._called("version", None)
         return self.release
 
+    def twin(self) -> FakeServer:
+        """The same for another thread."""
+        return self
+
     def close(self) -> None:
         """Close the connection."""
         self.closed = True
@@ -952,7 +956,7 @@ class FakeServer:
 
     def _called(self, call: str, argument: Any) -> None:
         if self.lost:
-            raise ConnectionFailed(f"{call}: no connection (Connection refused).")
+            raise NotReached(f"{call}: no connection (Connection refused).")
         if self.allowed is not None and call in WRITES:
             assert call in self.allowed, f"unexpected call {call}({argument!r})"
         self.calls.append((call, copy.deepcopy(argument)))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import Result, predict
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError, ConnectionFailed, NoAnswer, NotReached
 from ansible_collections.inferops.xinference.plugins.module_utils._core.home import DEFAULT_HOME, Home
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import Deaths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import observe
@@ -30,6 +30,9 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
 )
 
 DIED = "Remote server unixsocket:///7 closed: 0 bytes read on a total of 11 expected bytes"
+
+#: Before the words of the fake server's errors.
+ANSWERED = "POST http://fake/v1/models answered"
 
 
 # What goes well.
@@ -145,7 +148,7 @@ def test_without_waiting_a_refused_launch_is_still_a_failure() -> None:
     server = FakeServer()
     server.fail_next("launch", refused("No available worker found", 503))
     results = reach(server, llm("one"), llm("two"), wait=False)
-    assert (results["one"].result, results["one"].message) == ("failed", "No available worker found")
+    assert (results["one"].result, results["one"].message) == ("failed", f"{ANSWERED} 503: No available worker found")
     assert results["two"].result == "launched"
 
 
@@ -192,11 +195,19 @@ def test_a_launch_that_fails_later_reports_the_server_s_words_and_does_not_hide_
     assert (results["good"].result, results["good"].failed) == ("launched", False)
 
 
+def test_a_request_that_nobody_took_wrote_nothing() -> None:
+    for error, changed in ((NotReached("no connection"), False), (ConnectionFailed("aborted"), True), (NoAnswer("no answer"), True)):
+        server = FakeServer()
+        server.fail_next("launch", error)
+        (result,) = reach(server, llm("chat")).values()
+        assert (result.result, result.changed) == ("failed", changed)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("Model not found, name: nope", "Model not found, name: nope"),
-        (DIED, f"{DIED} (the model's process died while loading; the usual cause is too little memory)"),
+        ("Model not found, name: nope", f"{ANSWERED} 400: Model not found, name: nope"),
+        (DIED, f"{ANSWERED} 400: {DIED} (the model's process died while loading; the usual cause is too little memory)"),
     ],
 )
 def test_a_launch_that_is_refused_wrote_nothing(words: str, message: str) -> None:
@@ -232,7 +243,12 @@ def test_a_termination_that_is_refused_is_the_failure_of_its_model() -> None:
     server = FakeServer().run("old")
     server.fail_next("terminate", refused("Internal Server Error", 500))
     results = reach(server, gone("old"), llm("new"))
-    assert (results["old"].result, results["old"].changed, results["old"].state, results["old"].message) == ("failed", False, "ready", "Internal Server Error")
+    assert (results["old"].result, results["old"].changed, results["old"].state, results["old"].message) == (
+        "failed",
+        False,
+        "ready",
+        f"{ANSWERED} 500: Internal Server Error",
+    )
     assert results["new"].result == "launched"
 
 
@@ -269,10 +285,17 @@ ENDED = "the server's container ended meanwhile and was started again"
     ],
 )
 def test_the_cause_of_a_failure_is_named_where_this_host_sees_it(before: Deaths | None, now: Deaths | None, cause: str) -> None:
-    looks = iter([before])
+    # At the beginning of the run, and of the launch.
+    looks = iter([before, before])
     server = FakeServer(broken={"chat": "Failed to init server"})
     (result,) = reach(server, llm("chat"), deaths=lambda: next(looks, now)).values()
     assert result.message == f"Failed to init server{cause}"
+
+
+def test_what_killed_one_model_explains_no_other_one() -> None:
+    server = FakeServer(broken={"one": "Failed to init server", "two": "No such file"})
+    results = reach(server, llm("one"), llm("two"), deaths=lambda: Deaths(int("one" in server.models)))
+    assert (results["one"].message, results["two"].message) == (f"Failed to init server ({KILLED})", "No such file")
 
 
 def test_a_failure_comes_with_the_end_of_the_server_s_log(tmp_path: Any) -> None:
@@ -458,7 +481,7 @@ def test_a_server_that_cannot_be_read_any_more_ends_the_run_with_what_was_done(s
     results = run.carry_out()
     assert (results["one"].result, results["one"].changed) == ("launched", True)
     assert (results["two"].result, results["two"].changed) == ("failed", True)
-    assert results["two"].message == f"POST http://fake/v1/models answered {status}: Internal Server Error"
+    assert results["two"].message == f"{ANSWERED} {status}: Internal Server Error"
 
 
 # Check mode.
@@ -585,7 +608,7 @@ def test_a_server_that_refuses_to_clear_away_is_quoted() -> None:
     server = orphan("old")
     server.fail_next("clear_orphan", refused("No available worker found", 503))
     (result,) = reach(server, gone("old")).values()
-    assert (result.result, result.message) == ("failed", "No available worker found")
+    assert (result.result, result.message) == ("failed", f"{ANSWERED} 503: No available worker found")
 
 
 VECTORS = {"uid": "embed", "name": "bge-m3", "type": "embedding", "engine": "sentence_transformers"}

@@ -393,7 +393,7 @@ def test_a_refused_deletion_does_not_keep_the_others_from_being_tried() -> None:
     server.errors["qwen3--0_6B--ggufv2--Q4_K_M"] = ApiError("DELETE", "http://x", 500, "Permission denied")
     gone, problems = remove(server, plan(server, keep=[]))
     assert [files.model_version for files in gone] == ["qwen3--0_6B--ggufv2--Q8_0"]
-    assert problems == ["qwen3--0_6B--ggufv2--Q4_K_M: Permission denied."]
+    assert problems == ["qwen3--0_6B--ggufv2--Q4_K_M: DELETE http://x answered 500: Permission denied."]
 
 
 @pytest.mark.parametrize("error", [ConnectionFailed("DELETE http://x: no connection."), AuthenticationError("DELETE", "http://x", 403, "Forbidden")])

@@ -28,6 +28,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.errors i
     AuthenticationError,
     ConnectionFailed,
     NoAnswer,
+    NotReached,
     XinferenceError,
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import Listener
@@ -289,7 +290,7 @@ def test_what_is_no_address_is_one_sentence(endpoint: str) -> None:
 def test_a_refused_connection_is_one_sentence_with_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     url = f"http://127.0.0.1:{unused_port()}"
-    with pytest.raises(ConnectionFailed) as raised:
+    with pytest.raises(NotReached) as raised:
         Client(url).list_models()
     sentence = str(raised.value)
     assert sentence.startswith(f"GET {url}/v1/models: no connection (") and sentence.endswith("Connection refused).")
@@ -302,7 +303,7 @@ def test_a_name_that_does_not_exist_is_one_sentence(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(ConnectionFailed) as raised:
+    with pytest.raises(NotReached) as raised:
         Client("http://nowhere.invalid:9997", username="admin", password="s3cret-pass")
     assert str(raised.value).startswith("POST http://nowhere.invalid:9997/token: no connection (")
     assert "s3cret-pass" not in str(raised.value)
@@ -316,7 +317,23 @@ def test_a_server_that_breaks_the_connection_is_one_sentence(recorded: Recorded)
     with pytest.raises(ConnectionFailed) as raised:
         client.list_models()
     assert str(raised.value).startswith(f"GET {recorded.endpoint}/v1/models: no connection (")
+    # It came that far.
+    assert not isinstance(raised.value, NotReached)
     assert len(recorded.asked("GET /v1/models")) == 3
+
+
+def test_a_twin_has_the_same_login_and_connections_of_its_own(recorded: Recorded) -> None:
+    client = connect(recorded, timeout=7)
+    recorded.answer("GET /v1/models", (200, {"data": []}))
+    logins = len(recorded.asked("POST /token"))
+    twin = client.twin()
+    assert twin._session is not client._session
+    assert (twin._session.timeout, twin._session.verify, twin._session.guard) == (7, client._session.verify, client._session.guard)
+    assert dict(twin._session.headers) == dict(client._session.headers)
+    assert twin.list_models() == client.list_models()
+    assert len(recorded.asked("POST /token")) == logins
+    twin.close()
+    assert client.list_models() is not None
 
 
 @pytest.mark.parametrize(

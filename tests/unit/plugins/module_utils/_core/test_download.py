@@ -212,7 +212,7 @@ def test_a_download_that_takes_too_long_goes_on() -> None:
 
 def test_a_refused_download_gives_the_server_s_words() -> None:
     refusal = ApiError("POST", "http://x/v1/cache/models", 400, "Model not found, name: qwen3")
-    assert Watch().get(Server(error=refusal)) == "Model not found, name: qwen3"
+    assert Watch().get(Server(error=refusal)) == "POST http://x/v1/cache/models answered 400: Model not found, name: qwen3"
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("POST", "http://x", 401, "expired"), ConnectionFailed("no connection.")])

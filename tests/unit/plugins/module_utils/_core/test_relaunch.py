@@ -33,6 +33,9 @@ OLD = llm("chat", engine_options={"n_ctx": 1024})
 NEW = llm("chat", engine_options={"n_ctx": 2048})
 WITH_AUTOSTART = Choices(autostart=True)
 
+#: Before the words of the fake server's errors.
+ANSWERED = "POST http://fake/v1/models answered"
+
 
 def request(item: dict[str, Any]) -> dict[str, Any]:
     """The launch request of a declared model."""
@@ -154,7 +157,7 @@ def mute(server: FakeServer) -> None:
 
 
 FAILURES: list[tuple[Callable[[FakeServer], None], str]] = [
-    (refuse_launch, "No available worker found"),
+    (refuse_launch, f"{ANSWERED} 503: No available worker found"),
     (break_load, "Failed to init server"),
     (lose_model, "disappeared from the server while it was launching"),
     (mute, "is ready, but did not answer: no answer within 120 s."),
@@ -222,7 +225,7 @@ def test_a_registration_that_is_refused_is_a_relaunch_that_fails() -> None:
     server = with_old(item=custom("chat"))
     server.fail_next("register", refused("Invalid model URI file:///models/a.gguf."))
     (result,) = reach(server, custom("chat", context_length=4096), choices=WITH_AUTOSTART).values()
-    assert (result.restored, result.message) == (True, "Invalid model URI file:///models/a.gguf.; the previous model was put back")
+    assert (result.restored, result.message) == (True, f"{ANSWERED} 400: Invalid model URI file:///models/a.gguf.; the previous model was put back")
     assert server.registrations("LLM", ["custom"])["custom"]["context_length"] == 8192
     assert "chat" in server.ready()
 
@@ -244,7 +247,7 @@ def test_a_way_back_that_is_refused_says_both() -> None:
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
     result = results["chat"]
     assert (result.result, result.changed, result.restored) == ("failed", True, False)
-    assert result.message == "No available worker found; putting the previous model back failed: Model not found"
+    assert result.message == f"{ANSWERED} 503: No available worker found; putting the previous model back failed: {ANSWERED} 400: Model not found"
     assert results["other"].result == "launched"
 
 
@@ -263,9 +266,8 @@ def test_a_previous_model_that_does_not_answer_says_both() -> None:
     server.fail_next("ask", refused("out of order", 500), refused("still out of order", 500))
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
     assert (result.result, result.restored) == ("failed", False)
-    assert (
-        result.message == "is ready, but did not answer: out of order; putting the previous model back failed: is ready, but did not answer: still out of order"
-    )
+    first, second = (f"is ready, but did not answer: {ANSWERED} 500: {words}" for words in ("out of order", "still out of order"))
+    assert result.message == f"{first}; putting the previous model back failed: {second}"
 
 
 def test_a_previous_model_that_disappears_says_both() -> None:
@@ -274,7 +276,10 @@ def test_a_previous_model_that_disappears_says_both() -> None:
     lose_model(server)
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
     assert (result.result, result.restored) == ("failed", False)
-    assert result.message == "No available worker found; putting the previous model back failed: disappeared from the server while it was launching"
+    assert (
+        result.message
+        == f"{ANSWERED} 503: No available worker found; putting the previous model back failed: disappeared from the server while it was launching"
+    )
 
 
 def test_a_way_back_whose_registration_is_refused_says_both() -> None:
@@ -283,7 +288,7 @@ def test_a_way_back_whose_registration_is_refused_says_both() -> None:
     refuse_launch(server)
     (result,) = reach(server, custom("chat", context_length=4096), choices=WITH_AUTOSTART).values()
     assert (result.result, result.restored) == ("failed", False)
-    assert result.message == "No available worker found; putting the previous model back failed: Invalid model URI"
+    assert result.message == f"{ANSWERED} 503: No available worker found; putting the previous model back failed: {ANSWERED} 400: Invalid model URI"
 
 
 def test_a_way_back_that_takes_too_long_says_so() -> None:
@@ -292,7 +297,7 @@ def test_a_way_back_that_takes_too_long_says_so() -> None:
     refuse_launch(server)
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART, timeout=50).values()
     assert (result.result, result.restored, result.state) == ("failed", False, "creating")
-    assert result.message == "No available worker found; the previous model is creating and not ready after 50 s (wait_timeout)"
+    assert result.message == f"{ANSWERED} 503: No available worker found; the previous model is creating and not ready after 50 s (wait_timeout)"
 
 
 def test_a_server_that_is_lost_on_the_way_back_is_said_with_the_failure() -> None:
@@ -301,7 +306,7 @@ def test_a_server_that_is_lost_on_the_way_back_is_said_with_the_failure() -> Non
     server.clock.after(5, server.lose)
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
     assert (result.result, result.restored, result.state) == ("failed", False, "unknown")
-    assert result.message.startswith("No available worker found; ")
+    assert result.message.startswith(f"{ANSWERED} 503: No available worker found; ")
     assert "no connection (Connection refused)" in result.message
 
 
@@ -318,7 +323,7 @@ def test_a_running_model_that_cannot_be_terminated_keeps_its_entry() -> None:
     entry = entry_of(server, "chat")
     server.fail_next("terminate", refused("Internal Server Error", 500))
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
-    assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", "Internal Server Error", "ready")
+    assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", f"{ANSWERED} 500: Internal Server Error", "ready")
     assert runs(server) == request(OLD)
     assert entry_of(server, "chat") == entry
     assert results["other"].result == "launched"
@@ -340,7 +345,7 @@ def test_a_way_back_that_the_record_or_the_entry_resists_is_told_and_the_others_
     server.fail_next("remember", refused("database is locked", 500))
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
     assert results["chat"].restored
-    assert results["chat"].message == "No available worker found; the previous model was put back; database is locked"
+    assert results["chat"].message == f"{ANSWERED} 503: No available worker found; the previous model was put back; {ANSWERED} 500: database is locked"
     assert results["other"].result == "launched"
     assert runs(server) == request(OLD)
 
@@ -351,7 +356,7 @@ def test_without_waiting_a_relaunch_that_is_refused_is_put_back_too() -> None:
     refuse_launch(server)
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART, wait=False).values()
     assert (result.result, result.restored) == ("failed", True)
-    assert result.message == "No available worker found; the previous model was put back"
+    assert result.message == f"{ANSWERED} 503: No available worker found; the previous model was put back"
     assert server.models["chat"].request == request(OLD)
     assert record_of(server, "chat") == Record(request(OLD), server.models["chat"].created)
     assert entry_of(server, "chat") == entry
@@ -442,7 +447,11 @@ def test_a_registration_that_cannot_be_put_back_is_the_failure_of_its_model_only
     server.unregister("LLM", "custom")
     server.fail_next("register", refused("Invalid model URI file:///models/a.gguf."))
     results = reach(server, custom("chat"), llm("other"))
-    assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", "Invalid model URI file:///models/a.gguf.", "ready")
+    assert (results["chat"].result, results["chat"].message, results["chat"].state) == (
+        "failed",
+        f"{ANSWERED} 400: Invalid model URI file:///models/a.gguf.",
+        "ready",
+    )
     assert results["other"].result == "launched"
 
 
@@ -548,7 +557,7 @@ def test_an_entry_that_cannot_be_removed_is_the_failure_of_its_model_only() -> N
     server = with_old()
     server.fail_next("remove_autostart", refused("database is locked", 500))
     results = reach(server, gone("chat"), llm("other"))
-    assert (results["chat"].result, results["chat"].message, results["chat"].changed) == ("failed", "database is locked", False)
+    assert (results["chat"].result, results["chat"].message, results["chat"].changed) == ("failed", f"{ANSWERED} 500: database is locked", False)
     # Its model would come back, so it is left.
     assert "chat" in server.ready()
     assert results["other"].result == "launched"
@@ -558,7 +567,7 @@ def test_an_entry_that_cannot_be_removed_keeps_a_model_from_being_relaunched() -
     server = with_old()
     server.fail_next("remove_autostart", refused("database is locked", 500))
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
-    assert (results["chat"].result, results["chat"].message) == ("failed", "database is locked")
+    assert (results["chat"].result, results["chat"].message) == ("failed", f"{ANSWERED} 500: database is locked")
     assert runs(server) == request(OLD)
     assert results["other"].result == "launched"
 
@@ -568,7 +577,7 @@ def test_an_entry_that_cannot_be_written_is_the_failure_of_its_model_only(wait: 
     server = FakeServer()
     server.fail_next("set_autostart", refused("database is locked", 500))
     results = reach(server, OLD, llm("other"), choices=WITH_AUTOSTART, wait=wait)
-    assert (results["chat"].result, results["chat"].message) == ("failed", "database is locked")
+    assert (results["chat"].result, results["chat"].message) == ("failed", f"{ANSWERED} 500: database is locked")
     assert (results["other"].result, entry_of(server, "other") is not None) == ("launched", True)
 
 
@@ -623,7 +632,7 @@ def test_a_record_that_cannot_be_written_is_the_failure_of_its_model_only() -> N
     server = FakeServer()
     server.fail_next("remember", refused("database is locked", 500))
     results = reach(server, OLD, llm("other"))
-    assert (results["chat"].result, results["chat"].message) == ("failed", "database is locked")
+    assert (results["chat"].result, results["chat"].message) == ("failed", f"{ANSWERED} 500: database is locked")
     assert results["other"].result == "launched"
 
 
@@ -631,7 +640,7 @@ def test_a_record_that_cannot_be_removed_is_the_failure_of_its_model_only() -> N
     server = with_old(choices=Choices())
     server.fail_next("forget", refused("database is locked", 500))
     results = reach(server, gone("chat"), llm("other"))
-    assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", "database is locked", "absent")
+    assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", f"{ANSWERED} 500: database is locked", "absent")
     assert results["other"].result == "launched"
 
 
@@ -701,7 +710,11 @@ def test_copies_that_the_server_refuses_are_the_failure_of_their_model_only(befo
     entry = entry_of(server, "chat")
     server.fail_next(call, refused("No available slot found for the model", 503))
     results = reach(server, {**OLD, "replica": after}, llm("other"), choices=SCALING)
-    assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", "No available slot found for the model", "ready")
+    assert (results["chat"].result, results["chat"].message, results["chat"].state) == (
+        "failed",
+        f"{ANSWERED} 503: No available slot found for the model",
+        "ready",
+    )
     assert results["other"].result == "launched"
     assert entry_of(server, "chat") == entry
     assert Run(server, {**OLD, "replica": after}, choices=SCALING).plan.actions[0].kind == "scale"
@@ -738,7 +751,7 @@ def test_a_model_that_was_waited_for_must_answer_too(state: str) -> None:
     server = FakeServer().put("chat", state)
     server.fail_next("ask", refused("out of order", 500))
     result = reach(server, llm("chat"))["chat"]
-    assert (result.result, result.message) == ("failed", "is ready, but did not answer: out of order")
+    assert (result.result, result.message) == ("failed", f"is ready, but did not answer: {ANSWERED} 500: out of order")
 
 
 def test_a_launch_that_does_not_answer_fails_and_the_others_go_on() -> None:
@@ -746,7 +759,7 @@ def test_a_launch_that_does_not_answer_fails_and_the_others_go_on() -> None:
     server.fail_next("ask", refused("out of order", 500))
     results = reach(server, llm("chat"), llm("other"), choices=WITH_AUTOSTART)
     assert (results["chat"].result, results["chat"].state, results["chat"].answered) == ("failed", "ready", None)
-    assert results["chat"].message == "is ready, but did not answer: out of order"
+    assert results["chat"].message == f"is ready, but did not answer: {ANSWERED} 500: out of order"
     assert results["other"].result == "launched"
     assert entry_of(server, "chat") is None
 
@@ -773,7 +786,11 @@ def test_a_running_model_that_does_not_answer_is_found_where_all_must() -> None:
     reach(server, llm("kept"), llm("two"))
     server.fail_next("ask", refused("out of order", 500))
     results = reach(server, llm("kept"), llm("two"), smoke="all")
-    assert (results["kept"].result, results["kept"].message, results["kept"].changed) == ("failed", "is ready, but did not answer: out of order", False)
+    assert (results["kept"].result, results["kept"].message, results["kept"].changed) == (
+        "failed",
+        f"is ready, but did not answer: {ANSWERED} 500: out of order",
+        False,
+    )
     assert results["two"].result == "unchanged"
 
 

@@ -9,10 +9,12 @@ import http.client
 import json
 import os
 import platform
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +28,11 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host imp
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import keep_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import _CONNECTIONS as CONNECTIONS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Beating, Caller, Doorbell, Notifier, Reader, State, Stop, serve
-from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Watcher
+from ansible_collections.inferops.xinference.plugins.module_utils._core.watch import Care, Declaration, Pace, Watcher
 from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
-from ansible_collections.inferops.xinference.tests.machine import PATIENCE, free_port
+from ansible_collections.inferops.xinference.tests.machine import PATIENCE, free_port, wait_until
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
@@ -119,7 +122,7 @@ def test_what_is_known_is_written_for_its_owner_when_it_changed(tmp_path: Path, 
     state = State(str(place))
     watcher.trouble = "no connection"
     state.take(watcher)
-    assert json.loads(place.read_text()) == {"ready": False, "trouble": "no connection", "models": {}}
+    assert json.loads(place.read_text()) == {"ready": False, "trouble": "no connection", "refused": False, "models": {}}
     assert place.stat().st_mode & 0o777 == 0o600
     before = place.stat().st_mtime_ns
     state.take(watcher)
@@ -163,7 +166,7 @@ def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("nobody needs the name of an address")
 
     monkeypatch.setattr(socket, "getfqdn", resolve)
-    doorbell = Doorbell(State(None), "127.0.0.1", free_port(), lambda line: None)
+    doorbell = Doorbell(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
     doorbell.open()
     assert doorbell.server is not None
     doorbell.server.shutdown()
@@ -172,7 +175,7 @@ def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) 
 
 def test_load_balancers_are_answered(watcher: Watcher) -> None:
     state, port = State(None), free_port()
-    doorbell = Doorbell(state, "127.0.0.1", port, lambda line: None)
+    doorbell = Doorbell(state, "127.0.0.1", port, lambda line: None, Notifier(None))
     doorbell.open()
     doorbell.open()
     try:
@@ -194,7 +197,7 @@ def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> 
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        doorbell = Doorbell(State(None), "127.0.0.1", port, told.append)
+        doorbell = Doorbell(State(None), "127.0.0.1", port, told.append, Notifier(None))
         doorbell.open()
         doorbell.open()
         assert doorbell.server is None
@@ -207,7 +210,7 @@ def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> 
 
 
 def test_no_port_is_not_listened_on() -> None:
-    doorbell = Doorbell(State(None), "127.0.0.1", 0, lambda line: None)
+    doorbell = Doorbell(State(None), "127.0.0.1", 0, lambda line: None, Notifier(None))
     doorbell.open()
     assert doorbell.server is None
 
@@ -233,10 +236,48 @@ def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_pat
         return 0.01
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = Doorbell(State(None), "", 0, lambda line: None)
+    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), doorbell=doorbell, caller=Caller(None))
     assert systemd.recv(100) == b"READY=1"
     assert systemd.recv(100) == b"WATCHDOG=1\nSTATUS=1 of 0 models answer"
+
+
+def test_a_service_without_a_sign_of_life_is_not_called_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier, port = Notifier(None), free_port()
+    doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, notifier)
+    doorbell.open()
+    try:
+        assert ask(port, "/live")[0] == 200
+        notifier.alive -= 1000.0
+        assert ask(port, "/live")[0] == 503
+        notifier.tell(STATUS="busy")
+        assert ask(port, "/live")[0] == 503
+        notifier.tell(WATCHDOG="1")
+        assert ask(port, "/live")[0] == 200
+    finally:
+        assert doorbell.server is not None
+        doorbell.server.shutdown()
+        doorbell.server.server_close()
+
+
+def test_silent_connections_take_no_more_threads_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
+    doorbell.open()
+    before = threading.active_count()
+    try:
+        silent = [socket.create_connection(("127.0.0.1", port)) for _number in range(60)]
+        # Those that are too many are shut at once, so that all that is left is within the bound.
+        wait_until(lambda: sum(line.recv(1) == b"" for line in silent if select.select([line], [], [], 0)[0]) >= 60 - CONNECTIONS, "the rest is refused")
+        assert threading.active_count() - before <= CONNECTIONS
+        for line in silent:
+            line.close()
+        wait_until(lambda: threading.active_count() <= before, "the threads end")
+        assert ask(port, "/live")[0] == 200
+    finally:
+        assert doorbell.server is not None
+        doorbell.server.shutdown()
+        doorbell.server.server_close()
 
 
 def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher) -> None:
@@ -249,10 +290,31 @@ def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher
         raise KeyError("model_uid")
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = Doorbell(State(None), "", 0, lambda line: None)
+    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
-    assert told == ["lost the server: KeyError: 'model_uid'"]
+    assert told[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
+    assert told[-1] == "KeyError: 'model_uid'"
+    assert any("raise KeyError" in line for line in told)
     assert not watcher.ready
+
+
+def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
+    stopped, told, looks = Stop(), [], 0
+    watcher.tell = told.append
+    watcher.pace = Pace(odd=0.0)
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            stopped.set()
+        raise KeyError("model_uid")
+
+    watcher.look = look  # type: ignore[method-assign]
+    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
+    assert looks == 3
+    assert told.count("Traceback (most recent call last):") == 1
 
 
 def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:

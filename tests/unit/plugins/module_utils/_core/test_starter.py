@@ -19,15 +19,18 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.starter 
 
 
 class Engine(DockerSocket):
-    """An engine with at most one container."""
+    """An engine with at most one container, and one that may be taking its place."""
 
-    def __init__(self, state: dict[str, Any] | None) -> None:
+    def __init__(self, state: dict[str, Any] | None, replacement: str | None = None) -> None:
         super().__init__("unix:///nowhere")
         self.state = state
+        self.replacement = replacement
         self.sent: list[str] = []
 
     def get(self, route: str) -> Any:
         """Its description."""
+        if route == "/containers/xinference.replacement/json":
+            return None if self.replacement is None else {"Created": self.replacement}
         assert route == "/containers/xinference/json"
         return None if self.state is None else {"State": self.state}
 
@@ -65,6 +68,8 @@ def test_what_is_restarted(state: dict[str, Any], age: float, restarted: bool, w
         ({"Status": "created", "ExitCode": 0}, True, "was never started; started it"),
         ({"Status": "exited", "ExitCode": 0, "OOMKilled": False}, False, "was stopped in good order (exit code 0), so it stays down"),
         ({"Status": "exited", "ExitCode": 143}, False, "was stopped in good order (exit code 143), so it stays down"),
+        ({"Status": "exited", "ExitCode": 1}, False, "was stopped, and did not end in good order (exit code 1), so it stays down"),
+        ({"Status": "exited", "ExitCode": 139}, False, "was stopped, and did not end in good order (exit code 139), so it stays down"),
         ({"Status": "running", "ExitCode": 0}, False, "is running; nothing to do"),
         ({"Status": "restarting", "ExitCode": 137}, False, "is restarting; nothing to do"),
         ({"Status": "paused", "ExitCode": 0}, False, "is paused; nothing to do"),
@@ -74,6 +79,15 @@ def test_what_is_restarted(state: dict[str, Any], age: float, restarted: bool, w
 def test_what_is_started(state: dict[str, Any] | None, started: bool, words: str) -> None:
     engine = Engine(state)
     assert words in bring_back(engine, "xinference")
+    assert engine.sent == (["/containers/xinference/start"] if started else [])
+
+
+@pytest.mark.parametrize(("age", "started"), [(0, False), (899, False), (901, True)])
+def test_one_that_is_being_replaced_is_left_alone(age: int, started: bool) -> None:
+    """Whoever gives its files to another user has stopped it; what a killed run left keeps nobody down."""
+    engine = Engine({"Status": "exited", "ExitCode": 137}, "2026-01-31T12:00:00.5Z")
+    words = bring_back(engine, "xinference", clock=lambda: STARTED + age)
+    assert words == f"container xinference {'was killed; started it' if started else 'is being replaced; nothing to do'}"
     assert engine.sent == (["/containers/xinference/start"] if started else [])
 
 

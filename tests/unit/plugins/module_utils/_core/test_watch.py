@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from contextlib import nullcontext
 from dataclasses import replace
@@ -322,6 +323,35 @@ def test_what_keeps_a_service_from_its_server_since_it_began_is_told_once() -> N
     stage.watcher.connect = refuse
     stage.run(2000)
     assert stage.lines == ["the server cannot be asked: the server refuses the credentials: POST /token answered 401: no"]
+
+
+def test_each_other_reason_is_in_the_journal_once() -> None:
+    stage = Stage(FakeServer(), llm("chat"))
+    stage.until_ready()
+    lines, reasons = len(stage.lines), itertools.cycle([ApiError("GET", "/x", 500, "broken"), ApiError("GET", "/x", 503, "overloaded")])
+
+    def refuse() -> FakeServer:
+        raise next(reasons)
+
+    stage.watcher.connect = refuse
+    stage.watcher.forget()
+    stage.run(100)
+    assert stage.lines[lines:] == ["lost the server: GET /x answered 503: overloaded", "the server cannot be asked: GET /x answered 500: broken"]
+
+
+@pytest.mark.parametrize(("status", "refused"), [(401, True), (403, False), (429, False)])
+def test_credentials_that_are_wrong_are_told_as_such(status: int, refused: bool) -> None:
+    stage = Stage(FakeServer(), llm("chat"))
+
+    def refuse() -> FakeServer:
+        raise AuthenticationError("POST", "/token", status, "no")
+
+    stage.watcher.connect = refuse
+    stage.run(10)
+    assert stage.watcher.refused is refused
+    stage.watcher.connect = lambda: stage.server
+    stage.run(2000)
+    assert (stage.watcher.trouble, stage.watcher.refused) == ("", False)
 
 
 def test_a_process_that_the_server_makes_again_is_noticed_when_it_goes_and_when_it_is_back() -> None:
