@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client, connection_arguments, first_accepted
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets
 
-__all__ = ["connect", "connection_spec", "fail", "names_spec"]
+__all__ = ["connect", "connection_spec", "fail", "lock_spec", "locked", "names_spec"]
 
 
 def connection_spec() -> dict[str, dict[str, Any]]:
@@ -37,6 +40,27 @@ def connection_spec() -> dict[str, dict[str, Any]]:
 def names_spec() -> dict[str, dict[str, Any]]:
     """The option that tells what options are called; documented by the fragment ``names``."""
     return {"option_names": {"type": "dict", "default": {}}}
+
+
+def lock_spec() -> dict[str, dict[str, Any]]:
+    """The option that keeps two writers apart; documented by the fragment ``lock``."""
+    return {"lock_path": {"type": "path"}}
+
+
+def locked(module: AnsibleModule, report: Callable[[str, float], None] | None = None) -> AbstractContextManager[None]:
+    """A context in which nobody else changes the server; in check mode one that keeps nobody out.
+
+    :param report: told again and again what is waited for, and the seconds so far.
+    :raises XinferenceError: when somebody else does it for longer than ``wait_timeout``.
+    """
+    lock = Lock(None if module.check_mode else module.params["lock_path"])
+
+    def waits(seconds: float) -> None:
+        if report is not None:
+            report(f"another run is {lock.holder}", seconds)
+
+    held: AbstractContextManager[None] = lock.hold(module.params["wait_timeout"], waits)
+    return held
 
 
 def fail(module: AnsibleModule, error: XinferenceError, **returned: Any) -> NoReturn:

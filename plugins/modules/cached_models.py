@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
+  - inferops.xinference._lock
   - inferops.xinference._names
 attributes:
   check_mode:
@@ -54,6 +55,10 @@ options:
       - A name that the server does not know is already absent. Files that must not be deleted fail the task before anything is deleted.
     type: list
     elements: str
+  wait_timeout:
+    description: Seconds for which O(lock_path) is waited for.
+    type: float
+    default: 1800.0
 seealso:
   - module: inferops.xinference.cached_models_info
   - module: inferops.xinference.models
@@ -134,7 +139,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declared
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, names_spec
+from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 
@@ -146,6 +151,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "keep": {"type": "list", "elements": "raw"},
         "absent": {"type": "list", "elements": "str"},
         "declaration_path": {"type": "path"},
+        "wait_timeout": {"type": "float", "default": 1800.0},
+        **lock_spec(),
         **names_spec(),
     }
 
@@ -160,11 +167,13 @@ def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
         declared += parse_models(earlier_models(stored, keep), strict=False)
     client = connect(module)
     try:
-        cached, users = survey_cache(client)
-        removal = plan_removal(cached, users, keep=declared, absent=module.params["absent"] or ())
-        if module.check_mode:
-            return removal, list(removal.remove), []
-        return (removal, *remove(client, removal))
+        # No model is launched or downloaded between the look and the deletion.
+        with locked(module):
+            cached, users = survey_cache(client)
+            removal = plan_removal(cached, users, keep=declared, absent=module.params["absent"] or ())
+            if module.check_mode:
+                return removal, list(removal.remove), []
+            return (removal, *remove(client, removal))
     finally:
         client.close()
 

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
   - inferops.xinference._files
+  - inferops.xinference._lock
   - inferops.xinference._names
 attributes:
   check_mode:
@@ -264,11 +265,6 @@ options:
     type: str
     choices: [keep, forget]
     default: keep
-  lock_path:
-    description: >-
-      File of this host that is locked while the server is changed, so that this module and the service never do it at the same time. It waits for
-      the lock for one minute and three times O(wait_timeout): for so long the service may relaunch one model, with its files and its way back.
-    type: path
   max_concurrent_launches:
     description:
       - Number of launches under way at the same time. A launch from disk keeps about two processor cores busy, so more than one
@@ -432,21 +428,18 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import SMOKE_TESTS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Outcome, converge
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import DeclaredModel, parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.download import DOWNLOADS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import EARLIER, KEEP, LeftDeclaration, earlier_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import ON_DRIFT
 from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import progress_file
 from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
 from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import wishes_of
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, names_spec
+from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
 
-#: Seconds for which a run waits for the lock, besides three times its own.
-LOCK_PATIENCE = 60.0
 #: Options that say something of one run, and nothing of what shall be kept true.
 _OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "declaration_credentials", "earlier_models", "lock_path"})
 #: Options that only whoever logs in needs.
@@ -482,7 +475,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "declaration_path": {"type": "path"},
         "declaration_credentials": {"type": "bool", "default": True},
         "earlier_models": {"type": "str", "choices": list(EARLIER), "default": KEEP},
-        "lock_path": {"type": "path"},
+        **lock_spec(),
         **names_spec(),
     }
 
@@ -502,18 +495,22 @@ def _stored(module: AnsibleModule) -> dict[str, Any] | None:
     return stored
 
 
-def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any]) -> list[Any]:
-    """Models that this run was not told of, and that are looked after all the same."""
+def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any], declared: list[DeclaredModel]) -> list[Any]:
+    """Models that this run was not told of, and that are looked after all the same. Together with its own they are a list that can be read again."""
     given = module.params
     earlier = earlier_models(stored, raw) if given["earlier_models"] == KEEP and not given["exclusive"] and given["download"] != "only" else []
-    kept = []
+    # A name has one registration, and that is the one that was declared last.
+    registrations = {(model.type, model.name): model.given["registration"] for model in declared if "registration" in model.given}
+    kept: list[Any] = []
     for item in earlier:
+        key = (item.get("type", "LLM"), item.get("name"))
+        taken = {**item, "registration": registrations[key]} if "registration" in item and key in registrations else item
         try:
-            parse_models([item], strict=False)
+            parse_models([*raw, *kept, taken], strict=False)
         except XinferenceError as error:
             module.warn(f"A model of an earlier run is not looked after any more, because its declaration cannot be used: {error}")
         else:
-            kept.append(item)
+            kept.append(taken)
     if kept:
         uids = ", ".join(str(item["uid"]) for item in kept)
         module.warn(
@@ -542,10 +539,10 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
         if stored is None:
             where = f"declaration_path '{given['declaration_path']}' holds none" if given["declaration_path"] else "there is no declaration_path"
             raise DeclarationError([f"{called('models', given['option_names'])} is missing, and {where}."])
-        raw = stored["models"]
+        raw = stored.get("models") or []
     # What was stored was checked when it was declared.
     declared = parse_models(raw, strict=told and given["validate_engine_options"], names=given["option_names"])
-    kept = _kept(module, stored, raw) if told else []
+    kept = _kept(module, stored, raw, declared) if told else []
     declared += parse_models(kept, strict=False)
     if given["declaration_path"]:
         left, options = LeftDeclaration(given["declaration_path"]), _options_to_store(module, stored, told)
@@ -556,9 +553,11 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode
     try:
-        lock = Lock(None if module.check_mode else given["lock_path"]).hold(3 * given["wait_timeout"] + LOCK_PATIENCE)
-        with lock, progress_file(path, interval) if shown else nullcontext() as file:
-            return converge(client, declared, replace(wanted, report=file.tell) if file else wanted)
+        with progress_file(path, interval) if shown else nullcontext() as file:
+            waits = None if file is None else lambda words, seconds: file.tell("waiting", words, {}, seconds)
+            held = locked(module, waits)
+            with held:
+                return converge(client, declared, replace(wanted, report=file.tell) if file else wanted)
     finally:
         client.close()
 

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
   - inferops.xinference._files
+  - inferops.xinference._lock
 attributes:
   check_mode:
     description: Predicts the same change and the same diff, and writes nothing.
@@ -80,7 +81,7 @@ options:
     choices: [keep, relaunch, refuse]
     default: keep
   wait_timeout:
-    description: Seconds after which a relaunched model that is not ready counts as failed. It covers all of them.
+    description: Seconds after which a relaunched model that is not ready counts as failed. It covers all of them. As long O(lock_path) is waited for.
     type: float
     default: 1800.0
   wait_sleep:
@@ -198,7 +199,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.register
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -206,6 +207,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     return {
         **connection_spec(),
         **files_spec(),
+        **lock_spec(),
         "type": {"type": "str", "choices": list(CUSTOM_TYPES), "required": True},
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": list(STATES), "default": "present"},
@@ -229,12 +231,13 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
     home, file = server_files(given)
     client = connect(module)
     try:
-        seen = read(client, wanted, home, file)
-        change = plan_registration(wanted, seen, home)
-        if module.check_mode:
-            return foreseen(change)
-        waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
-        return carry_out(client, change, waiting, Surroundings(seen.observed, home, file))
+        with locked(module):
+            seen = read(client, wanted, home, file)
+            change = plan_registration(wanted, seen, home)
+            if module.check_mode:
+                return foreseen(change)
+            waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
+            return carry_out(client, change, waiting, Surroundings(seen.observed, home, file))
     finally:
         client.close()
 

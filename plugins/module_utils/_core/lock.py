@@ -45,10 +45,17 @@ class Lock:
             return None
         return self._holding(handle)
 
-    def hold(self, timeout: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> AbstractContextManager[None]:
+    def hold(
+        self,
+        timeout: float,
+        report: Callable[[float], None] = lambda seconds: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> AbstractContextManager[None]:
         """A context that holds the lock.
 
         :param timeout: seconds for which it is waited for.
+        :param report: told the seconds so far, again and again, while somebody else holds it.
         :raises XinferenceError: when somebody else holds it for longer.
         """
         begun = clock()
@@ -58,6 +65,7 @@ class Lock:
                 return held
             if clock() - begun >= timeout:
                 raise XinferenceError(f"'{self.path}' is locked for more than {timeout:g} s: another run is {self.holder}.")
+            report(clock() - begun)
             sleep(_PAUSE)
 
     def _open(self) -> int | None:

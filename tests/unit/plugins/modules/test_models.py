@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
 from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import apply_plan
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import AUTOSTART
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import AUTOSTART, parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
@@ -439,6 +439,24 @@ def test_without_models_only_the_credentials_are_replaced(run: Runner, tmp_path:
     assert LeftDeclaration(place).load() == {name: value for name, value in before.items() if name not in ("username", "password", "password_path")}
 
 
+def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(run: Runner, tmp_path: Path) -> None:
+    """What is left is a list that the service can read, and this run's declaration is the one that counts."""
+    serve(run, FakeServer())
+    place = str(tmp_path / "declaration.json")
+    old = {"version": 2, "model_lang": ["en"], "model_ability": ["chat"], "model_family": "other", "context_length": 2048, "chat_template": "{{ messages }}"}
+    spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4", "model_uri": "file:///models/m.gguf"}
+    spec["model_file_name_template"] = "m.gguf"
+    mine = {"name": "mine", "engine": "llama.cpp", "registration": {**old, "model_specs": [spec]}}
+    answer = run(models=[{**mine, "uid": "a"}, {**mine, "uid": "b"}], declaration_path=place)
+    assert not answer["failed"], answer["msg"]
+    newer = {**mine, "registration": {**mine["registration"], "context_length": 4096}}
+    assert not run(models=[{**newer, "uid": "b"}], declaration_path=place)["failed"]
+    left = LeftDeclaration(place).load()
+    assert left is not None
+    models = parse_models(left["models"], strict=False)
+    assert [(model.uid, model.given["registration"]["context_length"]) for model in models] == [("b", 4096), ("a", 4096)]
+
+
 def test_what_an_earlier_run_left_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
@@ -467,14 +485,13 @@ def test_credentials_are_kept_for_a_service_alone(run: Runner, tmp_path: Path) -
     assert "marked-secret" in Path(place).read_text(encoding="utf-8")
 
 
-def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "LOCK_PATIENCE", 0.1)
+def test_a_run_waits_for_the_service_and_gives_up_in_a_sentence(run: Runner, tmp_path: Path) -> None:
     server = serve(run, FakeServer())
     lock = str(tmp_path / "lock")
     with Lock(lock).hold(0):
         answer = run(models=[CHAT], lock_path=lock, wait_timeout=0.3)
         assert answer["failed"]
-        assert answer["msg"] == f"'{lock}' is locked for more than 1 s: another run is changing the models of this server."
+        assert answer["msg"] == f"'{lock}' is locked for more than 0.3 s: another run is changing the models of this server."
         assert written(server) == []
         assert not run(check=True, models=[CHAT], lock_path=lock)["failed"]
     assert not run(models=[CHAT], lock_path=lock)["failed"]
@@ -493,7 +510,7 @@ def test_a_relaunch_that_fails_says_that_the_previous_model_is_back(run: Runner)
     server = drifting(run)
     server.fail_next("launch", ApiError("POST", "http://x", 503, "No available worker found"))
     answer = run(models=[{**CHAT, "quantization": "Q8_0"}])
-    assert answer["msg"] == "1 of 1 models are not as declared. chat: No available worker found; the previous model was put back."
+    assert answer["msg"] == "1 of 1 models are not as declared. chat: POST http://x answered 503: No available worker found; the previous model was put back."
     assert (answer["models"][0]["restored"], answer["models"][0]["state"]) == (True, "ready")
     assert server.models["chat"].request["quantization"] == "Q4_K_M"
 

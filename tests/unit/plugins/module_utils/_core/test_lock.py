@@ -29,6 +29,14 @@ def test_only_one_holds_a_lock(tmp_path: Path) -> None:
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
+def test_whoever_waits_says_so(tmp_path: Path) -> None:
+    told: list[float] = []
+    with Lock(str(tmp_path / "lock")).hold(0), pytest.raises(XinferenceError):
+        Lock(str(tmp_path / "lock")).hold(0.5, told.append)
+    assert len(told) >= 2
+    assert told == sorted(told)
+
+
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = f"import fcntl,os,signal; h=os.open({str(path)!r},os.O_RDWR|os.O_CREAT); fcntl.flock(h,fcntl.LOCK_EX); os.kill(os.getpid(),signal.SIGKILL)"
