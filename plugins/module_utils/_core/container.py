@@ -17,12 +17,16 @@ from typing import Any
 from urllib.parse import quote
 
 from .errors import XinferenceError
-from .host import PREVIOUS, REPLACEMENT, DockerSocket, container_facts
+from .host import PREVIOUS, REPLACEMENT, DockerSocket, container_facts, is_named
 
 __all__ = ["Container", "NotHealthy", "docker_words"]
 
 #: Seconds for which Docker lets a container end by itself, and between two looks at one.
 _STOPPING, _PAUSE = 30, 0.5
+#: Seconds for which a name is waited for that somebody else is removing.
+_REMOVED = 60.0
+#: Seconds for which Docker may leave a question unanswered.
+_SILENT = 60.0
 #: So often a container ends and is started again by Docker until it is given up.
 _RESTARTS = 3
 
@@ -65,7 +69,7 @@ class NotHealthy(XinferenceError):
             words += f" Its container is {container['status']}{', health ' + container['health'] if container['health'] else ''}."
         if container and container.get("health_says"):
             words += f" The last words of its health check: {container['health_says']}."
-        if container and container["log"]:
+        if container and container.get("log"):
             words += f" The last lines of its log: {' | '.join(container['log'])}"
         super().__init__(f"{words} {after}".strip())
         self.container = container
@@ -166,24 +170,48 @@ class Container:
         """
         changed = False
         if self.exists(self.replacement):
-            self.set_aside()
-            self._rename(self.replacement, self.name)
+            try:
+                self.set_aside()
+                self._rename(self.replacement, self.name)
+            except OSError as error:
+                if not roll_back:
+                    raise
+                raise self._not_replaced(error, timeout) from error
             changed = True
         found = self._look(self.name)
+        if found is None and not changed and self.settle():
+            # What is left of a run that was killed between two names.
+            found, changed = self._look(self.name), True
         if found is None:
             raise NotHealthy(f"there is no container '{self.name}'", None, restored=False)
         changed = changed or found.status not in ("running", "restarting")
         reason = self._started(timeout)
         if not reason:
             return self._remove(self.previous) or changed
-        container = self._facts()
+        try:
+            container = self._facts()
+        except OSError:
+            container = None
         if not roll_back or not self.exists(self.previous):
             raise NotHealthy(reason, container, restored=False)
         try:
             self.restore(timeout)
         except (NotHealthy, OSError) as error:
-            raise NotHealthy(reason, container, False, f"The container of before is back in its place, but: {docker_words(error)}") from error
+            where = "is back in its place, but" if isinstance(error, NotHealthy) else "could not be put back"
+            raise NotHealthy(reason, container, False, f"The container of before {where}: {docker_words(error)}") from error
         raise NotHealthy(reason, container, True, "The container of before is back in its place and healthy.")
+
+    def _not_replaced(self, error: OSError, timeout: float) -> NotHealthy:
+        """What to say where Docker stumbled between two names; the container of before goes on, where Docker lets it."""
+        reason = f"Docker does not let its container take the place of the one before: {docker_words(error)}"
+        try:
+            if self._look(self.name) is None and self.exists(self.previous):
+                self._rename(self.previous, self.name)
+                self._reconnect(self.name)
+            lost = self._started(timeout)
+        except OSError as again:
+            lost = docker_words(again)
+        return NotHealthy(reason, None, not lost, f"The container of before {'does not run: ' + lost if lost else 'is back in its place and healthy'}.")
 
     def _started(self, timeout: float) -> str:
         """Start the container and see it healthy; why it is not, empty when it is."""
@@ -219,8 +247,22 @@ class Container:
             self.sleep(_PAUSE)
 
     def _look(self, name: str) -> _Seen | None:
-        found = self.docker.get(f"{_route(name)}/json")
-        return _Seen.of(found) if found else None
+        found = self._get(f"{_route(name)}/json")
+        return _Seen.of(found) if found and is_named(found, name) else None
+
+    def _get(self, route: str) -> Any:
+        """Docker's answer to a question. One that is busy, or is being started again, is asked again: it says nothing of the container.
+
+        :raises OSError: when it does not answer for a while.
+        """
+        begun = self.clock()
+        while True:
+            try:
+                return self.docker.get(route)
+            except OSError as error:
+                if isinstance(error, FileNotFoundError) or self.clock() - begun >= _SILENT:
+                    raise
+                self.sleep(_PAUSE)
 
     def _facts(self) -> dict[str, Any] | None:
         """Facts of the container with the end of its log; None where there is none."""
@@ -237,16 +279,20 @@ class Container:
         if found.status in ("running", "paused", "restarting"):
             self.docker.send(f"{_route(name)}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
         self.docker.remove(f"{_route(name)}?force=1")
+        begun = self.clock()
+        # Whoever is removing it already may not be done.
+        while self._look(name) is not None and self.clock() - begun < _REMOVED:
+            self.sleep(_PAUSE)
         return True
 
     def _reconnect(self, name: str) -> None:
         """Join networks again that were removed and made meanwhile: a container knows them by an identifier, and would not start without."""
         found = self._look(name)
         for network, settings in (found.networks if found else {}).items():
-            if self.docker.get(f"/networks/{quote(str(settings.get('NetworkID')), safe='')}") is not None:
+            if self._get(f"/networks/{quote(str(settings.get('NetworkID')), safe='')}") is not None:
                 continue
             route = f"/networks/{quote(network, safe='')}"
-            if self.docker.get(route) is None:
+            if self._get(route) is None:
                 continue
             # Only what Docker remembers of the old one; whether the container is in the new one, the next request says.
             with suppress(OSError):
@@ -261,6 +307,9 @@ def _route(name: str) -> str:
 def docker_words(error: Exception) -> str:
     """What Docker says, without the route that was asked."""
     text = str(getattr(error, "strerror", None) or error)
+    if not isinstance(error, OSError):
+        # A container's own words may look like an answer of Docker.
+        return text
     _before, found, answer = text.partition(": {")
     if found:
         with suppress(ValueError, AttributeError):

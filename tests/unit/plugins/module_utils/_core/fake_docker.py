@@ -32,6 +32,9 @@ class FakeDocker(DockerSocket):
         self.sent: list[str] = []
         #: Words with which it refuses a route, by its beginning.
         self.refuses: dict[str, str] = {}
+        #: Numbers of questions that get no answer.
+        self.silent: set[int] = set()
+        self.questions = 0
         for name, becomes in containers.items():
             self.create(name.replace("_", "."), becomes)
 
@@ -48,6 +51,9 @@ class FakeDocker(DockerSocket):
 
     def get(self, route: str) -> Any:
         """A description, and the next thing that a container becomes."""
+        self.questions += 1
+        if self.questions in self.silent:
+            raise TimeoutError("timed out")
         _empty, kind, name, *_rest = unquote(urlsplit(route).path).split("/")
         if kind == "networks":
             return {"Name": name} if name in {**self.networks, **dict.fromkeys(self.networks.values())} else None

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from fake_docker import ENDS, FAILS, GONE, HEALTHY, NEVER, FakeDocker
 
@@ -97,9 +99,53 @@ def test_a_start_that_docker_refuses() -> None:
 def test_a_stop_that_docker_refuses_changes_nothing() -> None:
     docker = running(xinference_replacement=HEALTHY)
     docker.refuses["/containers/xinference/stop"] = "cannot kill container"
-    with pytest.raises(OSError, match="cannot kill container"):
+    with pytest.raises(NotHealthy, match=r"cannot kill container.* is back in its place and healthy\.") as caught:
         container(docker).make_healthy(5)
+    assert caught.value.restored
     assert docker.now("xinference") == ("running", "healthy", 0, 0)
+
+
+@pytest.mark.parametrize("rename", ["xinference/rename?name=xinference.previous", "xinference.replacement/rename?name=xinference"])
+def test_a_name_that_docker_does_not_change(rename: str) -> None:
+    docker = running(xinference_replacement=HEALTHY)
+    docker.refuses[f"/containers/{rename}"] = "no space left"
+    with pytest.raises(NotHealthy, match=r"does not let its container take the place .* no space left.* is back in its place and healthy\.") as caught:
+        container(docker).make_healthy(5)
+    assert caught.value.restored
+    assert docker.now("xinference")[:2] == ("running", "healthy")
+    assert docker.containers["xinference"]["is"] == "xinference"
+
+
+@pytest.mark.parametrize("becomes", [HEALTHY, ENDS])
+@pytest.mark.parametrize("silent", range(1, 16))
+def test_a_question_that_docker_does_not_answer_costs_nobody_the_server(becomes: object, silent: int) -> None:
+    docker = running(xinference_replacement=becomes)
+    docker.silent.add(silent)
+    with contextlib.suppress(NotHealthy):
+        container(docker).make_healthy(30)
+    # Whichever of the two it is.
+    assert docker.now("xinference")[:2] == ("running", "healthy")
+
+
+def test_what_a_killed_run_left_is_put_back_first() -> None:
+    docker = FakeDocker(xinference_previous=HEALTHY)
+    assert container(docker).predict("healthy")
+    assert container(docker).make_healthy(5)
+    assert docker.now("xinference")[:2] == ("running", "healthy")
+    assert list(docker.containers) == ["xinference"]
+
+
+def test_without_a_line_of_its_log() -> None:
+    docker = running(xinference_replacement=ENDS)
+    clock = Clock()
+    with pytest.raises(NotHealthy, match=r"exit code 7\. Its container is exited") as caught:
+        Container(docker, "xinference", log_lines=0, clock=clock, sleep=clock.sleep).make_healthy(5)
+    assert caught.value.restored
+
+
+def test_a_container_s_own_words_are_no_answer_of_docker() -> None:
+    said = NotHealthy("it is slow", {"status": "running", "health": None, "log": ['x: {"message": "boom"}']}, restored=False)
+    assert docker_words(said) == str(said)
 
 
 def test_without_going_back() -> None:
