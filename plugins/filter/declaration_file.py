@@ -37,6 +37,7 @@ _value:
   type: str
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -104,15 +105,16 @@ def _comment(text: str) -> str:
 
 def declaration_file(found: Mapping[str, Any], host: str) -> str:
     """The content of the file."""
-    remarks = [f"{HEADER} from {json.dumps(_plain(host))}."]
+    remarks = []
     for uid, fields in (found.get("declaration_unknown") or {}).items():
         remarks.append(f"Nothing tells of model {json.dumps(_plain(uid))}: {', '.join(json.dumps(_plain(field)) for field in fields)}.")
     remarks.extend(f"No declaration can say: {json.dumps(_plain(problem))}" for problem in found.get("declaration_problems") or [])
     content = yaml.dump(
         {"xinference_models": _plain(found["declaration"])}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20, explicit_start=True
     )
-    first, *others = remarks
-    return "\n".join([first, *map(_comment, others), content])
+    rest = "\n".join([*map(_comment, remarks), content])
+    # By which the playbook knows that nobody has changed it since.
+    return f"{HEADER} from {json.dumps(_plain(host))}. SHA-256 of what follows: {hashlib.sha256(rest.encode()).hexdigest()}\n{rest}"
 
 
 class FilterModule:

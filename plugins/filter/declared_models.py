@@ -60,7 +60,8 @@ _COMMENT = ("#", "//", ";", "```")
 _OUTSIDE = re.compile(r"""("(?:\\.|[^"\\])*"|'[^']*')|(?P<comment>\s#.*)|(?P<comma>[,;]+(?=\s|$))|(?P<equal>\s+=\s+)""")
 #: Words for nothing, in small letters and without what is no letter.
 _NOTHING = frozenset({"", "none", "null", "nil", "na", "nan", "no", "nothing", "empty", "undefined", "false", "notapplicable", "nomodel", "nomodels"})
-_SECRETS = re.compile(r"(\benv(?:ironment)?\.[^\s=]*=).*", re.DOTALL)
+#: A variable of the environment, as it is written or meant, and all that comes after.
+_SECRETS = re.compile(r"(\benv(?:ironment)?\b\s*[.:=]).*", re.DOTALL | re.IGNORECASE)
 
 
 def _typed(text: str) -> Any:
@@ -84,7 +85,8 @@ def _outside(found: re.Match[str]) -> str:
 
 def _cleaned(line: str) -> str:
     """A line without what says nothing; empty where nothing is left."""
-    text = " ".join(_UNSEEN.sub("", line.translate(_PLAIN)).split())
+    # White space of any other kind counts as a blank; how much there is matters within quotes.
+    text = re.sub(r"\s", " ", _UNSEEN.sub("", line.translate(_PLAIN))).strip()
     if text.startswith(_COMMENT):
         return ""
     text = _BULLET.sub("", text, count=1) if _BULLET.match(text) else text

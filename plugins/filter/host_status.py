@@ -67,7 +67,12 @@ def _client(host: Mapping[str, Any], told: bool) -> list[str]:
     said = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
     if problem:
         served = ", nor can the recovery service bring back a model" if service["units"] else ""
-        return [f"The client's environment cannot be used: {problem}. So the server was not asked{served}. Run provision, which makes it again."]
+        way = (
+            "It is none of the roles', so remove it, or set xinference_client_environment."
+            if host["client_foreign"]
+            else "Run provision, which makes it again."
+        )
+        return [f"The client's environment cannot be used: {problem}. So the server was not asked{served}. {way}"]
     lacks = (
         [] if host["client_version"] or container.get("status") != "running" else ["There is no xinference-client, so the server was not asked: run provision."]
     )

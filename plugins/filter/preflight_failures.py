@@ -40,12 +40,14 @@ _value:
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import ProxySettings, Settings, check_host
+from ansible_collections.inferops.xinference.plugins.module_utils._core.variables import plain
 
 
 def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[str]:
     """One text per reason."""
-    proxy = settings.get("proxy")
-    return [str(failure) for failure in check_host(host, Settings(**{**settings, "proxy": ProxySettings(**proxy) if proxy else None}))]
+    given = plain(settings)
+    proxy = given.get("proxy")
+    return [str(failure) for failure in check_host(host, Settings(**{**given, "proxy": ProxySettings(**proxy) if proxy else None}))]
 
 
 class FilterModule:

@@ -47,7 +47,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core import v
 def texts(values: dict[str, Any], past_proxies: bool = False) -> dict[str, str]:
     """The same names with texts."""
     try:
-        found: dict[str, str] = variables.texts(values)
+        found: dict[str, str] = variables.texts(variables.plain(values))
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
     return variables.past_proxies(found) if past_proxies else found

@@ -41,14 +41,12 @@ _value:
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.filter.documented_variables import documented_options
-from ansible_collections.inferops.xinference.plugins.module_utils._core.variables import check_kinds
+from ansible_collections.inferops.xinference.plugins.module_utils._core.variables import check_kinds, plain
 
 
 def variable_problems(values: dict[str, Any], folder: str) -> list[str]:
     """One sentence for each variable of another kind."""
-    # What a vault holds is a text, which older versions of Ansible decrypt only when it is asked for.
-    plain = {name: str(value) if getattr(value, "__ENCRYPTED__", False) else value for name, value in values.items()}
-    found: list[str] = check_kinds(plain, documented_options(folder))
+    found: list[str] = check_kinds(plain(values), documented_options(folder))
     return found
 
 

@@ -9,13 +9,13 @@ A folder's name says nothing: where a distribution was upgraded, the packages ar
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .bounded import parse_json
 from .values import shown
 
 __all__ = ["Run", "client_facts", "client_records", "client_requirements"]
@@ -115,12 +115,12 @@ def _ask(python: Path, run: Run) -> dict[str, Any]:
     if not os.access(python, os.X_OK):
         raise _Unusable("its interpreter is not there any more")
     # Without what the caller's environment says about Python, and not for ever.
-    status, output, errors = run(["timeout", "--kill-after=5", f"{_TIMEOUT:g}", str(python), "-I", "-c", _QUESTION])
+    status, output, errors = run(["timeout", "--kill-after=5", f"{_TIMEOUT:g}", str(python), "-I", "-B", "-c", _QUESTION])
     if status in _TIMED_OUT:
         raise _Unusable(f"its interpreter does not answer within {_TIMEOUT:g} s")
     try:
         # What its start-up files print comes before.
-        told = json.loads((output.splitlines() or [""])[-1])
+        told = parse_json((output.splitlines() or [""])[-1])
     except ValueError:
         told = None
     if not isinstance(told, dict) or not {"python", "version", "problem", "pip"} <= told.keys():

@@ -516,7 +516,9 @@ def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any
         problems += [f"{label}: {problem}" for problem in _check_beside(given, registration, model_type)]
         formats = {spec.get("model_format") for spec in specs if isinstance(spec.get("model_format"), str)}
         if formats and engine == "llama.cpp" and form is None and "ggufv2" not in formats:
-            problems.append(f"{label}: engine 'llama.cpp' loads ggufv2 only, but registration.model_specs holds {', '.join(sorted(formats))}.")
+            problems.append(
+                f"{label}: engine 'llama.cpp' loads ggufv2 only, but registration.model_specs holds {', '.join(shown(each) for each in sorted(formats))}."
+            )
         if formats == {"ggufv2"} and form is None and engine in _NO_GGUF:
             problems.append(f"{label}: engine '{given['engine']}' cannot load ggufv2, and registration.model_specs holds nothing else; use llama.cpp.")
     return problems

@@ -220,7 +220,7 @@ def _check_llama_cpp(options: Mapping[str, Any], anyway: str) -> list[str]:
             problems.append(f"engine_options '{name}' has no effect; use {_USELESS[name]}.")
         elif name not in LLAMA_CPP:
             hint = nearest(name, LLAMA_CPP)
-            problems.append(_ended(f"engine_options '{name}' is no option of llama.cpp, and the server would ignore it in silence{hint}") + anyway)
+            problems.append(_ended(f"engine_options '{shown(name)}' is no option of llama.cpp, and the server would ignore it in silence{hint}") + anyway)
         else:
             wrong = _CHECKS[name](value) if name in _CHECKS else ""
             if wrong:

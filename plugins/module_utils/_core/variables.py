@@ -14,7 +14,7 @@ from typing import Any
 
 from .values import shown
 
-__all__ = ["LOOPBACK", "as_text", "check_allowed", "check_kinds", "check_texts", "past_proxies", "texts"]
+__all__ = ["LOOPBACK", "as_text", "check_allowed", "check_kinds", "check_texts", "past_proxies", "plain", "texts"]
 
 #: Texts for which a whole number or a date stands as well, because nobody can mean anything else by it.
 _DIGITS = frozenset(
@@ -77,7 +77,7 @@ def _wrong(name: str, value: Any, option: Mapping[str, Any]) -> str:
         return "" if right else "must be true or false"
     if kind in ("int", "float"):
         pattern, what = (_WHOLE, "a whole number") if kind == "int" else (_NUMBER, "a number")
-        finite = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        finite = not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)))
         right = (finite and (kind == "float" or value == int(value))) or (isinstance(value, str) and bool(pattern.fullmatch(value.strip())))
         return "" if right else f"must be {what}"
     if kind == "list":
@@ -85,6 +85,15 @@ def _wrong(name: str, value: Any, option: Mapping[str, Any]) -> str:
     if kind == "dict":
         return "" if isinstance(value, Mapping) else "must be a dictionary"
     return ""
+
+
+def plain(value: Any) -> Any:
+    """A value with texts in place of what a vault holds, which older versions of Ansible decrypt only when it is asked for."""
+    if getattr(value, "__ENCRYPTED__", False):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _fields(name: str, value: Any, option: Mapping[str, Any]) -> list[tuple[str, str, Any, Mapping[str, Any]]]:
@@ -110,7 +119,13 @@ def check_kinds(values: Mapping[str, Any], options: Mapping[str, Mapping[str, An
         option = options.get(variable)
         for where, name, each, known in _fields(variable, value, option) if option else []:
             must = _wrong(name, each, known)
-            secret = option.get("no_log") if option else None
+            # What stands in place of a dictionary or a list, or in them, may be an item of it that is secret.
+            secret = (
+                (option or {}).get("no_log")
+                or known.get("type") == "dict"
+                or known.get("elements") in ("dict", "raw")
+                or isinstance(each, (Mapping, list, tuple))
+            )
             is_ = _kind(each) if secret or each is None else f"the{_kind(each)[1:]} {shown(each)}"
             quotes = "; write it in quotes" if must == "must be a text" and each is not None and not isinstance(each, (Mapping, list, tuple)) else ""
             choices = known.get("choices")

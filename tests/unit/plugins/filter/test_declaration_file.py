@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,20 @@ def written(declaration: list[dict[str, Any]], **more: Any) -> str:
     return str(declaration_file({"declaration": declaration, **more}, "inference-01"))
 
 
+def parts(text: str) -> tuple[str, str]:
+    """The beginning of the first line, and what follows; that the line says what it is of that."""
+    first, _end, rest = text.partition("\n")
+    beginning, _words, digest = first.partition(" SHA-256 of what follows: ")
+    assert digest == hashlib.sha256(rest.encode()).hexdigest()
+    return beginning, rest
+
+
 def test_how_it_looks() -> None:
     registration = {"model_name": "qwen3", "chat_template": TEMPLATE, "stop": ["<|im_end|>", "{{"], "model_lang": ["en"]}
     unknown = {"chat": ["environment.HF_TOKEN", "autostart"]}
-    assert written([{**CHAT, "registration": registration}], declaration_unknown=unknown, declaration_problems=["models[0]: a problem."]) == (
-        HEADER
-        + """ from "inference-01".
-# Nothing tells of model "chat": "environment.HF_TOKEN", "autostart".
+    assert parts(written([{**CHAT, "registration": registration}], declaration_unknown=unknown, declaration_problems=["models[0]: a problem."])) == (
+        f'{HEADER} from "inference-01".',
+        """# Nothing tells of model "chat": "environment.HF_TOKEN", "autostart".
 # No declaration can say: "models[0]: a problem."
 ---
 xinference_models:
@@ -77,7 +85,7 @@ xinference_models:
         - !unsafe "{{"
       model_lang:
         - en
-"""
+""",
     )
 
 
@@ -105,7 +113,7 @@ def test_what_a_server_chose_does_not_leave_a_comment(odd: str, tmp_path: Path) 
 
 
 def test_a_server_without_models() -> None:
-    assert written([]) == f'{HEADER} from "inference-01".\n---\nxinference_models: []\n'
+    assert parts(written([])) == (f'{HEADER} from "inference-01".', "---\nxinference_models: []\n")
 
 
 def test_the_types_of_ansible_are_no_obstacle(tmp_path: Path) -> None:

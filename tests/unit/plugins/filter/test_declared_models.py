@@ -36,10 +36,11 @@ declared_models = FilterModule().filters()["declared_models"]
         ("uid=7 replica=2 size_in_billions=0_6", [{"uid": "7", "replica": "2", "size_in_billions": "0_6"}]),
         # What is no list of pairs is left for the check to refuse.
         ("chat", ["chat"]),
+        ('uid=a\toption.system_prompt="a  b"', [{"uid": "a", "engine_options": {"system_prompt": "a  b"}}]),
         ("uid=a name", ["uid=a name"]),
         ("uid='a", ["uid='a"]),
         ("engine_options=x option.n_ctx=1", ["engine_options=x option.n_ctx=1"]),
-        ("environment=x env.A=1", ["environment=x env.A=********"]),
+        ("environment=x env.A=1", ["environment=********"]),
     ],
 )
 def test_lines(lines: str | None, models: list[Any]) -> None:
@@ -161,7 +162,17 @@ def test_what_says_something_stays(line: str, model: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["uid=a env.T=marked-secret 'x", "uid=a env.T=marked-secret x", "uid=a environment.T='marked-secret two", "x env.T=marked-secret"]
+    "line",
+    [
+        "uid=a env.T=marked-secret 'x",
+        "uid=a env.T=marked-secret x",
+        "uid=a environment.T='marked-secret two",
+        "x env.T=marked-secret",
+        "uid=a env.T: marked-secret",
+        "uid=a env:T=marked-secret x",
+        "uid=a ENV.T=marked-secret x",
+        "uid=a env. T=marked-secret x",
+    ],
 )
 def test_a_line_that_is_refused_keeps_its_secrets(line: str) -> None:
     (text,) = declared_models([], line)

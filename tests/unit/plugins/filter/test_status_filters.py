@@ -18,7 +18,7 @@ status_table = StatusTable().filters()["status_table"]
 
 DIGEST = "sha256:" + "0f" * 32
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
-CLIENT = {"client_version": "4.1.0", "client_problem": None}
+CLIENT = {"client_version": "4.1.0", "client_problem": None, "client_foreign": False}
 HOST = {
     "engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
