@@ -224,9 +224,9 @@ host:
       returned: always
     paths:
       description: >-
-        For each path C(exists), C(directory), C(owner), C(group), their numbers C(uid) and C(gid), C(mode), C(public) (whether every user
-        of the host may read it, with the folders above), C(empty), C(links) (which of the path and the folders above are links), C(real) (the path without
-        links), C(nearest) (the deepest folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
+        For each path C(exists), C(directory), C(size) (bytes of a regular file, else null), C(owner), C(group), their numbers C(uid) and C(gid), C(mode),
+        C(public) (whether every user of the host may read it, with the folders above), C(empty), C(links) (which of the path and the folders above are
+        links), C(real) (the path without links), C(nearest) (the deepest folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
       type: dict
       returned: always
     accounts:
@@ -250,7 +250,8 @@ host:
       description: >-
         The recovery service, null without O(service): C(systemd) (whether that runs this host), C(units) (content of the unit files that are
         there, by name), C(enabled), C(active), C(behind) (whether a unit, the program or the client was written after it started), C(user) (whether there
-        is one), C(program) (its fingerprint, or null), and C(state) with C(ready), C(trouble) and for each declared model C(declared), C(state), C(answered),
+        is one), C(program) (its fingerprint, or null), and C(state) with C(ready), C(trouble), C(refused)
+        (whether the server does not know the account or its password) and for each declared model C(declared), C(state), C(answered),
         C(tries) and C(message), or null, also for anything else in its place.
       type: dict
       returned: always

@@ -157,7 +157,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"xinference_environment": {"XINFERENCE_DISABLE_HEALTH_CHECK": 1, "HF_TOKEN": None}},
         "xinference_environment: HF_TOKEN is null, but must be a text, a number, true or false; remove it, or write '' for an empty text.",
     ),
-    "labels in a list": ({"xinference_labels": ["managed"]}, "xinference_labels must be a dictionary, but is the list [managed]."),
+    "models that do not fit": (
+        {"xinference_memory": "2g", "xinference_models": [{**CHAT, "engine_options": {"n_ctx": 131072}}]},
+        "xinference_models: they need about ",
+    ),
+    "labels in a list": ({"xinference_labels": ["managed"]}, "xinference_labels must be a dictionary, but is a list."),
     "label that is a list": ({"xinference_labels": {"managed": True, "by": ["us"]}}, "xinference_labels: by is a list, but must be a text"),
     "allowed addresses without the container": (
         {"xinference_environment": {"XINFERENCE_ALLOWED_IPS": "10.0.0.0/8"}, "xinference_network_subnet": "192.168.240.0/28"},

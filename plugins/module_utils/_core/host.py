@@ -75,6 +75,8 @@ _DATABASE_BYTES, _SECRETS_BYTES, _STATE_BYTES = 64 << 20, 1 << 16, 4 << 20
 _ENVIRONMENT_BYTES = 128 << 10
 #: How often a database is read at most that is written meanwhile.
 _TRIES = 5
+#: Where the server listens in its container.
+_SERVER_PORT = "9997/tcp"
 #: Characters of a line of a container's log.
 _LINE_CHARACTERS = 2000
 #: Characters of what a health check said, from its end.
@@ -87,7 +89,7 @@ _PLAIN = re.compile(r"CREATE (TABLE|(UNIQUE )?INDEX|TRIGGER)\b", re.IGNORECASE)
 _USUAL_PYTHON, _DISTRIBUTION_PACKAGES = "/usr/bin/python3", "/usr/lib/python3/dist-packages"
 _ACCOUNT_TABLES = ("users", "user_permissions")
 #: What the service tells of itself and of each model, and of what type.
-_STATE = {"ready": bool, "trouble": str, "models": dict}
+_STATE = {"ready": bool, "trouble": str, "refused": bool, "models": dict}
 _STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int, "message": str}
 
 
@@ -151,7 +153,7 @@ class DockerSocket:
             raise OSError(str(error)) from error
         finally:
             connection.close()
-        if answer.status == 404 and method != "POST":
+        if (answer.status == 404 and method != "POST") or (answer.status == 409 and method == "DELETE"):
             return None
         # 304 says that it is so already.
         if answer.status not in (200, 204, 304):
@@ -259,6 +261,11 @@ def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths |
     return Deaths(0, restarts)
 
 
+def is_named(found: Mapping[str, Any], container: str) -> bool:
+    """Whether a container has that name; the engine takes the beginning of an identifier as well."""
+    return str(found.get("Name", f"/{container}")) == f"/{container}"
+
+
 def container_facts(engine: DockerSocket, container: str, log_lines: int = 0) -> dict[str, Any] | None:
     """One container; None where there is none of the name.
 
@@ -267,7 +274,7 @@ def container_facts(engine: DockerSocket, container: str, log_lines: int = 0) ->
     :raises OSError: when the engine does not answer.
     """
     found = engine.get(f"/containers/{quote(container, safe='')}/json")
-    facts = _container_facts(found) if found else None
+    facts = _container_facts(found) if found and is_named(found, container) else None
     if facts and log_lines > 0:
         facts["log"] = _log(engine, container, log_lines)
     return facts
@@ -305,11 +312,15 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     """The part of a container's description that the roles use."""
     state = found.get("State") or {}
     bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
-    found_bindings = [binding for ends in bindings.values() for binding in ends or []]
+    # Those of the server's own port first: whoever made the container may have published others.
+    found_bindings = [(port != _SERVER_PORT, binding) for port, ends in bindings.items() for binding in ends or []]
     # Without a port the engine chooses one when the container starts; without an address it is every address.
     mounts = sorted((str(mount.get("Source")), str(mount.get("Destination")), bool(mount.get("RW"))) for mount in found.get("Mounts") or [])
     written = [source for source, _target, writable in mounts if writable]
-    published = sorted({(binding.get("HostIp") or "::", int(binding["HostPort"])) for binding in found_bindings if binding.get("HostPort")})
+    # Of a range as well, see what is held.
+    published = sorted(
+        {(other, binding.get("HostIp") or "::", int(binding["HostPort"])) for other, binding in found_bindings if str(binding.get("HostPort")).isdecimal()}
+    )
     return {
         "id": str(found.get("Id"))[:12],
         "image": (found.get("Config") or {}).get("Image"),
@@ -320,9 +331,9 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "restarts": found.get("RestartCount"),
         "labels": (found.get("Config") or {}).get("Labels") or {},
         "network": (found.get("HostConfig") or {}).get("NetworkMode"),
-        "ports": sorted({port for _address, port in published}),
+        "ports": sorted({port for _other, _address, port in published}),
         "held": _held(found),
-        "published": [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in published],
+        "published": [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for _other, address, port in published],
         "memory": (found.get("HostConfig") or {}).get("Memory"),
         "restart_policy": ((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name"),
         "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
@@ -335,7 +346,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
 def _held(found: Mapping[str, Any]) -> list[int]:
     """Ports of the host that a container holds just now, also where it was created and is just being started."""
     ends = ((found.get("NetworkSettings") or {}).get("Ports") or {}).values()
-    return sorted({int(binding["HostPort"]) for bindings in ends for binding in bindings or [] if str(binding.get("HostPort")).isdigit()})
+    return sorted({int(binding["HostPort"]) for bindings in ends for binding in bindings or [] if str(binding.get("HostPort")).isdecimal()})
 
 
 def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
@@ -351,12 +362,13 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
         user who runs the engine; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
+        ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
         ``neighbours`` (other containers that run, see :func:`~.adoption.neighbours`).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
         "neighbours": [],
-        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors")),
+        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
@@ -374,7 +386,7 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
                 facts.update(_network_facts(network))
         if container:
             facts["container"] = container_facts(engine, container, log_lines)
-            facts["interrupted"] = _interrupted(engine, container)
+            facts["interrupted"], facts["previous"] = _interrupted(engine, container)
             facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
             facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
@@ -412,9 +424,11 @@ def _log(engine: DockerSocket, container: str, lines: int) -> list[str]:
         return [f"The log cannot be read: {error.strerror or error}."]
 
 
-def _interrupted(engine: DockerSocket, container: str) -> bool:
-    """Whether a replacement of a container was begun and not ended."""
-    return any(engine.get(f"/containers/{quote(container + ending, safe='')}/json") for ending in (REPLACEMENT, PREVIOUS))
+def _interrupted(engine: DockerSocket, container: str) -> tuple[bool, dict[str, Any] | None]:
+    """``interrupted`` and ``previous``."""
+    replacement, previous = (engine.get(f"/containers/{quote(container + ending, safe='')}/json") for ending in (REPLACEMENT, PREVIOUS))
+    config = (previous or {}).get("Config") or {}
+    return bool(replacement or previous), {"labels": config.get("Labels") or {}, "user": str(config.get("User") or "")} if previous else None
 
 
 def _ranges(network: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -481,11 +495,12 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
     """A path, and the file system that it is or would be on.
 
     :param path: absolute path; it need not exist.
-    :returns: ``exists``, ``directory``, ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode`` (four octal digits), ``public``
-        (whether every user may read it, with all folders above), ``empty``, ``links`` (which of the path and the folders above are links, from the root
-        on), ``real`` (the path without links), ``nearest`` (the deepest folder above that exists), ``writable``, ``filesystem``, ``free_mib``.
+    :returns: ``exists``, ``directory``, ``size`` (bytes of a regular file, else None), ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode``
+        (four octal digits), ``public`` (whether every user may read it, with all folders above), ``empty``, ``links`` (which of the path and the folders
+        above are links, from the root on), ``real`` (the path without links), ``nearest`` (the deepest folder above that exists), ``writable``,
+        ``filesystem``, ``free_mib``.
     """
-    facts: dict[str, Any] = {"exists": False, "directory": False, "owner": None, "group": None, "uid": None, "gid": None, "mode": None}
+    facts: dict[str, Any] = {"exists": False, "directory": False, **dict.fromkeys(("size", "owner", "group", "uid", "gid", "mode"))}
     facts.update(public=False, empty=True, links=[str(step) for step in (*reversed(Path(path).parents), Path(path)) if step.is_symlink()])
     facts["real"] = os.path.realpath(path)
     try:
@@ -498,6 +513,7 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
         facts.update(
             exists=True,
             directory=stat.S_ISDIR(found.st_mode),
+            size=found.st_size if stat.S_ISREG(found.st_mode) else None,
             owner=_name(pwd.getpwuid, found.st_uid),
             group=_name(grp.getgrgid, found.st_gid),
             uid=found.st_uid,
@@ -718,7 +734,8 @@ def _service_state(content: Any) -> dict[str, Any]:
 
     :raises TypeError: when it is not.
     """
-    state = _fields(content, _STATE)
+    # A service of an earlier version does not say whether it was refused.
+    state = _fields({"refused": False, **content} if isinstance(content, dict) else content, _STATE)
     return {**state, "models": {uid: _fields(model, _STATE_OF_MODEL) for uid, model in state["models"].items()}}
 
 

@@ -15,13 +15,15 @@ from typing import Any
 
 from . import accounts, adoption, advisories, api_keys, firewall, joined, sizes, variables
 from .certificates import days_left
-from .declared import check_models
+from .declared import DeclaredModel, check_models
+from .home import Files
 from .host import PREVIOUS, REPLACEMENT
 from .listeners import collide
 from .paths import container_paths
+from .sizing import Limits, choose_options, too_much
 from .values import nearest, other_spelling, shown
 from .volumes import check as check_volumes
-from .volumes import host_path
+from .volumes import host_path, may_be_root
 
 __all__ = ["Failure", "ProxySettings", "Settings", "check_host", "container_paths"]
 
@@ -150,6 +152,7 @@ class Settings:
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
     :param client_version: version of the client on the host.
+    :param check_memory: whether models are refused that by estimate do not fit.
     :param home: directory of the server inside its container.
     """
 
@@ -189,6 +192,7 @@ class Settings:
     blocked_destinations: Any = ()
     allowed_destinations: Any = ()
     client_version: str = ""
+    check_memory: bool = True
     home: str = "/root/.xinference"
 
 
@@ -340,7 +344,10 @@ def _check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         )
         return [Failure("engine", f"No Docker Engine answers: {engine['error']}.", remedy)]
     problem, remedy = _engine_version(version, str(engine["api_version"] or ""))
-    return [Failure("engine", problem, remedy)] if problem else []
+    if problem:
+        return [Failure("engine", problem, remedy)]
+    # What it did not tell would count as not there.
+    return [Failure("engine", f"The Docker Engine did not answer every question: {engine['error']}.", "Run again.")] if engine["error"] else []
 
 
 def _engine_version(version: str, api: str) -> tuple[str, str]:
@@ -656,6 +663,15 @@ def _check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
                 "Name a folder at least one level below, such as /srv/xinference_data.",
             )
         ]
+    if not may_be_root(settings.data_root):
+        return [
+            Failure(
+                "data root",
+                f"xinference_data_root '{settings.data_root}' belongs to the system or to a user, but the roles set its owner and mode, and teardown may "
+                "remove it.",
+                "Name a folder of its own, such as /srv/xinference_data; what lies elsewhere can be mounted by xinference_volumes.",
+            )
+        ]
     facts = host["paths"][settings.data_root]
     failures: list[Failure] = []
     if facts["exists"] and not facts["directory"]:
@@ -742,7 +758,50 @@ def _check_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
             )
         elif place in host["paths"] and not host["paths"][place]["exists"]:
             failures.append(Failure("models", f"Model '{uid}': {name} '{path}' does not exist.", f"Copy it to {place} on this host."))
-    return failures
+    return failures or _check_fit(host, settings, models)
+
+
+class _KnownFiles:
+    """Sizes of files as the facts have them. What lies in a folder they do not have, and it counts as nothing: the module measures it."""
+
+    def __init__(self, host: Mapping[str, Any], settings: Settings) -> None:
+        self.host = host
+        self.settings = settings
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None of a folder, and where there is no fact."""
+        place = host_path(path, self.settings.data_root, self.settings.volumes)
+        size: int | None = self.host["paths"].get(place, {}).get("size")
+        return size
+
+    def files(self, path: str) -> Files:
+        """The file, or nothing."""
+        size = self.size(path)
+        return Files() if size is None else Files({"": size})
+
+
+def _memory_limit(host: Mapping[str, Any], settings: Settings) -> int | None:
+    """Memory that the container will have, in MiB; None where what is declared is none that it can have."""
+    total: int = host["memory"]["total_mib"]
+    if total < settings.minimum_memory_mib:
+        # Told by itself.
+        return None
+    if settings.memory == "auto":
+        return total - max(1024, total // 10)
+    limit = sizes.parse(settings.memory)
+    return None if limit is None or not _LEAST_MEMORY <= limit <= total * MIB else limit // MIB
+
+
+def _check_fit(host: Mapping[str, Any], settings: Settings, models: Sequence[DeclaredModel]) -> list[Failure]:
+    """Whether the models fit the memory, where they are to be launched: those that run as they are told were measured before."""
+    limit = _memory_limit(host, settings)
+    container = host["engine"]["container"] or {}
+    wanted = {model.uid for model in models if model.state == "present"}
+    if limit is None or not settings.check_memory or (container.get("memory") == limit * MIB and wanted <= set(host["declared"])):
+        return []
+    files = _KnownFiles(host, settings)
+    limits = Limits(settings.cpus or host["processors"], limit)
+    return [Failure("models", problem, "") for problem in too_much(choose_options(models, limits, files), limits, files, OPTION_NAMES)]
 
 
 def _check_account(settings: Settings) -> list[Failure]:

@@ -13,16 +13,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from .declared import AUTO, DeclaredModel
 from .gguf import whole_of
-from .home import Files, Home
+from .home import Files
 from .paths import loaded_besides
 from .registered import chosen, file_names, local_path
 from .values import called
 
-__all__ = ["Limits", "Need", "choose_options", "needs", "too_much"]
+__all__ = ["Limits", "Need", "Sizes", "choose_options", "needs", "too_much"]
 
 #: Processes of the server without any model.
 SERVER_MIB = 920
@@ -46,6 +46,16 @@ _WITH_SCALES = 8
 #: Endings of weights; of the first kind that a folder has, the others are copies for other engines.
 _WEIGHTS = ((".safetensors",), (".bin", ".pt", ".pth"))
 _MIB = 1 << 20
+
+
+class Sizes(Protocol):
+    """Who knows the sizes of files that a server sees."""
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file or a folder of the container; None where that is not known."""
+
+    def files(self, path: str) -> Files | None:
+        """The files that a path of the container stands for; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ def _holds(name: str, quantization: str) -> bool:
     return re.search(rf"(?<![a-z0-9_]){re.escape(quantization.lower())}(?![a-z0-9_])", name.lower()) is not None
 
 
-def _measured(model: DeclaredModel, home: Home, path: str, spec: Mapping[str, Any]) -> int | None:
+def _measured(model: DeclaredModel, home: Sizes, path: str, spec: Mapping[str, Any]) -> int | None:
     """Bytes of the weights at a path, all parts of a split GGUF together; None where this host does not see them."""
     sizes: list[int] = []
     for part in whole_of(path):
@@ -150,7 +160,7 @@ def _measured(model: DeclaredModel, home: Home, path: str, spec: Mapping[str, An
     return sum(sizes) if sizes else None
 
 
-def _weights(model: DeclaredModel, home: Home) -> int | None:
+def _weights(model: DeclaredModel, home: Sizes) -> int | None:
     """Size of the weights in MiB: of the files that this host sees, else from size and quantization. What is loaded besides counts where it is seen."""
     spec = _entry(model)
     path = model.given.get("path") or local_path(spec.get("model_uri"))
@@ -166,7 +176,7 @@ def _weights(model: DeclaredModel, home: Home) -> int | None:
     return (size + sum(found or 0 for found in more)) // _MIB
 
 
-def _need(model: DeclaredModel, home: Home) -> Need:
+def _need(model: DeclaredModel, home: Sizes) -> Need:
     engine = model.engine
     context = 0
     if engine == "llama.cpp" and model.type == "LLM":
@@ -178,12 +188,12 @@ def _need(model: DeclaredModel, home: Home) -> Need:
     return Need(model.uid, int(model.given.get("replica", 1)), PROCESS_MIB.get(engine, OTHER_PROCESS_MIB), _weights(model, home), context)
 
 
-def needs(models: Sequence[DeclaredModel], home: Home) -> list[Need]:
+def needs(models: Sequence[DeclaredModel], home: Sizes) -> list[Need]:
     """What each model that shall run needs."""
     return [_need(model, home) for model in models if model.state == "present"]
 
 
-def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Home, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Sizes, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence with the whole sum when the declared models cannot fit the memory, else nothing.
 
     :param names: what options are called, as of :func:`~.values.called`.
@@ -200,7 +210,7 @@ def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Home, names:
     ]
 
 
-def choose_options(models: Sequence[DeclaredModel], limits: Limits, home: Home) -> list[DeclaredModel]:
+def choose_options(models: Sequence[DeclaredModel], limits: Limits, home: Sizes) -> list[DeclaredModel]:
     """The models with options in place of ``auto``: threads as many as cores, and the largest context with which everything fits.
 
     The context of one model does not depend on the others as long as memory suffices for the largest, so that adding a model does

@@ -5,23 +5,42 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["check", "folders", "host_path", "is_host_path", "mounts", "place"]
+__all__ = ["check", "folders", "host_path", "is_host_path", "may_be_root", "mounts", "place"]
 
 _DEFAULTS = {"owner": "root", "group": "root", "mode": "0755", "setype": "container_file_t"}
 #: What Docker reads as the end of a path, or what ends a line of a file.
 _NOT_IN_A_PATH = re.compile(r"[:,\x00-\x1f\x7f]")
 _MODE = re.compile(r"[0-7]{3,4}")
 #: Of the kernel, of what runs, and keys of the host: nothing in them is a file that a server needs.
-_NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys", "/var/lib/docker", "/var/run")))
+_NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys", "/var/lib/containerd", "/var/lib/docker", "/var/run")))
 #: Whoever can write there is root of the host.
 _NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var/spool")))
 #: They hold such folders, or what their owners keep for themselves; what is below them may be mounted.
+#: Folders in which others keep theirs.
+_SHARED = frozenset(
+    {
+        *(f"/var/{name}" for name in ("backups", "cache", "lib", "local", "log", "mail", "opt", "spool", "tmp", "www")),
+        *(f"/usr/local/{name}" for name in ("bin", "etc", "games", "include", "lib", "man", "sbin", "share", "src")),
+    }
+)
 _TOPS = frozenset({"/", "/etc", "/home", "/root", "/var", "/var/lib"})
+
+
+def may_be_root(data_root: str) -> bool:
+    """Whether a folder may be the data root: none of the system's, and nobody's home."""
+    plain = PurePosixPath(os.path.normpath(data_root))
+    system = (*_NEVER, *map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin")))
+    return (
+        plain.parent not in (PurePosixPath("/"), PurePosixPath("/home"), PurePosixPath("/usr"))
+        and str(plain) not in _SHARED
+        and not any(top == plain or top in plain.parents for top in system)
+    )
 
 
 def is_host_path(path: str) -> bool:

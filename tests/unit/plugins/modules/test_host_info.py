@@ -39,6 +39,7 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
         "processors": None,
         "networks": {},
         "interrupted": False,
+        "previous": None,
         "neighbours": [],
     }
     assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]

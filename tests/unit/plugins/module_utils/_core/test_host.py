@@ -106,6 +106,8 @@ class Engine:
                 self.end_headers()
                 self.wfile.write(content)
 
+            do_DELETE = do_GET
+
             def log_message(self, *_arguments: Any) -> None:
                 """Keep the test's output clean."""
 
@@ -149,6 +151,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "processors": None,
         "networks": {},
         "interrupted": False,
+        "previous": None,
         "neighbours": [],
     }
 
@@ -318,14 +321,19 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
     [
         ([{"HostIp": "", "HostPort": "9997"}], [9997], ["[::]:9997"]),
         ([{"HostIp": "127.0.0.1", "HostPort": "9997"}, {"HostIp": "::1", "HostPort": "9997"}], [9997], ["127.0.0.1:9997", "[::1]:9997"]),
+        # The server's own first.
+        ({"9090/tcp": [{"HostPort": "9090"}], "9997/tcp": [{"HostPort": "9999"}]}, [9090, 9999], ["[::]:9999", "[::]:9090"]),
         # The engine chooses the port when the container starts.
         ([{"HostIp": "", "HostPort": ""}], [], []),
+        # Or one of a range.
+        ([{"HostIp": "", "HostPort": "9000-9010"}], [], []),
         ([], [], []),
         (None, [], []),
     ],
 )
 def test_published_ports(engine: Engine, bindings: Any, ports: list[int], published: list[str]) -> None:
-    engine.answers["/containers/xinference/json"] = {**CONTAINER, "HostConfig": {"PortBindings": {"9997/tcp": bindings}}}
+    ports_of = bindings if isinstance(bindings, dict) else {"9997/tcp": bindings}
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "HostConfig": {"PortBindings": ports_of}}
     facts = engine_facts(engine.address, "xinference")
     assert facts["error"] == ""
     assert (facts["container"]["ports"], facts["container"]["published"]) == (ports, published)
@@ -356,6 +364,7 @@ def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
         "rootless": False,
         "networks": {},
         "interrupted": False,
+        "previous": None,
         "neighbours": [],
         **nothing,
     }
@@ -498,6 +507,26 @@ def test_what_a_container_wrote_hides_nothing_else(engine: Engine, monkeypatch: 
     assert engine_errors(engine.address, "xinference", 0) == []
 
 
+def test_a_name_that_is_the_beginning_of_an_identifier_is_nobody_s(engine: Engine) -> None:
+    engine.answers["/containers/beef/json"] = {**CONTAINER, "Name": "/stranger"}
+    assert engine_facts(engine.address, "beef")["container"] is None
+    engine.answers["/containers/beef/json"] = {**CONTAINER, "Name": "/beef"}
+    assert engine_facts(engine.address, "beef")["container"] is not None
+
+
+def test_what_is_being_removed_is_as_good_as_removed(engine: Engine) -> None:
+    engine.answers["/containers/xinference"] = lambda handler: handler.send_error(409) and None
+    DockerSocket(engine.address).remove("/containers/xinference")
+    with pytest.raises(OSError, match="answered 409"):
+        DockerSocket(engine.address).get("/containers/xinference")
+
+
+def test_labels_of_the_container_of_before(engine: Engine) -> None:
+    engine.answers["/containers/xinference.previous/json"] = {"Config": {"Labels": {"a": "b"}}}
+    facts = engine_facts(engine.address, "xinference")
+    assert (facts["interrupted"], facts["previous"]) == (True, {"labels": {"a": "b"}, "user": ""})
+
+
 def test_the_log_of_a_container_that_is_gone(engine: Engine) -> None:
     assert DockerSocket(engine.address).log("gone", 5) == []
 
@@ -605,6 +634,7 @@ def test_a_folder_that_exists(tmp_path: Path) -> None:
     assert facts == {
         "exists": True,
         "directory": True,
+        "size": None,
         "owner": pwd.getpwuid(os.getuid())[0],
         "group": grp.getgrgid(os.stat(folder).st_gid)[0],
         "uid": os.geteuid(),
@@ -618,7 +648,8 @@ def test_a_folder_that_exists(tmp_path: Path) -> None:
         "writable": True,
         "filesystem": "nfs",
     }
-    (folder / "file").touch()
+    (folder / "file").write_text("12345")
+    assert path_facts(str(folder / "file"))["size"] == 5
     assert path_facts(str(folder))["empty"] is False
 
 
@@ -1044,6 +1075,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
 STATE: dict[str, Any] = {
     "ready": False,
     "trouble": "",
+    "refused": False,
     "models": {"chat": {"declared": "present", "state": "ready", "answered": True, "tries": 0, "message": ""}},
 }
 
@@ -1066,6 +1098,9 @@ def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
     for state in (STATE, {**STATE, "models": {}}):
         told.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
         assert state_of(tmp_path) == state
+    # An earlier version.
+    told.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
+    assert state_of(tmp_path) == STATE
 
 
 @pytest.mark.parametrize(
@@ -1075,6 +1110,7 @@ def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
         *(
             {**STATE, "ready": 1},
             {**STATE, "trouble": None},
+            {**STATE, "refused": "yes"},
             {**STATE, "trouble": ["answered 401"]},
             {**STATE, "models": []},
             {**STATE, "models": {"chat": []}},

@@ -27,6 +27,7 @@ HOST: dict[str, Any] = {
     "client_version": None,
     "client_problem": None,
     "client_foreign": False,
+    "declared": [],
     "processors": 8,
     "addresses": {"127.0.0.1": True},
     "engine": {
@@ -182,7 +183,7 @@ def test_where_the_limits_are(host: dict[str, Any], settings: dict[str, Any], ch
     ],
 )
 def test_sizes_as_people_write_them(memory: str, mib: int) -> None:
-    small = replace(SETTINGS, memory=memory, minimum_memory_mib=0)
+    small = replace(SETTINGS, memory=memory, minimum_memory_mib=0, models=[])
     assert check_host(changed(memory__total_mib=mib), small) == []
     (failure,) = check_host(changed(memory__total_mib=mib - 1), small)
     assert failure.problem == f"xinference_memory '{memory}' is {mib} MiB, but this host has {mib - 1} MiB."
@@ -202,6 +203,44 @@ def test_sizes_as_people_write_them(memory: str, mib: int) -> None:
 def test_what_is_no_limit_is_told(memory: str, wrong: str) -> None:
     (failure,) = check_host(HOST, replace(SETTINGS, memory=memory))
     assert str(failure) == f"xinference_memory '{memory}' is {wrong}. Write auto, or a size such as 12g or 4096m."
+
+
+LARGE = model(size_in_billions=70, quantization="Q4_K_M", format="ggufv2")
+FILE = f"{ROOT}/models/a.gguf"
+TOLD: dict[str, Any] = {"declared": ["chat"], "engine__container": {"status": "running", "ports": [9997], "memory": 14400 << 20}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "said"),
+    [
+        ({}, {"models": LARGE}, "weights 40054"),
+        ({}, {"models": LARGE, "check_memory": False}, ""),
+        ({}, {"models": [{**LARGE[0], "state": "absent"}]}, ""),
+        # By a file, where there is one; what a folder holds is not known.
+        ({"paths": {**HOST["paths"], FILE: {**GOOD_PATH, "directory": False, "size": 20 << 30}}}, {}, "weights 20480"),
+        ({"paths": {**HOST["paths"], FILE: {**GOOD_PATH, "size": None}}}, {"models": [{**SETTINGS.models[0], "size_in_billions": 70}]}, ""),
+        # With automatic options, the smallest context counts.
+        ({}, {"memory": "2g", "models": model(size_in_billions="0_6", engine_options="auto", format="ggufv2", quantization="Q4_K_M")}, ""),
+        (
+            {},
+            {"memory": "2g", "models": model(size_in_billions="0_6", engine_options={"n_ctx": 32768}, format="ggufv2", quantization="Q4_K_M")},
+            "context 3584",
+        ),
+        # What was told before, and runs with that memory, was measured then.
+        (TOLD, {"models": LARGE}, ""),
+        (TOLD, {"models": LARGE, "memory": "8g"}, "weights 40054"),
+        ({**TOLD, "declared": []}, {"models": LARGE}, "weights 40054"),
+    ],
+)
+def test_models_that_do_not_fit_are_refused(facts: dict[str, Any], settings: dict[str, Any], said: str) -> None:
+    failures = check_host(changed(**facts), replace(SETTINGS, **settings))
+    if said:
+        (failure,) = failures
+        assert said in failure.problem
+        assert failure.problem.startswith("xinference_models: they need about ")
+        assert "or set xinference_models_check_memory to false." in failure.problem
+    else:
+        assert failures == []
 
 
 @pytest.mark.parametrize(
@@ -511,6 +550,26 @@ PATH_WORDS = "Write it from the root of the file system."
             "The host's Python 3.11.2 lacks requests and packaging and venv. "
             "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it.",
         ),
+        *(
+            (
+                HOST,
+                {"data_root": folder},
+                "data root",
+                f"xinference_data_root '{folder}' belongs to the system or to a user, but the roles set its owner and mode, and teardown may remove it. "
+                "Name a folder of its own, such as /srv/xinference_data; what lies elsewhere can be mounted by xinference_volumes.",
+            )
+            for folder in (
+                "/home/alice",
+                "/var/lib",
+                "/var/lib/",
+                "/usr/local",
+                "/usr/local/bin",
+                "/etc/docker",
+                "/var/lib/docker/volumes/x/_data",
+                "/root/.ssh/x",
+            )
+        ),
+        (changed(engine__error="timed out"), {}, "engine", "The Docker Engine did not answer every question: timed out. Run again."),
         (
             changed(engine__reachable=False, engine__error="there is no socket /x"),
             {"manage_engine": False},
