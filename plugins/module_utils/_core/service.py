@@ -40,6 +40,8 @@ __all__ = ["Notifier", "Reader", "State", "main"]
 _CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path", "listener_users", "allow_plain_http")
 
 
+#: Options that a declaration has where a service is to use it.
+_FOR_A_SERVICE = frozenset({"endpoint", "username", "password"})
 #: Seconds without a sign of life after which the service counts as dead; systemd restarts it then, see its unit.
 _SILENCE = 900.0
 #: Connections of load balancers at the same time.
@@ -88,6 +90,9 @@ class Reader:
             return self.declaration
         try:
             options = self.left.load()
+            if options is not None and not options.keys() >= _FOR_A_SERVICE:
+                # Of a run for which there was no service. The next one, which put this service here, is about to leave another.
+                options = None
             # The engine belongs to root, and this service does not; it only would say why a process died.
             wishes = None if options is None else wishes_of({**options, "container": None})
             declaration = None

@@ -433,6 +433,19 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
                 assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
 
 
+def test_a_declaration_without_an_account_is_for_no_service(left: LeftDeclaration) -> None:
+    """A run left it for the next restart, on a host without a service, and now there is one."""
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    left.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
+    assert reader() is None
+    assert told == []
+    left.save(options(CHAT))
+    declaration = reader()
+    assert declaration is not None
+    assert [model.uid for model in declaration.models] == ["chat"]
+
+
 def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     module = sys.modules[Reader.__module__]
