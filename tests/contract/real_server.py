@@ -69,7 +69,10 @@ def run(*command: str) -> str:
 def role_command(file: str, module: str, argument: str) -> list[str]:
     """What role ``server`` runs in a container, out of the role itself."""
     tasks = yaml.safe_load((ROOT / "roles/server/tasks" / file).read_text(encoding="utf-8"))
-    (command,) = [task[module][argument] for block in tasks for task in block.get("block", ()) if module in task]
+    commands = [task[module][argument] for block in tasks for task in (block, *block.get("block", ())) if argument in (task.get(module) or {})]
+    command = commands[0]
+    # The container is compared, replaced and made in several places, and is the same in each.
+    assert all(other == command for other in commands)
     texts = yaml.safe_load((ROOT / "roles/server/vars/main.yml").read_text(encoding="utf-8"))
     values = {**texts, "_xinference_home": HOME, "_xinference_administrator_alone": "True"}
     return [re.sub(r"{{ (\w+) }}", lambda found: str(values[found[1]]), str(word)) for word in command]
