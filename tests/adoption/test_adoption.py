@@ -77,13 +77,16 @@ def test_writing_it_down_again_changes_nothing(exported: Site) -> None:
         assert changes(exported.play("export", *options, xinference_export_directory="written", xinference_export_secrets=True)) == 0
 
 
-def test_somebody_s_own_file_is_left_alone(exported: Site) -> None:
-    own = exported.folder / "own/by-hand.yml"
+@pytest.mark.parametrize("changed", [False, True])
+def test_somebody_s_own_file_is_left_alone(exported: Site, changed: bool) -> None:
+    """Also one that somebody made of what the playbook had written."""
+    own = exported.folder / ("changed" if changed else "own") / "by-hand.yml"
     own.parent.mkdir()
-    own.write_text("mine: true\n", encoding="utf-8")
-    said = failure(exported.play("export", code=2, xinference_export_directory="own"))
-    assert said.startswith(f"{own} was not written by this playbook, so it is left as it is.")
-    assert own.read_text(encoding="utf-8") == "mine: true\n"
+    content = f"{exported.file.read_text(encoding='utf-8') if changed else ''}mine: true\n"
+    own.write_text(content, encoding="utf-8")
+    said = failure(exported.play("export", code=2, xinference_export_directory=own.parent.name))
+    assert said.startswith(f"{own} was not written by this playbook, or was changed since, so it is left as it is.")
+    assert own.read_text(encoding="utf-8") == content
 
 
 def test_a_run_with_it_changes_nothing(exported: Site) -> None:
