@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 import yaml
 from conftest import ADOPTED, CONTAINER, GGUF, HOME, TEMPLATE, Site, changes, docker, failure
 
