@@ -389,7 +389,9 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
             facts["interrupted"], facts["previous"] = _interrupted(engine, container)
             facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
-            facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
+            # What is no reference at all is refused by the engine, too; preflight says it of the setting.
+            with contextlib.suppress(OSError):
+                facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
         facts["error"] = f"there is no socket {engine.path}"
         # Package podman-docker leaves a link; to install Docker would remove that package.

@@ -521,6 +521,12 @@ def test_what_is_being_removed_is_as_good_as_removed(engine: Engine) -> None:
         DockerSocket(engine.address).get("/containers/xinference")
 
 
+def test_an_image_that_is_no_reference_is_not_there(engine: Engine) -> None:
+    engine.answers["/images/a:b:c/json"] = (400, {"message": "invalid reference format"})
+    facts = engine_facts(engine.address, "xinference", "a:b:c")
+    assert (facts["error"], facts["image_present"]) == ("", False)
+
+
 def test_labels_of_the_container_of_before(engine: Engine) -> None:
     engine.answers["/containers/xinference.previous/json"] = {"Config": {"Labels": {"a": "b"}}}
     facts = engine_facts(engine.address, "xinference")
