@@ -25,6 +25,8 @@ __all__ = ["Container", "NotHealthy", "docker_words"]
 _STOPPING, _PAUSE = 30, 0.5
 #: Seconds for which a name is waited for that somebody else is removing.
 _REMOVED = 60.0
+#: Seconds for which the exit code of a container that ended so often is looked for; Docker lets it wait longer from time to time.
+_CODE = 30.0
 #: Seconds for which Docker may leave a question unanswered.
 _SILENT = 60.0
 #: So often a container ends and is started again by Docker until it is given up.
@@ -227,7 +229,7 @@ class Container:
 
     def _wait(self, timeout: float) -> str:
         """Wait until the container is healthy; why it is not, empty when it is."""
-        begun, before, code = self.clock(), None, ""
+        begun, before, code, given_up = self.clock(), None, "", None
         while True:
             found = self._look(self.name)
             if found is None:
@@ -241,7 +243,10 @@ class Container:
             # The count of an earlier life goes on.
             before = found.restarts if before is None else min(before, found.restarts)
             if found.restarts - before >= _RESTARTS:
-                return f"its container ended {_RESTARTS} times{code}"
+                given_up = self.clock() if given_up is None else given_up
+                # It ends again and again, and runs so shortly that it may have done so at each look.
+                if code or self.clock() - given_up >= _CODE:
+                    return f"its container ended {_RESTARTS} times{code}"
             if self.clock() - begun >= timeout:
                 return f"it was not healthy within {timeout:g} s"
             self.sleep(_PAUSE)

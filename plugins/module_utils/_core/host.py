@@ -109,6 +109,10 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class Refused(OSError):
+    """The engine answered with an error; the text holds its words."""
+
+
 class DockerSocket:
     """Talks to a Docker Engine on this host, without any Docker package.
 
@@ -157,7 +161,7 @@ class DockerSocket:
             return None
         # 304 says that it is so already.
         if answer.status not in (200, 204, 304):
-            raise OSError(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
+            raise Refused(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
         return body
 
     def get(self, route: str) -> Any:
@@ -390,7 +394,7 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
             facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
             # What is no reference at all is refused by the engine, too; preflight says it of the setting.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Refused):
                 facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
         facts["error"] = f"there is no socket {engine.path}"

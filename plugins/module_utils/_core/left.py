@@ -62,7 +62,9 @@ class LeftDeclaration:
         :raises XinferenceError: when it cannot be written.
         """
         found = [content for content in map(self._read, (self.path, self.copy)) if isinstance(content, dict)]
-        kept = [content for content in found if content["options"] == dict(options)]
+        # As it is read again.
+        wanted = parse_json(json.dumps(dict(options)))
+        kept = [content for content in found if content["options"] == wanted]
         if len(kept) == 2 and kept[0] == kept[1]:
             return False
         generation = 1 + max((_generation(content) for content in found), default=0)

@@ -42,8 +42,6 @@ _CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "
 
 #: Options that a declaration has where a service is to use it.
 _FOR_A_SERVICE = frozenset({"endpoint", "username", "password"})
-#: Seconds without a sign of life after which the service counts as dead; systemd restarts it then, see its unit.
-_SILENCE = 900.0
 #: Connections of load balancers at the same time.
 _CONNECTIONS = 16
 
@@ -52,12 +50,18 @@ class Notifier:
     """Tells systemd that the service is there and alive; nothing where systemd did not start it.
 
     :param address: socket of systemd; a leading @ stands for an abstract one.
+    :param patience: seconds without a sign of life after which systemd takes the service for dead.
     """
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, patience: float = 900.0) -> None:
+        self.patience = patience
         self.address = "\0" + address[1:] if address and address.startswith("@") else address
         #: When the last sign of life was given, on the monotonic clock.
         self.alive = time.monotonic()
+
+    def lives(self) -> bool:
+        """Whether there was a sign of life lately."""
+        return time.monotonic() - self.alive < self.patience
 
     def tell(self, **words: str) -> None:
         """Send variables, such as READY=1; WATCHDOG is a sign of life."""
@@ -219,7 +223,7 @@ class Doorbell:
         if self.server is not None or not self.place[1]:
             return
         try:
-            self.server = listening(self.state, *self.place, lambda: time.monotonic() - self.notifier.alive < _SILENCE)
+            self.server = listening(self.state, *self.place, self.notifier.lives)
         except OSError as error:
             trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
             if trouble != self.trouble:
@@ -404,7 +408,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     reader = Reader(LeftDeclaration(chosen.declaration), say)
-    notifier = Notifier(os.environ.get("NOTIFY_SOCKET"))
+    notifier = Notifier(os.environ.get("NOTIFY_SOCKET"), float(os.environ.get("WATCHDOG_USEC") or 900e6) / 1e6)
 
     def connect() -> Any:
         require_client(MISSING, reader)

@@ -23,24 +23,15 @@ _NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys"
 _NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var/spool")))
 #: They hold such folders, or what their owners keep for themselves; what is below them may be mounted.
 #: Folders in which others keep theirs.
-_SHARED = frozenset(
-    {
-        *(f"/var/{name}" for name in ("backups", "cache", "lib", "local", "log", "mail", "opt", "spool", "tmp", "www")),
-        *(f"/usr/local/{name}" for name in ("bin", "etc", "games", "include", "lib", "man", "sbin", "share", "src")),
-    }
-)
+_SHARED = frozenset(f"/var/{name}" for name in ("backups", "cache", "local", "log", "mail", "opt", "tmp", "www"))
 _TOPS = frozenset({"/", "/etc", "/home", "/root", "/var", "/var/lib"})
 
 
 def may_be_root(data_root: str) -> bool:
     """Whether a folder may be the data root: none of the system's, and nobody's home."""
     plain = PurePosixPath(os.path.normpath(data_root))
-    system = (*_NEVER, *map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin")))
-    return (
-        plain.parent not in (PurePosixPath("/"), PurePosixPath("/home"), PurePosixPath("/usr"))
-        and str(plain) not in _SHARED
-        and not any(top == plain or top in plain.parents for top in system)
-    )
+    below = any(top == plain or top in plain.parents for top in (*_NEVER, *_NEVER_WRITTEN))
+    return not below and str(plain) not in _TOPS | _SHARED and plain.parent != PurePosixPath("/home")
 
 
 def is_host_path(path: str) -> bool:

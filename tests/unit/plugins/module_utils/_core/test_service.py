@@ -242,7 +242,7 @@ def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_pat
     assert systemd.recv(100) == b"WATCHDOG=1\nSTATUS=1 of 0 models answer"
 
 
-def test_a_service_without_a_sign_of_life_is_not_called_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
     notifier, port = Notifier(None), free_port()
     doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, notifier)
     doorbell.open()
@@ -260,7 +260,7 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive(monkeypatch: pytes
         doorbell.server.server_close()
 
 
-def test_silent_connections_take_no_more_threads_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_connections_take_no_more_threads_than_there_are() -> None:
     port = free_port()
     doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
     doorbell.open()
