@@ -135,6 +135,17 @@ def test_what_a_killed_run_left_is_put_back_first() -> None:
     assert list(docker.containers) == ["xinference"]
 
 
+def test_an_exit_code_that_nobody_saw_is_waited_for() -> None:
+    """Docker tells it while the container does not run, and that may be between two looks."""
+    runs = [("running", "starting", number, 0) for number in range(5)]
+    docker = running(xinference_replacement=[*runs, ("restarting", "unhealthy", 5, 3)])
+    with pytest.raises(NotHealthy, match="its container ended 3 times, with exit code 3"):
+        container(docker).make_healthy(60)
+    docker = running(xinference_replacement=runs)
+    with pytest.raises(NotHealthy, match=r"its container ended 3 times\. "):
+        container(docker).make_healthy(60)
+
+
 def test_without_a_line_of_its_log() -> None:
     docker = running(xinference_replacement=ENDS)
     clock = Clock()
