@@ -40,7 +40,7 @@ from .client_environment import Run, client_facts, client_records
 from .fingerprint import folder_fingerprint
 from .left import stored_uids
 from .listeners import can_listen, listeners
-from .values import shown, without_environment
+from .values import one_line, shown, without_environment
 
 __all__ = [
     "KILLED",
@@ -77,8 +77,6 @@ _ENVIRONMENT_BYTES = 128 << 10
 _TRIES = 5
 #: Where the server listens in its container.
 _SERVER_PORT = "9997/tcp"
-#: Characters of a line of a container's log.
-_LINE_CHARACTERS = 2000
 #: Characters of what a health check said, from its end.
 _HEALTH_CHARACTERS = 200
 #: Instructions of SQLite for one question, rows of its answer, and characters in them.
@@ -189,14 +187,7 @@ class DockerSocket:
             parts.append(body[at + 8 : end])
             at = end
         text = b"".join(parts) or body
-        return [_line(line) for line in text.decode(errors="replace").splitlines()[-lines:]]
-
-
-def _line(text: str) -> str:
-    """A line that a container wrote, for a message: of bounded length, without control characters and a model's environment."""
-    # What is cut off first could be the end by which the environment is known.
-    short = without_environment(text)[:_LINE_CHARACTERS]
-    return "".join(character if character.isprintable() else " " for character in short).rstrip()
+        return [one_line(line) for line in text.decode(errors="replace").splitlines()[-lines:]]
 
 
 def _counted(text: str) -> int | None:

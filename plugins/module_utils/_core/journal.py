@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 
+from .values import one_line
+
 __all__ = ["say"]
 
 
 def say(line: str) -> None:
-    """Write one line, at once."""
-    sys.stdout.write(f"{line}\n")
+    """Write one line, at once; it may hold what a server said."""
+    sys.stdout.write(f"{one_line(line)}\n")
     sys.stdout.flush()

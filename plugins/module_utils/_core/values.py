@@ -18,6 +18,7 @@ __all__ = [
     "nearest",
     "nearest_choice",
     "not_whole",
+    "one_line",
     "other_spelling",
     "out_of_range",
     "same_choice",
@@ -42,6 +43,8 @@ _NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)
 _ENVIRONMENT = re.compile(r"""(envs['"]?[=:]\s*)\{(?:'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^}'"])*\}?""")
 #: Whole numbers are kept in 32 bits by engines and databases; a larger one is ignored in silence or ends in an error.
 LARGEST = 2**31 - 1
+#: Characters of a line.
+_LINE = 2000
 #: Digits from which a text cannot be such a number.
 _DIGITS = 10
 
@@ -106,6 +109,13 @@ def called(option: str, names: Mapping[str, str]) -> str:
 def without_environment(line: str) -> str:
     """A line of the server's log without the values of environment variables, which are secret."""
     return _ENVIRONMENT.sub(r"\1{********}", line)
+
+
+def one_line(text: str) -> str:
+    """What a container or a server wrote, for a message or a journal: of bounded length, without control characters and a model's environment."""
+    # What is cut off first could be the end by which the environment is known.
+    short = without_environment(text)[:_LINE]
+    return "".join(character if character.isprintable() else " " for character in short).rstrip()
 
 
 def shown(value: Any, depth: int = 0) -> str:
