@@ -25,7 +25,6 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import service_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.journal import say
 from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import keep_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
@@ -359,14 +358,6 @@ def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: P
             calls.append(second)
             place.unlink()
     assert calls == [130, 160, 190]
-
-
-def test_a_line_of_the_journal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever a server says."""
-    say("chat: a\x1b[31m\nb envs={'TOKEN': 'marked'}" + "x" * 5000)
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("chat: a [31m b envs={********}x")
-    assert len(line) == 2000
 
 
 def test_a_signal_that_comes_while_the_service_waits() -> None:
