@@ -69,8 +69,12 @@ REPLACEMENT, PREVIOUS = ".replacement", ".previous"
 #: Exit code of a container whose first process was killed by signal 9.
 KILLED = 137
 _ENGINE_ERROR = re.compile(r"[\d.]+ E ")
-#: Bytes of the server's database and of its log, of a file with secrets, and of what the service writes.
-_DATABASE_BYTES, _SECRETS_BYTES, _STATE_BYTES = 64 << 20, 1 << 16, 4 << 20
+#: Bytes of the server's database and of its log.
+_DATABASE_BYTES = 64 << 20
+#: Bytes of a file with secrets.
+_SECRETS_BYTES = 1 << 16
+#: Bytes of what the service writes.
+_STATE_BYTES = 4 << 20
 #: Bytes of a process's environment; the kernel's own limit of one variable.
 _ENVIRONMENT_BYTES = 128 << 10
 #: How often a database is read at most that is written meanwhile.
