@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import latest_lines
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.progress import latest_lines
 
 MODULE = "inferops.xinference.models"
 #: The module's own default, in seconds.

@@ -39,7 +39,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import Firewall, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
 
 
 def firewall_rules(wanted: Mapping[str, Any]) -> dict[str, Any]:

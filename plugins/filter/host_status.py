@@ -38,9 +38,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.advisories import sentences
-from ansible_collections.inferops.xinference.plugins.module_utils._core.certificates import days_left
-from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import HOOKS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import HOOKS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import sentences
 
 #: Of a certificate that others renew, which they do a month before its end.
 _WORRY_DAYS = 21

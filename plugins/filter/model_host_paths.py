@@ -47,9 +47,9 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import check_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.paths import container_paths
-from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import host_path
+from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.model_paths import container_paths
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import check_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
 
 
 def model_host_paths(models: Any, data_root: str, volumes: list[dict[str, Any]]) -> list[str]:

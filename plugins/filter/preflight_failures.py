@@ -39,8 +39,9 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import ProxySettings, Settings, check_host
-from ansible_collections.inferops.xinference.plugins.module_utils._core.variables import plain
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import ProxySettings, Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import plain
 
 
 def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[str]:

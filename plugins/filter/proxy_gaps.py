@@ -62,7 +62,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.certificates import days_left
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
 
 
 def proxy_gaps(

@@ -42,8 +42,8 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.fingerprint import fingerprint
-from ansible_collections.inferops.xinference.plugins.module_utils._core.program import sources
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.fingerprint import fingerprint
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import sources
 
 
 def recovery_gaps(host: Mapping[str, Any], units: Mapping[str, str]) -> list[str]:

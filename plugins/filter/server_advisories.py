@@ -40,7 +40,7 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.advisories import sentences
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import sentences
 
 
 def server_advisories(host: Mapping[str, Any], version: str) -> list[str]:

@@ -36,7 +36,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.sizes import written
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.sizes import written
 
 
 def size(value: Any) -> str:

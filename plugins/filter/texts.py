@@ -41,7 +41,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core import variables
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import variables
 
 
 def texts(values: dict[str, Any], past_proxies: bool = False) -> dict[str, str]:

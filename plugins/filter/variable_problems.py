@@ -41,7 +41,7 @@ _value:
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.filter.documented_variables import documented_options
-from ansible_collections.inferops.xinference.plugins.module_utils._core.variables import check_kinds, plain
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import check_kinds, plain
 
 
 def variable_problems(values: dict[str, Any], folder: str) -> list[str]:

@@ -49,7 +49,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import folders
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import folders
 
 
 def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], user: str = "") -> list[dict[str, Any]]:

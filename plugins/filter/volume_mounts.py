@@ -51,7 +51,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import mounts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import mounts
 
 
 def volume_mounts(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], selinux: bool = False, outer: bool = False) -> list[str]:

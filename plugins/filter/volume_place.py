@@ -42,7 +42,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.volumes import host_path
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
 
 
 def volume_place(path: str, data_root: str, volumes: list[dict[str, Any]]) -> str:

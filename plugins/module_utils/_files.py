@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.home import DEFAULT_HOME
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME
 
 __all__ = ["files_spec"]
 

@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import MISSING, Client, connection_arguments, first_accepted
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
-from ansible_collections.inferops.xinference.plugins.module_utils._core.private_file import kept_secrets
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.private_file import kept_secrets
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client, connection_arguments, first_accepted
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.session import MISSING
 
 __all__ = ["connect", "connection_spec", "fail", "lock_spec", "locked", "names_spec"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 
 __all__ = ["ModelsModule", "hide_environment", "hide_values"]
 

@@ -256,7 +256,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.api_keys import (
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import (
     STATES,
     ApiKey,
     KeyChange,
@@ -266,7 +267,6 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.api_keys
     plan_key,
     read,
 )
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 

@@ -134,11 +134,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.cached import CachedModel, Removal, plan_removal, remove, survey_cache
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration, earlier_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import called
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration, earlier_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.model_cache import CachedModel, Removal, plan_removal, remove, survey_cache
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 

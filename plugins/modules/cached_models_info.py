@@ -128,8 +128,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.cached import CachedModel, cached_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.model_cache import CachedModel, cached_models
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 

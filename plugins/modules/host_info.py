@@ -290,7 +290,7 @@ host:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import gather
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.facts import gather
 
 
 def main() -> None:

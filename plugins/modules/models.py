@@ -426,16 +426,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import SMOKE_TESTS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.converge import Outcome, converge
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import DeclaredModel, parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.download import DOWNLOADS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.left import EARLIER, KEEP, LeftDeclaration, earlier_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import ON_DRIFT
-from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import progress_file
-from ansible_collections.inferops.xinference.plugins.module_utils._core.values import called
-from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import wishes_of
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import SMOKE_TESTS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.download import DOWNLOADS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.progress import progress_file
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import called
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP, LeftDeclaration, earlier_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import wishes_of
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, converge
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values

@@ -181,10 +181,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.adopt import custom_registrations, export
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ABSENT, Observed, ObservedModel, make_certain, observe, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, make_certain, observe, survey
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 

@@ -57,8 +57,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.fingerprint import fingerprint, folder_fingerprint
-from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install, sources
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.fingerprint import fingerprint, folder_fingerprint
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install, sources
 
 
 def main() -> None:

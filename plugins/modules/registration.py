@@ -183,10 +183,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import Surroundings, Waiting
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.registered import CUSTOM_TYPES
-from ansible_collections.inferops.xinference.plugins.module_utils._core.registering import (
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Surroundings, Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.registration import (
     ON_RUNNING,
     STATES,
     Registration,
@@ -197,7 +198,6 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.register
     plan_registration,
     read,
 )
-from ansible_collections.inferops.xinference.plugins.module_utils._core.wishes import server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked
 

@@ -93,10 +93,10 @@ from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.container import Container, NotHealthy, docker_words
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket
-from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy, docker_words
 
 
 def main() -> None:

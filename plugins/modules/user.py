@@ -207,7 +207,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import (
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError, DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.users import (
     ALWAYS,
     STATES,
     UPDATE_PASSWORD,
@@ -220,7 +221,6 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts
     plan_account,
     read,
 )
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError, DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 

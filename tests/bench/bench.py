@@ -28,7 +28,7 @@ from typing import Any
 import random_gguf
 from fake_api import PASSWORD, USERNAME, FakeApi, serving
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install
 from ansible_collections.inferops.xinference.tests.machine import ROOT, NotBuilt, built, free_port
 
 HERE = Path(__file__).resolve().parent

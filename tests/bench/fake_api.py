@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
 USERNAME = "admin"

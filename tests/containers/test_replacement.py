@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.container import Container, NotHealthy
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy
 from ansible_collections.inferops.xinference.tests.machine import built, free_port, wait_until
 
 MODULE = Path(__file__).parents[2] / "plugins/modules/server_container.py"

@@ -14,7 +14,7 @@ import pytest
 from play import ADD_COPY, AUTOSTART, DOWNLOAD, FOLDER, GGUF, HISTORY, play
 from real_server import Server, serving
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
 #: Seconds of the fake server's clock after which a call that takes long is looked at; a copy of a model takes more.

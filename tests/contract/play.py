@@ -10,10 +10,10 @@ from typing import Any
 
 from real_server import own_words
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import RECORD
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import observe
-from ansible_collections.inferops.xinference.plugins.module_utils._core.smoke import smoke_test
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.smoke_test import smoke_test
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import RECORD
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import observe
 
 GGUF = "/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 FOLDER = "/models/all-MiniLM-L6-v2"

@@ -20,7 +20,10 @@ from play import Play
 from real_server import ENVIRONMENT, USERNAME, Server, serving
 from test_contract import ask, refusal, shape
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import (
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import ApiKey, KeyChange, KeyOutcome, apply_key, plan_key
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import read as read_key
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.users import (
     NO_ACCOUNTS,
     SCOPES,
     Account,
@@ -29,10 +32,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts
     plan_account,
     read,
 )
-from ansible_collections.inferops.xinference.plugins.module_utils._core.api_keys import ApiKey, KeyChange, KeyOutcome, apply_key, plan_key
-from ansible_collections.inferops.xinference.plugins.module_utils._core.api_keys import read as read_key
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.machine import VERSION
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 

@@ -14,13 +14,13 @@ import pytest
 from play import EMBEDDING, LLM
 from real_server import CONTAINER, HOME, PASSWORD, USERNAME, Server
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.adopt import custom_registrations, export
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.home import Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import READY, Observed, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import KEEP, Choices, make_plan
-from ansible_collections.inferops.xinference.plugins.module_utils._core.smoke import smoke_test
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.smoke_test import smoke_test
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import READY, Observed, survey
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import KEEP, Choices, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 
 #: Seconds that a launch may take on a busy machine.
 PATIENCE = 300

@@ -20,14 +20,22 @@ import requests
 from play import ADD_COPY, AUTOSTART, DATA, EMBEDDING, EMBEDDING_NAME, ENTRY, HISTORY, LAUNCH_EMBEDDING, LLM, NAME, UID
 from real_server import PASSWORD, USERNAME, Server, make_account, own_words, server_command
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import RECORD, Record, cleaned, entries_of, launched_by_entry, recorded
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import DeclaredModel, parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import account_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import ObservedModel
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import REPORTED, drift
-from ansible_collections.inferops.xinference.plugins.module_utils._core.registered import registration_drift
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import registration_drift
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import account_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import (
+    RECORD,
+    Record,
+    cleaned,
+    entries_of,
+    launched_by_entry,
+    recorded,
+)
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ObservedModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import REPORTED, drift
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.machine import VERSION
 
 

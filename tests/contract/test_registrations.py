@@ -11,9 +11,9 @@ import pytest
 from play import EMBEDDING, FOLDER, LLM
 from real_server import Server
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.home import DEFAULT_HOME, Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.registered import CUSTOM_TYPES, check_registration, registration_drift
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES, check_registration, registration_drift
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 
 #: Type → (specification without its name, a field with another value).
 SPECIFICATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from real_server import ENVIRONMENT, PASSWORD, USERNAME, Server, serving
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.accounts import NO_ACCOUNTS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.users import NO_ACCOUNTS
 from ansible_collections.inferops.xinference.plugins.modules import api_key, user
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 

@@ -16,7 +16,7 @@ import pytest
 from hub import Hub, bridge_address
 from real_server import ENVIRONMENT, PASSWORD, USERNAME, Server, serving
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.machine import built, record
 
 REPOSITORY = "inferops/smollm2-135m-gguf"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import HOOKS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import HOOKS
 
 CONTAINERS = {
     "usual": "xinference",

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import Firewall, rules
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import firewall_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.tests.machine import ROOT
 
 NOBODY = 65534

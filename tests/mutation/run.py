@@ -38,15 +38,17 @@ COLLECTION = Path("ansible_collections/inferops/xinference")
 CORE = COLLECTION / "plugins/module_utils/_core"
 TESTS = COLLECTION / "tests/unit/plugins/module_utils/_core"
 
-_RIGHT = "test_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
-_REFUSED = "test_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
+_RIGHT = "declaration/test_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
+_REFUSED = "declaration/test_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
+_PREFLIGHT = tuple(f"preflight/test_{part}.py" for part in ("check", "network", "proxy", "users"))
 #: Module → the tests that say what it shall do. Those of other modules run it too, slowly and by the way.
 MODULES: dict[str, tuple[str, ...]] = {
-    "plan": ("test_plan.py",),
-    "catalogue": ("test_catalogue.py", _REFUSED, _RIGHT),
-    "paths": ("test_paths.py", _REFUSED, _RIGHT),
-    "sizing": ("test_sizing.py", "test_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum"),
-    "preflight": ("test_preflight.py", "test_preflight_accounts.py", "test_preflight_proxy.py"),
+    "plan/plan": ("plan/test_plan.py",),
+    "plan/drift": ("plan/test_plan.py",),
+    "admission/catalogue": ("admission/test_catalogue.py", _REFUSED, _RIGHT),
+    "admission/model_paths": ("admission/test_model_paths.py", _REFUSED, _RIGHT),
+    "admission/sizing": ("admission/test_sizing.py", "declaration/test_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum"),
+    **{f"preflight/{part}": _PREFLIGHT for part in ("container", "host", "models", "network", "proxy", "users")},
 }
 #: What the tests of a module read.
 COPIED = ("plugins", "tests/unit", "meta", "roles")
@@ -277,10 +279,10 @@ def write(row: dict[str, Any]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """The table as people read it."""
     lines = [
-        f"{'module':<12} {'mutants':>7} {'killed':>7} {'timeout':>7} {'survived':>8} {'equivalent':>10} {'score':>7} {'without':>8} {'seconds':>7}  commit"
+        f"{'module':<22} {'mutants':>7} {'killed':>7} {'timeout':>7} {'survived':>8} {'equivalent':>10} {'score':>7} {'without':>8} {'seconds':>7}  commit"
     ]
     for row in rows:
-        line = f"{row['module']:<12} {row['mutants']:>7} {row['killed']:>7} {row['timeout']:>7} {row['survived']:>8} {row['equivalent']:>10}"
+        line = f"{row['module']:<22} {row['mutants']:>7} {row['killed']:>7} {row['timeout']:>7} {row['survived']:>8} {row['equivalent']:>10}"
         line += f" {row['score']:>6.1f}% {row['score_without_equivalent']:>7.1f}% {row['seconds']:>7}  {row['commit']}"
         lines.append(line + (" (kills kept from an earlier run)" if row["kept"] else ""))
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from conftest import CONTAINER, said
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import listeners
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.listeners import listeners
 from ansible_collections.inferops.xinference.tests.machine import built
 
 NOBODY = 65534

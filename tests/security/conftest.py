@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 from watchers import OPEN, REFUSED, Intruder, Lurker
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import listeners
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.listeners import listeners
 from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port, wait_until
 
 BIN = Path(sys.executable).parent

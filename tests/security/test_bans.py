@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from conftest import CONTAINER, LOUD, Site, changes, gateway, of_host, said
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 
 #: More often than the guard lets anybody.
 TRIES = 15

@@ -19,8 +19,8 @@ import requests
 from conftest import AUTOMATION, CONTAINER, Site, changed_tasks, changes, said
 from holders import answers, automation
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.listeners import listeners
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.listeners import listeners
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.anonymous import EXPOSED, answered
 
 PREPARED = ["Start a container for it", "Prepare it", "Remove the container for it"]

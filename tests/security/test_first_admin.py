@@ -13,8 +13,8 @@ import requests
 from conftest import CONTAINER, OLDER, Site, besieged, said
 from watchers import OPEN, REFUSED, SETUP, Intruder
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.client import Client
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.machine import VERSION, built, free_port, wait_until
 
 #: Versions on which whoever calls first becomes the administrator, without a token.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from collections.abc import Iterator
@@ -15,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import FIELDS, HUBS, MODEL_TYPES, STATES
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import HANDED_ON
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS, HUBS, MODEL_TYPES, STATES
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import HANDED_ON
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.inferops.xinference"
@@ -30,6 +31,19 @@ FOLDERS_OF_ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is
 ROLES = [path.name for path in FOLDERS_OF_ROLES]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 FILTERS = sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.py"))
+CORE = "plugins/module_utils/_core"
+PARTS_OF_THE_CORE = sorted(f"{path.parent.name}/{path.stem}" for path in (ROOT / CORE).glob("*/*.py") if path.stem != "__init__")
+#: The folders of the core from the bottom up: no import runs upward, or between two of the same floor.
+FLOORS = (
+    {"base"},
+    {"declaration", "host"},
+    {"server"},
+    {"observed"},
+    {"plan", "admission"},
+    {"apply"},
+    {"reconcile", "resources"},
+    {"preflight", "service"},
+)
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 
 
@@ -195,11 +209,37 @@ def test_each_module_has_a_unit_test(module: str) -> None:
     assert (ROOT / "tests/unit/plugins/modules" / f"test_{module}.py").is_file()
 
 
-@pytest.mark.parametrize("part", sorted(path.stem for path in (ROOT / "plugins/module_utils/_core").glob("*.py") if path.stem not in ("__init__", "errors")))
-def test_each_part_of_the_core_has_a_unit_test_and_imports_no_ansible(part: str) -> None:
-    assert (ROOT / "tests/unit/plugins/module_utils/_core" / f"test_{part}.py").is_file()
-    text = (ROOT / "plugins/module_utils/_core" / f"{part}.py").read_text(encoding="utf-8")
-    assert not re.search(r"^\s*(from|import) ansible", text, re.MULTILINE)
+@pytest.mark.parametrize("part", PARTS_OF_THE_CORE)
+def test_each_part_of_the_core_is_tested_in_the_folder_of_its_name(part: str) -> None:
+    folder, name = part.split("/")
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/unit" / CORE / folder).glob("test_*.py"))
+    package = f"{COLLECTION}.{CORE.replace('/', '.')}.{folder}"
+    assert re.search(rf"from {package}\.{name} import|from {package} import (.*\W)?{name}\b", tests)
+
+
+@pytest.mark.parametrize("part", PARTS_OF_THE_CORE)
+def test_no_import_of_the_core_runs_upward_and_none_is_ansible_s(part: str) -> None:
+    """A folder imports from those below it and from itself."""
+    folder = part.partition("/")[0]
+    below = {name for floor in FLOORS[: next(number for number, floor in enumerate(FLOORS) if folder in floor)] for name in floor}
+    for node in ast.walk(ast.parse((ROOT / CORE / f"{part}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 2:
+            assert (node.module or "").partition(".")[0] in below
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            assert node.level == 1
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+            assert not any(name.startswith("ansible") for name in names)
+
+
+def test_each_folder_of_the_core_has_a_floor() -> None:
+    folders = sorted(path.name for path in (ROOT / CORE).iterdir() if path.is_dir() and path.name != "__pycache__")
+    assert folders == sorted(name for floor in FLOORS for name in floor)
+
+
+def test_no_file_of_the_core_is_too_long() -> None:
+    long = {part: len((ROOT / CORE / f"{part}.py").read_text(encoding="utf-8").splitlines()) for part in PARTS_OF_THE_CORE}
+    assert {part: lines for part, lines in long.items() if lines > 400} == {}
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -18,7 +18,7 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import become_loader, connection_loader
 
 from ansible_collections.inferops.xinference.plugins.action import models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import ProgressFile
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.progress import ProgressFile
 
 INTERVAL = 0.2
 #: Seconds after which a test has failed.

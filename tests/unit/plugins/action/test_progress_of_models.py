@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import apply_plan
-from ansible_collections.inferops.xinference.plugins.module_utils._core.progress import latest_lines
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.progress import latest_lines
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
 from ansible_collections.inferops.xinference.plugins.modules import models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
@@ -31,7 +31,7 @@ class Watched:
         self.seen: list[str] = []
         self.files: set[str] = set()
         runner.use(self.server)
-        runner.monkeypatch.setattr(converge, "apply_plan", functools.partial(apply_plan, clock=self.server.clock, sleep=self.sleep))
+        runner.monkeypatch.setattr(pipeline, "apply_plan", functools.partial(apply_plan, clock=self.server.clock, sleep=self.sleep))
 
     def sleep(self, seconds: float) -> None:
         """What a controller could read at this moment."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.inferops.xinference.plugins.filter.declared_models import FilterModule
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import check_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import check_models
 
 declared_models = FilterModule().filters()["declared_models"]
 

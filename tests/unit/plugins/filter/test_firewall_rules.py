@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.inferops.xinference.plugins.filter.firewall_rules import FilterModule
-from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import Firewall, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
 
 
 def test_texts_and_marks_of_both_families() -> None:

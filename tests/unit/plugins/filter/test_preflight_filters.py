@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.filter.model_host_paths import FilterModule as ModelHostPaths
 from ansible_collections.inferops.xinference.plugins.filter.preflight_failures import FilterModule as PreflightFailures
 from ansible_collections.inferops.xinference.plugins.filter.server_advisories import FilterModule as ServerAdvisories
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import Settings
 
 model_host_paths = ModelHostPaths().filters()["model_host_paths"]
 preflight_failures = PreflightFailures().filters()["preflight_failures"]

@@ -14,7 +14,8 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.alternative_name import FilterModule as Names
 from ansible_collections.inferops.xinference.plugins.filter.proxy_gaps import FilterModule as Gaps
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import path_facts, proxy_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import proxy_facts
 
 alternative_name = Names().filters()["alternative_name"]
 proxy_gaps = Gaps().filters()["proxy_gaps"]

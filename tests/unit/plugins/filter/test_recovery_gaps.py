@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.recovery_gaps import FilterModule
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import service_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.program import install
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 recovery_gaps = FilterModule().filters()["recovery_gaps"]

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.host_status import FilterModule as HostStatus
 from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
-from ansible_collections.inferops.xinference.plugins.module_utils._core.firewall import Firewall, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
 
 host_status = HostStatus().filters()["host_status"]
 status_table = StatusTable().filters()["status_table"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import apply_plan
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import UNREPORTED
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import UNREPORTED
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
 from ansible_collections.inferops.xinference.plugins.modules import models, models_info
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION
@@ -56,7 +56,7 @@ def provision(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 def use(runner: Runner, server: FakeServer) -> None:
     """Let a module talk to this server, in the server's own time."""
     runner.use(server)
-    runner.monkeypatch.setattr(converge, "apply_plan", functools.partial(apply_plan, clock=server.clock, sleep=server.clock.sleep))
+    runner.monkeypatch.setattr(pipeline, "apply_plan", functools.partial(apply_plan, clock=server.clock, sleep=server.clock.sleep))
 
 
 def by_hand(*runners: Runner, **options: Any) -> FakeServer:

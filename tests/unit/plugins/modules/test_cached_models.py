@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, ConnectionFailed
-from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration
 from ansible_collections.inferops.xinference.plugins.modules import cached_models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION

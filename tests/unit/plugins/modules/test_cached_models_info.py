@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, ConnectionFailed
 from ansible_collections.inferops.xinference.plugins.modules import cached_models_info
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import WORKER, FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION

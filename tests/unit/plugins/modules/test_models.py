@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
-from ansible_collections.inferops.xinference.plugins.module_utils._core import converge
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import apply_plan
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import AUTOSTART, parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, ConnectionFailed
-from ansible_collections.inferops.xinference.plugins.module_utils._core.left import LeftDeclaration
-from ansible_collections.inferops.xinference.plugins.module_utils._core.lock import Lock
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service import Reader
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import AUTOSTART
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Reader
 from ansible_collections.inferops.xinference.plugins.modules import models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer, Script
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
@@ -47,7 +48,7 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def serve(run: Runner, server: FakeServer) -> FakeServer:
     """Let the module talk to this server, in the server's own time."""
     run.use(server)
-    run.monkeypatch.setattr(converge, "apply_plan", functools.partial(apply_plan, clock=server.clock, sleep=server.clock.sleep))
+    run.monkeypatch.setattr(pipeline, "apply_plan", functools.partial(apply_plan, clock=server.clock, sleep=server.clock.sleep))
     return server
 
 

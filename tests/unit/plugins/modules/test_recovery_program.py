@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.fingerprint import folder_fingerprint
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.fingerprint import folder_fingerprint
 from ansible_collections.inferops.xinference.plugins.modules import recovery_program
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 

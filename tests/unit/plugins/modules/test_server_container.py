@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.container import Container, NotHealthy
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy
 from ansible_collections.inferops.xinference.plugins.modules import server_container
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 

@@ -9,7 +9,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import DockerSocket
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 
 #: What a container becomes, a look at a time after its start: status, health, restarts, exit code. The last one stays.
 HEALTHY = [("running", "starting", 0, 0), ("running", "healthy", 0, 0)]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError, AuthenticationError, NoAnswer, NotReached
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, NoAnswer, NotReached
 
 ENDPOINT = "http://fake:9997"
 WORKER = "0.0.0.0:20425"

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.applied import Entry, Record, StateFile, entries_of, recorded
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import Result, Surroundings, Waiting, apply_plan
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declared import DeclaredModel, parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.errors import ApiError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.home import Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host import Deaths
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import Observed, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan import Choices, Plan, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Surroundings, Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.results import Result
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Entry, Record, StateFile, entries_of, recorded
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, survey
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices, Plan, make_plan
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import WRITES, FakeServer
 
 #: A custom model that a server takes.

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying a plan out. Private to this collection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..host.docker import Deaths
+from ..observed.last_applied import RECORD, Record, StateFile
+from ..observed.models import Observed, Reader
+from ..observed.server_files import Home
+from .download import Downloader
+from .smoke_test import Asker
+
+__all__ = ["SMOKE_TESTS", "Keeper", "Surroundings", "Waiting", "Writer"]
+
+SMOKE_TESTS = ("launched", "all", "none")
+
+
+class Writer(Reader, Asker, Downloader, Protocol):
+    """The whole client, as far as a plan needs it."""
+
+    def register(self, model_type: str, specification: dict[str, Any]) -> None:
+        """Register a custom model."""
+
+    def unregister(self, model_type: str, name: str) -> None:
+        """Remove a registration."""
+
+    def launch(self, request: dict[str, Any]) -> None:
+        """Ask for a launch."""
+
+    def clear_orphan(self, uid: str, copies: int) -> None:
+        """Free what a launch left behind that was cancelled too late."""
+
+    def terminate(self, uid: str) -> None:
+        """Stop a running model."""
+
+    def cancel(self, uid: str) -> None:
+        """Stop a launch under way."""
+
+    def progress(self, uid: str) -> dict[str, Any]:
+        """How far a launch is."""
+
+    def add_replicas(self, uid: str, count: int) -> None:
+        """Add copies to a running model."""
+
+    def remove_replica(self, uid: str, replica_id: int) -> None:
+        """Take a copy away."""
+
+    def set_autostart(self, entry: dict[str, Any]) -> None:
+        """Write an autostart entry."""
+
+    def remove_autostart(self, uid: str) -> None:
+        """Remove an autostart entry."""
+
+    def remember(self, name: str, uid: str, data: dict[str, Any]) -> bool:
+        """Write a row of the launch history."""
+
+    def forget(self, name: str, uid: str) -> None:
+        """Remove a row of the launch history."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How to wait for models.
+
+    :param wait: whether to wait at all.
+    :param timeout: seconds for the whole plan.
+    :param sleep: seconds between two looks, at most.
+    :param at_once: launches under way at the same time.
+    :param smoke: which models must answer a request: launched (all that this run touched), all, or none.
+    :param answer: seconds in which a model must answer.
+    """
+
+    wait: bool = True
+    timeout: float = 1800.0
+    sleep: float = 1.0
+    at_once: int = 1
+    smoke: str = "launched"
+    answer: float = 120.0
+
+
+class Keeper:
+    """Where records are written: the server's launch history, or a file of this host for a server without one.
+
+    :param client: the server.
+    :param history: whether it has a launch history.
+    :param file: the file of this host.
+    """
+
+    def __init__(self, client: Writer, history: bool, file: StateFile) -> None:
+        self.client = client
+        self.history = history
+        self.file = file
+
+    def write(self, uid: str, record: Record) -> None:
+        """Remember what a model was launched with."""
+        if self.history:
+            self.client.remember(RECORD, uid, record.data())
+        else:
+            self.file.save({**self.file.load(), uid: record})
+
+    def drop(self, uid: str) -> None:
+        """Forget a model that does not run any more."""
+        if self.history:
+            self.client.forget(RECORD, uid)
+        else:
+            records = self.file.load()
+            if records.pop(uid, None) is not None:
+                self.file.save(records)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What carrying a plan out needs besides the server.
+
+    :param observed: the server when the plan was made.
+    :param home: its files, as far as this host sees them.
+    :param file: where records go for a server without a launch history.
+    :param report: told at each look how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
+    :param missing: models whose files are downloaded before anything else happens.
+    :param engine_errors: what the engines printed as errors since a second; empty where this host cannot see it.
+    :param deaths: what ended in the server's container so far; None where this host cannot see it.
+    """
+
+    observed: Observed = field(default_factory=Observed)
+    home: Home = field(default_factory=Home)
+    file: StateFile = field(default_factory=lambda: StateFile(None))
+    report: Callable[[str, str, dict[str, Any], float], None] | None = None
+    missing: frozenset[str] = frozenset()
+    deaths: Callable[[], Deaths | None] = lambda: None
+    engine_errors: Callable[[int], list[str]] = lambda since: []
+
+
+@dataclass(frozen=True)
+class Passing:
+    """How time passes.
+
+    :param clock: seconds from some moment on.
+    :param sleep: waits that many seconds.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files first: downloading without launching, on servers that can (since 3.4). Private to this collection.
+
+The server answers a download when it has ended, which may be hours. So the request is left after a moment; the server goes on, and its
+list of unfinished downloads tells the rest: a download that ended well is in it no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from ..base.compare import same_size
+from ..base.errors import ApiError, AuthenticationError
+from ..declaration.model import DeclaredModel
+from ..declaration.specification import uris
+
+__all__ = ["DOWNLOADS", "ENDED", "Downloader", "download", "is_cached", "wanted_files"]
+
+DOWNLOADS = ("first", "only", "with_launch")
+ROUTE = "POST /v1/cache/models"
+#: Fields of a launch request that choose the files.
+_CHOOSE = ("model_name", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization", "download_hub", "multimodal_projector")
+ENDED = frozenset({"failed", "interrupted", "paused", "cancelled"})
+
+
+class Downloader(Protocol):
+    """The part of the client that downloads."""
+
+    def cache(self, request: dict[str, Any]) -> bool:
+        """Ask for a download; False when it goes on after the request was left."""
+
+    def resume_download(self, cache_uid: str) -> None:
+        """Let the server go on with a download that was interrupted."""
+
+    def downloads(self) -> list[dict[str, Any]]:
+        """Downloads that have not ended well."""
+
+
+def wanted_files(model: DeclaredModel) -> bool:
+    """Whether a model's files come from a hub, and not from a path of the server."""
+    if model.given.get("path"):
+        return False
+    return model.registration is None or not uris(model.registration)
+
+
+def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the files of a model are on the server; a field that is not declared matches any.
+
+    :param rows: what the server has.
+    """
+
+    def fits(row: Mapping[str, Any], name: str, key: str) -> bool:
+        wanted, actual = model.given.get(name), row.get(key)
+        if wanted is None or actual is None:
+            return True
+        return same_size(wanted, actual) if name == "size_in_billions" else str(wanted).lower() == str(actual).lower()
+
+    for row in rows:
+        # Of files that somebody deleted, empty folders and links are left.
+        if row.get("size_bytes") == 0 or row.get("model_name") != model.name or str(row.get("model_type", model.type)).lower() != model.type.lower():
+            continue
+        if all(fits(row, *pair) for pair in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))):
+            return True
+    return False
+
+
+def _request(model: DeclaredModel) -> dict[str, Any]:
+    """The download request of a model. The same files have the same name, so that an interrupted download is found again."""
+    launch = model.launch_request()
+    chosen = {key: launch[key] for key in _CHOOSE if launch.get(key) is not None}
+    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
+    return {"cache_uid": f"{model.uid[:80]}.{digest}", **chosen}
+
+
+def download(
+    client: Downloader,
+    model: DeclaredModel,
+    late: Callable[[], bool],
+    sleep: Callable[[], None],
+    report: Callable[[str, dict[str, Any]], None],
+) -> str:
+    """Download the files of one model.
+
+    :param late: whether the time is over.
+    :param sleep: waits until the next look.
+    :param report: told the state and how far it is, at each look.
+    :returns: the server's words when it failed, else an empty text.
+    """
+    request = _request(model)
+    name = request["cache_uid"]
+    try:
+        resumed = name in {row.get("cache_uid") for row in client.downloads()}
+        if resumed:
+            client.resume_download(name)
+        done = False if resumed else client.cache(request)
+        # A download that is gone on with is listed as failed until the server has begun with it.
+        patience = 3 if resumed else 0
+        while not done:
+            row = next((row for row in client.downloads() if row.get("cache_uid") == name), None)
+            if row is None:
+                return ""
+            patience -= 1
+            if row.get("status") in ENDED and patience < 0:
+                return str(row.get("error") or f"the download is {row['status']}")
+            if late():
+                return f"is downloading ({100 * float(row.get('progress') or 0):.0f} %) and not ready in time (wait_timeout); the download goes on"
+            report("downloading", row)
+            sleep()
+    except AuthenticationError:
+        raise
+    except ApiError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,238 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is and has, read in one go without changing it. Private to this collection.
+
+Standard library only: it runs on a host before anything is installed there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from ..base.messages import shown, without_environment
+from .docker import DockerSocket, Refused
+from .other_containers import keeps, neighbours, of_processes
+
+__all__ = ["PREVIOUS", "REPLACEMENT", "container_facts", "engine_facts"]
+
+#: What the names of the containers end in that take part in a replacement: the new one, and the one of before.
+REPLACEMENT, PREVIOUS = ".replacement", ".previous"
+#: Bytes of a process's environment; the kernel's own limit of one variable.
+_ENVIRONMENT_BYTES = 128 << 10
+#: Where the server listens in its container.
+_SERVER_PORT = "9997/tcp"
+#: Characters of what a health check said, from its end.
+_HEALTH_CHARACTERS = 200
+
+
+def is_named(found: Mapping[str, Any], container: str) -> bool:
+    """Whether a container has that name; the engine takes the beginning of an identifier as well."""
+    return str(found.get("Name", f"/{container}")) == f"/{container}"
+
+
+def container_facts(engine: DockerSocket, container: str, log_lines: int = 0) -> dict[str, Any] | None:
+    """One container; None where there is none of the name.
+
+    :param container: its name.
+    :param log_lines: number of lines of its log to return with it.
+    :raises OSError: when the engine does not answer.
+    """
+    found = engine.get(f"/containers/{quote(container, safe='')}/json")
+    facts = _container_facts(found) if found and is_named(found, container) else None
+    if facts and log_lines > 0:
+        facts["log"] = _log(engine, container, log_lines)
+    return facts
+
+
+def _health_says(log: Any) -> str:
+    """The last words of the last health check that said any, on one line; empty where none did."""
+    said = [str(check.get("Output") or "").strip() for check in log or [] if isinstance(check, Mapping)]
+    words = next(filter(None, reversed(said)), "")
+    # What failed stands at the end; a container could write anything.
+    return shown(" ".join(without_environment(words)[-_HEALTH_CHARACTERS:].split()))
+
+
+def _is_empty(path: str) -> bool:
+    """Whether a path of this host is an empty directory, or is not there; no where that cannot be told."""
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _of_first_process(state: Mapping[str, Any], root: Path = Path("/")) -> dict[str, str]:
+    """What the first process of a container was told about where its files are; nothing where it does not run, or another host runs it."""
+    with contextlib.suppress(OSError):
+        if state.get("Running") and state.get("Pid"):
+            with Path(root, "proc", str(int(state["Pid"])), "environ").open("rb") as file:
+                return of_processes(file.read(_ENVIRONMENT_BYTES))
+    return {}
+
+
+def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
+    """The part of a container's description that the roles use."""
+    state = found.get("State") or {}
+    bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
+    # Those of the server's own port first: whoever made the container may have published others.
+    found_bindings = [(port != _SERVER_PORT, binding) for port, ends in bindings.items() for binding in ends or []]
+    # Without a port the engine chooses one when the container starts; without an address it is every address.
+    mounts = sorted((str(mount.get("Source")), str(mount.get("Destination")), bool(mount.get("RW"))) for mount in found.get("Mounts") or [])
+    written = [source for source, _target, writable in mounts if writable]
+    # Of a range as well, see what is held.
+    published = sorted(
+        {(other, binding.get("HostIp") or "::", int(binding["HostPort"])) for other, binding in found_bindings if str(binding.get("HostPort")).isdecimal()}
+    )
+    return {
+        "id": str(found.get("Id"))[:12],
+        "image": (found.get("Config") or {}).get("Image"),
+        "status": state.get("Status"),
+        "health": (state.get("Health") or {}).get("Status"),
+        "health_says": _health_says((state.get("Health") or {}).get("Log")),
+        "started_at": state.get("StartedAt"),
+        "restarts": found.get("RestartCount"),
+        "labels": (found.get("Config") or {}).get("Labels") or {},
+        "network": (found.get("HostConfig") or {}).get("NetworkMode"),
+        "ports": sorted({port for _other, _address, port in published}),
+        "held": _held(found),
+        "published": [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for _other, address, port in published],
+        "memory": (found.get("HostConfig") or {}).get("Memory"),
+        "restart_policy": ((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name"),
+        "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
+        # The engine follows links in a source whenever the container starts.
+        "chooses_mounts": any(PurePosixPath(top) in PurePosixPath(source).parents for source, _target, _writable in mounts for top in written),
+        **keeps(found, _of_first_process(state), _is_empty),
+    }
+
+
+def _held(found: Mapping[str, Any]) -> list[int]:
+    """Ports of the host that a container holds just now, also where it was created and is just being started."""
+    ends = ((found.get("NetworkSettings") or {}).get("Ports") or {}).values()
+    return sorted({int(binding["HostPort"]) for bindings in ends for binding in bindings or [] if str(binding.get("HostPort")).isdecimal()})
+
+
+def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
+    """The Docker Engine, one container with its network, and one image.
+
+    :param docker_host: address of the engine's socket.
+    :param container: name of a container to describe.
+    :param image: reference of an image to look for.
+    :param log_lines: number of lines of the container's log to return with it.
+    :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``, ``gateway`` (address of
+        this host on the container's network, from which the container sees everything that comes from the host; None without such a network), ``network`` (of
+        the container's name: ``bridge``, its interface, ``subnets``, and ``ours``, whether these roles made it; None without one), ``uid`` (number of the
+        user who runs the engine; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
+        ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
+        answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
+        ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
+        ``neighbours`` (other containers that run, see :func:`~.adoption.neighbours`).
+    """
+    facts: dict[str, Any] = {
+        **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
+        "neighbours": [],
+        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous")),
+    }
+    if "://" in docker_host and not docker_host.startswith("unix://"):
+        facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
+        return facts
+    engine = DockerSocket(docker_host)
+    try:
+        version = engine.get("/version") or {}
+        facts.update(reachable=True, uid=os.stat(engine.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
+        info = engine.get("/info") or {}
+        facts["version"] = _engine_version(version, info)
+        facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
+        for network in engine.get("/networks") or []:
+            facts["networks"][str(network.get("Name"))] = _subnets(network)
+            if network.get("Name") == container:
+                facts.update(_network_facts(network))
+        if container:
+            facts["container"] = container_facts(engine, container, log_lines)
+            facts["interrupted"], facts["previous"] = _interrupted(engine, container)
+            facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
+        if image:
+            # What is no reference at all is refused by the engine, too; preflight says it of the setting.
+            with contextlib.suppress(Refused):
+                facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
+    except FileNotFoundError:
+        facts["error"] = f"there is no socket {engine.path}"
+        # Package podman-docker leaves a link; to install Docker would remove that package.
+        if "podman" in os.path.realpath(engine.path):
+            facts.update(version="Podman", error=f"{engine.path} leads to {os.path.realpath(engine.path)}, the socket of Podman, which is not there")
+    except (OSError, ValueError) as error:
+        facts["error"] = getattr(error, "strerror", None) or str(error)
+    return facts
+
+
+def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str | None:
+    """Number of a Docker Engine; name and number of another program that speaks the same API, whose number would be taken for an old Docker's."""
+    names = [str(part.get("Name")) for part in version.get("Components") or [] if isinstance(part, Mapping) and part.get("Name")]
+    # What is built on Buildah is Podman, whatever somebody in between makes of its parts.
+    if any("podman" in name.lower() for name in names) or "BuildahVersion" in info:
+        return f"Podman {version.get('Version')}"
+    # Docker has named its parts since 18.06, and itself is Engine.
+    return f"{names[0]} {version.get('Version')}" if names and "Engine" not in names else version.get("Version")
+
+
+def _container_root(info: Mapping[str, Any]) -> str:
+    """Numbers that root of a container has on this host: others than 0 where the engine maps users (userns-remap), and names its folder after them."""
+    mapped = re.search(r"/(\d+)\.(\d+)$", str(info.get("DockerRootDir")))
+    return ":".join(mapped.groups()) if mapped and "name=userns" in (info.get("SecurityOptions") or []) else "0:0"
+
+
+def _log(engine: DockerSocket, container: str, lines: int) -> list[str]:
+    """The last lines of a container, or why there are none; what it wrote must not hide the rest."""
+    try:
+        return engine.log(container, lines)
+    except OSError as error:
+        return [f"The log cannot be read: {error.strerror or error}."]
+
+
+def _interrupted(engine: DockerSocket, container: str) -> tuple[bool, dict[str, Any] | None]:
+    """``interrupted`` and ``previous``."""
+    replacement, previous = (engine.get(f"/containers/{quote(container + ending, safe='')}/json") for ending in (REPLACEMENT, PREVIOUS))
+    config = (previous or {}).get("Config") or {}
+    return bool(replacement or previous), {"labels": config.get("Labels") or {}, "user": str(config.get("User") or "")} if previous else None
+
+
+def _ranges(network: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The ranges of addresses of a network, as the engine describes them."""
+    return [entry for entry in (network.get("IPAM") or {}).get("Config") or [] if isinstance(entry, Mapping)]
+
+
+def _subnets(network: Mapping[str, Any]) -> list[str]:
+    return [str(entry["Subnet"]) for entry in _ranges(network) if entry.get("Subnet")]
+
+
+def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """``network`` and ``gateway`` of the engine's description of a network."""
+    ranges = _ranges(found)
+    return {
+        "network": {
+            "bridge": (found.get("Options") or {}).get("com.docker.network.bridge.name"),
+            "subnets": _subnets(found),
+            "ours": "io.inferops.collection" in (found.get("Labels") or {}),
+        },
+        "gateway": _gateway(ranges[0]) if ranges else None,
+    }
+
+
+def _gateway(addresses: Mapping[str, Any]) -> str | None:
+    """Address of this host in a range of the engine; where it was chosen by the engine, older ones do not say that they take the first."""
+    if addresses.get("Gateway"):
+        return str(addresses["Gateway"])
+    try:
+        # A range of one address has a list of them.
+        return str(next(iter(ipaddress.ip_network(str(addresses.get("Subnet")), strict=False).hosts())))
+    except (ValueError, StopIteration):
+        return None

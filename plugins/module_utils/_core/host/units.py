@@ -1,0 +1,167 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is and has, read in one go without changing it. Private to this collection.
+
+Standard library only: it runs on a host before anything is installed there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base.bounded import read_json
+from ..base.fingerprint import folder_fingerprint
+from .certificates import certificate_facts
+from .client_environment import client_records
+
+__all__ = ["proxy_facts", "service_facts", "unit_facts"]
+
+#: Bytes of what the service writes.
+_STATE_BYTES = 4 << 20
+#: What the service tells of itself and of each model, and of what type.
+_STATE = {"ready": bool, "trouble": str, "refused": bool, "models": dict}
+_STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int, "message": str}
+
+
+def _fields(content: Any, types: Mapping[str, type]) -> dict[str, Any]:
+    """The fields of a dictionary that somebody else wrote.
+
+    :param types: of each of them; there may be more, which are left out.
+    :raises TypeError: when it is no such dictionary.
+    """
+
+    def fits(value: Any, kind: type) -> bool:
+        # For Python, true is a number.
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+    if not isinstance(content, dict) or not all(fits(content.get(name), kind) for name, kind in types.items()):
+        raise TypeError
+    return {name: content[name] for name in types}
+
+
+def _service_state(content: Any) -> dict[str, Any]:
+    """What the service wrote, when it is of the shape that it writes.
+
+    :raises TypeError: when it is not.
+    """
+    # A service of an earlier version does not say whether it was refused.
+    state = _fields({"refused": False, **content} if isinstance(content, dict) else content, _STATE)
+    return {**state, "models": {uid: _fields(model, _STATE_OF_MODEL) for uid, model in state["models"].items()}}
+
+
+def service_facts(
+    units: Sequence[str], user: str, program: str, state: str, client_environment: str | None = None, *, root: Path = Path("/")
+) -> dict[str, Any]:
+    """The recovery service of this host.
+
+    :param units: names of its units; the first is the service itself.
+    :param user: whom it runs as.
+    :param program: folder with its program.
+    :param state: file in which it writes what it knows.
+    :param client_environment: folder of the virtual environment that it runs in.
+    :param root: where the host's file system begins.
+    :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
+        service itself, ``behind`` (whether a unit, the program or the client was written after it started), ``user`` (whether there is that user),
+        ``program`` (fingerprint, None without one), ``state`` (None without one, or one that no service writes).
+    """
+    place = root / program.lstrip("/")
+    client = client_records(root / client_environment.lstrip("/")) if client_environment else []
+    facts: dict[str, Any] = {
+        "systemd": (root / "run/systemd/system").is_dir(),
+        **unit_facts(units, root, [*place.rglob("*.py"), *client]),
+        "program": folder_fingerprint(place),
+        "state": None,
+        "user": _is_user(user),
+    }
+    file = root / state.lstrip("/")
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        facts["state"] = _service_state(read_json(file.parent, [file.name], _STATE_BYTES))
+    return facts
+
+
+def unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = ()) -> dict[str, Any]:
+    """``units`` (content of the unit files that are there, by name), and of the first one ``enabled``, ``active`` and ``behind``.
+
+    :param uses: files that it reads when it starts, besides the units.
+    """
+    folder = root / "etc/systemd/system"
+    running = _started(units[0], root)
+    found: dict[str, str] = {}
+    for name in units:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found[name] = (folder / name).read_text(encoding="utf-8")
+    return {
+        "units": found,
+        "enabled": (folder / "multi-user.target.wants" / units[0]).is_symlink(),
+        "active": running.is_symlink(),
+        "behind": _is_behind(running, [*(folder / name for name in units), *uses]),
+    }
+
+
+def _started(unit: str, root: Path) -> Path:
+    """The link that systemd makes when a unit starts, and keeps for the journal as long as it runs; asking systemd would need another process."""
+    return root / "run/systemd/units" / f"invocation:{unit}"
+
+
+def _is_behind(read: Path, files: Sequence[Path]) -> bool:
+    """Whether any of some files was written after something was; no when that is not there.
+
+    A run that is cut off between writing a file and starting what reads it leaves it so.
+    """
+    with contextlib.suppress(OSError):
+        since, now = read.lstat().st_mtime, time.time()
+        for file in files:
+            with contextlib.suppress(OSError):
+                # A time to come is that of a clock that was wrong.
+                if since < file.lstat().st_mtime <= now:
+                    return True
+    return False
+
+
+def _is_user(name: str) -> bool:
+    """Whether this host has a user of this name, and the group of the same name that units name as well."""
+    try:
+        pwd.getpwnam(name)
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], root: Path = Path("/")) -> dict[str, Any]:
+    """The proxy of this host.
+
+    :param unit: name of its unit.
+    :param user: whom its workers run as.
+    :param config: its configuration file.
+    :param certificates: files with certificates in PEM format.
+    :param root: where the host's file system begins.
+    :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``behind`` (whether the unit was written after it
+        started), ``unread`` (whether the configuration was written after it was read), ``user`` (whether there is that user), ``config`` (its content, None
+        without one), ``certificates`` (what :func:`certificate_facts` tells of those that are there, by path).
+    """
+    name, file = unit.partition(".service")[0], root / config.lstrip("/")
+    # It is touched with each reload, and goes with the unit; until then the start counts.
+    reloaded = root / "run" / name / "reloaded"
+    facts: dict[str, Any] = {
+        "nginx": os.access(root / "usr/sbin/nginx", os.X_OK),
+        **unit_facts([unit], root),
+        "unread": _is_behind(reloaded if reloaded.exists() else _started(unit, root), [file]),
+        "user": _is_user(user),
+        "config": None,
+        "certificates": {},
+    }
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        facts["config"] = file.read_text(encoding="utf-8")
+    for path in certificates:
+        with contextlib.suppress(OSError):
+            facts["certificates"][path] = certificate_facts((root / path.lstrip("/")).read_bytes())
+    return facts

@@ -1,0 +1,83 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..admission.model_paths import container_paths
+from ..admission.sizing import Limits, choose_options, too_much
+from ..base import sizes
+from ..base.sizes import MIB
+from ..declaration.check import check_models
+from ..declaration.model import DeclaredModel
+from ..host.volumes import host_path
+from ..observed.server_files import Files
+from .settings import LEAST_MEMORY, OPTION_NAMES, Failure, Settings
+
+__all__ = ["check_declared_models"]
+
+
+def check_declared_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    models, problems = check_models(settings.models, strict=settings.validate_engine_options, names=OPTION_NAMES)
+    failures = [Failure("models", problem, "") for problem in problems]
+    for uid, name, path in container_paths(models):
+        place = host_path(path, settings.data_root, settings.volumes)
+        if place is None:
+            targets = ", ".join(sorted(str(volume["target"]) for volume in settings.volumes if volume.get("target")))
+            failures.append(
+                Failure(
+                    "models",
+                    f"Model '{uid}': {name} '{path}' lies in no volume, so the server cannot see it.",
+                    f"Put the file into a volume; they are at {targets}.",
+                )
+            )
+        elif place in host["paths"] and not host["paths"][place]["exists"]:
+            failures.append(Failure("models", f"Model '{uid}': {name} '{path}' does not exist.", f"Copy it to {place} on this host."))
+    return failures or _check_fit(host, settings, models)
+
+
+class _KnownFiles:
+    """Sizes of files as the facts have them. What lies in a folder they do not have, and it counts as nothing: the module measures it."""
+
+    def __init__(self, host: Mapping[str, Any], settings: Settings) -> None:
+        self.host = host
+        self.settings = settings
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None of a folder, and where there is no fact."""
+        place = host_path(path, self.settings.data_root, self.settings.volumes)
+        size: int | None = self.host["paths"].get(place, {}).get("size")
+        return size
+
+    def files(self, path: str) -> Files:
+        """The file, or nothing."""
+        size = self.size(path)
+        return Files() if size is None else Files({"": size})
+
+
+def _memory_limit(host: Mapping[str, Any], settings: Settings) -> int | None:
+    """Memory that the container will have, in MiB; None where what is declared is none that it can have."""
+    total: int = host["memory"]["total_mib"]
+    if total < settings.minimum_memory_mib:
+        # Told by itself.
+        return None
+    if settings.memory == "auto":
+        return total - max(1024, total // 10)
+    limit = sizes.parse(settings.memory)
+    return None if limit is None or not LEAST_MEMORY <= limit <= total * MIB else limit // MIB
+
+
+def _check_fit(host: Mapping[str, Any], settings: Settings, models: Sequence[DeclaredModel]) -> list[Failure]:
+    """Whether the models fit the memory, where they are to be launched: those that run as they are told were measured before."""
+    limit = _memory_limit(host, settings)
+    container = host["engine"]["container"] or {}
+    wanted = {model.uid for model in models if model.state == "present"}
+    if limit is None or not settings.check_memory or (container.get("memory") == limit * MIB and wanted <= set(host["declared"])):
+        return []
+    files = _KnownFiles(host, settings)
+    limits = Limits(settings.cpus or host["processors"], limit)
+    return [Failure("models", problem, "") for problem in too_much(choose_options(models, limits, files), limits, files, OPTION_NAMES)]

@@ -1,0 +1,175 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..base.sizes import MIB
+from .host import MANAGED_ENGINE
+
+__all__ = ["LEAST_MEMORY", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
+
+#: The least that Docker takes for a limit, in bytes.
+LEAST_MEMORY = 6 * MIB
+#: What playbooks hand on with set_stats: in a workflow of AWX it is an extra variable of the next job.
+HANDED_ON = frozenset({"xinference_status"})
+#: What options of the modules are called as variables of the roles.
+OPTION_NAMES = {
+    "models": "xinference_models",
+    "keep": "xinference_models",
+    "validate_engine_options": "xinference_models_validate_engine_options",
+    "check_memory": "xinference_models_check_memory",
+    "download": "xinference_models_download",
+    "wait_timeout": "xinference_models_wait_timeout",
+    "progress_interval": "xinference_models_progress_interval",
+    "max_concurrent_launches": "xinference_models_max_concurrent_launches",
+    "earlier_models": "xinference_models_earlier",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One reason why the host cannot be provisioned.
+
+    :param check: what was looked at.
+    :param problem: what is wrong, one sentence.
+    :param remedy: what to do about it, one sentence.
+    """
+
+    check: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Problem and remedy."""
+        return f"{self.problem} {self.remedy}".strip()
+
+
+@dataclass(frozen=True)
+class ProxySettings:
+    """The settings of the proxy.
+
+    :param http_port: port that only redirects; 0 for none.
+    :param names: names and addresses by which clients call it.
+    :param certificate: file of the host with a certificate that was given; empty for one of the local authority.
+    :param certificate_key: file of the host with its key.
+    :param client_ca: file of the host with the authorities of clients' certificates; empty where clients need none.
+    :param sizes: settings that are sizes as nginx writes them, by name.
+    :param numbers: settings that must be 1 or more, by name.
+    """
+
+    address: str
+    port: int
+    http_port: int
+    names: list[str]
+    certificate: str
+    certificate_key: str
+    client_ca: str
+    sizes: Mapping[str, str]
+    numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that a host is checked against; sizes in MiB.
+
+    :param validate_engine_options: whether options of an engine that are not known are refused.
+    :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
+    :param files: paths of the host that the server writes and the roles look at.
+    :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
+    :param cpus: processors that the container may use; 0 for all.
+    :param networks: names of further networks of Docker that the container joins.
+    :param network_subnet: addresses of the container's network; empty for those that Docker chooses.
+    :param blocked_destinations: what the container must not reach.
+    :param allowed_destinations: exceptions of that.
+    :param recovery: what brings the models back: auto, service, autostart or none.
+    :param recovery_port: port for load balancers; 0 for none.
+    :param variables: every variable of the play whose name starts with the collection's prefix.
+    :param known_variables: the names that the roles document.
+    :param container_user: numbers of the container's user and group; empty for the image's own user.
+    :param values: the documented variables that are set, by name; those of roles that come later are among them only where a play sets them.
+    :param proxy: the proxy; None where there shall be none.
+    :param admin_username: name of the administrator.
+    :param automation_username: name of the account that launches models; empty for the administrator.
+    :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
+    :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
+    :param client_version: version of the client on the host.
+    :param check_memory: whether models are refused that by estimate do not fit.
+    :param home: directory of the server inside its container.
+    """
+
+    data_root: str
+    address: str
+    port: int
+    container: str
+    manage_engine: bool
+    minimum_disk_mib: int
+    minimum_memory_mib: int
+    memory: str
+    image_tag: str
+    image_digest: str
+    image_archive: str
+    authentication: bool
+    admin_password_length: int
+    models: Any
+    validate_engine_options: bool
+    volumes: list[dict[str, Any]]
+    recovery: str
+    recovery_address: str
+    recovery_port: int
+    variables: list[str]
+    known_variables: list[str]
+    container_user: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    proxy: ProxySettings | None = None
+    admin_username: str = "admin"
+    automation_username: str = "automation"
+    accounts: Any = ()
+    api_keys: Any = ()
+    files: Sequence[str] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    cpus: float = 0.0
+    networks: Sequence[str] = ()
+    network_subnet: str = ""
+    blocked_destinations: Any = ()
+    allowed_destinations: Any = ()
+    client_version: str = ""
+    check_memory: bool = True
+    home: str = "/root/.xinference"
+
+
+def gateway_of(host: Mapping[str, Any], subnet: str) -> str | None:
+    """Address of this host on the container's network; None where Docker has still to choose it."""
+    network = host["engine"].get("network") or {}
+    if subnet and subnet not in network.get("subnets", []):
+        try:
+            return str(next(iter(ipaddress.ip_network(subnet).hosts())))
+        except (ValueError, StopIteration):
+            return None
+    gateway: str | None = host["engine"].get("gateway")
+    return gateway
+
+
+def manages(host: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether role engine may install packages on this host."""
+    return settings.manage_engine and bool({host["distribution"]["id"], *host["distribution"]["like"]} & MANAGED_ENGINE)
+
+
+def installs(host: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether the roles install packages of the distribution on this host, and the play's Python sees them."""
+    return manages(host, settings) and bool(host["python"]["distribution"])
+
+
+def lacks(host: Mapping[str, Any], what: str, remedy: str) -> tuple[str, str]:
+    """What the host's Python lacks, and what to do: the distribution's packages help its own Python alone."""
+    python = host["python"]
+    if python["distribution"]:
+        return f"The host's Python {python['version']} lacks {what}.", remedy
+    problem = f"The host's Python {python['version']} ({python['executable']}) lacks {what}, and it is not the distribution's, so it sees none of its packages."
+    return problem, "Let ansible_python_interpreter name the distribution's, /usr/bin/python3, or install them with this one's own pip."

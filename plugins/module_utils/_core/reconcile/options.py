@@ -1,0 +1,122 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run from the declaration to the results: read, refuse, plan, carry out. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..apply.context import Surroundings, Waiting
+from ..base.errors import DeclarationError
+from ..base.messages import called
+from ..host.docker import Deaths, deaths, engine_errors
+from ..observed.last_applied import StateFile
+from ..observed.models import Observed
+from ..observed.server_files import Home
+from ..plan.plan import Choices
+
+__all__ = ["Wishes", "server_files", "wishes_of"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the operator wants of a run.
+
+    :param check: predict only.
+    :param download: get files from hubs first, only, or with the launch.
+    :param check_memory: refuse models that cannot fit.
+    :param cores: processor cores that the server may use; None asks it.
+    :param memory_mib: memory that it may use, in MiB; None asks it.
+    :param names: what options are called in messages, as of :func:`~.values.called`.
+    :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
+    """
+
+    choices: Choices = field(default_factory=Choices)
+    waiting: Waiting = field(default_factory=Waiting)
+    check: bool = False
+    download: str = "with_launch"
+    check_memory: bool = True
+    cores: float | None = None
+    memory_mib: int | None = None
+    home: Home = field(default_factory=Home)
+    file: StateFile = field(default_factory=lambda: StateFile(None))
+    report: Callable[[str, str, dict[str, Any], float], None] | None = None
+    deaths: Callable[[], Deaths | None] = lambda: None
+    engine_errors: Callable[[int], list[str]] = lambda since: []
+    names: Mapping[str, str] = field(default_factory=dict)
+    leave: Callable[[], Any] = lambda: None
+
+    def around(self, observed: Observed, missing: frozenset[str]) -> Surroundings:
+        """What carrying a plan out needs besides the server."""
+        return Surroundings(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
+
+
+_LEAST = {
+    "wait_timeout": 0,
+    "wait_sleep": 0.1,
+    "max_concurrent_launches": 1,
+    "smoke_test_timeout": 0.1,
+    "progress_interval": 1,
+    "cores": 0.1,
+    "memory_mib": 1,
+}
+
+
+def server_files(given: Mapping[str, Any]) -> tuple[Home, StateFile]:
+    """The server's files, as far as this host sees them, and the file with the records of older servers.
+
+    :param given: options ``mounts``, ``home`` and ``state_path``.
+    :raises DeclarationError: when a path is not absolute.
+    """
+    problems = []
+    for inside, outside in given["mounts"].items():
+        if not all(isinstance(path, str) and path.startswith("/") for path in (inside, outside)):
+            problems.append(f"mounts '{inside}: {outside}' must hold two absolute paths, in the container and on this host.")
+    if not given["home"].startswith("/"):
+        problems.append(f"home '{given['home']}' must be an absolute path in the container.")
+    if problems:
+        raise DeclarationError(problems)
+    return Home(given["mounts"], given["home"]), StateFile(given["state_path"])
+
+
+def wishes_of(given: Mapping[str, Any], check: bool = False) -> Wishes:
+    """The options of a run, checked.
+
+    :param given: options of module ``models``.
+    :param check: predict only.
+    :raises DeclarationError: when one of them is wrong.
+    """
+    names = given.get("option_names") or {}
+    problems = [
+        f"{called(name, names)} '{given[name]:g}' is too small; it must be at least {least:g}."
+        for name, least in _LEAST.items()
+        if given[name] is not None and given[name] < least
+    ]
+    if problems:
+        raise DeclarationError(problems)
+    home, file = server_files(given)
+    container, docker_host = given["container"], given["docker_host"]
+    return Wishes(
+        choices=Choices(exclusive=given["exclusive"], on_drift=given["on_drift"], autostart=given["autostart"]),
+        waiting=Waiting(
+            wait=given["wait"],
+            timeout=given["wait_timeout"],
+            sleep=given["wait_sleep"],
+            at_once=given["max_concurrent_launches"],
+            smoke=given["smoke_test"],
+            answer=given["smoke_test_timeout"],
+        ),
+        check=check,
+        download=given["download"],
+        check_memory=given["check_memory"],
+        cores=given["cores"],
+        memory_mib=given["memory_mib"],
+        home=home,
+        file=file,
+        names=names,
+        deaths=(lambda: deaths(docker_host, container)) if container else (lambda: None),
+        engine_errors=(lambda since: engine_errors(docker_host, container, since)) if container else (lambda since: []),
+    )

@@ -1,0 +1,105 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service of a host: a watcher in front of its server, with a journal, a state file and an answer for load balancers. Private to this collection."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ..base.errors import ClientMissing
+from ..base.journal import say
+from ..base.lock import Lock
+from ..host.declaration_file import LeftDeclaration
+from ..server.session import MISSING
+from .loop import Watcher
+from .readiness import Doorbell
+from .signals import Beating, Notifier, Stop
+from .start_request import Caller
+from .status_file import State
+from .stored import Reader
+
+__all__ = ["main"]
+
+
+def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
+    """Look until told to stop."""
+    notifier.tell(READY="1")
+    watcher.changed = lambda: state.take(watcher)
+    odd: set[str] = set()
+    while not stopped.wait(0.0):
+        doorbell.open()
+        try:
+            pause = watcher.look()
+        except Exception as error:
+            # A server that answers with something unheard-of must not end what looks after all other models.
+            watcher.drop(f"{type(error).__name__}: {error}")
+            where = traceback.format_exception(type(error), error, error.__traceback__)
+            # Each once: it comes again with each look.
+            if where[-2] not in odd:
+                odd.add(where[-2])
+                for line in "".join(where).splitlines():
+                    watcher.tell(line)
+            pause = watcher.pace.odd
+        state.take(watcher)
+        caller.heed(watcher)
+        count = sum(care.answered > 0 for care in watcher.cares.values())
+        notifier.tell(WATCHDOG="1", STATUS=watcher.trouble or f"{count} of {len(watcher.wanted())} models answer")
+        end = time.monotonic() + pause
+        while not stopped.wait(min(max(end - time.monotonic(), 0.0), 20.0)) and time.monotonic() < end:
+            notifier.tell(WATCHDOG="1")
+
+
+def require_client(missing: Exception | None, reader: Reader) -> None:
+    """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or somebody removed a package.
+
+    :param missing: what the import raised; None where it went well.
+    :param reader: of the declaration.
+    :raises ClientMissing: when it went wrong.
+    """
+    if missing is None:
+        return
+    words = (
+        f"{sys.executable} (Python {platform.python_version()}) cannot import xinference-client ({missing}), so no model can be brought back; provision again"
+    )
+    raise ClientMissing(words, listens=reader.listens())
+
+
+def main() -> int:
+    """Command line of the service."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--declaration", required=True, help="file that a converge left")
+    parser.add_argument("--lock", required=True, help="file that a converge locks, too")
+    parser.add_argument("--state", help="file to write what is known")
+    parser.add_argument("--call", help="file to touch when the container is to be started")
+    parser.add_argument("--address", default="127.0.0.1", help="address for load balancers")
+    parser.add_argument("--port", type=int, default=0, help="port for load balancers; 0 for none")
+    chosen = parser.parse_args()
+    os.umask(0o077)
+    stopped = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    reader = Reader(LeftDeclaration(chosen.declaration), say)
+    notifier = Notifier(os.environ.get("NOTIFY_SOCKET"), float(os.environ.get("WATCHDOG_USEC") or 900e6) / 1e6)
+
+    def connect() -> Any:
+        require_client(MISSING, reader)
+        return Beating(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
+
+    def in_background(work: Callable[[], None]) -> None:
+        threading.Thread(target=work, daemon=True).start()
+
+    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
+    state = State(chosen.state)
+    doorbell = Doorbell(state, chosen.address, chosen.port, say, notifier)
+    serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=Caller(chosen.call))
+    return 0

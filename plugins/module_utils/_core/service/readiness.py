@@ -1,0 +1,122 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service of a host: a watcher in front of its server, with a journal, a state file and an answer for load balancers. Private to this collection."""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from .signals import Notifier
+from .status_file import State
+
+#: Connections of load balancers at the same time.
+_CONNECTIONS = 16
+
+
+class Doorbell:
+    """Answers load balancers: /ready is 200 only while every declared model has answered, /live is 200 while the service gives signs of life.
+
+    A port that is taken is no reason to leave the models alone: it is tried again.
+
+    :param state: what is answered.
+    :param address: to listen on.
+    :param port: to listen on; 0 for not at all.
+    :param tell: takes a line when the port is taken.
+    :param notifier: knows the last sign of life.
+    """
+
+    def __init__(self, state: State, address: str, port: int, tell: Callable[[str], None], notifier: Notifier) -> None:
+        self.state = state
+        self.notifier = notifier
+        self.place = (address, port)
+        self.tell = tell
+        self.server: ThreadingHTTPServer | None = None
+        self.trouble = ""
+
+    def open(self) -> None:
+        """Listen, unless it does so already."""
+        if self.server is not None or not self.place[1]:
+            return
+        try:
+            self.server = listening(self.state, *self.place, self.notifier.lives)
+        except OSError as error:
+            trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
+            if trouble != self.trouble:
+                self.tell(trouble)
+            self.trouble = trouble
+
+
+def listening(state: State, address: str, port: int, live: Callable[[], bool]) -> ThreadingHTTPServer:
+    """The server behind a :class:`Doorbell`.
+
+    :param live: whether the service gives signs of life.
+    :raises OSError: when the port is taken.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        #: Seconds for a whole question: connections that nobody uses must not use up the service's threads.
+        timeout = 5
+
+        def do_GET(self) -> None:
+            """Answer one question."""
+            self.answer(body=True)
+
+        def do_HEAD(self) -> None:
+            """The same without a body: what some load balancers ask."""
+            self.answer(body=False)
+
+        def do_OPTIONS(self) -> None:
+            """What others ask."""
+            self.answer(body=True)
+
+        def answer(self, *, body: bool) -> None:
+            """Send status and what is known."""
+            known = {"/ready": state.now["ready"], "/live": live()}
+            path = self.path.partition("?")[0]
+            status = 404 if path not in known else 200 if known[path] else 503
+            text = json.dumps({"ready": state.now["ready"]}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            if body:
+                self.wfile.write(text)
+
+        def log_message(self, *_arguments: Any) -> None:
+            """A load balancer asks each second: nothing for the journal."""
+
+    class Listener(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        daemon_threads = True
+        #: Each connection has a thread for as long as it lasts, and systemd bounds these, the service's own among them.
+        free = threading.BoundedSemaphore(_CONNECTIONS)
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            """Take a connection, unless there are too many."""
+            if self.free.acquire(blocking=False):
+                super().process_request(request, client_address)
+            else:
+                self.shutdown_request(request)
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            """Answer it, in its thread."""
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                self.free.release()
+
+        def server_bind(self) -> None:
+            """Without looking up the name of the address, for which nobody asks, and which takes long where no resolver answers."""
+            socketserver.TCPServer.server_bind(self)
+            self.server_name, self.server_port = address, port
+
+    server = Listener((address, port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server

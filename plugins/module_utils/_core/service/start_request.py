@@ -1,0 +1,41 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service of a host: a watcher in front of its server, with a journal, a state file and an answer for load balancers. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from .loop import Watcher
+
+
+class Caller:
+    """Asks for the container to be looked at when nothing listens where the server should, or the server is of no use for long.
+
+    :param path: of a file that systemd watches; None asks nobody.
+    """
+
+    #: Seconds for which the engine may bring the container back by itself, for which a server may be of no use, and between two calls.
+    patience, longer, pause = 10.0, 120.0, 30.0
+
+    def __init__(self, path: str | None) -> None:
+        self.path = Path(path) if path else None
+        self.called: float | None = None
+
+    def heed(self, watcher: Watcher) -> None:
+        """Call, if it has been so for long enough."""
+        since, patience = (watcher.useless, self.longer) if watcher.unreachable is None else (watcher.unreachable, self.patience)
+        if since is None:
+            self.called = None
+            return
+        now = watcher.clock()
+        if self.path is None or now - since < patience or (self.called is not None and now - self.called < self.pause):
+            return
+        self.called = now
+        with contextlib.suppress(OSError):
+            # Its time is what systemd looks at, so that a full disk keeps nobody from calling.
+            self.path.touch(mode=0o600)
+            os.utime(self.path)

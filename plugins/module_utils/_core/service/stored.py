@@ -1,0 +1,125 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service of a host: a watcher in front of its server, with a journal, a state file and an answer for load balancers. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlparse
+
+from ..base.errors import XinferenceError
+from ..base.private_file import kept_secrets, marks
+from ..declaration.check import parse_models
+from ..declaration.model import DeclaredModel
+from ..host.declaration_file import LeftDeclaration
+from ..reconcile.options import Wishes, wishes_of
+from ..server.client import Client, connection_arguments, first_accepted
+
+__all__ = ["Declaration", "Reader"]
+
+#: Options that say where the server is and who logs in.
+_CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path", "listener_users", "allow_plain_http")
+#: Options that a declaration has where a service is to use it.
+_FOR_A_SERVICE = frozenset({"endpoint", "username", "password"})
+
+
+class Reader:
+    """The declaration as it lies on the host now; the same object as long as nobody replaced it, or the password that goes with it.
+
+    :param tell: takes a line when it cannot be read.
+    """
+
+    def __init__(self, left: LeftDeclaration, tell: Callable[[str], None]) -> None:
+        self.left = left
+        self.tell = tell
+        self.marks: Any = None
+        self.declaration: Declaration | None = None
+        self.options: dict[str, Any] = {}
+
+    def __call__(self) -> Declaration | None:
+        """The declaration; what was read last when both copies were damaged since, and then they are made again from it."""
+        # Taken before the reading, so that what is replaced meanwhile is read again.
+        left = self._marks(str(self.left.path))
+        if (left, self._marks(self.options.get("password_path"))) == self.marks:
+            return self.declaration
+        try:
+            options = self.left.load()
+            if options is not None and not options.keys() >= _FOR_A_SERVICE:
+                # Of a run for which there was no service. The next one, which put this service here, is about to leave another.
+                options = None
+            # The engine belongs to root, and this service does not; it only would say why a process died.
+            wishes = None if options is None else wishes_of({**options, "container": None})
+            declaration = None
+            if options is not None and wishes is not None:
+                connection = [options.get(name) for name in _CONNECTION]
+                declaration = Declaration(tuple(parse_models(options["models"], strict=False)), wishes, connection)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, XinferenceError) as error:
+            self.tell(f"the declaration cannot be used: {error}")
+            options, declaration = self.options, self.declaration
+            if options:
+                with contextlib.suppress(XinferenceError):
+                    self.left.save(options)
+                    left = self._marks(str(self.left.path))
+                    self.tell("the declaration is written again as it was read before")
+        self.options, self.declaration = options or {}, declaration
+        self.marks = (left, self._marks(self.options.get("password_path")))
+        return declaration
+
+    @staticmethod
+    def _marks(path: str | None) -> tuple[Any, ...] | None:
+        try:
+            return marks(path) if path else None
+        except OSError:
+            return None
+
+    def listens(self) -> bool:
+        """Whether anything listens where the server should; it is asked for nothing."""
+        address = urlparse(self.options["endpoint"])
+        try:
+            socket.create_connection((address.hostname, address.port or {"https": 443}.get(address.scheme, 80)), timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def connect(self) -> Client:
+        """A client that is logged in as the declaration says."""
+        given = self.options
+        passwords = [given["password"]]
+        if not given["password"] and given.get("password_path"):
+            # Read at each login, so that a new one counts from the next on.
+            passwords = kept_secrets("password_path", given["password_path"]) or passwords
+
+        def log_in(password: str | None) -> Client:
+            # It is there for days, and is not what a restart shall wait for.
+            return Client(given["endpoint"], password=password, keep_alive=False, **connection_arguments(given))
+
+        return first_accepted(passwords, log_in)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is to be kept running.
+
+    :param models: checked, in the order of the declaration.
+    :param wishes: how; waiting and checking are the watcher's own matter.
+    :param connection: what says where the server is and who logs in; compared only.
+    """
+
+    models: tuple[DeclaredModel, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+    # It may hold a password.
+    connection: Any = field(default=None, repr=False)
+
+    def by_priority(self) -> list[DeclaredModel]:
+        """What is absent, which frees memory, then what is present: what the server would start first comes first."""
+
+        def rank(model: DeclaredModel) -> tuple[bool, int]:
+            policy = model.autostart(True) or {}
+            return model.state == "present", policy.get("priority", 100)
+
+        return sorted(self.models, key=rank)

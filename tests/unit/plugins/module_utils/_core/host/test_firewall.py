@@ -1,0 +1,137 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of the firewall: what may be declared, and what becomes of it. That they hold is tried with packets, in tests/security."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import HOOKS, HOST, Destination, Firewall, check, parse_destination, rules
+
+WANTED = Firewall("xinference-firewall", "xinference", "xinference0", 9997)
+
+
+@pytest.mark.parametrize(
+    ("text", "network", "port"),
+    [
+        ("10.0.0.5", "10.0.0.5/32", None),
+        ("10.0.0.0/8", "10.0.0.0/8", None),
+        ("10.0.0.5:80", "10.0.0.5/32", 80),
+        ("10.0.0.0/8:65535", "10.0.0.0/8", 65535),
+        ("0.0.0.0/0", "0.0.0.0/0", None),
+        ("fd00::5", "fd00::5/128", None),
+        ("fd00::/64", "fd00::/64", None),
+        ("[fd00::5]:443", "fd00::5/128", 443),
+        ("[fd00::/64]:443", "fd00::/64", 443),
+        ("[fd00::/64]", "fd00::/64", None),
+        ("::ffff:10.0.0.5", "::ffff:10.0.0.5/128", None),
+    ],
+)
+def test_a_destination(text: str, network: str, port: int | None) -> None:
+    assert parse_destination(text) == Destination(ip_network(network), port)
+
+
+WRONG: list[Any] = [
+    *("", " ", "hub.example.com", "10.0.0.5:0", "10.0.0.5:65536", "10.0.0.5:", "10.0.0.1/8", "10.0.0.5/33", "10.0.0.0/255.0.0.0x", "fd00::5:80:", "[fd00::5"),
+    *("fe80::1%eth0", "10.0.0.5\n-j ACCEPT", "10.0.0.5 -j ACCEPT", "10.0.0.5:80 ", "\u0661.0.0.1", "10.0.0.5:\u0668\u0660", HOST, None, 10, {}, ["10.0.0.5"]),
+]
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_no_destination(text: Any) -> None:
+    (problem,) = check("xinference_allowed_destinations", [text])
+    assert problem.startswith("xinference_allowed_destinations[0] '")
+    assert problem.endswith("is none of: an IP address, a network such as 10.0.0.0/8, either with a port.")
+    assert "\n" not in problem
+
+
+def test_the_word_for_the_host_is_where_it_may_be() -> None:
+    assert check("blocked", [HOST, "10.0.0.0/8"], [HOST]) == []
+    (problem,) = check("blocked", ["Host"], [HOST])
+    assert problem == "blocked[0] 'Host' is none of: host, an IP address, a network such as 10.0.0.0/8, either with a port."
+
+
+@pytest.mark.parametrize("declared", ["10.0.0.0/8", None, 10, {"a": 1}])
+def test_what_is_no_list(declared: Any) -> None:
+    assert check("blocked", declared) == ["blocked must be a list."]
+
+
+def chain(text: str, name: str) -> list[str]:
+    """Rules of a chain, without their comments."""
+    return [re.sub(r" -m comment --comment \S+", "", line.partition(f"-A {name} ")[2]) for line in text.splitlines() if line.startswith(f"-A {name} ")]
+
+
+def test_the_rules() -> None:
+    wanted = replace(WANTED, blocked=[HOST, "169.254.0.0/16", "fd00:ec2::254"], allowed=["192.0.2.10:8080", "fd00::1"], users=[0, 1000])
+    made = rules(wanted)
+    assert chain(made["ipv4"].text, "xinference-prerouting") == [
+        "-d 127.0.0.0/8 ! -i lo -j DROP",
+        "! -i xinference0 -j RETURN",
+        "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
+        "-d 192.0.2.10/32 -p tcp --dport 8080 -j RETURN",
+        "-d 192.0.2.10/32 -p udp --dport 8080 -j RETURN",
+        "-p udp --dport 53 -j RETURN",
+        "-p tcp --dport 53 -j RETURN",
+        "-m addrtype ! --dst-type UNICAST -j DROP",
+        "-d 169.254.0.0/16 -j DROP",
+    ]
+    assert chain(made["ipv6"].text, "xinference-prerouting") == [
+        "! -i xinference0 -j RETURN",
+        "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN",
+        "-p ipv6-icmp -j RETURN",
+        "-d fd00::1/128 -j RETURN",
+        "-p udp --dport 53 -j RETURN",
+        "-p tcp --dport 53 -j RETURN",
+        "-m addrtype --dst-type LOCAL -j DROP",
+        "-m addrtype --dst-type ANYCAST -j DROP",
+        "-m addrtype --dst-type MULTICAST -j DROP",
+        "-d fd00:ec2::254/128 -j DROP",
+    ]
+    for family in made.values():
+        assert chain(family.text, "xinference-forward") == ["-o xinference0 ! -i xinference0 -m conntrack ! --ctstate DNAT,ESTABLISHED,RELATED -j DROP"]
+        assert chain(family.text, "xinference-output") == [
+            "-o xinference0 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+            "-p tcp --sport 9997 --tcp-flags SYN,ACK SYN,ACK -m owner --uid-owner 1000 -j RETURN",
+            "-p tcp --sport 9997 --tcp-flags SYN,ACK SYN,ACK -m owner --socket-exists ! --uid-owner 0 -j DROP",
+        ]
+
+
+def test_the_text_replaces_all_chains_in_one_step() -> None:
+    for family in rules(WANTED).values():
+        lines = family.text.splitlines()
+        assert [lines[0], lines[-1]] == ["*mangle", "COMMIT"]
+        assert lines[1:4] == [f":xinference-{hook.lower()} - [0:0]" for hook in HOOKS]
+        assert family.text.endswith("\n")
+
+
+def test_each_rule_can_be_found_again() -> None:
+    for family in rules(WANTED).values():
+        made = [line.split() for line in family.text.splitlines() if line.startswith("-A ")]
+        marks = [f"{words[1]} {words[words.index('--comment') + 1]} {words[-1]}" for words in made]
+        jumps = [f"{hook} xinference-firewall xinference-{hook.lower()}" for hook in HOOKS]
+        assert family.marks == sorted([*marks, *jumps])
+        assert len(set(family.marks)) == len(family.marks)
+
+
+@pytest.mark.parametrize("change", [{"port": 9998}, {"blocked": []}, {"allowed": ["10.0.0.5", "fd00::5"]}, {"users": [1000]}, {"bridge": "xinference1"}])
+def test_other_rules_have_other_marks(change: dict[str, Any]) -> None:
+    before, after = rules(WANTED), rules(replace(WANTED, **change))
+    assert before["ipv4"].marks != after["ipv4"].marks
+    assert before["ipv6"].marks != after["ipv6"].marks
+
+
+def test_nothing_may_be_blocked() -> None:
+    made = rules(replace(WANTED, blocked=[]))
+    assert [rule for rule in chain(made["ipv4"].text, "xinference-prerouting") if rule.endswith("DROP")] == ["-d 127.0.0.0/8 ! -i lo -j DROP"]
+    assert [rule for rule in chain(made["ipv6"].text, "xinference-prerouting") if rule.endswith("DROP")] == []
+
+
+def test_a_wrong_destination_is_no_rule() -> None:
+    with pytest.raises(ValueError, match="nowhere"):
+        rules(replace(WANTED, allowed=["nowhere"]))

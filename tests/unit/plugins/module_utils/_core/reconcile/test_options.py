@@ -1,0 +1,59 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a run as its wishes, for the module and for the service alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files, wishes_of
+from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
+
+
+def options(**given: Any) -> dict[str, Any]:
+    """The defaults of module ``models``, with some options given."""
+    return {**{name: option.get("default") for name, option in argument_spec().items()}, **given}
+
+
+def test_the_defaults() -> None:
+    wishes = wishes_of(options())
+    assert (wishes.check, wishes.waiting.wait, wishes.waiting.timeout, wishes.waiting.at_once) == (False, True, 1800.0, 1)
+    assert (wishes.choices.exclusive, wishes.choices.on_drift) == (False, "relaunch")
+    assert wishes.deaths() is None
+    assert wishes.engine_errors(0) == []
+    assert wishes.file.load() == {}
+
+
+def test_every_option_has_its_place() -> None:
+    given = {"exclusive": True, "on_drift": "report", "autostart": False, "wait": False, "wait_timeout": 5.0, "wait_sleep": 0.5, "max_concurrent_launches": 3}
+    more = {"smoke_test": "all", "smoke_test_timeout": 7.0, "download": "only", "check_memory": False, "cores": 2.0, "memory_mib": 4096}
+    wishes = wishes_of(options(**given, **more), check=True)
+    assert (wishes.choices.exclusive, wishes.choices.on_drift, wishes.choices.autostart) == (True, "report", False)
+    waiting = wishes.waiting
+    assert (waiting.wait, waiting.timeout, waiting.sleep, waiting.at_once, waiting.smoke, waiting.answer) == (False, 5.0, 0.5, 3, "all", 7.0)
+    assert (wishes.check, wishes.download, wishes.check_memory, wishes.cores, wishes.memory_mib) == (True, "only", False, 2.0, 4096)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"wait_timeout": -1.0}, "wait_timeout '-1' is too small; it must be at least 0."),
+        ({"max_concurrent_launches": 0}, "max_concurrent_launches '0' is too small; it must be at least 1."),
+        ({"mounts": {"models": "/srv"}}, "mounts 'models: /srv' must hold two absolute paths, in the container and on this host."),
+        ({"home": "root"}, "home 'root' must be an absolute path in the container."),
+    ],
+)
+def test_what_is_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        wishes_of(options(**given))
+    assert words in str(refused.value)
+
+
+def test_the_files_of_a_server() -> None:
+    home, file = server_files(options(mounts={"/models": "/srv/models"}, state_path="/var/lib/x/launched.json"))
+    assert str(home.on_host("/models/a.gguf")) == "/srv/models/a.gguf"
+    assert str(file.path) == "/var/lib/x/launched.json"

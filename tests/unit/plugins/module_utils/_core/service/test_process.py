@@ -1,0 +1,507 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service around the watcher: what it reads, writes, answers and tells systemd, with real files and sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import platform
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.private_file import keep_secrets
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.intervals import Pace
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.loop import Watcher
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import Care
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.process import serve
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import _CONNECTIONS as CONNECTIONS
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import Doorbell
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.signals import Beating, Notifier, Stop
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.start_request import Caller
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.status_file import State
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Declaration, Reader
+from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
+from ansible_collections.inferops.xinference.tests.machine import PATIENCE, free_port, wait_until
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
+
+CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
+
+
+def options(*models: dict[str, Any], **given: Any) -> dict[str, Any]:
+    """What module ``models`` leaves."""
+    return {**{name: option.get("default") for name, option in argument_spec().items()}, "models": list(models), **given}
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> LeftDeclaration:
+    """A place for the declaration."""
+    return LeftDeclaration(str(tmp_path / "declaration.json"))
+
+
+def test_the_declaration_is_read_again_only_when_it_was_replaced(left: LeftDeclaration) -> None:
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    assert reader() is None
+    left.save(options(CHAT, container="xinference", exclusive=True))
+    first = reader()
+    assert first is not None
+    assert [model.uid for model in first.models] == ["chat"]
+    assert first.wishes.choices.exclusive
+    # The engine's socket is root's, and the service is not.
+    assert first.wishes.deaths() is None
+    assert reader() is first
+    left.save(options())
+    second = reader()
+    assert second is not None
+    assert second is not first
+    assert second.models == ()
+    assert told == []
+
+
+def test_a_declaration_that_was_damaged_is_written_again(left: LeftDeclaration) -> None:
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    left.save(options(CHAT))
+    first = reader()
+    for place in (left.path, left.copy):
+        place.write_text("{")
+    assert reader() is first
+    assert reader() is first
+    assert left.load() == options(CHAT)
+    assert [line.partition(":")[0] for line in told] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
+
+
+def test_another_password_in_the_file_is_another_declaration(left: LeftDeclaration, tmp_path: Path) -> None:
+    kept = tmp_path / "automation"
+    left.save(options(CHAT, password_path=str(kept)))
+    reader = Reader(left, lambda line: None)
+    first = reader()
+    assert reader() is first
+    for passwords in (["one"], ["two", "one"], ["two"], ["two"]):
+        keep_secrets(str(kept), passwords)
+        other = reader()
+        assert other is not first
+        assert other is reader()
+        first = other
+
+
+@pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])
+def test_a_declaration_that_cannot_be_used_is_told_once(left: LeftDeclaration, wrong: dict[str, Any]) -> None:
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    left.save(options(**wrong))
+    assert reader() is None
+    assert reader() is None
+    assert len(told) == 1
+    left.save(options(CHAT))
+    assert reader() is not None
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    """A watcher that found a model ready and another one failing."""
+    server = FakeServer()
+    made = Watcher(lambda: server, lambda: None, lambda line: None, clock=server.clock)
+    made.trouble, made.cares = "", {"chat": Care(state="ready", answered=5)}
+    return made
+
+
+def test_what_is_known_is_written_for_its_owner_when_it_changed(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "state.json"
+    state = State(str(place))
+    watcher.trouble = "no connection"
+    state.take(watcher)
+    assert json.loads(place.read_text()) == {"ready": False, "trouble": "no connection", "refused": False, "models": {}}
+    assert place.stat().st_mode & 0o777 == 0o600
+    before = place.stat().st_mtime_ns
+    state.take(watcher)
+    assert place.stat().st_mtime_ns == before
+    watcher.trouble = ""
+    state.take(watcher)
+    assert json.loads(place.read_text())["ready"] is True
+
+
+def test_what_is_written_is_what_root_takes_for_a_state(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "state.json"
+    watcher.declaration = Declaration(tuple(parse_models([CHAT])))
+    State(str(place)).take(watcher)
+    written = json.loads(place.read_text())
+    assert set(written["models"]) == {"chat"}
+    assert service_facts(["a.service"], "nobody", "/none", "/state.json", root=tmp_path)["state"] == written
+
+
+def test_a_state_that_cannot_be_written_is_written_later(tmp_path: Path, watcher: Watcher) -> None:
+    (tmp_path / "folder").write_text("")
+    state = State(str(tmp_path / "folder/state.json"))
+    state.take(watcher)
+    assert state.now["ready"] is True
+    (tmp_path / "folder").unlink()
+    state.take(watcher)
+    assert json.loads((tmp_path / "folder/state.json").read_text())["ready"] is True
+
+
+def ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer for load balancers; no body is an empty one."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    body = json.loads(answer.read() or "{}")
+    connection.close()
+    return answer.status, body
+
+
+def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(_name: str = "") -> str:
+        raise AssertionError("nobody needs the name of an address")
+
+    monkeypatch.setattr(socket, "getfqdn", resolve)
+    doorbell = Doorbell(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
+    doorbell.open()
+    assert doorbell.server is not None
+    doorbell.server.shutdown()
+    doorbell.server.server_close()
+
+
+def test_load_balancers_are_answered(watcher: Watcher) -> None:
+    state, port = State(None), free_port()
+    doorbell = Doorbell(state, "127.0.0.1", port, lambda line: None, Notifier(None))
+    doorbell.open()
+    doorbell.open()
+    try:
+        assert ask(port, "/ready") == (503, {"ready": False})
+        assert ask(port, "/live") == (200, {"ready": False})
+        assert ask(port, "/other")[0] == 404
+        state.take(watcher)
+        assert ask(port, "/ready") == (200, {"ready": True})
+        assert ask(port, "/ready?from=balancer") == (200, {"ready": True})
+        assert ask(port, "/ready", "HEAD") == (200, {})
+        assert ask(port, "/ready", "OPTIONS") == (200, {"ready": True})
+    finally:
+        assert doorbell.server is not None
+        doorbell.server.shutdown()
+        doorbell.server.server_close()
+
+
+def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> None:
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        doorbell = Doorbell(State(None), "127.0.0.1", port, told.append, Notifier(None))
+        doorbell.open()
+        doorbell.open()
+        assert doorbell.server is None
+    assert told == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
+    doorbell.open()
+    assert ask(port, "/live")[0] == 200
+    assert doorbell.server is not None
+    doorbell.server.shutdown()
+    doorbell.server.server_close()
+
+
+def test_no_port_is_not_listened_on() -> None:
+    doorbell = Doorbell(State(None), "127.0.0.1", 0, lambda line: None, Notifier(None))
+    doorbell.open()
+    assert doorbell.server is None
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    """The socket of systemd."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        line.settimeout(PATIENCE)
+        yield line
+
+
+def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
+    stopped = Stop()
+    looks = 0
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            stopped.set()
+        return 0.01
+
+    watcher.look = look  # type: ignore[method-assign]
+    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), doorbell=doorbell, caller=Caller(None))
+    assert systemd.recv(100) == b"READY=1"
+    assert systemd.recv(100) == b"WATCHDOG=1\nSTATUS=1 of 0 models answer"
+
+
+def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
+    notifier, port = Notifier(None), free_port()
+    doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, notifier)
+    doorbell.open()
+    try:
+        assert ask(port, "/live")[0] == 200
+        notifier.alive -= 1000.0
+        assert ask(port, "/live")[0] == 503
+        notifier.tell(STATUS="busy")
+        assert ask(port, "/live")[0] == 503
+        notifier.tell(WATCHDOG="1")
+        assert ask(port, "/live")[0] == 200
+    finally:
+        assert doorbell.server is not None
+        doorbell.server.shutdown()
+        doorbell.server.server_close()
+
+
+def test_silent_connections_take_no_more_threads_than_there_are() -> None:
+    port = free_port()
+    doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
+    doorbell.open()
+    before = threading.active_count()
+    try:
+        silent = [socket.create_connection(("127.0.0.1", port)) for _number in range(60)]
+        # Those that are too many are shut at once, so that all that is left is within the bound.
+        wait_until(lambda: sum(line.recv(1) == b"" for line in silent if select.select([line], [], [], 0)[0]) >= 60 - CONNECTIONS, "the rest is refused")
+        assert threading.active_count() - before <= CONNECTIONS
+        for line in silent:
+            line.close()
+        wait_until(lambda: threading.active_count() <= before, "the threads end")
+        assert ask(port, "/live")[0] == 200
+    finally:
+        assert doorbell.server is not None
+        doorbell.server.shutdown()
+        doorbell.server.server_close()
+
+
+def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher) -> None:
+    stopped = Stop()
+    told: list[str] = []
+    watcher.tell = told.append
+
+    def look() -> float:
+        stopped.set()
+        raise KeyError("model_uid")
+
+    watcher.look = look  # type: ignore[method-assign]
+    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
+    assert told[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
+    assert told[-1] == "KeyError: 'model_uid'"
+    assert any("raise KeyError" in line for line in told)
+    assert not watcher.ready
+
+
+def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
+    stopped, told, looks = Stop(), [], 0
+    watcher.tell = told.append
+    watcher.pace = Pace(odd=0.0)
+
+    def look() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            stopped.set()
+        raise KeyError("model_uid")
+
+    watcher.look = look  # type: ignore[method-assign]
+    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
+    assert looks == 3
+    assert told.count("Traceback (most recent call last):") == 1
+
+
+def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:
+    beats: list[None] = []
+    server = FakeServer()
+    client = Beating(server, lambda: beats.append(None))
+    assert client.list_models() == {}
+    assert client.list_instances() == []
+    assert len(beats) == 2
+
+
+def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "call"
+    caller = Caller(str(place))
+    clock = watcher.clock
+    calls = 0
+    for second in range(100):
+        watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
+        watcher.unreachable = 10.0 if second >= 10 else None
+        caller.heed(watcher)
+        if place.exists():
+            assert second >= 20
+            calls += 1
+            place.unlink()
+    assert calls == 3
+    watcher.unreachable, watcher.clock = None, clock
+    caller.heed(watcher)
+    assert caller.called is None
+    Caller(None).heed(watcher)
+
+
+def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "call"
+    caller = Caller(str(place))
+    calls = []
+    for second in range(200):
+        watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
+        watcher.useless = 10.0 if second >= 10 else None
+        caller.heed(watcher)
+        if place.exists():
+            calls.append(second)
+            place.unlink()
+    assert calls == [130, 160, 190]
+
+
+def test_a_signal_that_comes_while_the_service_waits() -> None:
+    """Again and again, so that some come in every moment of the waiting."""
+    stopped, came = Stop(), 0
+
+    def told(*_: object) -> None:
+        nonlocal came
+        came += 1
+        stopped.set()
+
+    before = signal.signal(signal.SIGALRM, told)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+        while came < 2000:
+            assert stopped.wait(PATIENCE)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_without_systemd_nobody_is_told() -> None:
+    Notifier(None).tell(READY="1")
+    Notifier("/nowhere/socket").tell(READY="1")
+
+
+def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to(tmp_path: Path, systemd: socket.socket) -> None:
+    install(tmp_path / "program")
+    LeftDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
+    port = free_port()
+    command = [sys.executable, "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
+    with subprocess.Popen([*command, "--state", tmp_path / "state.json", "--port", str(port)], env=environment, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert systemd.recv(100) == b"READY=1"
+            while not systemd.recv(1000).startswith(b"WATCHDOG=1\nSTATUS="):
+                pass
+            assert ask(port, "/ready")[0] == 503
+            assert ask(port, "/live")[0] == 200
+            state = json.loads((tmp_path / "state.json").read_text())
+            assert "no connection" in state["trouble"]
+            assert state["models"]["chat"] == {"declared": "present", "state": "absent", "answered": False, "tries": 0, "message": ""}
+        finally:
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_is_down(tmp_path: Path, systemd: socket.socket, served: bool) -> None:
+    """What an upgrade of the distribution leaves: the environment's interpreter runs, and finds no packages."""
+    install(tmp_path / "program")
+    venv.create(tmp_path / "client", with_pip=False)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        if served:
+            server.listen()
+        LeftDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=endpoint))
+        command = [tmp_path / "client/bin/python", "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
+        with subprocess.Popen([*command, "--state", tmp_path / "state.json"], env=environment, stdout=subprocess.PIPE, text=True) as service:
+            try:
+                status = b""
+                while not status.startswith(b"WATCHDOG=1\nSTATUS="):
+                    status = systemd.recv(1000)
+                why = f"{tmp_path}/client/bin/python (Python {platform.python_version()}) cannot import xinference-client (No module named 'requests')"
+                trouble = f"{why}, so no model can be brought back; provision again"
+                assert status.decode() == f"WATCHDOG=1\nSTATUS={trouble}"
+                assert json.loads((tmp_path / "state.json").read_text())["trouble"] == trouble
+            finally:
+                service.send_signal(signal.SIGTERM)
+                assert service.wait(PATIENCE) == 0
+                assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
+
+
+def test_a_declaration_without_an_account_is_for_no_service(left: LeftDeclaration) -> None:
+    """A run left it for the next restart, on a host without a service, and now there is one."""
+    told: list[str] = []
+    reader = Reader(left, told.append)
+    left.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
+    assert reader() is None
+    assert told == []
+    left.save(options(CHAT))
+    declaration = reader()
+    assert declaration is not None
+    assert [model.uid for model in declaration.models] == ["chat"]
+
+
+def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    module = sys.modules[Reader.__module__]
+    monkeypatch.setattr(module, "Client", lambda endpoint, **given: seen.append((endpoint, given)))
+    reader = Reader(left, lambda line: None)
+    for verify in (
+        {"validate_certs": True, "ca_path": "/ca.pem"},
+        {"validate_certs": True, "ca_path": None, "listener_users": ["caddy"]},
+        {"validate_certs": False, "ca_path": "/ca.pem", "allow_plain_http": True},
+    ):
+        connection = {"endpoint": "https://one", "username": "admin", "password": "marked", "timeout": 30.0}
+        left.save({**options(CHAT), **connection, **verify})
+        assert isinstance(reader(), Declaration)
+        reader.connect()
+    given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0, "keep_alive": False}
+    assert seen == [
+        ("https://one", {**given, "verify": "/ca.pem", "listener_users": ["root"], "allow_plain_http": False}),
+        ("https://one", {**given, "verify": True, "listener_users": ["caddy"], "allow_plain_http": False}),
+        ("https://one", {**given, "verify": False, "listener_users": ["root"], "allow_plain_http": True}),
+    ]
+
+
+def test_whether_anything_listens(left: LeftDeclaration) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        left.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        reader = Reader(left, lambda line: None)
+        reader()
+        assert reader.listens()
+    assert not reader.listens()
+
+
+def test_a_password_that_a_file_keeps_is_read_at_each_login(left: LeftDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, seen = tmp_path / "automation", []
+
+    def connect(_endpoint: str, **given: Any) -> str:
+        seen.append(given["password"])
+        if given["password"] == "new":
+            raise AuthenticationError("POST", "http://x/token", 401, "no")
+        return "client"
+
+    monkeypatch.setattr(sys.modules[Reader.__module__], "Client", connect)
+    reader = Reader(left, lambda line: None)
+    left.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
+    reader()
+    for text, tried in (("old\n", ["old"]), ("new\nold\n", ["new", "old"]), ("newer\n", ["newer"])):
+        kept.write_text(text)
+        kept.chmod(0o600)
+        seen.clear()
+        assert reader.connect() == "client"
+        assert seen == tried
