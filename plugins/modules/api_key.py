@@ -257,16 +257,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import (
-    STATES,
-    ApiKey,
-    KeyChange,
-    KeyOutcome,
-    apply_key,
-    check,
-    plan_key,
-    read,
-)
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_key_changes import apply_key
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import STATES, ApiKey, KeyChange, KeyOutcome, check, plan_key, read
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
 
 

@@ -137,7 +137,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import called
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration, earlier_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import StoredDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.model_cache import CachedModel, Removal, plan_removal, remove, survey_cache
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
@@ -163,7 +163,7 @@ def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
     # Files do not depend on the options of an engine.
     declared = None if keep is None else parse_models(keep, strict=False, names={"models": called("keep", module.params["option_names"])})
     if declared is not None and keep is not None and module.params["declaration_path"]:
-        stored = LeftDeclaration(module.params["declaration_path"]).load(repair=False)
+        stored = StoredDeclaration(module.params["declaration_path"]).load(repair=False)
         declared += parse_models(earlier_models(stored, keep), strict=False)
     client = connect(module)
     try:

@@ -433,10 +433,10 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import called
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP, LeftDeclaration, earlier_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP, StoredDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import wishes_of
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, converge
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import reconcile_options
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, reconcile
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
@@ -485,7 +485,7 @@ def _stored(module: AnsibleModule) -> dict[str, Any] | None:
     """What an earlier run left; None where there is nothing, or nothing that can be read where this run does not need it."""
     path = module.params["declaration_path"]
     try:
-        stored = LeftDeclaration(path).load(repair=not module.check_mode) if path else None
+        stored = StoredDeclaration(path).load(repair=not module.check_mode) if path else None
     except XinferenceError as error:
         if module.params["models"] is None:
             raise
@@ -533,7 +533,7 @@ def _options_to_store(module: AnsibleModule, stored: dict[str, Any] | None, told
 def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     """Read, plan, and unless in check mode carry out."""
     given = module.params
-    wanted = wishes_of(given, module.check_mode)
+    wanted = reconcile_options(given, module.check_mode)
     stored = _stored(module)
     told = raw is not None
     if raw is None:
@@ -546,7 +546,7 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     kept = _kept(module, stored, raw, declared) if told else []
     declared += parse_models(kept, strict=False)
     if given["declaration_path"]:
-        left, options = LeftDeclaration(given["declaration_path"]), _options_to_store(module, stored, told)
+        left, options = StoredDeclaration(given["declaration_path"]), _options_to_store(module, stored, told)
         # Who only gets files does not want them launched yet.
         if not told or given["download"] != "only":
             wanted = replace(wanted, leave=lambda: left.save({**options, "models": [*raw, *kept]}))
@@ -558,7 +558,7 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
             waits = None if file is None else lambda words, seconds: file.tell("waiting", words, {}, seconds)
             held = locked(module, waits)
             with held:
-                return converge(client, declared, replace(wanted, report=file.tell) if file else wanted)
+                return reconcile(client, declared, replace(wanted, report=file.tell) if file else wanted)
     finally:
         client.close()
 

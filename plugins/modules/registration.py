@@ -183,7 +183,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Surroundings, Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Context, Waiting
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
@@ -237,7 +237,7 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
             if module.check_mode:
                 return foreseen(change)
             waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
-            return carry_out(client, change, waiting, Surroundings(seen.observed, home, file))
+            return carry_out(client, change, waiting, Context(seen.observed, home, file))
     finally:
         client.close()
 

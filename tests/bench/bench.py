@@ -220,7 +220,7 @@ def variables_for(endpoint: str, models: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def no_op_rows(api: FakeApi, runs: int) -> list[Row]:
-    """A converge with nothing to change, from 1 to 50 models; how it grows; how many requests it takes."""
+    """A run with nothing to change, from 1 to 50 models; how it grows; how many requests it takes."""
     ours: dict[int, list[float]] = {}
     rows, requests = [], []
     for count in COUNTS:

@@ -21,7 +21,8 @@ from real_server import ENVIRONMENT, USERNAME, Server, serving
 from test_contract import ask, refusal, shape
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import ApiKey, KeyChange, KeyOutcome, apply_key, plan_key
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_key_changes import apply_key
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import ApiKey, KeyChange, KeyOutcome, plan_key
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import read as read_key
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.users import (
     NO_ACCOUNTS,

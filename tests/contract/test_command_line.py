@@ -17,8 +17,8 @@ from real_server import CONTAINER, HOME, PASSWORD, USERNAME, Server
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.smoke_test import smoke_test
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import READY, Observed, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import KEEP, Choices, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import KEEP, PlanOptions, make_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 
@@ -49,7 +49,7 @@ def command_line(server: Server, *words: str) -> None:
 
 def look(client: Client, server: Server) -> Observed:
     """The server, and what its workers launched the models with."""
-    return survey(client, {kind: [name] for name, (kind, _spec) in NAMES.items()}, Home({HOME: str(server.home)}), {})
+    return survey(client, {kind: [name] for name, (kind, _spec) in NAMES.items()}, ServerFiles({HOME: str(server.home)}), {})
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_the_export_is_accepted_and_a_run_with_it_changes_nothing(launched: Obse
         assert [problem.partition(" is missing")[0] for problem in exported.problems] == ["declaration[0] (uid 'cli-chat'): engine"]
         return
     assert exported.problems == []
-    plan = make_plan(parse_models(exported.declaration), launched, Choices())
+    plan = make_plan(parse_models(exported.declaration), launched, PlanOptions())
     assert not plan.changed and [action.kind for action in plan.actions] == [KEEP, KEEP]
     # Where the worker's file tells what it was launched with.
     assert exported.declaration[0]["engine_options"] == {"n_ctx": 512}
@@ -85,7 +85,7 @@ def test_the_export_is_accepted_and_a_run_with_it_changes_nothing(launched: Obse
 
 def test_a_declaration_by_hand_relaunches_nothing(launched: Observed) -> None:
     declared = [{"uid": name, "name": name, "autostart": False, **fields} for name, fields in BY_HAND.items()]
-    plan = make_plan(parse_models(declared), launched, Choices())
+    plan = make_plan(parse_models(declared), launched, PlanOptions())
     assert [(action.kind, action.drift) for action in plan.actions] == [(KEEP, {}), (KEEP, {})]
 
 

@@ -12,7 +12,7 @@ from play import EMBEDDING, FOLDER, LLM
 from real_server import Server
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES, check_registration, registration_drift
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 
 #: Type → (specification without its name, a field with another value).
@@ -53,7 +53,7 @@ def test_a_registration_of_every_type_comes_back_as_declared_and_shows_what_chan
     specification, change = SPECIFICATIONS[model_type]
     assert check_registration(model_type, name, specification) == []
     wanted = {**specification, "model_name": name}
-    files = Home({DEFAULT_HOME: str(server.home)}, DEFAULT_HOME)
+    files = ServerFiles({DEFAULT_HOME: str(server.home)}, DEFAULT_HOME)
     for again in ({}, change):
         client.register(model_type, {**wanted, **again})
         found = client.registrations(model_type, {name})[name]

@@ -21,7 +21,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.prefligh
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.inferops.xinference"
-#: Choices that the table of fields enforces, by field.
+#: PlanOptions that the table of fields enforces, by field.
 CHOICES = {"state": STATES, "type": MODEL_TYPES, "download_hub": HUBS}
 #: Folders that hold no file of ours.
 FOREIGN = frozenset({"build", "__pycache__", ".git", "LICENSES"})

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.compare import nearest_choice, same_choice
 from ..base.errors import ApiError, AuthenticationError
 from ..base.messages import called, nearest
 from ..declaration.model import DeclaredModel
+from ..server.api import CatalogueApi
 
-__all__ = ["Catalogue", "check_catalogue", "check_registrations"]
+__all__ = ["check_catalogue", "check_registrations"]
 
 #: Fields that choose the files, and their keys in the server's answers.
 _CHOICES = (
@@ -29,19 +30,6 @@ _DEFAULT_ENGINES = {"embedding": "sentence_transformers"}
 _OF_A_FAMILY = ("tools", "vision")
 #: Hosts of a worker that runs together with its supervisor, which then does not look at worker_ip.
 _LOCAL = frozenset({"0.0.0.0", "127.0.0.1", "localhost", "[::]", "[::1]", "::", "::1"})  # noqa: S104 - compared, not bound
-
-
-class Catalogue(Protocol):
-    """The part of the client that knows what the server can launch."""
-
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
-        """Engines for a model."""
-
-    def registered_names(self, model_type: str) -> dict[str, bool]:
-        """Names of the models of a type, and whether each is built in."""
-
-    def status(self) -> dict[str, Any]:
-        """The workers with their resources."""
 
 
 def _ended(text: str) -> str:
@@ -97,7 +85,7 @@ def _check_format(model: DeclaredModel, engine: str, engines: Mapping[str, Any])
 class _Asked:
     """A server's answers, each asked for once."""
 
-    def __init__(self, client: Catalogue) -> None:
+    def __init__(self, client: CatalogueApi) -> None:
         self.client = client
         self._names: dict[str, dict[str, bool]] = {}
         self._engines: dict[tuple[str, str], dict[str, Any] | None] = {}
@@ -195,7 +183,7 @@ def _check_workers(given: str, addresses: Sequence[str]) -> list[str]:
     return [f"worker_ip '{one}' is no worker of this server; allowed: {', '.join(sorted(hosts))}." for one in missing]
 
 
-def _check(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[str, str], *checks: Callable[[_Asked, DeclaredModel], list[str]]) -> list[str]:
+def _check(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str], *checks: Callable[[_Asked, DeclaredModel], list[str]]) -> list[str]:
     """The problems of all models; a server that does not answer one question refuses nothing by it."""
     asked = _Asked(client)
     problems: list[str] = []
@@ -211,7 +199,7 @@ def _check(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[st
     return problems
 
 
-def check_catalogue(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def check_catalogue(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence for each model that the server would refuse: unknown name, engine that does not run here, size that is not offered, too many GPUs.
 
     :param client: the server; one request per model, one per type with an unknown name, and one where a model names devices or workers.
@@ -221,7 +209,7 @@ def check_catalogue(client: Catalogue, models: Iterable[DeclaredModel], names: M
     return _check(client, models, names, _check_name, _check_place)
 
 
-def check_registrations(client: Catalogue, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def check_registrations(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence for each registration that the server would refuse: the name of a model of its own, a family that it does not have.
 
     :param client: the server; one request per type, and one where a model names devices or workers.

@@ -17,7 +17,7 @@ from ..base.messages import called, shown
 from ..declaration.gguf import whole_of
 from ..declaration.model import DeclaredModel
 from ..declaration.specification import chosen, file_names, local_path
-from ..observed.server_files import Home
+from ..observed.server_files import ServerFiles
 
 __all__ = ["check_paths", "container_paths", "loaded_besides", "path_problems"]
 
@@ -141,7 +141,7 @@ def container_paths(models: Iterable[DeclaredModel]) -> list[tuple[str, str, str
     return list(dict.fromkeys(found))
 
 
-def _check_path(home: Home, path: str) -> tuple[int, str]:
+def _check_path(home: ServerFiles, path: str) -> tuple[int, str]:
     """What lies at a path of the container, as a file mode, and what is wrong with it; 0 and an empty text for what this host may not look at."""
     try:
         end = home.followed(path)
@@ -173,7 +173,7 @@ def _check_kind(model: DeclaredModel, mode: int) -> str:
     return "is a file, but the server wants the folder of the model" if wants_folder and stat.S_ISREG(mode) else ""
 
 
-def _check_links(home: Home, path: str) -> str:
+def _check_links(home: ServerFiles, path: str) -> str:
     """Which links in the folder of a model lead to nothing, as a part of a sentence. What is hidden, such as the metadata of a download, is not loaded."""
     files = home.files(path)
     broken = sorted((name, where) for name, where in files.broken.items() if not f"/{name}".count("/.")) if files is not None else []
@@ -183,7 +183,7 @@ def _check_links(home: Home, path: str) -> str:
     return f"holds {len(broken)} {'link' if len(broken) == 1 else 'links'} to nothing: {named}{' …' if len(broken) > _MOST_LINKS else ''}"
 
 
-def path_problems(model: DeclaredModel, home: Home) -> list[tuple[str, str, str]]:
+def path_problems(model: DeclaredModel, home: ServerFiles) -> list[tuple[str, str, str]]:
     """Local files of a model that the server's container cannot see, or that are not there: field, path, and what is wrong as a part of a sentence.
 
     :param home: the folders that the container sees; where none are known, nothing is said.
@@ -204,7 +204,7 @@ def path_problems(model: DeclaredModel, home: Home) -> list[tuple[str, str, str]
     return problems
 
 
-def check_paths(models: Iterable[DeclaredModel], home: Home, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def check_paths(models: Iterable[DeclaredModel], home: ServerFiles, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence for each local file that the server's container cannot see, or that is not there.
 
     :param models: those that are about to be launched or registered.

@@ -8,61 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ..host.docker import Deaths
 from ..observed.last_applied import RECORD, Record, StateFile
-from ..observed.models import Observed, Reader
-from ..observed.server_files import Home
-from .download import Downloader
-from .smoke_test import Asker
+from ..observed.models import Observed
+from ..observed.server_files import ServerFiles
+from ..server.api import ModelsApi
 
-__all__ = ["SMOKE_TESTS", "Keeper", "Surroundings", "Waiting", "Writer"]
+__all__ = ["SMOKE_TESTS", "Context", "LaunchRecords", "Waiting"]
 
 SMOKE_TESTS = ("launched", "all", "none")
-
-
-class Writer(Reader, Asker, Downloader, Protocol):
-    """The whole client, as far as a plan needs it."""
-
-    def register(self, model_type: str, specification: dict[str, Any]) -> None:
-        """Register a custom model."""
-
-    def unregister(self, model_type: str, name: str) -> None:
-        """Remove a registration."""
-
-    def launch(self, request: dict[str, Any]) -> None:
-        """Ask for a launch."""
-
-    def clear_orphan(self, uid: str, copies: int) -> None:
-        """Free what a launch left behind that was cancelled too late."""
-
-    def terminate(self, uid: str) -> None:
-        """Stop a running model."""
-
-    def cancel(self, uid: str) -> None:
-        """Stop a launch under way."""
-
-    def progress(self, uid: str) -> dict[str, Any]:
-        """How far a launch is."""
-
-    def add_replicas(self, uid: str, count: int) -> None:
-        """Add copies to a running model."""
-
-    def remove_replica(self, uid: str, replica_id: int) -> None:
-        """Take a copy away."""
-
-    def set_autostart(self, entry: dict[str, Any]) -> None:
-        """Write an autostart entry."""
-
-    def remove_autostart(self, uid: str) -> None:
-        """Remove an autostart entry."""
-
-    def remember(self, name: str, uid: str, data: dict[str, Any]) -> bool:
-        """Write a row of the launch history."""
-
-    def forget(self, name: str, uid: str) -> None:
-        """Remove a row of the launch history."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +41,7 @@ class Waiting:
     answer: float = 120.0
 
 
-class Keeper:
+class LaunchRecords:
     """Where records are written: the server's launch history, or a file of this host for a server without one.
 
     :param client: the server.
@@ -93,7 +49,7 @@ class Keeper:
     :param file: the file of this host.
     """
 
-    def __init__(self, client: Writer, history: bool, file: StateFile) -> None:
+    def __init__(self, client: ModelsApi, history: bool, file: StateFile) -> None:
         self.client = client
         self.history = history
         self.file = file
@@ -116,7 +72,7 @@ class Keeper:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Context:
     """What carrying a plan out needs besides the server.
 
     :param observed: the server when the plan was made.
@@ -129,7 +85,7 @@ class Surroundings:
     """
 
     observed: Observed = field(default_factory=Observed)
-    home: Home = field(default_factory=Home)
+    home: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
     report: Callable[[str, str, dict[str, Any], float], None] | None = None
     missing: frozenset[str] = frozenset()
@@ -138,7 +94,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Passing:
+class Clock:
     """How time passes.
 
     :param clock: seconds from some moment on.

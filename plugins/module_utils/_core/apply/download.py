@@ -12,33 +12,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.compare import same_size
 from ..base.errors import ApiError, AuthenticationError
 from ..declaration.model import DeclaredModel
 from ..declaration.specification import uris
+from ..server.api import DownloadApi
 
-__all__ = ["DOWNLOADS", "ENDED", "Downloader", "download", "is_cached", "wanted_files"]
+__all__ = ["DOWNLOADS", "ENDED", "download", "is_cached", "wanted_files"]
 
 DOWNLOADS = ("first", "only", "with_launch")
 ROUTE = "POST /v1/cache/models"
 #: Fields of a launch request that choose the files.
 _CHOOSE = ("model_name", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization", "download_hub", "multimodal_projector")
 ENDED = frozenset({"failed", "interrupted", "paused", "cancelled"})
-
-
-class Downloader(Protocol):
-    """The part of the client that downloads."""
-
-    def cache(self, request: dict[str, Any]) -> bool:
-        """Ask for a download; False when it goes on after the request was left."""
-
-    def resume_download(self, cache_uid: str) -> None:
-        """Let the server go on with a download that was interrupted."""
-
-    def downloads(self) -> list[dict[str, Any]]:
-        """Downloads that have not ended well."""
 
 
 def wanted_files(model: DeclaredModel) -> bool:
@@ -78,7 +66,7 @@ def _request(model: DeclaredModel) -> dict[str, Any]:
 
 
 def download(
-    client: Downloader,
+    client: DownloadApi,
     model: DeclaredModel,
     late: Callable[[], bool],
     sleep: Callable[[], None],

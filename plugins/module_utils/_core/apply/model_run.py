@@ -15,7 +15,8 @@ from ..base.errors import ApiError, AuthenticationError, ConnectionFailed, NotRe
 from ..host.docker import Deaths
 from ..observed.models import READY
 from ..plan.plan import DOWNLOAD, LAUNCH, RELAUNCH, SCALE, Action, Plan
-from .context import Keeper, Passing, Surroundings, Waiting, Writer
+from ..server.api import ModelsApi
+from .context import Clock, Context, LaunchRecords, Waiting
 from .results import Result, result_of
 
 __all__ = ["ModelRun", "PlanRun"]
@@ -82,11 +83,11 @@ class ModelRun:
 class PlanRun:
     """One plan that is carried out: its models, and what each phase needs."""
 
-    def __init__(self, plan: Plan, client: Writer, waiting: Waiting, around: Surroundings, passing: Passing) -> None:
+    def __init__(self, plan: Plan, client: ModelsApi, waiting: Waiting, around: Context, passing: Clock) -> None:
         self.client = client
         self.waiting = waiting
         self.around = around
-        self.keeper = Keeper(client, around.observed.history, around.file)
+        self.keeper = LaunchRecords(client, around.observed.history, around.file)
         self.clock = passing.clock
         self.sleep = passing.sleep
         self.begun = passing.clock()

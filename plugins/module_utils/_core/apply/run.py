@@ -13,7 +13,8 @@ from typing import Any
 from ..base.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer, XinferenceError
 from ..observed.models import READY, SCALING, TERMINATING, Observed, observe
 from ..plan.plan import CANCEL, CHANGING, DOWNLOAD, KEEP, LAUNCH, RELAUNCH, SCALE, TERMINATE, WAIT, Action, Plan
-from .context import Passing, Surroundings, Waiting, Writer
+from ..server.api import ModelsApi
+from .context import Clock, Context, Waiting
 from .download import download
 from .model_run import ModelRun, PlanRun
 from .registrations import Registrations
@@ -183,9 +184,9 @@ class _Steps:
 
 def apply_plan(
     plan: Plan,
-    client: Writer,
+    client: ModelsApi,
     waiting: Waiting,
-    around: Surroundings | None = None,
+    around: Context | None = None,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -199,7 +200,7 @@ def apply_plan(
     :returns: one result per action, in the order of the plan. A model that failed does not keep the others from being
         tried; when the server is lost on the way, every model that was not finished is reported as failed with the reason.
     """
-    run = PlanRun(plan, client, waiting, around or Surroundings(), Passing(clock, sleep))
+    run = PlanRun(plan, client, waiting, around or Context(), Clock(clock, sleep))
     try:
         _Steps(run).carry_out()
     except XinferenceError as error:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.errors import ApiError, AuthenticationError, ConnectionFailed
 from ..base.messages import whole
+from ..server.api import SmokeTestApi
 
-__all__ = ["Asker", "Unanswered", "smoke_test"]
+__all__ = ["Unanswered", "smoke_test"]
 
 #: Seconds after which a server has forgotten that it did not know a model.
 _FORGOTTEN = 12.0
@@ -24,16 +25,6 @@ _LOADING = "is loading"
 _LIMITED = "rate limit reached"
 #: Seconds until it is asked again.
 _PAUSE = 0.25
-
-
-class Asker(Protocol):
-    """The part of the client that a smoke test needs."""
-
-    def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """Answer of a model."""
-
-    def describe(self, uid: str) -> dict[str, Any] | None:
-        """Description of one running model."""
 
 
 class Unanswered(Exception):
@@ -79,7 +70,7 @@ def _score(answer: Mapping[str, Any]) -> None:
         raise Unanswered(f"no score in the answer {dict(answer)!r:.200}")
 
 
-def _ask(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> None:
+def _ask(client: SmokeTestApi, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> None:
     kind, abilities = spec.get("model_type"), spec.get("model_ability")
     if kind == "LLM" and isinstance(abilities, list) and "chat" in abilities:
         question: dict[str, Any] = {"model": uid, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
@@ -109,7 +100,7 @@ def _patiently(timeout: float, begun: float, ask: Callable[[], None]) -> None:
         time.sleep(_PAUSE)
 
 
-def smoke_test(client: Asker, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]] = ({},)) -> float:
+def smoke_test(client: SmokeTestApi, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]] = ({},)) -> float:
     """Let a model answer one token, vector or score; other types must be described by the server.
 
     :param spec: the server's description of the model.

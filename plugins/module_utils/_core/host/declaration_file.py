@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declaration that a converge leaves on the host, for the service that keeps it true. Private to this collection.
+"""The declaration that a run leaves on the host, for the service that keeps it true. Private to this collection.
 
 It holds the options of module ``models``, credentials included, so only its owner can read it. A second copy is written after the first: a file that
 somebody damaged is replaced by it. A number that grows with each writing tells which one is newer where the power failed in between.
@@ -19,7 +19,7 @@ from ..base.bounded import parse_json, read_regular
 from ..base.errors import XinferenceError
 from ..base.private_file import both, replace_private
 
-__all__ = ["EARLIER", "FORGET", "KEEP", "LeftDeclaration", "earlier_models", "stored_uids"]
+__all__ = ["EARLIER", "FORGET", "KEEP", "StoredDeclaration", "earlier_models", "stored_uids"]
 
 #: What becomes of models that an earlier declaration had, and the one of this run has not.
 KEEP, FORGET = "keep", "forget"
@@ -45,7 +45,7 @@ def _generation(content: Mapping[str, Any]) -> int:
     return number if isinstance(number, int) else 0
 
 
-class LeftDeclaration:
+class StoredDeclaration:
     """The file with the declaration.
 
     :param path: where; the second copy has the same name with ``.copy`` behind it.
@@ -116,7 +116,7 @@ def stored_uids(path: str | None) -> list[str]:
     :param path: of the declaration; None for none. Nothing is written.
     """
     try:
-        stored = LeftDeclaration(path).load(repair=False) if path else None
+        stored = StoredDeclaration(path).load(repair=False) if path else None
     except XinferenceError:
         return []
     return [str(item["uid"]) for item in earlier_models(stored, ()) if isinstance(item.get("uid"), str)]

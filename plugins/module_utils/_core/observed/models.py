@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.errors import ApiError
+from ..server.api import ModelsReadApi
 from .last_applied import RECORDED, Applied, Entry, Record, entries_of, launched_by_entry, recorded
-from .server_files import Home
+from .server_files import ServerFiles
 
 __all__ = [
     "ABSENT",
@@ -31,7 +32,6 @@ __all__ = [
     "UNLISTED",
     "Observed",
     "ObservedModel",
-    "Reader",
     "make_certain",
     "observe",
     "survey",
@@ -65,28 +65,6 @@ _STATES = {
     "TERMINATED": ABSENT,
     "ERROR": ERROR,
 }
-
-
-class Reader(Protocol):
-    """The reading half of the client."""
-
-    def list_models(self) -> dict[str, dict[str, Any]]:
-        """Descriptions of the running models by uid."""
-
-    def list_instances(self) -> list[dict[str, Any]]:
-        """Every instance that the server remembers, with its state."""
-
-    def describe(self, uid: str) -> dict[str, Any] | None:
-        """Description of one running model."""
-
-    def registrations(self, model_type: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
-        """Specifications of the registered models of a type among these names."""
-
-    def history(self) -> list[dict[str, Any]] | None:
-        """Rows of the launch history; None where there is none."""
-
-    def autostart(self) -> list[dict[str, Any]] | None:
-        """Autostart entries with what became of them; None where there is no autostart."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +143,7 @@ def _instance(instance: Mapping[str, Any]) -> ObservedModel:
     )
 
 
-def observe(reader: Reader, loading: Collection[str] = ()) -> Observed:
+def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
     """Read the models: two requests.
 
     :param reader: the client.
@@ -198,7 +176,7 @@ def observe(reader: Reader, loading: Collection[str] = ()) -> Observed:
     return Observed(models)
 
 
-def _listed(reader: Reader, uids: Collection[str]) -> dict[str, dict[str, Any]]:
+def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, dict[str, Any]]:
     """The running models; nothing where one that was cancelled too late breaks the list, as it does before 3.0, and each model is looked up then."""
     try:
         return reader.list_models()
@@ -214,7 +192,7 @@ def _with(seen: ObservedModel, state: str, spec: Mapping[str, Any] | None) -> Ob
     return ObservedModel(seen.uid, state, dict(spec or {}), seen.message, seen.created, seen.replicas, seen.workers)
 
 
-def survey(reader: Reader, registered: Mapping[str, Collection[str]], home: Home, kept: Mapping[str, Record]) -> Observed:
+def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], home: ServerFiles, kept: Mapping[str, Record]) -> Observed:
     """Read everything that a plan needs.
 
     Three requests, one more for each model type with registrations that cannot be read from the server's files, and one more
@@ -253,7 +231,7 @@ def survey(reader: Reader, registered: Mapping[str, Collection[str]], home: Home
     )
 
 
-def make_certain(observed: Observed, reader: Reader) -> Observed:
+def make_certain(observed: Observed, reader: ModelsReadApi) -> Observed:
     """The same, once the server itself said whether it has autostart: one request, unless it has said so.
 
     A server before 2.12 may have taken over the history that a newer one wrote. What writes nothing need not know.
@@ -267,7 +245,7 @@ def make_certain(observed: Observed, reader: Reader) -> Observed:
     return replace(observed, certain=True)
 
 
-def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record], entries: Mapping[str, Entry], home: Home) -> dict[str, Applied]:
+def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record], entries: Mapping[str, Entry], home: ServerFiles) -> dict[str, Applied]:
     """What the running models were launched with: our own record of this very launch, else the worker's own file."""
     applied: dict[str, Applied] = {}
     for uid, model in models.items():

@@ -19,7 +19,7 @@ from ..base.bounded import Looks, entries_below, is_name, link_below, open_below
 from ..base.messages import without_environment
 from .last_applied import Applied, from_worker
 
-__all__ = ["Files", "Home"]
+__all__ = ["Files", "ServerFiles"]
 
 DEFAULT_HOME = "/root/.xinference"
 _LOG_LINES = 20
@@ -58,7 +58,7 @@ class Files:
     broken: dict[str, str] = field(default_factory=dict)
 
 
-class Home:
+class ServerFiles:
     """The server's folder, and the others that its container sees.
 
     :param mounts: path inside the container → path on this host; empty when the module runs elsewhere.

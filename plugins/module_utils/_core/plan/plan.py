@@ -17,7 +17,7 @@ from ..observed.last_applied import Entry, cleaned
 from ..observed.models import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
 from .drift import REPORTED, drift, unverified
 
-__all__ = ["CHANGING", "ON_DRIFT", "SENT_FIELDS", "Action", "Choices", "Plan", "describe", "make_plan", "plan_downloads"]
+__all__ = ["CHANGING", "ON_DRIFT", "SENT_FIELDS", "Action", "Plan", "PlanOptions", "describe", "make_plan", "plan_downloads"]
 
 KEEP = "keep"
 WAIT = "wait"
@@ -34,7 +34,7 @@ SENT_FIELDS = frozenset(spec.sent for spec in FIELDS.values() if spec.sent)
 
 
 @dataclass(frozen=True)
-class Choices:
+class PlanOptions:
     """What the operator chose for the whole list.
 
     :param exclusive: also terminate what runs and is not declared, and remove the autostart entries of such models.
@@ -201,7 +201,7 @@ def _registration(model: DeclaredModel, observed: Observed, inline: _Inline) -> 
     return found, registration_drift(wanted, found, record.registration if record else None)
 
 
-def _present(model: DeclaredModel, observed: Observed, choices: Choices, inline: _Inline) -> Action:
+def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inline: _Inline) -> Action:
     """What to do about a model that shall run."""
     running = observed.models.get(model.uid)
     state = running.state if running else ABSENT
@@ -232,7 +232,7 @@ def _present(model: DeclaredModel, observed: Observed, choices: Choices, inline:
     return Action(model.uid, RELAUNCH, state, request=request, register=register, replaced=replaced, previous=previous, **shared)
 
 
-def _autostart(model: DeclaredModel, observed: Observed, choices: Choices) -> tuple[dict[str, Any] | None, Entry | None, bool]:
+def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -> tuple[dict[str, Any] | None, Entry | None, bool]:
     """The autostart entry to write, the one that is there, and whether that one is removed."""
     old = observed.entries.get(model.uid)
     policy = model.autostart(choices.autostart)
@@ -247,7 +247,7 @@ def _autostart(model: DeclaredModel, observed: Observed, choices: Choices) -> tu
     return (wanted if differs else None), old, False
 
 
-def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Choices = Choices()) -> Plan:
+def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: PlanOptions = PlanOptions()) -> Plan:
     """Compare the declaration with the server.
 
     :param declared: the models as declared.

@@ -9,20 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..apply.context import Surroundings, Waiting
+from ..apply.context import Context, Waiting
 from ..base.errors import DeclarationError
 from ..base.messages import called
 from ..host.docker import Deaths, deaths, engine_errors
 from ..observed.last_applied import StateFile
 from ..observed.models import Observed
-from ..observed.server_files import Home
-from ..plan.plan import Choices
+from ..observed.server_files import ServerFiles
+from ..plan.plan import PlanOptions
 
-__all__ = ["Wishes", "server_files", "wishes_of"]
+__all__ = ["ReconcileOptions", "reconcile_options", "server_files"]
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ReconcileOptions:
     """What the operator wants of a run.
 
     :param check: predict only.
@@ -34,14 +34,14 @@ class Wishes:
     :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
     """
 
-    choices: Choices = field(default_factory=Choices)
+    choices: PlanOptions = field(default_factory=PlanOptions)
     waiting: Waiting = field(default_factory=Waiting)
     check: bool = False
     download: str = "with_launch"
     check_memory: bool = True
     cores: float | None = None
     memory_mib: int | None = None
-    home: Home = field(default_factory=Home)
+    home: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
     report: Callable[[str, str, dict[str, Any], float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
@@ -49,9 +49,9 @@ class Wishes:
     names: Mapping[str, str] = field(default_factory=dict)
     leave: Callable[[], Any] = lambda: None
 
-    def around(self, observed: Observed, missing: frozenset[str]) -> Surroundings:
+    def around(self, observed: Observed, missing: frozenset[str]) -> Context:
         """What carrying a plan out needs besides the server."""
-        return Surroundings(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
+        return Context(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
 
 
 _LEAST = {
@@ -65,7 +65,7 @@ _LEAST = {
 }
 
 
-def server_files(given: Mapping[str, Any]) -> tuple[Home, StateFile]:
+def server_files(given: Mapping[str, Any]) -> tuple[ServerFiles, StateFile]:
     """The server's files, as far as this host sees them, and the file with the records of older servers.
 
     :param given: options ``mounts``, ``home`` and ``state_path``.
@@ -79,10 +79,10 @@ def server_files(given: Mapping[str, Any]) -> tuple[Home, StateFile]:
         problems.append(f"home '{given['home']}' must be an absolute path in the container.")
     if problems:
         raise DeclarationError(problems)
-    return Home(given["mounts"], given["home"]), StateFile(given["state_path"])
+    return ServerFiles(given["mounts"], given["home"]), StateFile(given["state_path"])
 
 
-def wishes_of(given: Mapping[str, Any], check: bool = False) -> Wishes:
+def reconcile_options(given: Mapping[str, Any], check: bool = False) -> ReconcileOptions:
     """The options of a run, checked.
 
     :param given: options of module ``models``.
@@ -99,8 +99,8 @@ def wishes_of(given: Mapping[str, Any], check: bool = False) -> Wishes:
         raise DeclarationError(problems)
     home, file = server_files(given)
     container, docker_host = given["container"], given["docker_host"]
-    return Wishes(
-        choices=Choices(exclusive=given["exclusive"], on_drift=given["on_drift"], autostart=given["autostart"]),
+    return ReconcileOptions(
+        choices=PlanOptions(exclusive=given["exclusive"], on_drift=given["on_drift"], autostart=given["autostart"]),
         waiting=Waiting(
             wait=given["wait"],
             timeout=given["wait_timeout"],

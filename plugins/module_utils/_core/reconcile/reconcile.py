@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
-from ..admission.catalogue import Catalogue, check_catalogue, check_registrations
+from ..admission.catalogue import check_catalogue, check_registrations
 from ..admission.model_paths import check_paths
 from ..admission.sizing import Limits, choose_options, too_much
-from ..apply.context import Surroundings, Writer
+from ..apply.context import Context
 from ..apply.download import ROUTE as DOWNLOAD
 from ..apply.download import is_cached, wanted_files
 from ..apply.results import Result, predict
@@ -24,32 +23,14 @@ from ..declaration.model import DeclaredModel
 from ..observed.models import ABSENT, make_certain, survey
 from ..plan.plan import DOWNLOAD as DOWNLOAD_FILES
 from ..plan.plan import LAUNCH, RELAUNCH, Plan, make_plan, plan_downloads
-from .options import Wishes
+from ..server.api import Api
+from .options import ReconcileOptions
 
-__all__ = ["Outcome", "Server", "converge", "server_limits"]
+__all__ = ["Outcome", "reconcile", "server_limits"]
 
 #: How often models are planned anew that others were launching: more than once only where others do it again and again.
 _LOOKS = 3
 _ADD_COPY = "POST /v1/models/{model_uid}/replicas"
-
-
-class Server(Writer, Catalogue, Protocol):
-    """The whole client."""
-
-    def routes(self) -> frozenset[str]:
-        """What the server offers."""
-
-    def twin(self) -> Server:
-        """The same for another thread."""
-
-    def close(self) -> None:
-        """Close its connections."""
-
-    def cached(self) -> list[dict[str, Any]]:
-        """Models whose files are there."""
-
-    def status(self, *, patient: bool = True) -> dict[str, Any]:
-        """Resources of its workers."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +47,14 @@ class Outcome:
     compared: frozenset[str] = frozenset()
 
 
-def server_limits(client: Server, wishes: Wishes) -> Limits:
+def server_limits(client: Api, run_options: ReconcileOptions) -> Limits:
     """What the server may use: as given, else as its workers report their machine."""
-    if wishes.cores is not None and wishes.memory_mib is not None:
-        return Limits(wishes.cores, wishes.memory_mib)
+    if run_options.cores is not None and run_options.memory_mib is not None:
+        return Limits(run_options.cores, run_options.memory_mib)
     machines = [worker.get("status", {}).get("cpu", {}) for worker in (client.status().get("workers") or {}).values()]
     cores = max((float(machine.get("total", 1)) for machine in machines), default=1.0)
     memory = sum(int(machine.get("memory_total", 0)) for machine in machines) >> 20
-    return Limits(wishes.cores or cores, wishes.memory_mib or memory)
+    return Limits(run_options.cores or cores, run_options.memory_mib or memory)
 
 
 def _registered(models: Sequence[DeclaredModel]) -> dict[str, set[str]]:
@@ -85,93 +66,93 @@ def _registered(models: Sequence[DeclaredModel]) -> dict[str, set[str]]:
     return names
 
 
-def _missing(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> frozenset[str]:
+def _missing(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> frozenset[str]:
     """Models whose files are to be got before anything else happens; asked only where there is such a model."""
     wanted = [model for model in models if model.state == "present" and wanted_files(model)]
-    if not wanted or wishes.download == "with_launch":
+    if not wanted or run_options.download == "with_launch":
         return frozenset()
     if DOWNLOAD not in client.routes():
-        if wishes.download == "only":
+        if run_options.download == "only":
             raise DeclarationError(
-                [f"{called('download', wishes.names)} 'only' is not possible: this server cannot download without launching; servers since 3.4 can."]
+                [f"{called('download', run_options.names)} 'only' is not possible: this server cannot download without launching; servers since 3.4 can."]
             )
         return frozenset()
     rows = client.cached()
     return frozenset(model.uid for model in wanted if not is_cached(model, rows))
 
 
-def _plan(client: Server, models: Sequence[DeclaredModel], wishes: Wishes) -> tuple[Plan, Surroundings]:
+def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Plan, Context]:
     """Read the server and plan."""
-    kept = wishes.file.load()
-    observed = survey(client, _registered(models), wishes.home, kept)
-    if wishes.download == "only":
-        missing = _missing(client, models, wishes)
-        return plan_downloads(models, observed, missing), Surroundings(
-            observed, wishes.home, wishes.file, wishes.report, missing, wishes.deaths, wishes.engine_errors
+    kept = run_options.file.load()
+    observed = survey(client, _registered(models), run_options.home, kept)
+    if run_options.download == "only":
+        missing = _missing(client, models, run_options)
+        return plan_downloads(models, observed, missing), Context(
+            observed, run_options.home, run_options.file, run_options.report, missing, run_options.deaths, run_options.engine_errors
         )
-    plan = make_plan(models, observed, wishes.choices)
+    plan = make_plan(models, observed, run_options.choices)
     if any(action.changing and (action.entry is not None or action.old_entry is not None) for action in plan.actions):
         certain = make_certain(observed, client)
         if certain.autostart != observed.autostart:
-            plan = make_plan(models, certain, wishes.choices)
+            plan = make_plan(models, certain, run_options.choices)
         observed = certain
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
-        plan = make_plan(models, observed, replace(wishes.choices, scaling=True))
+        plan = make_plan(models, observed, replace(run_options.choices, scaling=True))
     launched = [action.model for action in plan.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]
-    return plan, wishes.around(observed, _missing(client, launched, wishes))
+    return plan, run_options.around(observed, _missing(client, launched, run_options))
 
 
-def _refuse(client: Server, plan: Plan, models: Sequence[DeclaredModel], limits: Limits | None, wishes: Wishes) -> None:
+def _refuse(client: Api, plan: Plan, models: Sequence[DeclaredModel], limits: Limits | None, run_options: ReconcileOptions) -> None:
     """Stop before the first write when the server could not do what the plan asks."""
     launched = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, DOWNLOAD_FILES)]
     # For a registration that is to be made or replaced the server would answer wrongly.
-    problems = check_catalogue(client, [action.model for action in launched if action.model is not None and action.register is None], wishes.names)
+    problems = check_catalogue(client, [action.model for action in launched if action.model is not None and action.register is None], run_options.names)
     problems += check_registrations(
         client,
         [action.model for action in plan.actions if action.model is not None and action.register is not None and action.model.registration],
-        wishes.names,
+        run_options.names,
     )
-    problems += check_paths([action.model for action in launched if action.model is not None], wishes.home, wishes.names)
-    if not problems and wishes.check_memory and any(action.kind != DOWNLOAD_FILES for action in launched):
-        limits = limits or server_limits(client, wishes)
+    problems += check_paths([action.model for action in launched if action.model is not None], run_options.home, run_options.names)
+    if not problems and run_options.check_memory and any(action.kind != DOWNLOAD_FILES for action in launched):
+        limits = limits or server_limits(client, run_options)
         if limits.memory_mib:
-            problems += too_much(models, limits, wishes.home, wishes.names)
+            problems += too_much(models, limits, run_options.home, run_options.names)
     if problems:
         raise DeclarationError(problems)
 
 
-def converge(client: Server, declared: Sequence[DeclaredModel], wishes: Wishes) -> Outcome:
+def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: ReconcileOptions) -> Outcome:
     """Make a server run what was declared.
 
     :param client: the server.
     :param declared: the models, checked.
-    :param wishes: how.
+    :param run_options: how.
     :raises DeclarationError: when the server could not do it; nothing was changed.
     :raises XinferenceError: when the server cannot be read.
     """
-    limits = server_limits(client, wishes) if any(model.given.get("engine_options") == AUTO for model in declared) else None
-    models = choose_options(declared, limits, wishes.home) if limits else list(declared)
-    plan, around = _plan(client, models, wishes)
-    _refuse(client, plan, models, limits, wishes)
-    if wishes.check:
+    limits = server_limits(client, run_options) if any(model.given.get("engine_options") == AUTO for model in declared) else None
+    models = choose_options(declared, limits, run_options.home) if limits else list(declared)
+    plan, around = _plan(client, models, run_options)
+    _refuse(client, plan, models, limits, run_options)
+    if run_options.check:
         return Outcome(plan, predict(plan), plan.notes)
-    wishes.leave()
-    outcome = Outcome(plan, apply_plan(plan, client, wishes.waiting, around), plan.notes)
-    for _look in range(_LOOKS if wishes.waiting.wait else 0):
+    run_options.leave()
+    outcome = Outcome(plan, apply_plan(plan, client, run_options.waiting, around), plan.notes)
+    for _look in range(_LOOKS if run_options.waiting.wait else 0):
         again = [result.uid for result in outcome.results if result.result == "waited" and result.after is not None and result.uid not in outcome.compared]
         if not again:
             break
-        outcome = _look_again(client, [model for model in models if model.uid in again], wishes, outcome)
+        outcome = _look_again(client, [model for model in models if model.uid in again], run_options, outcome)
     for result in outcome.results:
         if result.result == "waited" and result.after is not None and result.state == ABSENT:
             result.result, result.message = "failed", "is launched and cancelled by somebody else again and again"
     return outcome
 
 
-def _look_again(client: Server, models: Sequence[DeclaredModel], wishes: Wishes, before: Outcome) -> Outcome:
+def _look_again(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
     """Compare the models that somebody else launched, maybe otherwise than declared here, now that they are ready."""
-    plan, around = _plan(client, models, replace(wishes, choices=replace(wishes.choices, exclusive=False)))
-    later = {result.uid: result for result in apply_plan(plan, client, wishes.waiting, around)}
+    plan, around = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)))
+    later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, around)}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
     for result in before.results:
         if result.uid in later:

@@ -15,15 +15,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.bounded import read_regular
-from ..base.errors import ApiError, DeclarationError, XinferenceError, with_words
+from ..base.errors import DeclarationError, XinferenceError
 from ..base.messages import nearest, shown, unsendable
-from ..base.private_file import replace_private
+from ..server.api import ApiKeysApi
 from .users import LOCAL, NO_ACCOUNTS, check_name
 
-__all__ = ["EVERY", "NEVER", "STATES", "TYPES", "ApiKey", "KeyChange", "KeyOutcome", "KeySeen", "apply_key", "check", "plan_key", "read"]
+__all__ = [
+    "ALL_MODELS",
+    "EVERY",
+    "NEVER",
+    "STATES",
+    "TYPES",
+    "ApiKey",
+    "KeyChange",
+    "KeyOutcome",
+    "KeySeen",
+    "access_of",
+    "check",
+    "plan_key",
+    "read",
+    "rows_of",
+]
 
 STATES = ("present", "absent")
 UNCHANGED, CREATED, UPDATED, ROTATED, REMOVED = "unchanged", "created", "updated", "rotated", "removed"
@@ -33,36 +48,10 @@ EVERY = "*"
 NEVER = "never"
 #: What the server calls the models that a route asks, from which it takes the type.
 TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world")
-_ALL: Access = frozenset({("all", None)})
+ALL_MODELS: Access = frozenset({("all", None)})
 #: How the key is called that is being replaced.
-_OLD = "{name} (replaced {id})"
+OLD_NAME = "{name} (replaced {id})"
 Access = frozenset[tuple[str, "str | None"]]
-
-
-class Server(Protocol):
-    """The client, as far as API keys need it."""
-
-    @property
-    def username(self) -> str | None:
-        """The account that is logged in."""
-
-    def accounts(self) -> list[dict[str, Any]] | None:
-        """All accounts; None where the server has none that can be managed."""
-
-    def keys(self) -> list[dict[str, Any]] | None:
-        """API keys; None where the server has none."""
-
-    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a key."""
-
-    def update_key(self, key: int, changes: dict[str, Any]) -> None:
-        """Change a key."""
-
-    def remove_key(self, key: int) -> None:
-        """Remove a key."""
-
-    def reveal_key(self, key: int) -> str | None:
-        """The key itself; None where the server cannot tell it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,7 @@ class ApiKey:
         if self.models is None and self.model_types is None:
             return None
         models, types = self.models or (), self.model_types or ()
-        return _ALL if EVERY in models else frozenset({*(("model_id", uid) for uid in models), *(("model_type", kind) for kind in types)})
+        return ALL_MODELS if EVERY in models else frozenset({*(("model_id", uid) for uid in models), *(("model_type", kind) for kind in types)})
 
     @property
     def expiry(self) -> str | None:
@@ -221,7 +210,7 @@ def _same_moment(declared: str | None, running: Any) -> bool:
     return kept.tzinfo is None and kept.replace(microsecond=0).isoformat() == declared
 
 
-def _access(row: Mapping[str, Any]) -> Access:
+def access_of(row: Mapping[str, Any]) -> Access:
     """What a key may ask, as the server keeps it."""
     rows = row.get("model_permissions") or []
     return frozenset((str(each["permission_type"]), each.get("permission_value")) for each in rows)
@@ -229,13 +218,13 @@ def _access(row: Mapping[str, Any]) -> Access:
 
 def _models(access: Access) -> dict[str, list[str]]:
     """The same, as it is declared."""
-    if access & _ALL:
+    if access & ALL_MODELS:
         return {"models": [EVERY], "model_types": []}
     chosen = {"models": "model_id", "model_types": "model_type"}
     return {option: sorted(str(value) for kind, value in access if kind == word) for option, word in chosen.items()}
 
 
-def _rows(access: Access) -> list[dict[str, str | None]]:
+def rows_of(access: Access) -> list[dict[str, str | None]]:
     """The same, as it is sent."""
     ordered = sorted(access, key=lambda each: (each[0], each[1] or ""))
     return [{"permission_type": kind, "permission_value": value} for kind, value in ordered]
@@ -251,7 +240,7 @@ def _shown(row: Mapping[str, Any], owner: str) -> dict[str, Any]:
         "description": row.get("description"),
         "enabled": bool(row.get("enabled", True)),
         "expires_at": row.get("expires_at"),
-        **_models(_access(row) if row else _ALL),
+        **_models(access_of(row) if row else ALL_MODELS),
     }
 
 
@@ -283,7 +272,7 @@ def check(wanted: ApiKey) -> list[str]:
     return problems
 
 
-def read(client: Server, wanted: ApiKey) -> KeySeen:
+def read(client: ApiKeysApi, wanted: ApiKey) -> KeySeen:
     """Read what is there.
 
     :raises DeclarationError: when there is no such owner.
@@ -303,14 +292,14 @@ def read(client: Server, wanted: ApiKey) -> KeySeen:
     else:
         mine = [row for row in rows if row.get("owner_username") == owner]
     found = [row for row in mine if _name(row) == wanted.name]
-    left = [row for row in mine if _name(row) == _OLD.format(name=wanted.name, id=row["id"])]
+    left = [row for row in mine if _name(row) == OLD_NAME.format(name=wanted.name, id=row["id"])]
     if wanted.state == "absent" or wanted.path is None:
         return KeySeen(owner, number, rows, found, left)
     reveals = len(found) == 1 and not wanted.rotate
     return KeySeen(owner, number, rows, found, left, client.reveal_key(found[0]["id"]) if reveals else None, _kept(wanted.path))
 
 
-def _owner(client: Server, name: str) -> int | None:
+def _owner(client: ApiKeysApi, name: str) -> int | None:
     """The number of an account, by its name; one with a password comes before one of an identity provider."""
     rows = [row for row in client.accounts() or [] if row["username"] == name]
     rows.sort(key=lambda row: row["source"] != LOCAL)
@@ -373,7 +362,7 @@ def _drift(wanted: ApiKey, found: Mapping[str, Any] | None) -> dict[str, Any]:
         drift["enabled"] = {"declared": wanted.enabled, "running": running["enabled"]}
     if wanted.expires_at is not None and not _same_moment(wanted.expiry, running["expires_at"]):
         drift["expires_at"] = {"declared": wanted.expiry, "running": running["expires_at"]}
-    if wanted.access is not None and wanted.access != (_access(found) if found is not None else _ALL):
+    if wanted.access is not None and wanted.access != (access_of(found) if found is not None else ALL_MODELS):
         drift.update({name: {"declared": values, "running": running[name]} for name, values in _models(wanted.access).items() if values != running[name]})
     return drift
 
@@ -393,98 +382,3 @@ def _unmakeable(change: KeyChange, now: datetime) -> list[str]:
             problems.append(f"name '{wanted.name}' is taken by the key '{_name(row)}' of '{owner}'; choose another name, or declare that owner.")
             break
     return problems
-
-
-def apply_key(client: Server, change: KeyChange) -> KeyOutcome:
-    """Do it.
-
-    :raises XinferenceError: when the server refuses, or the file cannot be written. A key that was made is removed again then, because nobody would have it.
-    """
-    if change.kind == REMOVED:
-        for row in (*change.seen.found, *change.clears):
-            _remove(client, row["id"])
-    if not change.makes:
-        if change.kind == UPDATED:
-            _update(client, change)
-            for row in change.clears:
-                _remove(client, row["id"])
-        return KeyOutcome(change.key)
-    old = change.seen.found[0]["id"] if change.seen.found else None
-    aside = _OLD.format(name=change.wanted.name, id=old)
-    if old is not None:
-        client.update_key(old, {"name": aside})
-    made: dict[str, Any] = {}
-    kept = False
-    try:
-        made = _make(client, change)
-        if change.wanted.path is not None:
-            _keep(change.wanted.path, made["key"])
-            kept = True
-        for number in (*([] if old is None else [old]), *(row["id"] for row in change.clears)):
-            _remove(client, number)
-    except XinferenceError as error:
-        if kept:
-            # Whoever reads the file has the new one already.
-            raise with_words(error, f"The new key is in its file; the old one still works, and is called '{aside}' until the next run removes it.") from error
-        raise _undone(client, change, error, made.get("id"), old) from error
-    described = {**(change.key or {}), "id": made["id"], "prefix": made.get("prefix")}
-    return KeyOutcome(described, made["key"] if change.wanted.path is None else None)
-
-
-def _make(client: Server, change: KeyChange) -> dict[str, Any]:
-    """Make a key; what the server answered, with the key."""
-    key, found = change.key or {}, change.seen.found
-    access = change.wanted.access if change.wanted.access is not None else _access(found[0]) if found else _ALL
-    request = {"name": key["name"], "description": key["description"], "expires_at": key["expires_at"], "model_permissions": _rows(access)}
-    made = client.create_key({**request, **({"owner": change.seen.owner_id} if change.seen.owner_id is not None else {})})
-    # A new key is enabled, and one without any permission would get all of them.
-    later: dict[str, Any] = {} if key["enabled"] else {"enabled": False}
-    if not access:
-        later["model_permissions"] = []
-    if later:
-        try:
-            client.update_key(made["id"], later)
-        except XinferenceError as error:
-            raise _undone(client, change, error, made["id"], None) from error
-    return made
-
-
-def _update(client: Server, change: KeyChange) -> None:
-    """Change a key that is there, and write its file."""
-    fields: dict[str, Any] = {name: pair["declared"] for name, pair in change.drift.items() if name not in ("models", "model_types")}
-    if change.wanted.access is not None and ("models" in change.drift or "model_types" in change.drift):
-        fields["model_permissions"] = _rows(change.wanted.access)
-    if fields:
-        client.update_key(change.seen.found[0]["id"], fields)
-    if change.writes and change.wanted.path is not None:
-        _keep(change.wanted.path, change.seen.secret or "")
-
-
-def _remove(client: Server, key: int) -> None:
-    """Remove a key, unless somebody else did in this moment."""
-    try:
-        client.remove_key(key)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-
-
-def _keep(path: str, key: str) -> None:
-    """Write the file."""
-    try:
-        replace_private(Path(path), f"{key}\n")
-    except OSError as error:
-        raise XinferenceError(f"path '{path}' cannot be written: {error.strerror or error}.") from error
-
-
-def _undone(client: Server, change: KeyChange, error: XinferenceError, made: int | None, old: int | None) -> XinferenceError:
-    """The error that ended it, after the new key was removed and the old one got its name back."""
-    try:
-        if made is not None:
-            _remove(client, made)
-        if old is not None:
-            client.update_key(old, {"name": change.wanted.name})
-    except XinferenceError as second:
-        return with_words(error, f"Undoing it failed as well: {second}")
-    words = " ".join(["The new key was removed."] * (made is not None) + ["The old one goes on as before."] * (old is not None))
-    return with_words(error, words) if words else error

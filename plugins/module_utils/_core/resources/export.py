@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ..declaration.check import check_models
 from ..declaration.fields import FIELDS, WrongField
@@ -16,24 +16,15 @@ from ..declaration.specification import CUSTOM_TYPES
 from ..observed.last_applied import FILLED_IN, RECORDED, Applied, Entry
 from ..observed.models import READY, Observed, ObservedModel
 from ..plan.drift import REPORTED, UNREPORTED, drift
+from ..server.api import RegistrationsApi
 
-__all__ = ["Export", "Registered", "cleaned_registration", "custom_registrations", "export"]
+__all__ = ["Export", "cleaned_registration", "custom_registrations", "export"]
 
 _SENT = {spec.sent: name for name, spec in FIELDS.items() if spec.sent}
 #: What a server fills into a registration where nobody said anything.
 _DEFAULTS: dict[str, Any] = {"is_builtin": False, "model_hub": "huggingface", "version": 2}
 #: Where a copy runs; on a server with one worker there is nothing to choose.
 _PLACE = frozenset({"worker_ip", "n_worker", "gpu_idx"})
-
-
-class Registered(Protocol):
-    """The part of the client that knows the registrations."""
-
-    def registered_names(self, model_type: str) -> dict[str, bool]:
-        """Names of the models of a type, and whether each is built in."""
-
-    def registrations(self, model_type: str, names: set[str]) -> dict[str, dict[str, Any]]:
-        """Specifications of some of them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,7 @@ class Export:
     problems: list[str] = field(default_factory=list)
 
 
-def custom_registrations(client: Registered, observed: Observed) -> dict[tuple[str, str], dict[str, Any]]:
+def custom_registrations(client: RegistrationsApi, observed: Observed) -> dict[tuple[str, str], dict[str, Any]]:
     """Specifications of the custom models that are ready: one request for each of their types, and one more for each of them."""
     used: dict[str, set[str]] = {}
     for model in observed.models.values():

@@ -13,42 +13,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from ..apply.download import ENDED, is_cached
 from ..base.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
 from ..declaration.model import DeclaredModel
 from ..declaration.specification import CUSTOM_TYPES, uris
-from ..observed.models import ABSENT, ERROR, Reader, observe
+from ..observed.models import ABSENT, ERROR, observe
 from ..plan.drift import REPORTED
-from .export import Registered
+from ..server.api import CacheApi, CacheReadApi
 
-__all__ = ["CacheReader", "CacheWriter", "CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]
+__all__ = ["CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]
 
 _DOWNLOADS = "GET /v1/downloads"
 #: Folders in which hubs keep what they download, wherever the server was told to put them.
 _HUBS = frozenset({"huggingface", "modelscope", "openmind_hub", "csg", "csghub"})
 _HUGGING_FACE = "models--"
-
-
-class CacheReader(Reader, Registered, Protocol):
-    """The part of the client that knows what is downloaded and who uses it."""
-
-    def cached(self) -> list[dict[str, Any]]:
-        """Models whose files are on the server."""
-
-    def routes(self) -> frozenset[str]:
-        """What the server offers."""
-
-    def downloads(self) -> list[dict[str, Any]]:
-        """Downloads that have not ended well."""
-
-
-class CacheWriter(CacheReader, Protocol):
-    """The part of the client that deletes, too."""
-
-    def remove_cached(self, model_version: str) -> None:
-        """Delete the files of a downloaded model."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +155,7 @@ def _files(row: Mapping[str, Any]) -> CachedModel:
     )
 
 
-def cached_models(client: CacheReader, name: str | None = None) -> list[CachedModel]:
+def cached_models(client: CacheReadApi, name: str | None = None) -> list[CachedModel]:
     """What is downloaded, sorted.
 
     :param client: the server.
@@ -185,7 +165,7 @@ def cached_models(client: CacheReader, name: str | None = None) -> list[CachedMo
     return sorted((files for files in found if name in (None, files.name)), key=lambda files: (files.name, files.model_version, files.worker))
 
 
-def _running(client: CacheReader) -> tuple[tuple[DeclaredModel, ...], frozenset[str]]:
+def _running(client: CacheReadApi) -> tuple[tuple[DeclaredModel, ...], frozenset[str]]:
     """The running models, and the names of those of which only the name is known."""
     models: list[DeclaredModel] = []
     vague: set[str] = set()
@@ -201,7 +181,7 @@ def _running(client: CacheReader) -> tuple[tuple[DeclaredModel, ...], frozenset[
     return tuple(models), frozenset(names)
 
 
-def _linked(client: CacheReader, cached: Collection[CachedModel]) -> frozenset[tuple[str, str]]:
+def _linked(client: CacheReadApi, cached: Collection[CachedModel]) -> frozenset[tuple[str, str]]:
     """Custom models that name files of their own, among the downloaded ones."""
     kinds: dict[str, set[str]] = {}
     for files in cached:
@@ -216,7 +196,7 @@ def _linked(client: CacheReader, cached: Collection[CachedModel]) -> frozenset[t
     return frozenset(found)
 
 
-def survey_cache(client: CacheReader) -> tuple[list[CachedModel], Users]:
+def survey_cache(client: CacheReadApi) -> tuple[list[CachedModel], Users]:
     """What is downloaded, and who needs it."""
     cached = cached_models(client)
     if not cached:
@@ -289,7 +269,7 @@ def _named(cached: Sequence[CachedModel], users: Users, absent: Sequence[str]) -
     return Removal(tuple(remove))
 
 
-def remove(client: CacheWriter, removal: Removal) -> tuple[list[CachedModel], list[str]]:
+def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[str]]:
     """Delete files, and see whether they are gone: the server says yes to everything.
 
     :returns: what was deleted, and one sentence for each that was not.

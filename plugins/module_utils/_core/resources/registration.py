@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from ..admission.model_paths import path_problems
-from ..apply.context import Keeper, Passing, Surroundings, Waiting, Writer
+from ..apply.context import Clock, Context, LaunchRecords, Waiting
 from ..apply.results import Result, predict
 from ..apply.run import apply_plan
 from ..base.errors import DeclarationError, XinferenceError, with_words
@@ -23,9 +23,10 @@ from ..declaration.model import DeclaredModel
 from ..declaration.specification import check_registration, registration_drift
 from ..observed.last_applied import Record, StateFile, cleaned
 from ..observed.models import ABSENT, ERROR, READY, Observed, make_certain, survey
-from ..observed.server_files import Home
+from ..observed.server_files import ServerFiles
 from ..plan.plan import RELAUNCH, Action, Plan, describe
-from .export import Registered, cleaned_registration
+from ..server.api import ModelsApi, RegistrationApi
+from .export import cleaned_registration
 
 __all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "foreseen", "plan_registration", "read"]
 
@@ -37,13 +38,6 @@ UNCHANGED = "unchanged"
 REGISTERED = "registered"
 REPLACED = "replaced"
 REMOVED = "removed"
-
-
-class Server(Writer, Registered, Protocol):
-    """The whole client, as far as a registration needs it."""
-
-    def register(self, model_type: str, specification: dict[str, Any], persist: bool = True) -> None:
-        """Register a custom model."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +149,7 @@ def check(wanted: Registration) -> list[str]:
     return problems
 
 
-def read(client: Server, wanted: Registration, home: Home, file: StateFile) -> Seen:
+def read(client: RegistrationApi, wanted: Registration, home: ServerFiles, file: StateFile) -> Seen:
     """Read what is there: the registration, the models, and what they were launched with.
 
     :raises XinferenceError: when the server cannot be read.
@@ -170,7 +164,7 @@ def read(client: Server, wanted: Registration, home: Home, file: StateFile) -> S
     return Seen(found, names.get(wanted.name, False), persistent, running, observed)
 
 
-def _running(client: Server, wanted: Registration, observed: Observed) -> dict[str, str]:
+def _running(client: RegistrationApi, wanted: Registration, observed: Observed) -> dict[str, str]:
     """The models of a registration, with their states."""
     running: dict[str, str] = {}
     vague: set[str] = set()
@@ -188,7 +182,7 @@ def _running(client: Server, wanted: Registration, observed: Observed) -> dict[s
     return dict(sorted(running.items()))
 
 
-def _missing_files(wanted: Registration, home: Home) -> list[str]:
+def _missing_files(wanted: Registration, home: ServerFiles) -> list[str]:
     """The files of a registration that are not there, as far as this host can see."""
     model = DeclaredModel(wanted.name, "present", {"name": wanted.name, "type": wanted.type, "registration": wanted.given})
     return [
@@ -199,7 +193,7 @@ def _missing_files(wanted: Registration, home: Home) -> list[str]:
     ]
 
 
-def plan_registration(wanted: Registration, seen: Seen, home: Home) -> Change:
+def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Change:
     """Compare a declaration with what is there.
 
     :raises DeclarationError: when it cannot be done; nothing was changed.
@@ -274,7 +268,7 @@ def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], l
 class _Persisting:
     """The client, with what is registered kept as it was declared, or as it was."""
 
-    def __init__(self, client: Server, change: Change) -> None:
+    def __init__(self, client: RegistrationApi, change: Change) -> None:
         self._client = client
         self._change = change
 
@@ -289,7 +283,7 @@ class _Persisting:
         self._client.register(model_type, specification, persist)
 
 
-def _swap(client: Server, server: Writer, change: Change) -> None:
+def _swap(client: RegistrationApi, server: ModelsApi, change: Change) -> None:
     """Put the new registration in place of the old one; the old one back when the server refuses the new one."""
     wanted, old = change.wanted, change.seen.found
     try:
@@ -310,7 +304,7 @@ def _swap(client: Server, server: Writer, change: Change) -> None:
         raise with_words(error, "The previous registration was put back.") from error
 
 
-def _is_there(client: Server, wanted: Registration) -> bool:
+def _is_there(client: RegistrationApi, wanted: Registration) -> bool:
     """Whether the server has the registration as it is declared, as far as it can be asked."""
     try:
         now = _again(client, wanted)
@@ -319,7 +313,7 @@ def _is_there(client: Server, wanted: Registration) -> bool:
     return now is not None and not registration_drift(wanted.specification, now)
 
 
-def _again(client: Server, wanted: Registration) -> dict[str, Any] | None:
+def _again(client: RegistrationApi, wanted: Registration) -> dict[str, Any] | None:
     """The registration as the server has it now."""
     return client.registrations(wanted.type, {wanted.name}).get(wanted.name)
 
@@ -341,7 +335,7 @@ def _notes(change: Change, now: Mapping[str, Any] | None) -> list[str]:
     return notes
 
 
-def carry_out(client: Server, change: Change, waiting: Waiting, around: Surroundings, passing: Passing | None = None) -> RegistrationOutcome:
+def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around: Context, passing: Clock | None = None) -> RegistrationOutcome:
     """Do it.
 
     :param client: the server.
@@ -350,7 +344,7 @@ def carry_out(client: Server, change: Change, waiting: Waiting, around: Surround
     :param around: the server's files, as far as this host sees them.
     :raises XinferenceError: when the server refuses; the previous registration was put back.
     """
-    wanted, keeper = change.wanted, Keeper(client, change.seen.observed.history, around.file)
+    wanted, keeper = change.wanted, LaunchRecords(client, change.seen.observed.history, around.file)
     if not change.changed:
         return RegistrationOutcome(change)
     if change.kind == REMOVED:
@@ -360,10 +354,10 @@ def carry_out(client: Server, change: Change, waiting: Waiting, around: Surround
         if wanted.key in change.seen.observed.records:
             keeper.drop(wanted.key)
         return RegistrationOutcome(change, notes=tuple(_notes(change, None)))
-    server = cast(Writer, _Persisting(client, change))
+    server = cast(ModelsApi, _Persisting(client, change))
     _swap(client, server, change)
     notes = _notes(change, _again(client, wanted))
-    models = _relaunch(server, change.relaunches, waiting, around, passing or Passing())
+    models = _relaunch(server, change.relaunches, waiting, around, passing or Clock())
     failed = any(model.failed for model in models)
     if failed and registration_drift(wanted.specification, _again(client, wanted) or {}):
         return RegistrationOutcome(change, models, tuple(notes), restored=True)
@@ -371,7 +365,7 @@ def carry_out(client: Server, change: Change, waiting: Waiting, around: Surround
     return RegistrationOutcome(change, models, tuple(notes))
 
 
-def _relaunch(server: Writer, actions: Sequence[Action], waiting: Waiting, around: Surroundings, passing: Passing) -> list[Result]:
+def _relaunch(server: ModelsApi, actions: Sequence[Action], waiting: Waiting, around: Context, passing: Clock) -> list[Result]:
     """Launch models anew, one after the other.
 
     Each brings the registration with it, so that the core can put both back. The first that fails ends it: the others are not touched.

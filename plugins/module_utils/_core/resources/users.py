@@ -12,11 +12,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from ..base.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
 from ..base.messages import nearest, shown, unsendable
 from ..base.private_file import keep_secrets, kept_secrets
+from ..server.api import UsersApi
 
 __all__ = [
     "ALWAYS",
@@ -60,38 +61,6 @@ NO_ACCOUNTS = (
 )
 #: The accounts that log in with a password; those of an identity provider are its own business.
 LOCAL = "local"
-
-
-class Server(Protocol):
-    """The client, as far as accounts need it."""
-
-    @property
-    def username(self) -> str | None:
-        """The account that is logged in."""
-
-    def accounts(self) -> list[dict[str, Any]] | None:
-        """All accounts; None where the server has none that can be managed."""
-
-    def create_account(self, name: str, password: str, permissions: list[str]) -> int:
-        """Make an account."""
-
-    def update_account(self, account: int, changes: dict[str, Any]) -> None:
-        """Change an account."""
-
-    def set_account_password(self, account: int, password: str) -> None:
-        """Give it another password."""
-
-    def remove_account(self, account: int) -> None:
-        """Remove it."""
-
-    def accepts(self, name: str, password: str) -> bool:
-        """Try a password."""
-
-    def shortest_password(self) -> int:
-        """How many characters a password must have."""
-
-    def use_password(self, password: str) -> None:
-        """Log in again."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +241,7 @@ def other_login(wanted: Account, username: str | None, error: AuthenticationErro
     return wanted.password if own and error.status == 401 else None
 
 
-def read(client: Server, wanted: Account) -> AccountSeen:
+def read(client: UsersApi, wanted: Account) -> AccountSeen:
     """Read what is there, and try the declared password where it may have to be set.
 
     :raises XinferenceError: when the server cannot be read, or has no accounts.
@@ -355,7 +324,7 @@ def _locked_out(change: AccountChange) -> list[str]:
     return []
 
 
-def apply_account(client: Server, change: AccountChange) -> None:
+def apply_account(client: UsersApi, change: AccountChange) -> None:
     """Do it.
 
     :raises XinferenceError: when the server refuses; its own words say what.
@@ -384,7 +353,7 @@ def apply_account(client: Server, change: AccountChange) -> None:
             client.update_account(found["id"], {"enabled": True})
 
 
-def _create(client: Server, change: AccountChange) -> None:
+def _create(client: UsersApi, change: AccountChange) -> None:
     """Make an account. One that shall be disabled gets its permissions afterwards, so that it can never do anything."""
     wanted, account = change.wanted, change.account or {}
     permissions = account["permissions"]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeping the declared models running without anybody: the same plan, carried out whenever the server is not as declared. Private to this collection.
 
-One look follows the other. While all is well a look is one request; when something moved, the run of :mod:`converge` does what is needed, but without
+One look follows the other. While all is well a look is one request; when something moved, :mod:`reconcile` does what is needed, but without
 waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.
 """
 
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PACE", "Pace"]
+__all__ = ["INTERVALS", "Intervals"]
 
 
 @dataclass(frozen=True)
-class Pace:
+class Intervals:
     """Seconds between looks.
 
     :param down: at a server that does not answer, or has no worker.
@@ -47,4 +47,4 @@ class Pace:
     refused: float = 600.0
 
 
-PACE = Pace()
+INTERVALS = Intervals()

@@ -1,28 +1,23 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeping the declared models running without anybody: the same plan, carried out whenever the server is not as declared. Private to this collection.
-
-One look follows the other. While all is well a look is one request; when something moved, the run of :mod:`converge` does what is needed, but without
-waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.
-"""
+"""What the service knows of each declared model, and what it says of it. Private to this collection."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..apply.smoke_test import smoke_test
-from ..observed.models import ABSENT
-from ..reconcile.reconcile import Server
+from ..declaration.model import DeclaredModel
+from ..observed.models import ABSENT, ERROR, READY, UNLISTED, Observed, ObservedModel
+from .intervals import Intervals
 
-__all__ = ["Care", "Question", "Seen", "asked"]
+__all__ = ["ModelStatus", "ModelStatuses", "is_settled"]
 
 
 @dataclass
-class Care:
+class ModelStatus:
     """What is known about one declared model.
 
     :param state: as it was seen last.
@@ -55,48 +50,88 @@ class Care:
     progress: Any = None
 
 
-@dataclass
-class Seen:
-    """What the last comparison found, so that the next look knows whether anything moved.
+def is_settled(model: DeclaredModel, status: ModelStatus) -> bool:
+    """Whether nothing is left to be done for a model."""
+    if model.state == "absent":
+        return status.state in (ABSENT, ERROR)
+    return status.answered > 0
 
-    :param calm: whether nothing was left to be done.
-    :param lasts: seconds for which it counts while nothing is seen to move.
+
+class ModelStatuses(dict[str, ModelStatus]):
+    """Of all declared models, by uid.
+
+    :param tell: takes one line for each change.
+    :param intervals: after how long a model that failed is tried again.
+    :param clock: seconds from some moment on.
     """
 
-    rows: Any = None
-    at: float = 0.0
-    calm: bool = False
-    lasts: float = 0.0
+    def __init__(self, tell: Callable[[str], None], intervals: Intervals, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.tell = tell
+        self.intervals = intervals
+        self.clock = clock
 
+    def declare(self, uids: Iterable[str]) -> None:
+        """Take the models of another declaration: what failed as it was declared before may go well now."""
+        wanted = set(uids)
+        known = {uid: replace(status, tries=0, next_try=0.0, stuck=0, drift_tries=0, drift_after=0.0) for uid, status in self.items() if uid in wanted}
+        self.clear()
+        self.update({**known, **{uid: ModelStatus() for uid in wanted - set(known)}})
 
-def asked(client: Server, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> float:
-    """A smoke test with a client of its own; the parameters are those of :func:`smoke_test`."""
-    try:
-        return smoke_test(client, uid, spec, timeout, requests)
-    finally:
-        client.close()
+    def forget(self) -> None:
+        """The server is gone, and another one will come: nothing counts but why a model failed."""
+        for uid, status in self.items():
+            self[uid] = ModelStatus(message=status.message)
 
+    def due(self, since: float, now: float) -> bool:
+        """Whether the pause of a model that failed ended in that time."""
+        return any(since < status.next_try <= now for status in self.values())
 
-class Question:
-    """A model being asked, maybe in a thread: it may take as long as it is waited for, and the others are looked after meanwhile.
+    def note(self, seen: Observed, *, ours: bool = True) -> None:
+        """Take down the states of the models, and what became of the launches that the service asked for.
 
-    :param uid: the model.
-    :param created: the second in which the server made the instance that is asked.
-    :param ask: asks, and gives the seconds that it took.
-    """
+        :param ours: whether nobody else is changing the models.
+        """
+        for uid, status in self.items():
+            state, model = seen.state(uid), seen.models.get(uid)
+            if model is None or (model.created or 1) != status.answered or state != READY:
+                if status.answered:
+                    self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made anew by somebody else'}")
+                status.answered = 0
+            if state == READY and model is not None and model.created != status.made:
+                # What the one before failed at says nothing of this one.
+                status.made, status.next_try = model.created, 0.0
+            if state != status.state:
+                status.since, status.progress = self.clock(), None
+            status.state = state
+            if not ours:
+                status.asked = False
+            elif status.asked and state in (ERROR, ABSENT, UNLISTED):
+                status.asked = False
+                self.failed(uid, (model.message if model else "") or f"is {state} after its launch")
+            elif status.asked and state == READY:
+                status.asked = False
 
-    def __init__(self, uid: str, created: int, ask: Callable[[], float]) -> None:
-        self.uid = uid
-        self.created = created
-        self.ask = ask
-        self.done = threading.Event()
-        self.error: Exception | None = None
-        self.seconds = 0.0
+    def failed(self, uid: str, message: str) -> None:
+        """A try failed: the next one comes later."""
+        status = self[uid]
+        pause = min(self.intervals.first * float(2 ** min(status.tries, 20)), self.intervals.most)
+        status.tries += 1
+        status.next_try = self.clock() + pause
+        if message != status.message or status.tries == 1:
+            self.tell(f"{uid}: {message}; next try in {pause:.0f} s")
+        status.message = message
 
-    def __call__(self) -> None:
-        """Ask; what goes wrong belongs to whoever hears the answer."""
-        try:
-            self.seconds = self.ask()
-        except Exception as error:
-            self.error = error
-        self.done.set()
+    def relaunch_later(self, uid: str) -> float:
+        """Seconds until a model may be relaunched again."""
+        status = self[uid]
+        pause = min(self.intervals.first_drift * float(2 ** min(status.drift_tries, 20)), self.intervals.most_drift)
+        status.drift_tries += 1
+        status.drift_after = self.clock() + pause
+        return pause
+
+    def answers(self, uid: str, running: ObservedModel, words: str) -> None:
+        """A model serves."""
+        status = self[uid]
+        status.answered, status.tries, status.refusals, status.stuck, status.message = running.created or 1, 0, 0, 0, ""
+        self.tell(f"{uid}: {words}")

@@ -19,19 +19,19 @@ from typing import Any
 from ..base.errors import ClientMissing
 from ..base.journal import say
 from ..base.lock import Lock
-from ..host.declaration_file import LeftDeclaration
+from ..host.declaration_file import StoredDeclaration
 from ..server.session import MISSING
 from .loop import Watcher
-from .readiness import Doorbell
-from .signals import Beating, Notifier, Stop
-from .start_request import Caller
+from .readiness import ReadinessServer
+from .signals import Notifier, Stop, Watchdog
+from .start_request import StartRequest
 from .status_file import State
-from .stored import Reader
+from .stored import DeclarationReader
 
 __all__ = ["main"]
 
 
-def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, doorbell: Doorbell, caller: Caller) -> None:
+def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, doorbell: ReadinessServer, caller: StartRequest) -> None:
     """Look until told to stop."""
     notifier.tell(READY="1")
     watcher.changed = lambda: state.take(watcher)
@@ -49,17 +49,17 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
                 odd.add(where[-2])
                 for line in "".join(where).splitlines():
                     watcher.tell(line)
-            pause = watcher.pace.odd
+            pause = watcher.intervals.odd
         state.take(watcher)
         caller.heed(watcher)
-        count = sum(care.answered > 0 for care in watcher.cares.values())
-        notifier.tell(WATCHDOG="1", STATUS=watcher.trouble or f"{count} of {len(watcher.wanted())} models answer")
+        count = sum(care.answered > 0 for care in watcher.statuses.values())
+        notifier.tell(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
         end = time.monotonic() + pause
         while not stopped.wait(min(max(end - time.monotonic(), 0.0), 20.0)) and time.monotonic() < end:
             notifier.tell(WATCHDOG="1")
 
 
-def require_client(missing: Exception | None, reader: Reader) -> None:
+def require_client(missing: Exception | None, reader: DeclarationReader) -> None:
     """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or somebody removed a package.
 
     :param missing: what the import raised; None where it went well.
@@ -77,8 +77,8 @@ def require_client(missing: Exception | None, reader: Reader) -> None:
 def main() -> int:
     """Command line of the service."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--declaration", required=True, help="file that a converge left")
-    parser.add_argument("--lock", required=True, help="file that a converge locks, too")
+    parser.add_argument("--declaration", required=True, help="file that a run left")
+    parser.add_argument("--lock", required=True, help="file that a run locks, too")
     parser.add_argument("--state", help="file to write what is known")
     parser.add_argument("--call", help="file to touch when the container is to be started")
     parser.add_argument("--address", default="127.0.0.1", help="address for load balancers")
@@ -88,18 +88,18 @@ def main() -> int:
     stopped = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    reader = Reader(LeftDeclaration(chosen.declaration), say)
+    reader = DeclarationReader(StoredDeclaration(chosen.declaration), say)
     notifier = Notifier(os.environ.get("NOTIFY_SOCKET"), float(os.environ.get("WATCHDOG_USEC") or 900e6) / 1e6)
 
     def connect() -> Any:
         require_client(MISSING, reader)
-        return Beating(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
+        return Watchdog(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()
 
     watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
-    doorbell = Doorbell(state, chosen.address, chosen.port, say, notifier)
-    serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=Caller(chosen.call))
+    doorbell = ReadinessServer(state, chosen.address, chosen.port, say, notifier)
+    serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=StartRequest(chosen.call))
     return 0

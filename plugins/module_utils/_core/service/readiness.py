@@ -20,7 +20,7 @@ from .status_file import State
 _CONNECTIONS = 16
 
 
-class Doorbell:
+class ReadinessServer:
     """Answers load balancers: /ready is 200 only while every declared model has answered, /live is 200 while the service gives signs of life.
 
     A port that is taken is no reason to leave the models alone: it is tried again.
@@ -54,7 +54,7 @@ class Doorbell:
 
 
 def listening(state: State, address: str, port: int, live: Callable[[], bool]) -> ThreadingHTTPServer:
-    """The server behind a :class:`Doorbell`.
+    """The server behind a :class:`ReadinessServer`.
 
     :param live: whether the service gives signs of life.
     :raises OSError: when the port is taken.

@@ -43,7 +43,7 @@ class Notifier:
             line.sendto("\n".join(f"{name}={value}" for name, value in words.items()).encode(), self.address)
 
 
-class Beating:
+class Watchdog:
     """A client that tells systemd with each of its calls that the service is alive: putting a model back may take long.
 
     :param client: the client.

@@ -12,7 +12,7 @@ from pathlib import Path
 from .loop import Watcher
 
 
-class Caller:
+class StartRequest:
     """Asks for the container to be looked at when nothing listens where the server should, or the server is of no use for long.
 
     :param path: of a file that systemd watches; None asks nobody.
@@ -27,7 +27,9 @@ class Caller:
 
     def heed(self, watcher: Watcher) -> None:
         """Call, if it has been so for long enough."""
-        since, patience = (watcher.useless, self.longer) if watcher.unreachable is None else (watcher.unreachable, self.patience)
+        since, patience = (
+            (watcher.connection.useless, self.longer) if watcher.connection.unreachable is None else (watcher.connection.unreachable, self.patience)
+        )
         if since is None:
             self.called = None
             return

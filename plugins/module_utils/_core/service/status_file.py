@@ -31,15 +31,15 @@ class State:
         """Take down what the watcher knows."""
         now = {
             "ready": watcher.ready,
-            "trouble": watcher.trouble,
-            "refused": watcher.refused,
+            "trouble": watcher.connection.trouble,
+            "refused": watcher.connection.refused,
             "models": {
                 model.uid: {
                     "declared": model.state,
-                    "state": watcher.cares[model.uid].state,
-                    "answered": watcher.cares[model.uid].answered > 0,
-                    "tries": watcher.cares[model.uid].tries,
-                    "message": watcher.cares[model.uid].message,
+                    "state": watcher.statuses[model.uid].state,
+                    "answered": watcher.statuses[model.uid].answered > 0,
+                    "tries": watcher.statuses[model.uid].tries,
+                    "message": watcher.statuses[model.uid].message,
                 }
                 for model in (watcher.declaration.models if watcher.declaration else ())
             },

@@ -16,11 +16,11 @@ from ..base.errors import XinferenceError
 from ..base.private_file import kept_secrets, marks
 from ..declaration.check import parse_models
 from ..declaration.model import DeclaredModel
-from ..host.declaration_file import LeftDeclaration
-from ..reconcile.options import Wishes, wishes_of
+from ..host.declaration_file import StoredDeclaration
+from ..reconcile.options import ReconcileOptions, reconcile_options
 from ..server.client import Client, connection_arguments, first_accepted
 
-__all__ = ["Declaration", "Reader"]
+__all__ = ["Declaration", "DeclarationReader"]
 
 #: Options that say where the server is and who logs in.
 _CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "validate_certs", "ca_path", "listener_users", "allow_plain_http")
@@ -28,13 +28,13 @@ _CONNECTION = ("endpoint", "username", "password", "password_path", "timeout", "
 _FOR_A_SERVICE = frozenset({"endpoint", "username", "password"})
 
 
-class Reader:
+class DeclarationReader:
     """The declaration as it lies on the host now; the same object as long as nobody replaced it, or the password that goes with it.
 
     :param tell: takes a line when it cannot be read.
     """
 
-    def __init__(self, left: LeftDeclaration, tell: Callable[[str], None]) -> None:
+    def __init__(self, left: StoredDeclaration, tell: Callable[[str], None]) -> None:
         self.left = left
         self.tell = tell
         self.marks: Any = None
@@ -53,11 +53,11 @@ class Reader:
                 # Of a run for which there was no service. The next one, which put this service here, is about to leave another.
                 options = None
             # The engine belongs to root, and this service does not; it only would say why a process died.
-            wishes = None if options is None else wishes_of({**options, "container": None})
+            run_options = None if options is None else reconcile_options({**options, "container": None})
             declaration = None
-            if options is not None and wishes is not None:
+            if options is not None and run_options is not None:
                 connection = [options.get(name) for name in _CONNECTION]
-                declaration = Declaration(tuple(parse_models(options["models"], strict=False)), wishes, connection)
+                declaration = Declaration(tuple(parse_models(options["models"], strict=False)), run_options, connection)
         except (OSError, KeyError, TypeError, ValueError, AttributeError, XinferenceError) as error:
             self.tell(f"the declaration cannot be used: {error}")
             options, declaration = self.options, self.declaration
@@ -106,12 +106,12 @@ class Declaration:
     """What is to be kept running.
 
     :param models: checked, in the order of the declaration.
-    :param wishes: how; waiting and checking are the watcher's own matter.
+    :param run_options: how; waiting and checking are the watcher's own matter.
     :param connection: what says where the server is and who logs in; compared only.
     """
 
     models: tuple[DeclaredModel, ...] = ()
-    wishes: Wishes = field(default_factory=Wishes)
+    run_options: ReconcileOptions = field(default_factory=ReconcileOptions)
     # It may hold a password.
     connection: Any = field(default=None, repr=False)
 

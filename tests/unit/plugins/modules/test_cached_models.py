@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, ConnectionFailed
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import StoredDeclaration
 from ansible_collections.inferops.xinference.plugins.modules import cached_models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION
@@ -72,7 +72,7 @@ def test_files_of_models_that_an_earlier_run_declared_stay(run: Runner, tmp_path
     """They are looked after still."""
     downloaded(run)
     place = str(tmp_path / "declaration.json")
-    LeftDeclaration(place).save({"models": [{**CHAT, "uid": "earlier", "quantization": "Q8_0"}, {**CHAT, "uid": "gone", "state": "absent"}]})
+    StoredDeclaration(place).save({"models": [{**CHAT, "uid": "earlier", "quantization": "Q8_0"}, {**CHAT, "uid": "gone", "state": "absent"}]})
     assert [files["model_version"] for files in run(check=True, keep=[CHAT], declaration_path=place)["removed"]] == [BGE]
     assert [files["model_version"] for files in run(check=True, keep=[CHAT], declaration_path=f"{place}-none")["removed"]] == [BGE, Q8]
 

@@ -17,9 +17,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import AUTOSTART
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import StoredDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Reader
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import DeclarationReader
 from ansible_collections.inferops.xinference.plugins.modules import models
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer, Script
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
@@ -339,12 +339,12 @@ def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, t
     assert list(tmp_path.iterdir()) == []
     assert run(models=[CHAT], **options)["changed"]
     told: list[str] = []
-    reader = Reader(LeftDeclaration(place), told.append)
+    reader = DeclarationReader(StoredDeclaration(place), told.append)
     declaration = reader()
     assert told == []
     assert declaration is not None
     assert [model.uid for model in declaration.models] == ["chat"]
-    assert declaration.wishes.choices.exclusive
+    assert declaration.run_options.choices.exclusive
     assert reader.options["password"] == "marked-secret"
     assert "marked-secret" not in run.output
     assert Path(place).stat().st_mode & 0o777 == 0o600
@@ -367,7 +367,7 @@ EXTRA = {**CHAT, "uid": "extra"}
 
 def stored(place: str) -> list[str]:
     """Uids of what was left on the host."""
-    return [model["uid"] for model in (LeftDeclaration(place).load() or {})["models"]]
+    return [model["uid"] for model in (StoredDeclaration(place).load() or {})["models"]]
 
 
 def test_models_of_an_earlier_run_are_not_forgotten(run: Runner, warned: list[str], tmp_path: Path) -> None:
@@ -429,15 +429,15 @@ def test_without_models_only_the_credentials_are_replaced(run: Runner, tmp_path:
     place = str(tmp_path / "declaration.json")
     odd = {**EXTRA, "engine_options": {"n_ctx": 2048, "something_new": 1}}
     run(models=[CHAT, odd], declaration_path=place, exclusive=True, validate_engine_options=False, username="admin", password="old-password")
-    before = LeftDeclaration(place).load()
+    before = StoredDeclaration(place).load()
     assert before is not None
     # Checked when it was declared, and not with the options of this run.
     for download in ("first", "only"):
         answer = run(declaration_path=place, username="admin", password="new-password", download=download)
         assert [model["uid"] for model in answer["models"]] == ["chat", "extra"], answer
-        assert LeftDeclaration(place).load() == {**before, "password": "new-password"}
+        assert StoredDeclaration(place).load() == {**before, "password": "new-password"}
     assert not run(declaration_path=place, declaration_credentials=False, username="admin", password="new-password")["failed"]
-    assert LeftDeclaration(place).load() == {name: value for name, value in before.items() if name not in ("username", "password", "password_path")}
+    assert StoredDeclaration(place).load() == {name: value for name, value in before.items() if name not in ("username", "password", "password_path")}
 
 
 def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(run: Runner, tmp_path: Path) -> None:
@@ -452,7 +452,7 @@ def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(r
     assert not answer["failed"], answer["msg"]
     newer = {**mine, "registration": {**mine["registration"], "context_length": 4096}}
     assert not run(models=[{**newer, "uid": "b"}], declaration_path=place)["failed"]
-    left = LeftDeclaration(place).load()
+    left = StoredDeclaration(place).load()
     assert left is not None
     models = parse_models(left["models"], strict=False)
     assert [(model.uid, model.given["registration"]["context_length"]) for model in models] == [("b", 4096), ("a", 4096)]
@@ -461,7 +461,7 @@ def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(r
 def test_what_an_earlier_run_left_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
-    LeftDeclaration(place).save({"models": [{**EXTRA, "environment": {"TOKEN": "marked-secret"}}, {"uid": "odd", "engine": 5}, "text", {"uid": ["list"]}]})
+    StoredDeclaration(place).save({"models": [{**EXTRA, "environment": {"TOKEN": "marked-secret"}}, {"uid": "odd", "engine": 5}, "text", {"uid": ["list"]}]})
     assert not run(models=[CHAT], declaration_path=place)["failed"]
     assert len([words for words in warned if words.startswith("A model of an earlier run is not looked after any more")]) == 2
     assert stored(place) == ["chat", "extra"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Passing
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Clock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, ConnectionFailed
 from ansible_collections.inferops.xinference.plugins.modules import registration
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
@@ -48,7 +48,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def serve(run: Runner, server: FakeServer) -> FakeServer:
     """Let the module talk to this server, in the server's own time."""
     run.use(server)
-    passing = Passing(server.clock, server.clock.sleep)
+    passing = Clock(server.clock, server.clock.sleep)
     run.monkeypatch.setattr(registration, "carry_out", functools.partial(registration.carry_out, passing=passing))
     return server
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Surroundings, Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Context, Waiting
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.results import Result
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError
@@ -17,8 +17,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Entry, Record, StateFile, entries_of, recorded
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices, Plan, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Plan, PlanOptions, make_plan
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import WRITES, FakeServer
 
 #: A custom model that a server takes.
@@ -61,16 +61,16 @@ def refused(words: str, status: int = 400) -> ApiError:
     return ApiError("POST", "http://fake/v1/models", status, words)
 
 
-def look(server: FakeServer, declared: list[DeclaredModel], home: Home | None = None, file: StateFile | None = None) -> Observed:
+def look(server: FakeServer, declared: list[DeclaredModel], home: ServerFiles | None = None, file: StateFile | None = None) -> Observed:
     """The server as a plan sees it."""
     registered: dict[str, set[str]] = {}
     for model in declared:
         if model.registration is not None:
             registered.setdefault(model.type, set()).add(model.name)
-    return survey(server, registered, home or Home(), (file or StateFile(None)).load())
+    return survey(server, registered, home or ServerFiles(), (file or StateFile(None)).load())
 
 
-_PLAIN = Choices()
+_PLAIN = PlanOptions()
 
 
 class Run:
@@ -83,8 +83,8 @@ class Run:
         self,
         server: FakeServer,
         *items: dict[str, Any],
-        choices: Choices = _PLAIN,
-        home: Home | None = None,
+        choices: PlanOptions = _PLAIN,
+        home: ServerFiles | None = None,
         file: StateFile | None = None,
         report: Callable[[str, str, dict[str, Any], float], None] | None = None,
         missing: frozenset[str] = frozenset(),
@@ -94,7 +94,7 @@ class Run:
         declared = parse_models(list(items))
         observed = look(server, declared, home, file)
         self.plan: Plan = make_plan(declared, observed, choices)
-        self.around = Surroundings(observed, home or Home(), file or StateFile(None), report=report, missing=missing, deaths=deaths)
+        self.around = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, missing=missing, deaths=deaths)
         server.calls.clear()
 
     def carry_out(self, **waiting: Any) -> dict[str, Result]:

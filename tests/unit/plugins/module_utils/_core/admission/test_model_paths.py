@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.model_paths import check_paths, container_paths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Looks
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 
 
 def model(**given_fields: Any) -> DeclaredModel:
@@ -29,7 +29,7 @@ PARTS = {"quantization_parts": {"Q4_1": ["1", "2"]}, "model_file_name_split_temp
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> ServerFiles:
     """A folder that the container sees, with one file and what leads there."""
     tree = tmp_path / "tree"
     (tree / "deep").mkdir(parents=True)
@@ -38,7 +38,7 @@ def home(tmp_path: Path) -> Home:
     (tree / "whole").symlink_to("/models/deep/back")
     (tree / "there").symlink_to("elsewhere")
     (tree / "slashes").symlink_to("//models//a.gguf")
-    return Home({"/models": str(tree), "/models/deep/other": str(tmp_path)})
+    return ServerFiles({"/models": str(tree), "/models/deep/other": str(tmp_path)})
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_model_that_shall_not_run_needs_no_files() -> None:
 
 
 @pytest.mark.parametrize("path", ["/models/a.gguf", "/models//deep/./back", "/models/whole", "/models/slashes", "/models/deep/other/tree/a.gguf"])
-def test_what_the_container_sees_is_right(home: Home, path: str) -> None:
+def test_what_the_container_sees_is_right(home: ServerFiles, path: str) -> None:
     assert check_paths([model(path=path)], home) == []
 
 
@@ -144,7 +144,7 @@ def test_what_the_container_sees_is_right(home: Home, path: str) -> None:
         ("/models/" + "a" * 300, ""),
     ],
 )
-def test_what_the_container_does_not_see_is_told(home: Home, path: str, words: str) -> None:
+def test_what_the_container_does_not_see_is_told(home: ServerFiles, path: str, words: str) -> None:
     problems = check_paths([model(path=path)], home)
     # A name that no file can have is left to the server.
     assert len(problems) == (1 if words else 0)
@@ -152,7 +152,7 @@ def test_what_the_container_does_not_see_is_told(home: Home, path: str, words: s
 
 
 @pytest.mark.parametrize(("links", "words"), [(40, ""), (41, "path '/models/0' is a link that leads back to itself.")])
-def test_as_many_links_are_followed_as_a_kernel_follows(home: Home, links: int, words: str) -> None:
+def test_as_many_links_are_followed_as_a_kernel_follows(home: ServerFiles, links: int, words: str) -> None:
     for number in range(links):
         target = str(number + 1) if number < links - 1 else "a.gguf"
         (Path(home.mounts["/models"]) / str(number)).symlink_to(target)
@@ -160,7 +160,7 @@ def test_as_many_links_are_followed_as_a_kernel_follows(home: Home, links: int, 
 
 
 @pytest.mark.parametrize("question", ["open", "readlink"])
-def test_what_this_host_may_not_look_at_is_left_to_the_server(home: Home, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
+def test_what_this_host_may_not_look_at_is_left_to_the_server(home: ServerFiles, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     def refuse(*_arguments: Any, **_options: Any) -> Any:
         raise PermissionError
 
@@ -182,7 +182,7 @@ def test_what_this_host_may_not_look_at_is_left_to_the_server(home: Home, monkey
         ({"type": "audio"}, ""),
     ],
 )
-def test_which_models_are_files_and_which_are_folders(home: Home, fields: dict[str, Any], wrong: str) -> None:
+def test_which_models_are_files_and_which_are_folders(home: ServerFiles, fields: dict[str, Any], wrong: str) -> None:
     declared = DeclaredModel("chat", "present", {"name": "mine", "path": "/models/a.gguf", **fields})
     assert check_paths([declared], home) == ([f"models (uid 'chat'): path '/models/a.gguf' {wrong}."] if wrong else [])
 
@@ -191,7 +191,7 @@ FOLDER = {"engine": "Transformers", "path": "/models/folder"}
 
 
 @pytest.fixture
-def folder(home: Home) -> Path:
+def folder(home: ServerFiles) -> Path:
     """A model's folder as a hub's cache has it: relative links to files elsewhere."""
     tree = Path(home.mounts["/models"])
     (tree / "folder/sub").mkdir(parents=True)
@@ -216,7 +216,7 @@ def folder(home: Home) -> Path:
         ("folder", "../blobs", ""),
     ],
 )
-def test_links_in_a_folder_that_lead_to_nothing_are_told(home: Home, folder: Path, name: str, target: str, words: str) -> None:
+def test_links_in_a_folder_that_lead_to_nothing_are_told(home: ServerFiles, folder: Path, name: str, target: str, words: str) -> None:
     assert check_paths([model(**FOLDER)], home) == []
     (folder / name).symlink_to(target)
     found = [f"models (uid 'chat'): path '/models/folder' holds 1 link to nothing: {words}."] if words else []
@@ -227,7 +227,7 @@ def test_links_in_a_folder_that_lead_to_nothing_are_told(home: Home, folder: Pat
     assert len(check_paths([adapters], home)) == len(found)
 
 
-def test_of_many_links_some_are_told(home: Home, folder: Path) -> None:
+def test_of_many_links_some_are_told(home: ServerFiles, folder: Path) -> None:
     for number in range(5):
         (folder / f"{number}").symlink_to("nowhere")
     (problem,) = check_paths([model(**FOLDER)], home)
@@ -235,7 +235,7 @@ def test_of_many_links_some_are_told(home: Home, folder: Path) -> None:
     assert problem.endswith("'2' leads to '/models/folder/nowhere', which does not exist ….")
 
 
-def test_what_lies_in_the_folder_of_several_models_is_no_matter_where_the_files_are_named(home: Home, folder: Path) -> None:
+def test_what_lies_in_the_folder_of_several_models_is_no_matter_where_the_files_are_named(home: ServerFiles, folder: Path) -> None:
     (folder / "other.gguf").symlink_to("nowhere")
     (folder / "a-Q4_1.gguf").write_bytes(b"GGUF")
     declared = model(registration={"model_specs": [{**GGUF, "model_uri": "/models/folder"}]})
@@ -245,13 +245,13 @@ def test_what_lies_in_the_folder_of_several_models_is_no_matter_where_the_files_
     assert problem.startswith("models (uid 'chat'): registration.model_specs.model_file_name_template '/models/folder/a-Q4_1.gguf' does not exist")
 
 
-def test_a_folder_with_too_much_in_it_is_left_to_the_server(home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_too_much_in_it_is_left_to_the_server(home: ServerFiles, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "tokenizer.json").symlink_to("nowhere")
     monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files.Looks", lambda: Looks(5))
     assert check_paths([model(**FOLDER)], home) == []
 
 
-def test_a_missing_part_is_named(home: Home) -> None:
+def test_a_missing_part_is_named(home: ServerFiles) -> None:
     tree = Path(home.mounts["/models"])
     for number in (1, 3):
         (tree / f"b-0000{number}-of-00003.gguf").write_bytes(b"GGUF")
@@ -259,16 +259,16 @@ def test_a_missing_part_is_named(home: Home) -> None:
     assert problem.startswith("models (uid 'chat'): path '/models/b-00002-of-00003.gguf' does not exist")
 
 
-def test_one_file_in_several_entries_is_told_once(home: Home) -> None:
+def test_one_file_in_several_entries_is_told_once(home: ServerFiles) -> None:
     specs = [{"model_uri": "/models/none"}, {"model_uri": "file:///models/none"}]
     assert len(check_paths([model(registration={"model_specs": specs})], home)) == 1
 
 
 def test_where_no_folders_are_known_nothing_is_said() -> None:
-    assert check_paths([model(path="/anywhere")], Home()) == []
+    assert check_paths([model(path="/anywhere")], ServerFiles()) == []
 
 
 @given(st.text(max_size=12))
 def test_no_path_ends_in_a_traceback_or_is_found_outside(text: str) -> None:
-    (problem,) = check_paths([model(path=f"/{text}")], Home({"/models/that/is/nowhere": "/nowhere"}))
+    (problem,) = check_paths([model(path=f"/{text}")], ServerFiles({"/models/that/is/nowhere": "/nowhere"}))
     assert problem.startswith("models (uid 'chat'): path '/")

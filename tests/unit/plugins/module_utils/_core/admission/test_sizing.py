@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.sizing import CONTEXTS, Limits, choose_options, needs, too_much
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 
 MIB = 1 << 20
 
@@ -69,18 +69,18 @@ def options(models: list[DeclaredModel]) -> list[Any]:
     ],
 )
 def test_what_a_model_needs(fields: dict[str, Any], process: int, weights: int | None, context: int) -> None:
-    (need,) = needs([model(**fields)], Home())
+    (need,) = needs([model(**fields)], ServerFiles())
     assert (need.uid, need.copies, need.process, need.weights, need.context) == ("chat", 1, process, weights, context)
     assert need.total == process + (weights or 0) + context
 
 
 def test_each_copy_needs_the_same_again() -> None:
-    one, three = needs([model("one"), model("three", replica=3)], Home())
+    one, three = needs([model("one"), model("three", replica=3)], ServerFiles())
     assert three.total == 3 * one.total
 
 
 def test_what_shall_not_run_needs_nothing() -> None:
-    assert needs([DeclaredModel("old", "absent")], Home()) == []
+    assert needs([DeclaredModel("old", "absent")], ServerFiles()) == []
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_what_shall_not_run_needs_nothing() -> None:
 )
 def test_files_that_this_host_sees_are_measured(tmp_path: Path, fields: dict[str, Any]) -> None:
     (tmp_path / "a.gguf").write_bytes(bytes(3 * MIB))
-    (seen,) = needs([model(**fields)], Home({"/models": str(tmp_path)}))
-    (unseen,) = needs([model(**fields)], Home())
+    (seen,) = needs([model(**fields)], ServerFiles({"/models": str(tmp_path)}))
+    (unseen,) = needs([model(**fields)], ServerFiles())
     assert seen.weights == 3
     assert unseen.weights is not None
     assert unseen.weights > 500
@@ -102,7 +102,7 @@ def test_files_that_this_host_sees_are_measured(tmp_path: Path, fields: dict[str
 
 def test_a_part_of_a_mebibyte_is_none(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(bytes(3 * MIB - 1))
-    (need,) = needs([model(path="/models/a.gguf")], Home({"/models": str(tmp_path)}))
+    (need,) = needs([model(path="/models/a.gguf")], ServerFiles({"/models": str(tmp_path)}))
     assert str(need) == "chat 910 (process 460 + weights 2 + context 448)"
 
 
@@ -110,7 +110,7 @@ def test_files_of_another_specification_are_not_taken_for_those_of_the_first(tmp
     (tmp_path / "b.gguf").write_bytes(bytes(3 * MIB))
     two = custom(4096)
     two["model_specs"] = [*two["model_specs"], *custom(4096, "file:///models/b.gguf")["model_specs"]]
-    (need,) = needs([model(registration=two, size_in_billions=1, quantization="Q4_1")], Home({"/models": str(tmp_path)}))
+    (need,) = needs([model(registration=two, size_in_billions=1, quantization="Q4_1")], ServerFiles({"/models": str(tmp_path)}))
     assert need.weights == 572
 
 
@@ -118,7 +118,7 @@ def test_folders_are_measured_with_all_that_is_in_them(tmp_path: Path) -> None:
     (tmp_path / "minilm" / "onnx").mkdir(parents=True)
     (tmp_path / "minilm" / "weights").write_bytes(bytes(2 * MIB))
     (tmp_path / "minilm" / "onnx" / "weights").write_bytes(bytes(MIB))
-    (need,) = needs([model(type="embedding", engine="sentence_transformers", path="/models/minilm")], Home({"/models": str(tmp_path)}))
+    (need,) = needs([model(type="embedding", engine="sentence_transformers", path="/models/minilm")], ServerFiles({"/models": str(tmp_path)}))
     assert need.weights == 3
 
 
@@ -145,14 +145,14 @@ BILLION = {1: 214, 2: 333, 3: 452, 4: 572, 5: 691, 6: 810, 8: 1049, 16: 1907, 32
     ],
 )
 def test_bits_of_a_quantization_in_all_its_spellings(quantization: str, bits: int) -> None:
-    (need,) = needs([model(size_in_billions=1, quantization=quantization)], Home())
+    (need,) = needs([model(size_in_billions=1, quantization=quantization)], ServerFiles())
     assert need.weights == BILLION[bits]
 
 
 @pytest.mark.parametrize(("form", "bits"), [("fp8", 8), ("fp4", 4), ("awq", 4), ("gptq", 4), ("bnb", 4), ("pytorch", 16), ("ggufv2", 16)])
 @pytest.mark.parametrize("quantization", [None, "none"])
 def test_where_the_quantization_says_nothing_the_format_does(form: str, bits: int, quantization: str | None) -> None:
-    (need,) = needs([model(engine="vLLM", size_in_billions=1, format=form, quantization=quantization)], Home())
+    (need,) = needs([model(engine="vLLM", size_in_billions=1, format=form, quantization=quantization)], ServerFiles())
     assert need.weights == BILLION[bits]
 
 
@@ -161,13 +161,13 @@ def spec(quantization: str, uri: str, size: Any = 1, **more: Any) -> dict[str, A
     return {"model_format": "ggufv2", "model_size_in_billions": size, "quantization": quantization, "model_uri": uri, **more}
 
 
-def put(folder: Path, **sizes: int) -> Home:
+def put(folder: Path, **sizes: int) -> ServerFiles:
     """Files of so many MiB, with a dot for two underscores, in a folder that the container sees."""
     folder.mkdir(exist_ok=True)
     for name, mib in sizes.items():
         with (folder / name.replace("__", ".").replace("ß", "-")).open("wb") as file:
             file.truncate(mib * MIB)
-    return Home({"/models": str(folder)})
+    return ServerFiles({"/models": str(folder)})
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ SERVER = 920
 def test_the_refusal_shows_the_whole_sum() -> None:
     models = [model("chat", **SIZED, replica=2), model("embed", type="embedding", engine="sentence_transformers"), DeclaredModel("old", "absent")]
     total = SERVER + 2 * EACH + 700
-    assert too_much(models, Limits(2, total - 1), Home()) == [
+    assert too_much(models, Limits(2, total - 1), ServerFiles()) == [
         f"models: they need about {total} MiB of memory, but the server has {total - 1}: server 920"
         " + chat 2288 (2 times process 460 + weights 572 + context 112) + embed 700 (process 700 + weights unknown)."
         " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set check_memory to false."
@@ -269,19 +269,19 @@ def test_the_refusal_shows_the_whole_sum() -> None:
 
 @pytest.mark.parametrize(("memory", "refused"), [(SERVER + 2 * EACH, False), (SERVER + 2 * EACH - 1, True), (100_000, False), (1, True)])
 def test_models_are_refused_when_their_sum_is_more_than_there_is(memory: int, refused: bool) -> None:
-    assert bool(too_much([model("one", **SIZED), model("two", **SIZED)], Limits(2, memory), Home())) is refused
+    assert bool(too_much([model("one", **SIZED), model("two", **SIZED)], Limits(2, memory), ServerFiles())) is refused
 
 
 def test_nothing_that_runs_is_never_too_much() -> None:
-    assert too_much([DeclaredModel("old", "absent")], Limits(1, 1), Home()) == []
-    assert too_much([], Limits(1, 1), Home()) == []
+    assert too_much([DeclaredModel("old", "absent")], Limits(1, 1), ServerFiles()) == []
+    assert too_much([], Limits(1, 1), ServerFiles()) == []
 
 
 @pytest.mark.parametrize(
     "given_options", [{"n_ctx": "4k"}, {"n_ctx": [1]}, {"context_length": "x"}, {"context_length": 8, "n_parallel": "auto"}, {"n_ctx": None}]
 )
 def test_options_that_were_not_checked_end_in_no_traceback(given_options: dict[str, Any]) -> None:
-    (need,) = needs([model(engine_options=given_options)], Home())
+    (need,) = needs([model(engine_options=given_options)], ServerFiles())
     assert need.total >= need.process
 
 
@@ -289,24 +289,24 @@ def test_options_that_were_not_checked_end_in_no_traceback(given_options: dict[s
 
 
 def test_automatic_options_are_the_cores_and_the_largest_context() -> None:
-    models = choose_options([model(engine_options="auto"), model("fixed", engine_options={"n_ctx": 99}), model("plain")], Limits(7.9, 100_000), Home())
+    models = choose_options([model(engine_options="auto"), model("fixed", engine_options={"n_ctx": 99}), model("plain")], Limits(7.9, 100_000), ServerFiles())
     assert options(models) == [{"n_ctx": 4096, "n_parallel": 1, "n_threads": 7}, {"n_ctx": 99}, None]
     assert [parsed.uid for parsed in models] == ["chat", "fixed", "plain"]
 
 
 def test_there_is_always_one_thread() -> None:
-    assert options(choose_options([model(engine_options="auto")], Limits(0.5, 100_000), Home())) == [{"n_ctx": 4096, "n_parallel": 1, "n_threads": 1}]
+    assert options(choose_options([model(engine_options="auto")], Limits(0.5, 100_000), ServerFiles())) == [{"n_ctx": 4096, "n_parallel": 1, "n_threads": 1}]
 
 
 def test_the_context_is_no_longer_than_the_model_s_own() -> None:
-    models = choose_options([model(engine_options="auto", registration=custom(1024)), model("long", engine_options="auto")], Limits(1, 100_000), Home())
+    models = choose_options([model(engine_options="auto", registration=custom(1024)), model("long", engine_options="auto")], Limits(1, 100_000), ServerFiles())
     assert [parsed.options["n_ctx"] for parsed in models] == [1024, 4096]
 
 
 @pytest.mark.parametrize(("own", "chosen"), [(0, 4096), (-1, 4096), ("1024", 4096), (None, 4096), (1, 1), (4095, 4095), (4097, 4096)])
 def test_only_a_context_that_a_model_can_have_limits_it(own: Any, chosen: int) -> None:
     declared = DeclaredModel("chat", "present", {"name": "mine", "engine": "llama.cpp", "engine_options": "auto", "registration": {"context_length": own}})
-    assert [parsed.options["n_ctx"] for parsed in choose_options([declared], Limits(1, 100_000), Home())] == [chosen]
+    assert [parsed.options["n_ctx"] for parsed in choose_options([declared], Limits(1, 100_000), ServerFiles())] == [chosen]
 
 
 @pytest.mark.parametrize(
@@ -317,9 +317,9 @@ def test_only_a_context_that_a_model_can_have_limits_it(own: Any, chosen: int) -
 def test_the_context_shrinks_until_everything_fits(spare: int, context: int) -> None:
     wanted = model(size_in_billions=1, quantization="Q4_K_M", engine_options="auto")
     limits = Limits(2, SERVER + 460 + 572 + spare)
-    (chosen,) = choose_options([wanted], limits, Home())
+    (chosen,) = choose_options([wanted], limits, ServerFiles())
     assert chosen.options["n_ctx"] == context
-    assert bool(too_much([chosen], limits, Home())) is (spare < 56)
+    assert bool(too_much([chosen], limits, ServerFiles())) is (spare < 56)
 
 
 @given(st.integers(1, 6), st.integers(0, 5))
@@ -327,7 +327,7 @@ def test_a_model_more_does_not_change_the_others_while_memory_suffices(before: i
     """Otherwise every model of the host would be relaunched."""
     models = [model(f"m{number}", size_in_billions=1, quantization="Q4_K_M", engine_options="auto") for number in range(before + more)]
     limits = Limits(4, SERVER + len(models) * (460 + 572 + 448))
-    assert choose_options(models, limits, Home())[:before] == choose_options(models[:before], limits, Home())
+    assert choose_options(models, limits, ServerFiles())[:before] == choose_options(models[:before], limits, ServerFiles())
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.1, 1, 7]), st.integers(1, 3), st.booleans()), max_size=5), st.integers(500, 40_000), st.floats(0.1, 64))
@@ -336,10 +336,10 @@ def test_automatic_options_are_the_same_for_the_same_declaration(shapes: list[tu
         model(f"m{index}", size_in_billions=size, replica=replica, engine_options="auto" if auto else {}) for index, (size, replica, auto) in enumerate(shapes)
     ]
     limits = Limits(cores, memory)
-    chosen = choose_options(models, limits, Home())
-    assert choose_options(models, limits, Home()) == chosen == choose_options(chosen, limits, Home())
+    chosen = choose_options(models, limits, ServerFiles())
+    assert choose_options(models, limits, ServerFiles()) == chosen == choose_options(chosen, limits, ServerFiles())
     contexts = {parsed.options["n_ctx"] for parsed, (_size, _replica, auto) in zip(chosen, shapes) if auto}
     assert contexts <= set(CONTEXTS)
     assert len(contexts) <= 1
-    if too_much(chosen, limits, Home()) and contexts:
+    if too_much(chosen, limits, ServerFiles()) and contexts:
         assert contexts == {CONTEXTS[-1]}

@@ -14,7 +14,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import AUTOSTART
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Record, StateFile
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import (
     SPECIFICATION,
@@ -32,7 +32,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
 
 OLD = llm("chat", engine_options={"n_ctx": 1024})
 NEW = llm("chat", engine_options={"n_ctx": 2048})
-WITH_AUTOSTART = Choices(autostart=True)
+WITH_AUTOSTART = PlanOptions(autostart=True)
 
 #: Before the words of the fake server's errors.
 ANSWERED = "POST http://fake/v1/models answered"
@@ -44,7 +44,7 @@ def request(item: dict[str, Any]) -> dict[str, Any]:
     return model.launch_request()
 
 
-def with_old(server: FakeServer | None = None, item: dict[str, Any] | None = None, choices: Choices = WITH_AUTOSTART) -> FakeServer:
+def with_old(server: FakeServer | None = None, item: dict[str, Any] | None = None, choices: PlanOptions = WITH_AUTOSTART) -> FakeServer:
     """A server that runs what was declared before."""
     server = server or FakeServer()
     (result,) = reach(server, item or OLD, choices=choices).values()
@@ -84,8 +84,8 @@ def test_the_server_must_not_bring_the_old_model_back_while_it_is_down() -> None
 
 def test_the_old_model_serves_until_its_own_turn_comes() -> None:
     server = FakeServer(load_seconds=10)
-    with_old(server, choices=Choices())
-    with_old(server, {**OLD, "uid": "other"}, choices=Choices())
+    with_old(server, choices=PlanOptions())
+    with_old(server, {**OLD, "uid": "other"}, choices=PlanOptions())
     down: list[set[str]] = []
     for seconds in (1, 9, 11, 19):
         server.clock.after(seconds, lambda: down.append({"chat", "other"} - server.ready()))
@@ -96,9 +96,9 @@ def test_the_old_model_serves_until_its_own_turn_comes() -> None:
 
 @pytest.mark.parametrize("choice", ["report", "ignore"])
 def test_a_model_that_differs_is_left_where_that_was_chosen(choice: str) -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     server.allowed = frozenset()
-    (result,) = reach(server, NEW, choices=Choices(on_drift=choice)).values()
+    (result,) = reach(server, NEW, choices=PlanOptions(on_drift=choice)).values()
     assert (result.result, result.changed) == ("unchanged", False)
     assert result.drift == {"engine_options.n_ctx": {"declared": 2048, "running": 1024}}
     assert runs(server) == request(OLD)
@@ -112,7 +112,7 @@ def test_a_model_whose_options_nothing_tells_is_left_and_they_are_named() -> Non
 
 
 def test_a_record_of_another_launch_is_not_believed() -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     # Somebody terminates the model and launches it otherwise.
     server.terminate("chat")
     server.clock.sleep(60)
@@ -127,9 +127,9 @@ def test_a_record_of_another_launch_is_not_believed() -> None:
 
 
 def test_a_relaunched_model_that_is_removed_at_the_same_time_as_others() -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     server.run("old", "stray")
-    results = reach(server, NEW, gone("old"), choices=Choices(exclusive=True))
+    results = reach(server, NEW, gone("old"), choices=PlanOptions(exclusive=True))
     assert {uid: result.result for uid, result in results.items()} == {"old": "terminated", "stray": "terminated", "chat": "relaunched"}
 
 
@@ -433,7 +433,7 @@ def test_a_model_of_the_catalogue_resists() -> None:
 
 
 def test_a_registration_that_disappeared_is_put_back_and_the_model_goes_on() -> None:
-    server = with_old(item=custom("chat"), choices=Choices())
+    server = with_old(item=custom("chat"), choices=PlanOptions())
     reach(server, custom("two"))
     created = server.models["chat"].created
     server.unregister("LLM", "custom")
@@ -444,7 +444,7 @@ def test_a_registration_that_disappeared_is_put_back_and_the_model_goes_on() -> 
 
 
 def test_a_registration_that_cannot_be_put_back_is_the_failure_of_its_model_only() -> None:
-    server = with_old(item=custom("chat"), choices=Choices())
+    server = with_old(item=custom("chat"), choices=PlanOptions())
     server.unregister("LLM", "custom")
     server.fail_next("register", refused("Invalid model URI file:///models/a.gguf."))
     results = reach(server, custom("chat"), llm("other"))
@@ -457,7 +457,7 @@ def test_a_registration_that_cannot_be_put_back_is_the_failure_of_its_model_only
 
 
 def test_two_models_of_one_registration_that_differs_are_both_relaunched_and_it_is_replaced_once() -> None:
-    server = with_old(item=custom("one"), choices=Choices())
+    server = with_old(item=custom("one"), choices=PlanOptions())
     reach(server, custom("one"), custom("two"))
     results = reach(server, custom("one", context_length=4096), custom("two", context_length=4096))
     assert [result.result for result in results.values()] == ["relaunched", "relaunched"]
@@ -497,14 +497,14 @@ def test_entries_of_undeclared_models_stay_unless_exclusive() -> None:
     server.terminate("stale")
     reach(server, OLD, choices=WITH_AUTOSTART)
     assert written(server) == []
-    results = reach(server, OLD, choices=Choices(exclusive=True, autostart=True))
+    results = reach(server, OLD, choices=PlanOptions(exclusive=True, autostart=True))
     assert {uid: (result.result, result.changed) for uid, result in results.items()} == {"stale": ("updated", True), "chat": ("unchanged", False)}
     assert (entry_of(server, "stale"), written(server)[0]) == (None, "remove_autostart")
     assert entry_of(server, "chat") is not None
 
 
 def test_an_entry_is_added_to_a_running_model_without_touching_it() -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     created = server.models["chat"].created
     (result,) = reach(server, OLD, choices=WITH_AUTOSTART).values()
     assert (result.result, result.changed, written(server)) == ("updated", True, ["set_autostart"])
@@ -538,7 +538,7 @@ def test_an_entry_with_another_policy_is_written_again(autostart: dict[str, int]
 
 def test_an_entry_of_somebody_else_is_kept_through_a_relaunch_and_brings_what_is_declared() -> None:
     """Its model does not say whether it starts by itself, and by default none does: the entry is not ours to end."""
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     server.set_autostart({"enabled": True, "priority": 7, "max_retries": 8, "retry_interval_seconds": 9, "launch": request(OLD)})
     reach(server, NEW)
     assert written(server) == ["remove_autostart", "terminate", "launch", "remember", "set_autostart"]
@@ -593,12 +593,12 @@ def test_without_waiting_a_model_that_somebody_else_launches_gets_its_entry() ->
 
 
 def test_a_launch_is_written_down_with_its_registration() -> None:
-    server = with_old(item=custom("chat"), choices=Choices())
+    server = with_old(item=custom("chat"), choices=PlanOptions())
     assert record_of(server, "chat") == Record(request(custom("chat")), server.models["chat"].created, {**SPECIFICATION, "model_name": "custom"})
 
 
 def test_the_record_of_a_model_that_is_removed_goes() -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     reach(server, gone("chat"))
     assert written(server) == ["terminate", "forget"]
     assert record_of(server, "chat") is None
@@ -607,7 +607,7 @@ def test_the_record_of_a_model_that_is_removed_goes() -> None:
 
 
 def test_the_record_of_a_model_that_disappeared_goes_when_it_is_declared_absent() -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     server.terminate("chat")
     reach(server, gone("chat"))
     assert record_of(server, "chat") is None
@@ -638,7 +638,7 @@ def test_a_record_that_cannot_be_written_is_the_failure_of_its_model_only() -> N
 
 
 def test_a_record_that_cannot_be_removed_is_the_failure_of_its_model_only() -> None:
-    server = with_old(choices=Choices())
+    server = with_old(choices=PlanOptions())
     server.fail_next("forget", refused("database is locked", 500))
     results = reach(server, gone("chat"), llm("other"))
     assert (results["chat"].result, results["chat"].message, results["chat"].state) == ("failed", f"{ANSWERED} 500: database is locked", "absent")
@@ -678,7 +678,7 @@ def test_without_history_and_file_options_are_unverified() -> None:
 # Copies.
 
 
-SCALING = Choices(scaling=True, autostart=True)
+SCALING = PlanOptions(scaling=True, autostart=True)
 
 
 @pytest.mark.parametrize(("before", "after", "call"), [(1, 2, "add_replicas"), (1, 3, "add_replicas"), (3, 1, "remove_replica"), (2, 1, "remove_replica")])
@@ -700,8 +700,8 @@ def test_copies_are_added_and_taken_away_while_the_model_serves(before: int, aft
 
 
 def test_the_copies_with_the_highest_numbers_go() -> None:
-    server = with_old(item={**OLD, "replica": 3}, choices=Choices())
-    reach(server, {**OLD, "replica": 1}, choices=Choices(scaling=True))
+    server = with_old(item={**OLD, "replica": 3}, choices=PlanOptions())
+    reach(server, {**OLD, "replica": 1}, choices=PlanOptions(scaling=True))
     assert [argument for name, argument in server.calls if name == "remove_replica"] == [("chat", 2), ("chat", 1)]
 
 
@@ -866,7 +866,7 @@ def test_how_far_a_removal_is_is_told() -> None:
 def test_that_copies_are_being_added_is_told() -> None:
     told: list[Any] = []
     server = FakeServer().run("chat", replica=1)
-    reach(server, llm("chat", replica=2), choices=Choices(scaling=True), report=lambda uid, state, answer, seconds: told.append((uid, state)))
+    reach(server, llm("chat", replica=2), choices=PlanOptions(scaling=True), report=lambda uid, state, answer, seconds: told.append((uid, state)))
     assert told[0] == ("chat", "scaling")
     assert told[-1] == ("chat", "ready")
 

@@ -15,8 +15,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.re
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError, ConnectionFailed, NoAnswer, NotReached
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import observe
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import (
     Run,
@@ -75,7 +75,7 @@ def test_a_launch_under_way_that_is_declared_absent_is_cancelled() -> None:
 
 def test_exclusive_removes_what_is_not_declared() -> None:
     server = FakeServer().run("chat", "stray").put("loading", "CREATING")
-    results = reach(server, llm("chat"), choices=Choices(exclusive=True))
+    results = reach(server, llm("chat"), choices=PlanOptions(exclusive=True))
     assert {uid: result.result for uid, result in results.items()} == {"loading": "cancelled", "stray": "terminated", "chat": "unchanged"}
     assert server.ready() == {"chat"}
 
@@ -304,7 +304,7 @@ def test_a_failure_comes_with_the_end_of_the_server_s_log(tmp_path: Any) -> None
     log.write_text("chat failed yesterday\n", encoding="utf-8")
     server = FakeServer(broken={"chat": "Failed to init server"})
     server.clock.after(1, lambda: log.write_text("chat failed yesterday\nchat: no such file\n", encoding="utf-8") and None)
-    results = reach(server, llm("chat"), llm("other"), home=Home({DEFAULT_HOME: str(tmp_path)}))
+    results = reach(server, llm("chat"), llm("other"), home=ServerFiles({DEFAULT_HOME: str(tmp_path)}))
     assert (results["chat"].log, results["other"].log) == (["chat: no such file"], [])
 
 
@@ -506,7 +506,7 @@ def test_check_mode_predicts_what_a_run_that_goes_well_reports_and_writes_nothin
     for uid, status in states.items():
         server.put(uid, status)
     server.load_seconds = 10
-    run = Run(server, *(llm(uid) if wanted else gone(uid) for uid, wanted in declared), choices=Choices(exclusive=exclusive))
+    run = Run(server, *(llm(uid) if wanted else gone(uid) for uid, wanted in declared), choices=PlanOptions(exclusive=exclusive))
     predicted = predict(run.plan)
     assert server.writes() == []
     results = list(run.carry_out(at_once=at_once).values())
@@ -517,7 +517,7 @@ def test_check_mode_predicts_what_a_run_that_goes_well_reports_and_writes_nothin
 
 def test_results_show_the_drift_of_what_runs() -> None:
     server = FakeServer(allowed=frozenset()).run("chat", model_engine="vLLM")
-    (result,) = reach(server, llm("chat"), choices=Choices(on_drift="report")).values()
+    (result,) = reach(server, llm("chat"), choices=PlanOptions(on_drift="report")).values()
     assert result.drift == {"engine": {"declared": "llama.cpp", "running": "vLLM"}}
 
 
@@ -631,5 +631,5 @@ def test_vectors_of_the_declared_length_are_an_answer_whatever_the_model_is_regi
 def test_vectors_of_what_is_left_as_it_runs_are_an_answer(on_drift: str) -> None:
     server = FakeServer()
     reach(server, {**VECTORS, "engine_options": {"dimensions": 128}})
-    (kept,) = reach(server, VECTORS, smoke="all", choices=Choices(on_drift=on_drift)).values()
+    (kept,) = reach(server, VECTORS, smoke="all", choices=PlanOptions(on_drift=on_drift)).values()
     assert (kept.result, kept.message) == ("unchanged", "")

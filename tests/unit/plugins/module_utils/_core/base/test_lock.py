@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock between a converge and the service, with real files and processes."""
+"""The lock between a run and the service, with real files and processes."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_what_is_no_list_of_dictionaries_is_refused(raw: Any, sentence: str) -> 
         ({"uid": ""}, f"uid '' {TEXT}."),
         ({"uid": True}, f"uid 'true' {TEXT}; YAML reads it as true or false, so put it in quotes."),
         ({"uid": ["chat"]}, f"uid '[chat]' {TEXT}."),
-        # Choices.
+        # PlanOptions.
         ({"type": "embeding"}, "type 'embeding' is not one of LLM, embedding, rerank, image, audio, video, world, flexible; did you mean 'embedding'?"),
         ({"type": "llm"}, "type 'llm' is not one of LLM, embedding, rerank, image, audio, video, world, flexible; did you mean 'LLM'?"),
         ({"type": 3}, "type '3' is not one of LLM, embedding, rerank, image, audio, video, world, flexible."),

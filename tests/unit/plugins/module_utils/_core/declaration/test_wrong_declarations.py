@@ -27,9 +27,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.engine_options import LLAMA_CPP
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS, MODEL_TYPES, RESERVED_UIDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import Wishes
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import converge
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import reconcile
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import REPEAT
 
 MODULE = "ansible_collections.inferops.xinference.plugins.modules.models"
@@ -1151,7 +1151,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
     """Folders that the container sees, with files and links in them."""
     base = tmp_path_factory.mktemp("host")
     tree = base / "tree"
@@ -1174,14 +1174,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         (tree / name).symlink_to(target)
     (base / "mounted").symlink_to(tree)
     # What is mounted may itself be a link: it was followed when the container was made.
-    return Home({"/models": str(base / "mounted"), "/root/.xinference/": str(base / "home")})
+    return ServerFiles({"/models": str(base / "mounted"), "/root/.xinference/": str(base / "home")})
 
 
-def refused(declaration: Any, home: Home, **wishes: Any) -> tuple[list[str], list[str]]:
+def refused(declaration: Any, home: ServerFiles, **options: Any) -> tuple[list[str], list[str]]:
     """The sentences with which a declaration is refused on the way that the module takes, and the reads that came before."""
     server = Server()
     with pytest.raises(DeclarationError) as raised:
-        converge(server, parse_models(declaration), Wishes(home=home, **wishes))
+        reconcile(server, parse_models(declaration), ReconcileOptions(home=home, **options))
     return raised.value.problems, server.reads
 
 
@@ -1199,7 +1199,7 @@ def assert_clear(sentence: str, start: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("item", "words"), [pytest.param(item, words, id=name) for name, item, words in ITEMS])
-def test_a_wrong_item_is_refused_in_one_sentence_before_the_server_is_asked(item: dict[Any, Any], words: list[str], home: Home) -> None:
+def test_a_wrong_item_is_refused_in_one_sentence_before_the_server_is_asked(item: dict[Any, Any], words: list[str], home: ServerFiles) -> None:
     problems, reads = refused([GOOD, item], home)
     assert len(problems) == 1, problems
     uid = item.get("uid")
@@ -1210,7 +1210,7 @@ def test_a_wrong_item_is_refused_in_one_sentence_before_the_server_is_asked(item
 
 
 @pytest.mark.parametrize(("declaration", "start", "words"), [pytest.param(*row[1:], id=row[0]) for row in LISTS])
-def test_a_wrong_list_is_refused_in_one_sentence_before_the_server_is_asked(declaration: Any, start: str, words: list[str], home: Home) -> None:
+def test_a_wrong_list_is_refused_in_one_sentence_before_the_server_is_asked(declaration: Any, start: str, words: list[str], home: ServerFiles) -> None:
     problems, reads = refused(declaration, home)
     assert len(problems) == 1, problems
     assert_clear(problems[0], start, words)
@@ -1218,20 +1218,20 @@ def test_a_wrong_list_is_refused_in_one_sentence_before_the_server_is_asked(decl
 
 
 @pytest.mark.parametrize(("item", "words"), [pytest.param(item, words, id=name) for name, item, words in SERVER])
-def test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write(item: dict[str, Any], words: list[str], home: Home) -> None:
+def test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write(item: dict[str, Any], words: list[str], home: ServerFiles) -> None:
     problems, reads = refused([GOOD, item], home, memory_mib=1 << 20)
     assert len(problems) == 1, problems
     assert_clear(problems[0], "models (uid 'x'): ", words)
     assert reads
 
 
-def test_models_that_do_not_fit_are_refused_with_the_whole_sum(home: Home) -> None:
+def test_models_that_do_not_fit_are_refused_with_the_whole_sum(home: ServerFiles) -> None:
     problems, _reads = refused([GOOD, {**GGUF, "size_in_billions": 4, "replica": 9}], home, memory_mib=8192)
     assert len(problems) == 1
     assert_clear(problems[0], "models: ", ["they need about", "MiB of memory, but the server has 8192", "good", "9 times", "set check_memory to false"])
 
 
-def test_every_problem_of_every_item_is_told_at_once(home: Home) -> None:
+def test_every_problem_of_every_item_is_told_at_once(home: ServerFiles) -> None:
     wrong = [GOOD, {**LLM, "replica": 0, "engin": "x", "environment": {"A": None}}, "chat", {**custom("LLM", version=1), "uid": "y"}]
     problems, reads = refused(wrong, home)
     assert [problem.split(":")[0] for problem in problems] == [*["models[1] (uid 'x')"] * 3, "models[2]", "models[3] (uid 'y')"]
@@ -1276,9 +1276,9 @@ def test_every_problem_of_every_item_is_told_at_once(home: Home) -> None:
         }.items()
     ],
 )
-def test_what_is_right_goes_on_to_the_first_write(item: dict[str, Any], home: Home) -> None:
+def test_what_is_right_goes_on_to_the_first_write(item: dict[str, Any], home: ServerFiles) -> None:
     with pytest.raises(AssertionError, match=r"the run went on to (launch|register)"):
-        converge(Server(), parse_models([item]), Wishes(home=home))
+        reconcile(Server(), parse_models([item]), ReconcileOptions(home=home))
 
 
 def test_options_that_are_not_known_can_be_let_through() -> None:
@@ -1287,7 +1287,7 @@ def test_options_that_are_not_known_can_be_let_through() -> None:
 
 def test_without_known_folders_nothing_is_said_of_paths() -> None:
     with pytest.raises(AssertionError, match="the run went on to launch"):
-        converge(Server(), parse_models([{**GGUF, "path": "/anywhere/a.gguf"}]), Wishes())
+        reconcile(Server(), parse_models([{**GGUF, "path": "/anywhere/a.gguf"}]), ReconcileOptions())
 
 
 def test_the_rows_are_many_and_cover_every_field_type_and_kind_of_registration() -> None:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import RECORD, Entry, Record
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, observe, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
 
 WORKER = "0.0.0.0:20425"
 CREATED = 1769860900
@@ -274,19 +274,19 @@ def state(begun: int | None) -> dict[str, Any]:
     return {"launch": {**REQUEST, "n_ctx": "******"}, "state": {"last_attempt_ts": begun}}
 
 
-def write_arguments(folder: Path, worker: str = WORKER, **arguments: Any) -> Home:
+def write_arguments(folder: Path, worker: str = WORKER, **arguments: Any) -> ServerFiles:
     """The file of a worker as a real server leaves it, and the server's folder."""
     place = folder / "worker_recovery" / worker.replace(":", "_") / "models.json"
     place.parent.mkdir(parents=True)
     filled_in = {"shard": 0, "driver_info": None, "n_gpu": "auto", "download_hub": "huggingface", "launch_ts": CREATED, "model_path": None, "n_worker": 1}
     written = {key: value for key, value in REQUEST.items() if key != "replica"}
     place.write_text(json.dumps({"chat-rep0": {**written, **filled_in, "model_uid": "chat-rep0", **arguments}}), encoding="utf-8")
-    return Home({DEFAULT_HOME: str(folder)})
+    return ServerFiles({DEFAULT_HOME: str(folder)})
 
 
-def look(server: Server, home: Home | None = None, kept: dict[str, Record] | None = None, **registered: set[str]) -> Observed:
+def look(server: Server, home: ServerFiles | None = None, kept: dict[str, Record] | None = None, **registered: set[str]) -> Observed:
     """Survey."""
-    return survey(server, registered, home or Home(), kept or {})
+    return survey(server, registered, home or ServerFiles(), kept or {})
 
 
 def test_a_survey_reads_three_things() -> None:
@@ -313,7 +313,7 @@ def test_registrations_are_read_from_the_server_s_files_where_this_host_sees_the
     (tmp_path / "model/v2/llm/one.json").write_text('{"model_name": "one"}', encoding="utf-8")
     server = Server()
     server.rows = [record()]
-    observed = look(server, Home({DEFAULT_HOME: str(tmp_path)}), LLM={"one", "two"})
+    observed = look(server, ServerFiles({DEFAULT_HOME: str(tmp_path)}), LLM={"one", "two"})
     assert server.asked == ["instances", "models", "history"]
     assert observed.registrations == {("LLM", "one"): {"model_name": "one"}}
 

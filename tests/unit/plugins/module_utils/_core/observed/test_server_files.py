@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Looks
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import server_files as home_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
 
 WORKER = "0.0.0.0:20425"
 #: What a worker of 4.1.0 writes down of a plain launch.
@@ -68,9 +68,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(data: Path) -> Home:
+def home(data: Path) -> ServerFiles:
     """The same as the module knows it."""
-    return Home({DEFAULT_HOME: str(data)})
+    return ServerFiles({DEFAULT_HOME: str(data)})
 
 
 def put(data: Path, path: str, content: Any) -> None:
@@ -80,7 +80,7 @@ def put(data: Path, path: str, content: Any) -> None:
     place.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
 
 
-def launched(home: Home, uid: str, workers: list[str]) -> dict[str, Any]:
+def launched(home: ServerFiles, uid: str, workers: list[str]) -> dict[str, Any]:
     """The launch request that the worker's file tells."""
     applied = home.applied(uid, workers)
     assert isinstance(applied, Applied)
@@ -109,12 +109,12 @@ def launched(home: Home, uid: str, workers: list[str]) -> dict[str, Any]:
     ],
 )
 def test_where_a_path_of_the_container_lies(inside: str, outside: str | None) -> None:
-    home = Home({"/root/.xinference/": "/srv/data", "/root/.xinference/cache": "/mnt/cache", "/models": "/srv/models"})
+    home = ServerFiles({"/root/.xinference/": "/srv/data", "/root/.xinference/cache": "/mnt/cache", "/models": "/srv/models"})
     assert home.on_host(inside) == (Path(outside) if outside is not None else None)
 
 
 def test_without_mounts_nothing_can_be_seen(tmp_path: Path) -> None:
-    for home in (Home(), Home({DEFAULT_HOME: str(tmp_path / "missing")}), Home({"/models": str(tmp_path)})):
+    for home in (ServerFiles(), ServerFiles({DEFAULT_HOME: str(tmp_path / "missing")}), ServerFiles({"/models": str(tmp_path)})):
         assert not home.readable
         assert home.registrations("LLM", {"qwen3"}) == {}
         assert home.applied("chat", [WORKER]) is None
@@ -124,7 +124,7 @@ def test_without_mounts_nothing_can_be_seen(tmp_path: Path) -> None:
 
 
 def test_the_server_s_folder_can_be_another(tmp_path: Path) -> None:
-    home = Home({"/data": str(tmp_path)}, "/data/xinference")
+    home = ServerFiles({"/data": str(tmp_path)}, "/data/xinference")
     assert not home.readable
     put(tmp_path, "xinference/model/v2/llm/custom.json", {"model_name": "custom"})
     assert home.readable
@@ -134,7 +134,7 @@ def test_the_server_s_folder_can_be_another(tmp_path: Path) -> None:
 # Registrations.
 
 
-def test_registrations_of_a_type_among_the_names(home: Home, data: Path) -> None:
+def test_registrations_of_a_type_among_the_names(home: ServerFiles, data: Path) -> None:
     put(data, "model/v2/llm/one.json", {"model_name": "one"})
     put(data, "model/v2/llm/two.json", {"model_name": "two"})
     put(data, "model/v2/embedding/one.json", {"model_name": "one", "dimensions": 384})
@@ -144,7 +144,7 @@ def test_registrations_of_a_type_among_the_names(home: Home, data: Path) -> None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"text"'])
-def test_a_damaged_registration_is_none(home: Home, data: Path, content: str) -> None:
+def test_a_damaged_registration_is_none(home: ServerFiles, data: Path, content: str) -> None:
     put(data, "model/v2/llm/one.json", content)
     assert home.registrations("LLM", {"one"}) == {}
 
@@ -152,18 +152,18 @@ def test_a_damaged_registration_is_none(home: Home, data: Path, content: str) ->
 # What the workers launched.
 
 
-def test_what_a_worker_launched_a_model_with(home: Home, data: Path) -> None:
+def test_what_a_worker_launched_a_model_with(home: ServerFiles, data: Path) -> None:
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"other-rep0": {**ARGUMENTS, "n_ctx": 1}, "chat-rep0": ARGUMENTS})
     assert launched(home, "chat", [WORKER]) == LAUNCHED
 
 
-def test_copies_are_counted_over_all_workers(home: Home, data: Path) -> None:
+def test_copies_are_counted_over_all_workers(home: ServerFiles, data: Path) -> None:
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep0": ARGUMENTS, "chat-rep2": ARGUMENTS})
     put(data, "worker_recovery/10.0.0.7_30000/models.json", {"chat-rep1": ARGUMENTS})
     assert launched(home, "chat", [WORKER, "10.0.0.7:30000"]) == {**LAUNCHED, "replica": 3}
 
 
-def test_the_file_of_a_worker_that_is_gone_is_not_used(home: Home, data: Path) -> None:
+def test_the_file_of_a_worker_that_is_gone_is_not_used(home: ServerFiles, data: Path) -> None:
     """The port changes with each start of the server, and the old folders stay."""
     put(data, "worker_recovery/0.0.0.0_19999/models.json", {"chat-rep0": {**ARGUMENTS, "n_ctx": 1}})
     assert home.applied("chat", [WORKER]) is None
@@ -173,18 +173,18 @@ def test_the_file_of_a_worker_that_is_gone_is_not_used(home: Home, data: Path) -
 
 
 @pytest.mark.parametrize("uid", ["cha", "chat-rep0", "hat", "chat-2"])
-def test_another_model_s_arguments_are_not_used(home: Home, data: Path, uid: str) -> None:
+def test_another_model_s_arguments_are_not_used(home: ServerFiles, data: Path, uid: str) -> None:
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep0": ARGUMENTS})
     assert home.applied(uid, [WORKER]) is None
 
 
-def test_a_uid_may_itself_look_like_a_copy(home: Home, data: Path) -> None:
+def test_a_uid_may_itself_look_like_a_copy(home: ServerFiles, data: Path) -> None:
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep-rep0": ARGUMENTS})
     assert launched(home, "chat-rep", [WORKER]) == {**LAUNCHED, "model_uid": "chat-rep"}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"chat-rep0": null}', '{"chat-rep0": "text"}'])
-def test_a_damaged_file_of_a_worker_tells_nothing(home: Home, data: Path, content: str) -> None:
+def test_a_damaged_file_of_a_worker_tells_nothing(home: ServerFiles, data: Path, content: str) -> None:
     put(data, "worker_recovery/0.0.0.0_20425/models.json", content)
     assert home.applied("chat", [WORKER]) is None
 
@@ -192,18 +192,18 @@ def test_a_damaged_file_of_a_worker_tells_nothing(home: Home, data: Path, conten
 # The log.
 
 
-def test_the_log_s_end_from_the_first_line_about_the_model(home: Home, data: Path) -> None:
+def test_the_log_s_end_from_the_first_line_about_the_model(home: ServerFiles, data: Path) -> None:
     put(data, "logs/xinference.log", "old\n\nabout chat\nmore\n\nlast\n")
     assert home.log_tail("chat") == ["about chat", "more", "last"]
     assert home.log_tail("unknown") == ["old", "about chat", "more", "last"]
 
 
-def test_no_more_than_the_last_lines_are_shown(home: Home, data: Path) -> None:
+def test_no_more_than_the_last_lines_are_shown(home: ServerFiles, data: Path) -> None:
     put(data, "logs/xinference.log", "".join(f"chat {number}\n" for number in range(50)))
     assert home.log_tail("chat") == [f"chat {number}" for number in range(30, 50)]
 
 
-def test_lines_from_before_the_launch_are_left_out(home: Home, data: Path) -> None:
+def test_lines_from_before_the_launch_are_left_out(home: ServerFiles, data: Path) -> None:
     before = "chat failed yesterday\n"
     put(data, "logs/xinference.log", before)
     since = home.log_size()
@@ -212,19 +212,19 @@ def test_lines_from_before_the_launch_are_left_out(home: Home, data: Path) -> No
     assert home.log_tail("chat", since) == ["chat fails now"]
 
 
-def test_a_log_that_was_rotated_meanwhile_is_shown_whole(home: Home, data: Path) -> None:
+def test_a_log_that_was_rotated_meanwhile_is_shown_whole(home: ServerFiles, data: Path) -> None:
     put(data, "logs/xinference.log", "chat fails now\n")
     assert home.log_tail("chat", since=10_000) == ["chat fails now"]
 
 
-def test_of_a_large_log_only_the_end_is_read(home: Home, data: Path) -> None:
+def test_of_a_large_log_only_the_end_is_read(home: ServerFiles, data: Path) -> None:
     put(data, "logs/xinference.log", "about chat\n" + "x" * (1 << 20) + "\nlast line\n")
     lines = home.log_tail("chat")
     assert lines[-1] == "last line"
     assert sum(map(len, lines)) <= 512 << 10
 
 
-def test_a_log_that_is_no_text_is_shown_as_far_as_it_is(home: Home, data: Path) -> None:
+def test_a_log_that_is_no_text_is_shown_as_far_as_it_is(home: ServerFiles, data: Path) -> None:
     put(data, "logs/x", "")
     (data / "logs/xinference.log").write_bytes(b"chat \xff fails\n")
     assert home.log_tail("chat") == ["chat \ufffd fails"]
@@ -241,7 +241,7 @@ def test_a_log_that_is_no_text_is_shown_as_far_as_it_is(home: Home, data: Path) 
         ("""chat envs={'A': 'x}y', "B": "it's", 'C': 'q\\'}hunter2'} n_ctx=1""", "chat envs={********} n_ctx=1"),
     ],
 )
-def test_values_of_environment_variables_are_not_shown_of_the_log(home: Home, data: Path, line: str, shown: str) -> None:
+def test_values_of_environment_variables_are_not_shown_of_the_log(home: ServerFiles, data: Path, line: str, shown: str) -> None:
     put(data, "logs/xinference.log", line + "\n")
     assert home.log_tail("chat") == [shown]
 
@@ -250,7 +250,7 @@ def test_values_of_environment_variables_are_not_shown_of_the_log(home: Home, da
 
 
 def test_sizes_of_files_and_folders(tmp_path: Path) -> None:
-    home = Home({"/models": str(tmp_path)})
+    home = ServerFiles({"/models": str(tmp_path)})
     put(tmp_path, "a.gguf", "x" * 1000)
     put(tmp_path, "b/one", "x" * 10)
     put(tmp_path, "b/c/two", "x" * 5)
@@ -262,14 +262,14 @@ def test_sizes_of_files_and_folders(tmp_path: Path) -> None:
 
 def test_a_pipe_has_no_size(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    home = Home({"/models": str(tmp_path)})
+    home = ServerFiles({"/models": str(tmp_path)})
     assert home.size("/models/pipe") is None
     assert home.size("/models") == 0
     assert home.size("models") is None
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Home:
+def cache(tmp_path: Path) -> ServerFiles:
     """A cache of a hub: its snapshots are links to its blobs."""
     hub = tmp_path / "hub"
     put(hub, "models--a/blobs/one", "x" * 10)
@@ -277,10 +277,10 @@ def cache(tmp_path: Path) -> Home:
     put(hub, "models--a/snapshots/1/config.json", "{}")
     for name in ("one", "two"):
         (hub / "models--a/snapshots/1" / name).symlink_to(f"../../blobs/{name}")
-    return Home({"/root/.cache/huggingface/hub": str(hub)})
+    return ServerFiles({"/root/.cache/huggingface/hub": str(hub)})
 
 
-def test_a_snapshot_has_the_size_of_what_it_is_made_of(cache: Home) -> None:
+def test_a_snapshot_has_the_size_of_what_it_is_made_of(cache: ServerFiles) -> None:
     hub = "/root/.cache/huggingface/hub"
     snapshot = Path(cache.mounts[hub], "models--a/snapshots/1")
     assert cache.size(f"{hub}/models--a/snapshots/1") == 17
@@ -297,7 +297,7 @@ def test_a_snapshot_has_the_size_of_what_it_is_made_of(cache: Home) -> None:
 
 @pytest.mark.parametrize("target", ["/etc", "../..", "../../outside", "nowhere", "link"])
 def test_a_link_that_leaves_what_the_container_sees_has_no_size(tmp_path: Path, target: str) -> None:
-    home = Home({"/a/models": str(tmp_path / "models")})
+    home = ServerFiles({"/a/models": str(tmp_path / "models")})
     put(tmp_path, "outside/file", "x")
     put(tmp_path, "models/file", "x")
     (tmp_path / "models/link").symlink_to(target)
@@ -306,7 +306,7 @@ def test_a_link_that_leaves_what_the_container_sees_has_no_size(tmp_path: Path, 
     assert home.size("/a/models") == 1
 
 
-def test_a_size_comes_to_an_end(cache: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_size_comes_to_an_end(cache: ServerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each name counts that is looked at, and each on the way of a link."""
     snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
     fewest = next(left for left in range(100) if sized(cache, snapshot, monkeypatch, left) is not None)
@@ -314,7 +314,7 @@ def test_a_size_comes_to_an_end(cache: Home, monkeypatch: pytest.MonkeyPatch) ->
     assert sized(cache, snapshot, monkeypatch, fewest) == 17
 
 
-def test_long_ways_of_links_come_to_an_end(cache: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_ways_of_links_come_to_an_end(cache: ServerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """They cost who makes them nothing: through folders that are not there, and to and fro outside of what the container sees."""
     snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
     place = cache.on_host(snapshot)
@@ -329,7 +329,7 @@ def test_long_ways_of_links_come_to_an_end(cache: Home, monkeypatch: pytest.Monk
     assert sized(cache, snapshot, monkeypatch, 20_000) is None
 
 
-def sized(home: Home, path: str, monkeypatch: pytest.MonkeyPatch, left: int) -> int | None:
+def sized(home: ServerFiles, path: str, monkeypatch: pytest.MonkeyPatch, left: int) -> int | None:
     """The size when only so many names may be looked at."""
     monkeypatch.setattr(home_module, "Looks", lambda: Looks(left))
     return home.size(path)
@@ -343,14 +343,14 @@ def files() -> list[str]:
     return ["model/v2/llm/one.json", "worker_recovery/0.0.0.0_20425/models.json", "logs/xinference.log"]
 
 
-def nothing_is_told(home: Home) -> bool:
+def nothing_is_told(home: ServerFiles) -> bool:
     """Whether none of them says anything."""
     found = (home.registrations("LLM", ["one"]), home.applied("chat", [WORKER]), home.log_tail("chat"))
     return found == ({}, None, [])
 
 
 @pytest.fixture
-def told(home: Home, data: Path) -> Home:
+def told(home: ServerFiles, data: Path) -> ServerFiles:
     """A server's folder in which all of them are there."""
     put(data, "model/v2/llm/one.json", {"model_name": "one"})
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep0": ARGUMENTS})
@@ -360,7 +360,7 @@ def told(home: Home, data: Path) -> Home:
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_no_link_below_a_mount_is_followed(told: Home, data: Path, tmp_path: Path, depth: int) -> None:
+def test_no_link_below_a_mount_is_followed(told: ServerFiles, data: Path, tmp_path: Path, depth: int) -> None:
     """Root reads them, and shows what they say."""
     for path in files():
         place = [data / path, *(data / path).parents][depth]
@@ -372,7 +372,7 @@ def test_no_link_below_a_mount_is_followed(told: Home, data: Path, tmp_path: Pat
     assert told.log_size() == 0
 
 
-def test_nobody_is_waited_for(told: Home, data: Path) -> None:
+def test_nobody_is_waited_for(told: ServerFiles, data: Path) -> None:
     for path in files():
         (data / path).unlink()
         os.mkfifo(data / path)
@@ -380,7 +380,7 @@ def test_nobody_is_waited_for(told: Home, data: Path) -> None:
     assert told.log_size() == 0
 
 
-def test_a_hole_is_not_read(told: Home, data: Path) -> None:
+def test_a_hole_is_not_read(told: ServerFiles, data: Path) -> None:
     for path in files():
         os.truncate(data / path, 1 << 33)
     assert told.registrations("LLM", ["one"]) == {}
@@ -389,7 +389,7 @@ def test_a_hole_is_not_read(told: Home, data: Path) -> None:
     assert sum(map(len, told.log_tail("chat"))) == 512 << 10
 
 
-def test_json_without_a_bottom_tells_nothing(told: Home, data: Path) -> None:
+def test_json_without_a_bottom_tells_nothing(told: ServerFiles, data: Path) -> None:
     for path in files()[:2]:
         put(data, path, "[" * 200_000)
     assert told.registrations("LLM", ["one"]) == {}
@@ -397,7 +397,7 @@ def test_json_without_a_bottom_tells_nothing(told: Home, data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../llm/one", "../../../other", "/etc/one", "..", ".", "", "a/b", "x" * 300, "\0", "\ud800"])
-def test_a_name_leads_nowhere_else(told: Home, data: Path, name: str) -> None:
+def test_a_name_leads_nowhere_else(told: ServerFiles, data: Path, name: str) -> None:
     put(data, "other.json", {"model_name": "other"})
     put(data, "model/v2/llm/a/b.json", {"model_name": "b"})
     assert told.registrations("LLM", [name, "one"]) == {"one": {"model_name": "one"}}
@@ -409,7 +409,7 @@ def test_the_server_s_folder_itself_may_be_the_container_s(tmp_path: Path) -> No
     (tmp_path / "mounted").mkdir()
     put(tmp_path, "outside/model/v2/llm/one.json", {"model_name": "one"})
     (tmp_path / "mounted/xinference").symlink_to(tmp_path / "outside")
-    home = Home({"/data": str(tmp_path / "mounted")}, "/data/xinference")
+    home = ServerFiles({"/data": str(tmp_path / "mounted")}, "/data/xinference")
     assert not home.readable
     assert home.registrations("LLM", ["one"]) == {}
 
@@ -419,9 +419,9 @@ def test_what_is_mounted_in_what_is_mounted_is_the_container_s(tmp_path: Path) -
     (tmp_path / "data").mkdir()
     put(tmp_path, "outside/file", "x")
     (tmp_path / "data/inner").symlink_to(tmp_path / "outside")
-    assert Home({"/data": str(tmp_path / "data"), "/inner": str(tmp_path / "data/inner")}).size("/inner/file") is None
+    assert ServerFiles({"/data": str(tmp_path / "data"), "/inner": str(tmp_path / "data/inner")}).size("/inner/file") is None
     # The operator's own link.
-    assert Home({"/inner": str(tmp_path / "data/inner")}).size("/inner/file") == 1
+    assert ServerFiles({"/inner": str(tmp_path / "data/inner")}).size("/inner/file") == 1
 
 
 # What the container finds.
@@ -441,7 +441,7 @@ def test_what_is_mounted_in_what_is_mounted_is_the_container_s(tmp_path: Path) -
         ("/root/.xinference/" + "x" * 300, None),
     ],
 )
-def test_whether_the_container_finds_something(told: Home, data: Path, path: str, found: bool | None) -> None:
+def test_whether_the_container_finds_something(told: ServerFiles, data: Path, path: str, found: bool | None) -> None:
     (data / "link").symlink_to("/root/.xinference/logs")
     (data / "round").symlink_to("round")
     (data / "out").symlink_to("/etc/passwd")

@@ -17,7 +17,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied, Entry, Record, cleaned
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, ObservedModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import REPORTED, UNREPORTED, drift, unverified
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT, Action, Choices, Plan, make_plan, plan_downloads
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT, Action, Plan, PlanOptions, make_plan, plan_downloads
 
 SPEC = {
     "model_name": "qwen3",
@@ -90,7 +90,7 @@ def entry(model: DeclaredModel, **changes: Any) -> Entry:
 
 def only(model: DeclaredModel, observed: Observed, **choices: Any) -> Action:
     """The action about the one model."""
-    (action,) = make_plan([model], observed, Choices(**choices)).actions
+    (action,) = make_plan([model], observed, PlanOptions(**choices)).actions
     return action
 
 
@@ -437,7 +437,7 @@ def test_the_diff_shows_what_no_server_reports_where_it_differs() -> None:
 def test_a_model_that_differs_is_left_where_that_was_chosen(choice: str) -> None:
     model = present(quantization="Q8_0", registration=CUSTOM)
     observed = Observed({"chat": running()}, {("LLM", "qwen3"): {**REGISTERED, "context_length": 1}}, {"chat": applied(model, n_ctx=2048)})
-    plan = make_plan([model], observed, Choices(on_drift=choice))
+    plan = make_plan([model], observed, PlanOptions(on_drift=choice))
     (action,) = plan.actions
     assert list(action.drift) == ["quantization", "engine_options.n_ctx", "registration.context_length"]
     assert (action.kind, action.register, action.replaced, plan.changed) == ("keep", None, None, False)
@@ -543,7 +543,7 @@ def test_a_registration_that_differs_is_replaced_before_a_launch() -> None:
 @pytest.mark.parametrize("choice", ON_DRIFT)
 def test_a_registration_that_disappeared_under_a_running_model_is_put_back_without_touching_the_model(choice: str) -> None:
     model = present(registration=CUSTOM)
-    plan = make_plan([model], Observed({"chat": running()}, {}, {"chat": applied(model)}), Choices(on_drift=choice))
+    plan = make_plan([model], Observed({"chat": running()}, {}, {"chat": applied(model)}), PlanOptions(on_drift=choice))
     (action,) = plan.actions
     assert (action.kind, action.register, action.replaced, action.drift) == ("keep", ("LLM", DECLARED_CUSTOM), None, {})
     assert plan.changed
@@ -630,7 +630,7 @@ def test_an_entry_of_another_client_may_leave_out_the_one_copy(replica: int, dif
 def test_an_entry_that_differs_is_written(changes: dict[str, Any]) -> None:
     model = present()
     old = entry(model, **changes)
-    plan = make_plan([model], with_entry(model, old), Choices(autostart=True))
+    plan = make_plan([model], with_entry(model, old), PlanOptions(autostart=True))
     (action,) = plan.actions
     assert (action.kind, action.entry, action.old_entry) == ("keep", {"enabled": True, **AUTOSTART, "launch": model.launch_request()}, old)
     assert plan.changed
@@ -660,7 +660,7 @@ def test_the_entry_of_an_absent_model_is_removed_in_every_state(state: str) -> N
 
 @pytest.mark.parametrize(("declared", "default", "noted"), [(True, False, True), ({"priority": 1}, False, True), (None, True, False), (False, True, False)])
 def test_autostart_that_was_declared_on_a_server_without_it_is_noted(declared: Any, default: bool, noted: bool) -> None:
-    plan = make_plan([present(autostart=declared)], with_entry(present(), None, autostart=False), Choices(autostart=default))
+    plan = make_plan([present(autostart=declared)], with_entry(present(), None, autostart=False), PlanOptions(autostart=default))
     assert not plan.changed
     assert plan.notes == (("chat: autostart is declared, but this server has none; it exists since 2.12.",) if noted else ())
 
@@ -671,7 +671,7 @@ def test_entries_of_undeclared_models_are_removed_with_exclusive_only() -> None:
         make_plan([present("kept")], observed).actions
         == make_plan([present("kept")], Observed(observed.models, entries={"kept": entry(present("kept"))})).actions
     )
-    plan = make_plan([present("kept")], observed, Choices(exclusive=True))
+    plan = make_plan([present("kept")], observed, PlanOptions(exclusive=True))
     assert [(action.uid, action.kind, action.drop_entry) for action in plan.actions] == [("stale", "keep", True), ("kept", "keep", False)]
     assert plan.actions[0].model == absent("stale")
 
@@ -759,11 +759,11 @@ def servers(draw: st.DrawFn) -> Observed:
     return Observed(models, registrations, launched, records, entries, autostart=draw(st.booleans()), history=True)
 
 
-CHOICES = st.builds(Choices, st.booleans(), st.sampled_from(ON_DRIFT), st.booleans(), st.booleans())
+CHOICES = st.builds(PlanOptions, st.booleans(), st.sampled_from(ON_DRIFT), st.booleans(), st.booleans())
 
 
 @given(declarations(), servers(), CHOICES, st.randoms())
-def test_the_order_of_the_declaration_does_not_matter(declared: list[DeclaredModel], observed: Observed, choices: Choices, random: Any) -> None:
+def test_the_order_of_the_declaration_does_not_matter(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions, random: Any) -> None:
     shuffled = list(declared)
     random.shuffle(shuffled)
 
@@ -774,14 +774,14 @@ def test_the_order_of_the_declaration_does_not_matter(declared: list[DeclaredMod
 
 
 @given(declarations(), servers(), CHOICES)
-def test_a_plan_is_a_pure_function(declared: list[DeclaredModel], observed: Observed, choices: Choices) -> None:
+def test_a_plan_is_a_pure_function(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     before = copy.deepcopy((declared, observed))
     assert make_plan(declared, observed, choices) == make_plan(declared, observed, choices)
     assert (declared, observed) == before
 
 
 @given(declarations(), servers(), CHOICES)
-def test_nothing_undeclared_is_touched_unless_exclusive(declared: list[DeclaredModel], observed: Observed, choices: Choices) -> None:
+def test_nothing_undeclared_is_touched_unless_exclusive(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     names = {model.uid for model in declared}
     plan = make_plan(declared, observed, choices)
     others = {action.uid: action for action in plan.actions if action.uid not in names}
@@ -791,18 +791,18 @@ def test_nothing_undeclared_is_touched_unless_exclusive(declared: list[DeclaredM
 
 
 @given(declarations(), servers(), CHOICES)
-def test_exclusive_changes_nothing_about_what_is_declared(declared: list[DeclaredModel], observed: Observed, choices: Choices) -> None:
+def test_exclusive_changes_nothing_about_what_is_declared(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     names = {model.uid for model in declared}
 
     def declared_only(exclusive: bool) -> list[Action]:
-        chosen = Choices(exclusive, choices.on_drift, choices.autostart, choices.scaling)
+        chosen = PlanOptions(exclusive, choices.on_drift, choices.autostart, choices.scaling)
         return [action for action in make_plan(declared, observed, chosen).actions if action.uid in names]
 
     assert declared_only(True) == declared_only(False)
 
 
 @given(declarations(), servers(), CHOICES)
-def test_there_is_one_action_for_each_model_and_removals_come_first(declared: list[DeclaredModel], observed: Observed, choices: Choices) -> None:
+def test_there_is_one_action_for_each_model_and_removals_come_first(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     actions = make_plan(declared, observed, choices).actions
     assert len({action.uid for action in actions}) == len(actions)
     assert {model.uid for model in declared} <= {action.uid for action in actions}
@@ -813,7 +813,7 @@ def test_there_is_one_action_for_each_model_and_removals_come_first(declared: li
 
 
 @given(declarations(), servers(), CHOICES)
-def test_the_diff_tells_whether_there_are_changes_and_shows_no_secret(declared: list[DeclaredModel], observed: Observed, choices: Choices) -> None:
+def test_the_diff_tells_whether_there_are_changes_and_shows_no_secret(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     plan = make_plan(declared, observed, choices)
     assert set(plan.side("before")) == set(plan.side("after")) == {action.uid for action in plan.actions if action.changing}
     assert plan.changed == bool(plan.side("after"))
@@ -823,7 +823,7 @@ def test_the_diff_tells_whether_there_are_changes_and_shows_no_secret(declared: 
 
 
 @given(declarations(), servers(), CHOICES)
-def test_a_model_is_relaunched_only_where_it_differs_and_that_was_chosen(declared: list[DeclaredModel], observed: Observed, choices: Choices) -> None:
+def test_a_model_is_relaunched_only_where_it_differs_and_that_was_chosen(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     for action in make_plan(declared, observed, choices).actions:
         if action.kind in ("relaunch", "scale"):
             assert choices.on_drift == "relaunch"
@@ -837,7 +837,7 @@ def test_a_model_is_relaunched_only_where_it_differs_and_that_was_chosen(declare
 
 @given(declarations(), servers(), CHOICES)
 def test_entries_are_written_only_where_the_server_has_autostart_and_never_dropped_as_well(
-    declared: list[DeclaredModel], observed: Observed, choices: Choices
+    declared: list[DeclaredModel], observed: Observed, choices: PlanOptions
 ) -> None:
     for action in make_plan(declared, observed, choices).actions:
         assert action.entry is None or (observed.autostart and not action.drop_entry)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a run as its wishes, for the module and for the service alike."""
+"""The options of a run, for the module and for the service alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files, wishes_of
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import reconcile_options, server_files
 from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
 
 
@@ -20,22 +20,22 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 def test_the_defaults() -> None:
-    wishes = wishes_of(options())
-    assert (wishes.check, wishes.waiting.wait, wishes.waiting.timeout, wishes.waiting.at_once) == (False, True, 1800.0, 1)
-    assert (wishes.choices.exclusive, wishes.choices.on_drift) == (False, "relaunch")
-    assert wishes.deaths() is None
-    assert wishes.engine_errors(0) == []
-    assert wishes.file.load() == {}
+    run_options = reconcile_options(options())
+    assert (run_options.check, run_options.waiting.wait, run_options.waiting.timeout, run_options.waiting.at_once) == (False, True, 1800.0, 1)
+    assert (run_options.choices.exclusive, run_options.choices.on_drift) == (False, "relaunch")
+    assert run_options.deaths() is None
+    assert run_options.engine_errors(0) == []
+    assert run_options.file.load() == {}
 
 
 def test_every_option_has_its_place() -> None:
     given = {"exclusive": True, "on_drift": "report", "autostart": False, "wait": False, "wait_timeout": 5.0, "wait_sleep": 0.5, "max_concurrent_launches": 3}
     more = {"smoke_test": "all", "smoke_test_timeout": 7.0, "download": "only", "check_memory": False, "cores": 2.0, "memory_mib": 4096}
-    wishes = wishes_of(options(**given, **more), check=True)
-    assert (wishes.choices.exclusive, wishes.choices.on_drift, wishes.choices.autostart) == (True, "report", False)
-    waiting = wishes.waiting
+    run_options = reconcile_options(options(**given, **more), check=True)
+    assert (run_options.choices.exclusive, run_options.choices.on_drift, run_options.choices.autostart) == (True, "report", False)
+    waiting = run_options.waiting
     assert (waiting.wait, waiting.timeout, waiting.sleep, waiting.at_once, waiting.smoke, waiting.answer) == (False, 5.0, 0.5, 3, "all", 7.0)
-    assert (wishes.check, wishes.download, wishes.check_memory, wishes.cores, wishes.memory_mib) == (True, "only", False, 2.0, 4096)
+    assert (run_options.check, run_options.download, run_options.check_memory, run_options.cores, run_options.memory_mib) == (True, "only", False, 2.0, 4096)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_option_has_its_place() -> None:
 )
 def test_what_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(DeclarationError) as refused:
-        wishes_of(options(**given))
+        reconcile_options(options(**given))
     assert words in str(refused.value)
 
 

@@ -21,10 +21,10 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import cleaned
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as converging
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import Wishes
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, converge, server_limits
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, reconcile, server_limits
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer, Script
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION, custom, entry_of, gone, llm, written
 
@@ -43,11 +43,13 @@ def the_server_s_own_time() -> Iterator[None]:
         yield
 
 
-def run(server: FakeServer, *items: dict[str, Any], check: bool = False, choices: dict[str, Any] | None = None, **wishes: Any) -> Outcome:
+def run(server: FakeServer, *items: dict[str, Any], check: bool = False, choices: dict[str, Any] | None = None, **run_options: Any) -> Outcome:
     """Converge; what was asked before is forgotten."""
     server.calls.clear()
-    waiting = {key: wishes.pop(key) for key in ("wait", "timeout", "at_once", "smoke") if key in wishes}
-    return converge(server, parse_models(list(items)), Wishes(choices=Choices(**(choices or {})), waiting=Waiting(**waiting), check=check, **wishes))
+    waiting = {key: run_options.pop(key) for key in ("wait", "timeout", "at_once", "smoke") if key in run_options}
+    return reconcile(
+        server, parse_models(list(items)), ReconcileOptions(choices=PlanOptions(**(choices or {})), waiting=Waiting(**waiting), check=check, **run_options)
+    )
 
 
 def changed(outcome: Outcome) -> bool:
@@ -169,15 +171,15 @@ CHOICES = st.fixed_dictionaries({"exclusive": st.booleans(), "autostart": st.boo
 def test_a_run_reaches_the_declaration_and_a_second_one_has_nothing_to_do(
     server: FakeServer, items: list[dict[str, Any]], choices: dict[str, Any], at_once: int, download: str
 ) -> None:
-    wishes: dict[str, Any] = {"choices": choices, "download": download}
-    first = run(server, *items, at_once=at_once, **wishes)
+    run_options: dict[str, Any] = {"choices": choices, "download": download}
+    first = run(server, *items, at_once=at_once, **run_options)
     assert [result.message for result in first.results if result.failed] == []
     # What others launched in the meantime has its end.
     server.clock.sleep(100.0)
     reached(server, items, choices)
     server.allowed = frozenset()
     for check in (True, False):
-        again = run(server, *items, check=check, **wishes)
+        again = run(server, *items, check=check, **run_options)
         assert not changed(again)
         assert diff(again) == ({}, {})
         assert not any(result.failed for result in again.results)
@@ -218,14 +220,14 @@ def test_nothing_undeclared_is_touched_unless_exclusive(server: FakeServer, item
 def test_check_mode_predicts_the_same_changes_and_diff_and_sends_no_write(
     server: FakeServer, items: list[dict[str, Any]], choices: dict[str, Any], on_drift: str, download: str
 ) -> None:
-    wishes: dict[str, Any] = {"choices": {**choices, "on_drift": on_drift}, "download": download}
+    run_options: dict[str, Any] = {"choices": {**choices, "on_drift": on_drift}, "download": download}
     server.allowed = frozenset()
     now = server.clock.now
-    predicted = run(server, *items, check=True, **wishes)
+    predicted = run(server, *items, check=True, **run_options)
     assert written(server) == []
     assert server.clock.now == now
     server.allowed = None
-    done = run(server, *items, **wishes)
+    done = run(server, *items, **run_options)
     assert [result.message for result in done.results if result.failed] == []
     assert (changed(predicted), diff(predicted)) == (changed(done), diff(done))
     assert len(predicted.results) == len(done.results)
@@ -293,12 +295,12 @@ def test_check_mode_of_a_launch_asks_the_catalogue_and_the_memory_once() -> None
 # What is refused before the first write.
 
 
-def refusal(server: FakeServer, *items: dict[str, Any], **wishes: Any) -> list[str]:
+def refusal(server: FakeServer, *items: dict[str, Any], **run_options: Any) -> list[str]:
     """The problems of a declaration that the server cannot do; fails on any write."""
     server.allowed = frozenset()
     for check in (True, False):
         with pytest.raises(DeclarationError) as raised:
-            run(server, *items, check=check, **wishes)
+            run(server, *items, check=check, **run_options)
     return raised.value.problems
 
 
@@ -338,9 +340,9 @@ def test_models_that_do_not_fit_are_refused_with_the_sum() -> None:
     )
 
 
-@pytest.mark.parametrize("wishes", [{"check_memory": False}, {"memory_mib": 4000}])
-def test_the_estimate_can_be_switched_off_and_given_another_limit(wishes: dict[str, Any]) -> None:
-    outcome = run(FakeServer(memory_mib=2000), llm("one", **SIZED), llm("two", **SIZED), **wishes)
+@pytest.mark.parametrize("run_options", [{"check_memory": False}, {"memory_mib": 4000}])
+def test_the_estimate_can_be_switched_off_and_given_another_limit(run_options: dict[str, Any]) -> None:
+    outcome = run(FakeServer(memory_mib=2000), llm("one", **SIZED), llm("two", **SIZED), **run_options)
     assert [result.result for result in outcome.results] == ["launched", "launched"]
 
 
@@ -360,7 +362,7 @@ def test_a_server_that_cannot_be_read_is_an_error_and_nothing_was_written() -> N
 
 
 @pytest.mark.parametrize(
-    ("wishes", "limits"),
+    ("run_options", "limits"),
     [
         ({}, Limits(4.0, 24105)),
         ({"cores": 1.5}, Limits(1.5, 24105)),
@@ -368,15 +370,15 @@ def test_a_server_that_cannot_be_read_is_an_error_and_nothing_was_written() -> N
         ({"cores": 1.5, "memory_mib": 900}, Limits(1.5, 900)),
     ],
 )
-def test_what_the_server_may_use_is_given_or_asked(wishes: dict[str, Any], limits: Limits) -> None:
+def test_what_the_server_may_use_is_given_or_asked(run_options: dict[str, Any], limits: Limits) -> None:
     server = FakeServer()
-    assert server_limits(server, Wishes(**wishes)) == limits
-    assert reads(server) == ([] if len(wishes) == 2 else ["status"])
+    assert server_limits(server, ReconcileOptions(**run_options)) == limits
+    assert reads(server) == ([] if len(run_options) == 2 else ["status"])
 
 
 def test_a_server_without_workers_has_no_memory_to_count() -> None:
-    assert server_limits(Script(("status", {"uptime": 1, "workers": {}})), Wishes()) == Limits(1.0, 0)
-    assert server_limits(Script(("status", {"workers": None})), Wishes(cores=2)) == Limits(2, 0)
+    assert server_limits(Script(("status", {"uptime": 1, "workers": {}})), ReconcileOptions()) == Limits(1.0, 0)
+    assert server_limits(Script(("status", {"workers": None})), ReconcileOptions(cores=2)) == Limits(2, 0)
 
 
 # Options that fit the host.

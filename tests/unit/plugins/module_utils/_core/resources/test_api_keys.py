@@ -13,15 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, DeclarationError, XinferenceError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import (
-    ApiKey,
-    KeyChange,
-    KeyOutcome,
-    apply_key,
-    check,
-    plan_key,
-    read,
-)
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_key_changes import apply_key
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import ApiKey, KeyChange, KeyOutcome, check, plan_key, read
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.users import NO_ACCOUNTS
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 

@@ -16,7 +16,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied, Entry, Record, cleaned, from_worker
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ERROR, LOADING, READY, Observed, ObservedModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import UNREPORTED
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices, Plan, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Plan, PlanOptions, make_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import Export, cleaned_registration, custom_registrations, export
 
 CHAT = {
@@ -131,7 +131,7 @@ def applied(request: dict[str, Any], source: str) -> Applied:
 
 def again(exported: Export, observed: Observed, *, strict: bool = True, **choices: Any) -> Plan:
     """The plan of a run with a declaration."""
-    return make_plan(parse_models(exported.declaration, strict=strict), observed, Choices(autostart=True, **choices))
+    return make_plan(parse_models(exported.declaration, strict=strict), observed, PlanOptions(autostart=True, **choices))
 
 
 def one(observed: Observed, **options: Any) -> dict[str, Any]:
@@ -289,7 +289,7 @@ def test_a_declaration_by_hand_of_what_the_command_line_launched_relaunches_noth
     chat = {**FORM, **CLI, "download_hub": "huggingface"}
     observed = Observed({"chat": model("chat", {**CHAT, "model_ability": ["chat"]})}, applied={"chat": applied(chat, "worker")})
     declared = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp", "engine_options": {"n_ctx": 4096, "n_threads": 2}, "autostart": False}
-    (action,) = make_plan(parse_models([declared]), observed, Choices()).actions
+    (action,) = make_plan(parse_models([declared]), observed, PlanOptions()).actions
     assert (action.kind, action.drift) == ("keep", {})
 
 
@@ -420,7 +420,7 @@ def test_two_models_of_one_registration_declare_it_alike() -> None:
     assert not again(exported, observed).changed
 
 
-class Catalogue:
+class CatalogueApi:
     """A server's registrations, and what was asked of them."""
 
     def __init__(self) -> None:
@@ -436,7 +436,7 @@ class Catalogue:
 
 
 def test_only_registrations_of_custom_models_that_run_are_read() -> None:
-    server = Catalogue()
+    server = CatalogueApi()
     observed = Observed(
         {
             "chat": model("chat", CHAT),

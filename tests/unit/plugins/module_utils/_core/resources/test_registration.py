@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Surroundings, Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Context, Waiting
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import (
     ApiError,
     AuthenticationError,
@@ -22,7 +22,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import RECORD, Applied, Entry, Record, StateFile
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import CREATING, ERROR, READY, Observed, ObservedModel
-from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Home
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.registration import (
     Change,
     Registration,
@@ -76,11 +76,11 @@ def nothing(running: dict[str, str] | None = None) -> Seen:
     return dataclasses.replace(seen(running=running), found=None)
 
 
-def plan(declared: Registration, there: Seen, home: Home | None = None) -> Change:
-    return plan_registration(declared, there, home or Home())
+def plan(declared: Registration, there: Seen, home: ServerFiles | None = None) -> Change:
+    return plan_registration(declared, there, home or ServerFiles())
 
 
-def problems(declared: Registration, there: Seen, home: Home | None = None) -> list[str]:
+def problems(declared: Registration, there: Seen, home: ServerFiles | None = None) -> list[str]:
     with pytest.raises(DeclarationError) as refused:
         plan(declared, there, home)
     return refused.value.problems
@@ -185,7 +185,7 @@ def test_a_model_of_the_catalogue_is_refused(state: str, words: str) -> None:
 
 @pytest.mark.parametrize("uri", ["file:///models/minilm", "/models/minilm"])
 def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
-    home = Home({"/models": str(tmp_path)})
+    home = ServerFiles({"/models": str(tmp_path)})
     declared = wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "model_uri": uri}]})
     assert problems(declared, nothing(), home) == [
         f"specification.model_specs.model_uri '/models/minilm' does not exist; on this host it would be {tmp_path}/minilm."
@@ -203,13 +203,13 @@ def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
 
 
 def test_files_that_this_host_cannot_see_are_left_to_the_server(tmp_path: Path) -> None:
-    assert plan(WANTED, nothing(), Home({"/elsewhere": str(tmp_path)})).changed
+    assert plan(WANTED, nothing(), ServerFiles({"/elsewhere": str(tmp_path)})).changed
     remote = wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "model_uri": "oci://registry.example/minilm"}]})
-    assert plan(remote, nothing(), Home({"/": str(tmp_path)})).changed
+    assert plan(remote, nothing(), ServerFiles({"/": str(tmp_path)})).changed
 
 
 def test_files_of_a_registration_that_stays_or_goes_are_not_looked_for(tmp_path: Path) -> None:
-    home = Home({"/models": str(tmp_path)})
+    home = ServerFiles({"/models": str(tmp_path)})
     assert not plan(WANTED, seen(), home).changed
     assert plan(Registration("embedding", "minilm", "absent", GIVEN), seen(), home).changed
 
@@ -334,12 +334,12 @@ class Shelf:
         return [call for call in self.calls if call[0] != "list_instances"]
 
 
-def reach(server: Shelf, declared: Registration, home: Home | None = None) -> RegistrationOutcome:
+def reach(server: Shelf, declared: Registration, home: ServerFiles | None = None) -> RegistrationOutcome:
     """Read, plan and carry out."""
-    home = home or Home()
+    home = home or ServerFiles()
     there = read(server, declared, home, StateFile(None))
     server.calls.clear()
-    return carry_out(server, plan_registration(declared, there, home), Waiting(), Surroundings(there.observed, home, StateFile(None)))
+    return carry_out(server, plan_registration(declared, there, home), Waiting(), Context(there.observed, home, StateFile(None)))
 
 
 def test_it_is_registered_and_remembered_and_the_second_run_does_nothing() -> None:
@@ -416,7 +416,7 @@ def test_the_previous_one_is_put_back_as_it_was_kept(tmp_path: Path, file: bool,
     server = Shelf("minilm")
     server.errors["register"] = [ApiError("POST", "http://x", 400, "no")]
     with pytest.raises(ApiError):
-        reach(server, wanted(given={"max_tokens": 512}, persist=not persist), Home({"/root/.xinference": str(tmp_path)}))
+        reach(server, wanted(given={"max_tokens": 512}, persist=not persist), ServerFiles({"/root/.xinference": str(tmp_path)}))
     assert server.writes()[-1] == ("register", 256, persist)
 
 
@@ -439,23 +439,23 @@ def test_an_answer_that_was_lost_is_looked_for() -> None:
         kept(model_type, specification, persist)
 
     server.register = arrived  # type: ignore[method-assign]
-    assert carry_out(server, change, Waiting(), Surroundings(change.seen.observed)).change.changed
+    assert carry_out(server, change, Waiting(), Context(change.seen.observed)).change.changed
     assert server.writes() == [("unregister", "minilm"), ("register", 512, True), ("remember", RECORD, KEY)]
 
 
 def test_somebody_else_registered_the_same_in_this_moment() -> None:
     server = Shelf()
-    there = read(server, WANTED, Home(), StateFile(None))
+    there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND)
-    assert carry_out(server, plan(WANTED, there), Waiting(), Surroundings(there.observed)).change.changed
+    assert carry_out(server, plan(WANTED, there), Waiting(), Context(there.observed)).change.changed
 
 
 def test_somebody_else_registered_another_in_this_moment() -> None:
     server = Shelf()
-    there = read(server, WANTED, Home(), StateFile(None))
+    there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND, max_tokens=1)
     with pytest.raises(ApiError, match="Model minilm already registered"):
-        carry_out(server, plan(WANTED, there), Waiting(), Surroundings(there.observed))
+        carry_out(server, plan(WANTED, there), Waiting(), Context(there.observed))
     assert server.there["minilm"]["max_tokens"] == 1
 
 
@@ -467,7 +467,7 @@ def test_a_field_that_the_server_does_not_keep_is_said() -> None:
 def test_an_autostart_entry_that_a_removal_breaks_is_said() -> None:
     there = seen(running={"embed": READY}, entries={"embed": Entry("embed", 1, 2, 3)})
     change = plan(Registration("embedding", "minilm", "absent"), there)
-    (note,) = carry_out(Shelf("minilm"), change, Waiting(), Surroundings(there.observed)).notes
+    (note,) = carry_out(Shelf("minilm"), change, Waiting(), Context(there.observed)).notes
     assert note == "The autostart entries of embed stay; without the registration the server cannot start them after a restart."
 
 
@@ -479,5 +479,5 @@ def test_models_of_this_type_and_name_are_found_in_any_state() -> None:
 
     server.instances = [instance("b", "READY"), instance("a", "CREATING"), instance("c", "CREATING", "bge-m3"), instance("d", "ERROR"), instance("e", "READY")]
     server.models = {"b": RUNNING, "e": {**RUNNING, "model_type": "rerank"}}
-    assert read(server, WANTED, Home(), StateFile(None)).running == {"a": CREATING, "b": READY}
-    assert read(server, WANTED, Home(), StateFile(None)).observed.models["d"].state == ERROR
+    assert read(server, WANTED, ServerFiles(), StateFile(None)).running == {"a": CREATING, "b": READY}
+    assert read(server, WANTED, ServerFiles(), StateFile(None)).observed.models["d"].state == ERROR

@@ -21,11 +21,11 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
     NoAnswer,
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Choices
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import Wishes
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.loop import Watcher
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import Care
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import ModelStatus
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Declaration
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import gone, llm, refused, written
@@ -50,7 +50,7 @@ class Stage:
 
     def declare(self, *items: dict[str, Any], connection: str = "http://fake", **choices: Any) -> None:
         """Leave a declaration."""
-        self.declaration = Declaration(tuple(parse_models(list(items))), Wishes(Choices(**{"autostart": True, **choices})), connection)
+        self.declaration = Declaration(tuple(parse_models(list(items))), ReconcileOptions(PlanOptions(**{"autostart": True, **choices})), connection)
 
     def connect(self) -> FakeServer:
         """A client."""
@@ -225,7 +225,7 @@ def test_credentials_that_are_refused_are_not_tried_often() -> None:
         tries.append(server.clock())
         raise error
 
-    stage.watcher.connect = refuse
+    stage.watcher.connection.connect = refuse
     stage.run(3600)
     assert len(tries) <= 7
     assert not stage.watcher.ready
@@ -277,15 +277,15 @@ def test_a_server_that_nothing_stands_for_is_unreachable_since_the_first_look_th
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
-    assert stage.watcher.unreachable is None
+    assert stage.watcher.connection.unreachable is None
     begun = server.clock()
     server.lose()
     stage.run(20)
-    assert stage.watcher.unreachable is not None
-    assert begun <= stage.watcher.unreachable <= begun + 3
+    assert stage.watcher.connection.unreachable is not None
+    assert begun <= stage.watcher.connection.unreachable <= begun + 3
     server.restart()
     stage.until_ready()
-    assert stage.watcher.unreachable is None
+    assert stage.watcher.connection.unreachable is None
 
 
 @pytest.mark.parametrize("error", [NoAnswer("no answer within 30 s."), AuthenticationError("POST", "http://fake/token", 401, "no")])
@@ -296,9 +296,9 @@ def test_a_server_that_is_slow_or_refuses_is_there(error: Exception) -> None:
     def refuse() -> FakeServer:
         raise error
 
-    stage.watcher.connect = refuse
+    stage.watcher.connection.connect = refuse
     stage.run(20)
-    assert stage.watcher.unreachable is None
+    assert stage.watcher.connection.unreachable is None
     assert not stage.watcher.ready
 
 
@@ -308,12 +308,12 @@ def test_a_server_that_cannot_be_asked_is_not_of_no_use_for_that(listens: bool) 
         raise ClientMissing("no client", listens=listens)
 
     told: list[str] = []
-    declaration = Declaration((), Wishes(Choices()), "a")
+    declaration = Declaration((), ReconcileOptions(PlanOptions()), "a")
     watcher = Watcher(connect, lambda: declaration, told.append, lock=nullcontext)
-    for pause in (watcher.pace.moving, watcher.pace.idle, watcher.pace.idle):
-        assert watcher.look() == (pause if listens else watcher.pace.down)
-        assert (watcher.trouble, watcher.ready) == ("no client", False)
-        assert (watcher.unreachable is None, watcher.useless) == (listens, None)
+    for pause in (watcher.intervals.moving, watcher.intervals.idle, watcher.intervals.idle):
+        assert watcher.look() == (pause if listens else watcher.intervals.down)
+        assert (watcher.connection.trouble, watcher.ready) == ("no client", False)
+        assert (watcher.connection.unreachable is None, watcher.connection.useless) == (listens, None)
     assert told == ["the server cannot be asked: no client"]
 
 
@@ -328,7 +328,7 @@ def test_what_keeps_a_service_from_its_server_since_it_began_is_told_once() -> N
     def refuse() -> FakeServer:
         raise AuthenticationError("POST", "/token", 401, "no")
 
-    stage.watcher.connect = refuse
+    stage.watcher.connection.connect = refuse
     stage.run(2000)
     assert stage.lines == ["the server cannot be asked: the server refuses the credentials: POST /token answered 401: no"]
 
@@ -341,7 +341,7 @@ def test_each_other_reason_is_in_the_journal_once() -> None:
     def refuse() -> FakeServer:
         raise next(reasons)
 
-    stage.watcher.connect = refuse
+    stage.watcher.connection.connect = refuse
     stage.watcher.forget()
     stage.run(100)
     assert stage.lines[lines:] == ["lost the server: GET /x answered 503: overloaded", "the server cannot be asked: GET /x answered 500: broken"]
@@ -354,12 +354,12 @@ def test_credentials_that_are_wrong_are_told_as_such(status: int, refused: bool)
     def refuse() -> FakeServer:
         raise AuthenticationError("POST", "/token", status, "no")
 
-    stage.watcher.connect = refuse
+    stage.watcher.connection.connect = refuse
     stage.run(10)
-    assert stage.watcher.refused is refused
-    stage.watcher.connect = lambda: stage.server
+    assert stage.watcher.connection.refused is refused
+    stage.watcher.connection.connect = lambda: stage.server
     stage.run(2000)
-    assert (stage.watcher.trouble, stage.watcher.refused) == ("", False)
+    assert (stage.watcher.connection.trouble, stage.watcher.connection.refused) == ("", False)
 
 
 def test_a_process_that_the_server_makes_again_is_noticed_when_it_goes_and_when_it_is_back() -> None:
@@ -389,13 +389,13 @@ def test_what_a_converge_does_is_seen_and_left_to_it() -> None:
     server.terminate("one")
     stage.run(5)
     assert not stage.watcher.ready
-    assert stage.watcher.cares["one"].state == "absent"
+    assert stage.watcher.statuses["one"].state == "absent"
     server.launch(llm_request("one"))
     stage.run(30)
-    assert stage.watcher.cares["one"].state == "ready"
+    assert stage.watcher.statuses["one"].state == "ready"
     stage.free = True
     assert stage.until_ready() < 2
-    assert stage.watcher.cares["one"].tries == 0
+    assert stage.watcher.statuses["one"].tries == 0
     assert launches(server).count("one") == 2
 
 
@@ -441,8 +441,8 @@ def test_a_launch_that_is_slow_comes_up_at_last_however_impatient_a_converge_is(
     server.progresses["one"] = {"progress": 0.8, "stage": "loading"}
     stage = Stage(server, llm("one"))
     assert stage.declaration is not None
-    wishes = stage.declaration.wishes
-    stage.declaration = Declaration(stage.declaration.models, replace(wishes, waiting=replace(wishes.waiting, timeout=5)))
+    run_options = stage.declaration.run_options
+    stage.declaration = Declaration(stage.declaration.models, replace(run_options, waiting=replace(run_options.waiting, timeout=5)))
     assert stage.until_ready(20000) > 5000
     assert written(server).count("cancel") < 3
 
@@ -512,7 +512,7 @@ def test_what_differs_after_a_relaunch_as_well_is_not_relaunched_for_ever(monkey
     assert 5 < len(launches(server)) < 15
     monkeypatch.setattr(server, "list_models", listed)
     stage.run(86400)
-    assert stage.watcher.cares["one"].drift_tries == 0
+    assert stage.watcher.statuses["one"].drift_tries == 0
 
 
 def test_one_that_never_comes_up_keeps_nobody_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -531,7 +531,7 @@ def test_one_that_never_comes_up_keeps_nobody_from_the_others(monkeypatch: pytes
 
 
 def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each takes long, and a converge waits for the lock meanwhile."""
+    """Each takes long, and a run waits for the lock meanwhile."""
     server = FakeServer(with_autostart=False)
     real = pipeline.apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
@@ -550,7 +550,7 @@ def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("hub", [True, False])
 def test_a_model_serves_until_the_files_of_the_next_are_there(hub: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that a converge did not get any more."""
+    """Those that a run did not get any more."""
     server = FakeServer(with_autostart=False, download_seconds=300, load_seconds=1)
     real = pipeline.apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
@@ -560,7 +560,7 @@ def test_a_model_serves_until_the_files_of_the_next_are_there(hub: bool, monkeyp
         server.unreachable["qwen3"] = "no connection to the hub"
     stage.declare(llm("one", quantization="Q8_0"), on_drift="relaunch")
     assert stage.declaration is not None
-    stage.declaration = Declaration(stage.declaration.models, replace(stage.declaration.wishes, download="first"))
+    stage.declaration = Declaration(stage.declaration.models, replace(stage.declaration.run_options, download="first"))
     terminate, moments = server.terminate, []
 
     def note(uid: str) -> None:
@@ -585,7 +585,7 @@ def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.Mon
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"), llm("two"))
     asked: list[Any] = []
-    stage.watcher.background = asked.append
+    stage.watcher.smoke_tests.background = asked.append
     stage.run(60)
     assert len(asked) == 1
     assert not stage.watcher.ready
@@ -600,7 +600,7 @@ def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.Mon
     asked[0]()
     stage.run(5)
     assert len(asked) == 2
-    assert not any(care.answered for care in stage.watcher.cares.values())
+    assert not any(care.answered for care in stage.watcher.statuses.values())
     while not stage.watcher.ready:
         asked[-1]()
         stage.run(5)
@@ -616,7 +616,7 @@ def test_a_model_that_dies_of_its_question_pauses_as_any_other_that_fails() -> N
         server.become("one", "TERMINATED")()
 
     asked: list[Any] = []
-    stage.watcher.background = asked.append
+    stage.watcher.smoke_tests.background = asked.append
     end = server.clock() + 3600
     while server.clock() < end:
         stage.run(2)
@@ -630,7 +630,7 @@ def test_only_a_model_that_was_compared_ends_the_pauses_of_its_relaunch(monkeypa
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"), llm("two"), on_drift="relaunch")
     stage.until_ready()
-    care = stage.watcher.cares["one"]
+    care = stage.watcher.statuses["one"]
     care.drift_tries, care.drift_after = 3, server.clock() + 480
     server.become("one", "CREATING")()
     stage.run(30)
@@ -745,15 +745,15 @@ def test_a_model_whose_limit_of_requests_is_used_up_serves(monkeypatch: pytest.M
 def test_another_declaration_brings_other_credentials() -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"))
-    real = stage.watcher.connect
+    real = stage.watcher.connection.connect
     error = AuthenticationError("POST", "http://fake/token", 401, "Incorrect username or password")
 
     def refuse() -> FakeServer:
         raise error
 
-    stage.watcher.connect = refuse
+    stage.watcher.connection.connect = refuse
     stage.run(60)
-    stage.watcher.connect = real
+    stage.watcher.connection.connect = real
     stage.run(60)
     assert server.ready() == set()
     stage.declare(llm("one"))
@@ -778,7 +778,7 @@ def test_another_declaration_for_the_same_account_takes_the_login_along() -> Non
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
-    stage.watcher.connect = lambda: pytest.fail("it logged in again")
+    stage.watcher.connection.connect = lambda: pytest.fail("it logged in again")
     stage.declare(llm("one"), llm("two"))
     stage.until_ready()
     stage.run(100)
@@ -832,7 +832,7 @@ def test_a_login_is_proven_only_when_there_is_a_worker(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(server, "status", status)
     monkeypatch.setattr(server, "list_models", list_models)
-    stage.watcher.connect = connect
+    stage.watcher.connection.connect = connect
     server.restart()
     stage.run(3)
     workers = True
@@ -854,7 +854,7 @@ def test_a_server_that_answers_nothing_of_use_is_not_asked_for_logins_all_the_ti
         raise ApiError("GET", "http://fake/v1/models/instances", 500, "Actor is gone")
 
     monkeypatch.setattr(server, "list_instances", fail)
-    stage.watcher.connect = connect
+    stage.watcher.connection.connect = connect
     stage.run(120)
     assert 30 < len(logins) < 65
 
@@ -873,7 +873,7 @@ def test_who_fails_at_answering_delays_the_others_by_little(failing: int, monkey
 
     monkeypatch.setattr(server, "ask", ask)
     loaded = 0.0
-    while not stage.watcher.cares.get("one", Care()).answered:
+    while not stage.watcher.statuses.get("one", ModelStatus()).answered:
         server.clock.sleep(stage.watcher.look())
         loaded = loaded or (server.clock() if "one" in server.ready() else 0.0)
         assert server.clock() - (loaded or server.clock()) < 2 * failing + 3
@@ -903,7 +903,7 @@ def test_a_login_counts_after_a_restart_unless_the_server_forgot_it(status: int 
         return real()
 
     monkeypatch.setattr(server, "list_instances", ask)
-    stage.watcher.connect = connect
+    stage.watcher.connection.connect = connect
     for _restart in range(3):
         stage.until_ready()
         stage.run(10)
@@ -939,7 +939,7 @@ def test_a_password_that_was_changed_under_it_takes_nothing_from_the_models(call
         return real()
 
     monkeypatch.setattr(server, call, ask)
-    stage.watcher.connect = connect
+    stage.watcher.connection.connect = connect
     lines = list(stage.lines)
     # Long enough for a comparison of everything.
     for _second in range(60):
@@ -971,8 +971,8 @@ def test_who_is_let_in_and_then_refused_does_not_ask_again_at_once(status: int, 
 def test_a_server_that_goes_down_while_it_refuses_is_missed_and_asked_again_when_it_is_back() -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"))
-    stage.watcher.listens = lambda: not server.lost
-    real, error = stage.watcher.connect, AuthenticationError("GET", "http://fake/v1/models/instances", 429, "banned")
+    stage.watcher.connection.listens = lambda: not server.lost
+    real, error = stage.watcher.connection.connect, AuthenticationError("GET", "http://fake/v1/models/instances", 429, "banned")
     banned = True
 
     def connect() -> FakeServer:
@@ -980,12 +980,12 @@ def test_a_server_that_goes_down_while_it_refuses_is_missed_and_asked_again_when
             raise error
         return real()
 
-    stage.watcher.connect = connect
+    stage.watcher.connection.connect = connect
     stage.run(30)
-    assert stage.watcher.unreachable is None
+    assert stage.watcher.connection.unreachable is None
     server.lose()
     stage.run(5)
-    assert stage.watcher.unreachable is not None
+    assert stage.watcher.connection.unreachable is not None
     # A new one knows nothing of the ban.
     banned = False
     server.restart()
@@ -996,8 +996,8 @@ def test_where_no_smoke_test_is_wanted_ready_is_enough() -> None:
     server = FakeServer(mute={"one"})
     stage = Stage(server, llm("one"))
     assert stage.declaration is not None
-    wishes = stage.declaration.wishes
-    stage.declaration = Declaration(stage.declaration.models, replace(wishes, waiting=replace(wishes.waiting, smoke="none")))
+    run_options = stage.declaration.run_options
+    stage.declaration = Declaration(stage.declaration.models, replace(run_options, waiting=replace(run_options.waiting, smoke="none")))
     assert stage.until_ready() < 12
     stage.run(60)
     assert launches(server) == ["one"]
@@ -1022,7 +1022,7 @@ def test_options_that_are_chosen_for_the_host_are_chosen_for_all_models_together
     auto = {"format": "ggufv2", "size_in_billions": "0_6", "quantization": "Q4_K_M", "engine_options": "auto"}
     stage = Stage(server, llm("good", **auto), llm("bad", **auto))
     assert stage.declaration is not None
-    stage.declaration = Declaration(stage.declaration.models, replace(stage.declaration.wishes, cores=2.0, memory_mib=3100))
+    stage.declaration = Declaration(stage.declaration.models, replace(stage.declaration.run_options, cores=2.0, memory_mib=3100))
     stage.run(60)
     first = dict(server.models["good"].request)
     # Alone it would have more.
@@ -1032,7 +1032,7 @@ def test_options_that_are_chosen_for_the_host_are_chosen_for_all_models_together
     assert {key: value for key, value in server.models["good"].request.items() if key.startswith("n_")} == {
         key: value for key, value in first.items() if key.startswith("n_")
     }
-    assert stage.watcher.cares["good"].answered > 0
+    assert stage.watcher.statuses["good"].answered > 0
 
 
 def test_a_launch_whose_request_has_no_answer_keeps_no_other_one_down() -> None:
@@ -1070,14 +1070,14 @@ def test_a_leftover_of_what_shall_be_absent_is_cleared_away() -> None:
 
 @pytest.mark.parametrize("moves", [True, False])
 def test_a_launch_is_cancelled_only_when_nothing_moves_for_half_an_hour(moves: bool) -> None:
-    """However impatient a converge is, which only reports."""
+    """However impatient a run is, which only reports."""
     server = FakeServer(with_autostart=False, load_seconds=1e6).put("one", "CREATING")
     server.load_seconds = 10
     server.progresses["one"] = {"progress": 0.1}
     stage = Stage(server, llm("one"))
     assert stage.declaration is not None
-    wishes = stage.declaration.wishes
-    stage.declaration = Declaration(stage.declaration.models, replace(wishes, waiting=replace(wishes.waiting, timeout=600)))
+    run_options = stage.declaration.run_options
+    stage.declaration = Declaration(stage.declaration.models, replace(run_options, waiting=replace(run_options.waiting, timeout=600)))
     for share in range(1, 20):
         if moves:
             server.progresses["one"] = {"progress": share / 20}
@@ -1134,7 +1134,7 @@ def test_models_are_asked_without_the_lock_and_who_failed_before_comes_last(monk
 
     monkeypatch.setattr(server, "ask", ask)
     stage.run(600)
-    assert stage.watcher.cares["good"].answered > 0
+    assert stage.watcher.statuses["good"].answered > 0
     server.models["good"].created += 1
     asked.clear()
     stage.run(10)
@@ -1149,16 +1149,16 @@ def test_a_server_that_listens_and_is_of_no_use_is_known_to_be_so_since_the_firs
     stage = Stage(server, llm("one"))
     stage.until_ready()
     stage.run(10)
-    assert stage.watcher.useless is None
+    assert stage.watcher.connection.useless is None
     begun = server.clock()
     for _look in range(40):
         server.fail_next("list_instances", error)
         stage.watcher.look()
         server.clock.sleep(0.5)
-    assert stage.watcher.unreachable is None
-    assert stage.watcher.useless == begun
+    assert stage.watcher.connection.unreachable is None
+    assert stage.watcher.connection.useless == begun
     stage.until_ready()
-    assert stage.watcher.useless is None
+    assert stage.watcher.connection.useless is None
 
 
 def test_a_server_without_a_worker_is_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1167,11 +1167,11 @@ def test_a_server_without_a_worker_is_of_no_use(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(server, "status", lambda: {"workers": {}})
     begun = server.clock()
     stage.run(30)
-    assert stage.watcher.useless == begun
-    assert stage.watcher.trouble == "the server has no worker yet"
+    assert stage.watcher.connection.useless == begun
+    assert stage.watcher.connection.trouble == "the server has no worker yet"
     monkeypatch.undo()
     stage.until_ready()
-    assert stage.watcher.useless is None
+    assert stage.watcher.connection.useless is None
 
 
 def test_vectors_of_the_declared_length_are_an_answer() -> None:

@@ -25,19 +25,19 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.private_file import keep_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import LeftDeclaration
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import StoredDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.intervals import Pace
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.intervals import Intervals
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.loop import Watcher
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import Care
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import ModelStatus
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.process import serve
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import _CONNECTIONS as CONNECTIONS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import Doorbell
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.signals import Beating, Notifier, Stop
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.start_request import Caller
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import ReadinessServer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.signals import Notifier, Stop, Watchdog
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.start_request import StartRequest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.status_file import State
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Declaration, Reader
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Declaration, DeclarationReader
 from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
 from ansible_collections.inferops.xinference.tests.machine import PATIENCE, free_port, wait_until
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
@@ -51,22 +51,22 @@ def options(*models: dict[str, Any], **given: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def left(tmp_path: Path) -> LeftDeclaration:
+def left(tmp_path: Path) -> StoredDeclaration:
     """A place for the declaration."""
-    return LeftDeclaration(str(tmp_path / "declaration.json"))
+    return StoredDeclaration(str(tmp_path / "declaration.json"))
 
 
-def test_the_declaration_is_read_again_only_when_it_was_replaced(left: LeftDeclaration) -> None:
+def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDeclaration) -> None:
     told: list[str] = []
-    reader = Reader(left, told.append)
+    reader = DeclarationReader(left, told.append)
     assert reader() is None
     left.save(options(CHAT, container="xinference", exclusive=True))
     first = reader()
     assert first is not None
     assert [model.uid for model in first.models] == ["chat"]
-    assert first.wishes.choices.exclusive
+    assert first.run_options.choices.exclusive
     # The engine's socket is root's, and the service is not.
-    assert first.wishes.deaths() is None
+    assert first.run_options.deaths() is None
     assert reader() is first
     left.save(options())
     second = reader()
@@ -76,9 +76,9 @@ def test_the_declaration_is_read_again_only_when_it_was_replaced(left: LeftDecla
     assert told == []
 
 
-def test_a_declaration_that_was_damaged_is_written_again(left: LeftDeclaration) -> None:
+def test_a_declaration_that_was_damaged_is_written_again(left: StoredDeclaration) -> None:
     told: list[str] = []
-    reader = Reader(left, told.append)
+    reader = DeclarationReader(left, told.append)
     left.save(options(CHAT))
     first = reader()
     for place in (left.path, left.copy):
@@ -89,10 +89,10 @@ def test_a_declaration_that_was_damaged_is_written_again(left: LeftDeclaration) 
     assert [line.partition(":")[0] for line in told] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
 
 
-def test_another_password_in_the_file_is_another_declaration(left: LeftDeclaration, tmp_path: Path) -> None:
+def test_another_password_in_the_file_is_another_declaration(left: StoredDeclaration, tmp_path: Path) -> None:
     kept = tmp_path / "automation"
     left.save(options(CHAT, password_path=str(kept)))
-    reader = Reader(left, lambda line: None)
+    reader = DeclarationReader(left, lambda line: None)
     first = reader()
     assert reader() is first
     for passwords in (["one"], ["two", "one"], ["two"], ["two"]):
@@ -104,9 +104,9 @@ def test_another_password_in_the_file_is_another_declaration(left: LeftDeclarati
 
 
 @pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])
-def test_a_declaration_that_cannot_be_used_is_told_once(left: LeftDeclaration, wrong: dict[str, Any]) -> None:
+def test_a_declaration_that_cannot_be_used_is_told_once(left: StoredDeclaration, wrong: dict[str, Any]) -> None:
     told: list[str] = []
-    reader = Reader(left, told.append)
+    reader = DeclarationReader(left, told.append)
     left.save(options(**wrong))
     assert reader() is None
     assert reader() is None
@@ -120,21 +120,21 @@ def watcher() -> Watcher:
     """A watcher that found a model ready and another one failing."""
     server = FakeServer()
     made = Watcher(lambda: server, lambda: None, lambda line: None, clock=server.clock)
-    made.trouble, made.cares = "", {"chat": Care(state="ready", answered=5)}
+    made.trouble, made.cares = "", {"chat": ModelStatus(state="ready", answered=5)}
     return made
 
 
 def test_what_is_known_is_written_for_its_owner_when_it_changed(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "state.json"
     state = State(str(place))
-    watcher.trouble = "no connection"
+    watcher.connection.trouble = "no connection"
     state.take(watcher)
     assert json.loads(place.read_text()) == {"ready": False, "trouble": "no connection", "refused": False, "models": {}}
     assert place.stat().st_mode & 0o777 == 0o600
     before = place.stat().st_mtime_ns
     state.take(watcher)
     assert place.stat().st_mtime_ns == before
-    watcher.trouble = ""
+    watcher.connection.trouble = ""
     state.take(watcher)
     assert json.loads(place.read_text())["ready"] is True
 
@@ -173,7 +173,7 @@ def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("nobody needs the name of an address")
 
     monkeypatch.setattr(socket, "getfqdn", resolve)
-    doorbell = Doorbell(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
+    doorbell = ReadinessServer(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
     doorbell.open()
     assert doorbell.server is not None
     doorbell.server.shutdown()
@@ -182,7 +182,7 @@ def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) 
 
 def test_load_balancers_are_answered(watcher: Watcher) -> None:
     state, port = State(None), free_port()
-    doorbell = Doorbell(state, "127.0.0.1", port, lambda line: None, Notifier(None))
+    doorbell = ReadinessServer(state, "127.0.0.1", port, lambda line: None, Notifier(None))
     doorbell.open()
     doorbell.open()
     try:
@@ -204,7 +204,7 @@ def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> 
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        doorbell = Doorbell(State(None), "127.0.0.1", port, told.append, Notifier(None))
+        doorbell = ReadinessServer(State(None), "127.0.0.1", port, told.append, Notifier(None))
         doorbell.open()
         doorbell.open()
         assert doorbell.server is None
@@ -217,7 +217,7 @@ def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> 
 
 
 def test_no_port_is_not_listened_on() -> None:
-    doorbell = Doorbell(State(None), "127.0.0.1", 0, lambda line: None, Notifier(None))
+    doorbell = ReadinessServer(State(None), "127.0.0.1", 0, lambda line: None, Notifier(None))
     doorbell.open()
     assert doorbell.server is None
 
@@ -243,15 +243,15 @@ def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_pat
         return 0.01
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
-    serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), doorbell=doorbell, caller=Caller(None))
+    doorbell = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), doorbell=doorbell, caller=StartRequest(None))
     assert systemd.recv(100) == b"READY=1"
     assert systemd.recv(100) == b"WATCHDOG=1\nSTATUS=1 of 0 models answer"
 
 
 def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
     notifier, port = Notifier(None), free_port()
-    doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, notifier)
+    doorbell = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, notifier)
     doorbell.open()
     try:
         assert ask(port, "/live")[0] == 200
@@ -269,7 +269,7 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
 
 def test_silent_connections_take_no_more_threads_than_there_are() -> None:
     port = free_port()
-    doorbell = Doorbell(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
+    doorbell = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
     doorbell.open()
     before = threading.active_count()
     try:
@@ -297,8 +297,8 @@ def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher
         raise KeyError("model_uid")
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
-    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
+    doorbell = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=StartRequest(None))
     assert told[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
     assert told[-1] == "KeyError: 'model_uid'"
     assert any("raise KeyError" in line for line in told)
@@ -308,7 +308,7 @@ def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher
 def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
     stopped, told, looks = Stop(), [], 0
     watcher.tell = told.append
-    watcher.pace = Pace(odd=0.0)
+    watcher.intervals = Intervals(odd=0.0)
 
     def look() -> float:
         nonlocal looks
@@ -318,8 +318,8 @@ def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> N
         raise KeyError("model_uid")
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = Doorbell(State(None), "", 0, lambda line: None, Notifier(None))
-    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=Caller(None))
+    doorbell = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=StartRequest(None))
     assert looks == 3
     assert told.count("Traceback (most recent call last):") == 1
 
@@ -327,7 +327,7 @@ def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> N
 def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:
     beats: list[None] = []
     server = FakeServer()
-    client = Beating(server, lambda: beats.append(None))
+    client = Watchdog(server, lambda: beats.append(None))
     assert client.list_models() == {}
     assert client.list_instances() == []
     assert len(beats) == 2
@@ -335,31 +335,31 @@ def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:
 
 def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "call"
-    caller = Caller(str(place))
+    caller = StartRequest(str(place))
     clock = watcher.clock
     calls = 0
     for second in range(100):
         watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
-        watcher.unreachable = 10.0 if second >= 10 else None
+        watcher.connection.unreachable = 10.0 if second >= 10 else None
         caller.heed(watcher)
         if place.exists():
             assert second >= 20
             calls += 1
             place.unlink()
     assert calls == 3
-    watcher.unreachable, watcher.clock = None, clock
+    watcher.connection.unreachable, watcher.clock = None, clock
     caller.heed(watcher)
     assert caller.called is None
-    Caller(None).heed(watcher)
+    StartRequest(None).heed(watcher)
 
 
 def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "call"
-    caller = Caller(str(place))
+    caller = StartRequest(str(place))
     calls = []
     for second in range(200):
         watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
-        watcher.useless = 10.0 if second >= 10 else None
+        watcher.connection.useless = 10.0 if second >= 10 else None
         caller.heed(watcher)
         if place.exists():
             calls.append(second)
@@ -393,7 +393,7 @@ def test_without_systemd_nobody_is_told() -> None:
 
 def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to(tmp_path: Path, systemd: socket.socket) -> None:
     install(tmp_path / "program")
-    LeftDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
+    StoredDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
     port = free_port()
     command = [sys.executable, "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
@@ -422,7 +422,7 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
         if served:
             server.listen()
-        LeftDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=endpoint))
+        StoredDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=endpoint))
         command = [tmp_path / "client/bin/python", "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
         with subprocess.Popen([*command, "--state", tmp_path / "state.json"], env=environment, stdout=subprocess.PIPE, text=True) as service:
@@ -440,10 +440,10 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
                 assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
 
 
-def test_a_declaration_without_an_account_is_for_no_service(left: LeftDeclaration) -> None:
+def test_a_declaration_without_an_account_is_for_no_service(left: StoredDeclaration) -> None:
     """A run left it for the next restart, on a host without a service, and now there is one."""
     told: list[str] = []
-    reader = Reader(left, told.append)
+    reader = DeclarationReader(left, told.append)
     left.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
     assert reader() is None
     assert told == []
@@ -453,11 +453,11 @@ def test_a_declaration_without_an_account_is_for_no_service(left: LeftDeclaratio
     assert [model.uid for model in declaration.models] == ["chat"]
 
 
-def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declaration_says_how_to_connect(left: StoredDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    module = sys.modules[Reader.__module__]
+    module = sys.modules[DeclarationReader.__module__]
     monkeypatch.setattr(module, "Client", lambda endpoint, **given: seen.append((endpoint, given)))
-    reader = Reader(left, lambda line: None)
+    reader = DeclarationReader(left, lambda line: None)
     for verify in (
         {"validate_certs": True, "ca_path": "/ca.pem"},
         {"validate_certs": True, "ca_path": None, "listener_users": ["caddy"]},
@@ -475,18 +475,18 @@ def test_a_declaration_says_how_to_connect(left: LeftDeclaration, monkeypatch: p
     ]
 
 
-def test_whether_anything_listens(left: LeftDeclaration) -> None:
+def test_whether_anything_listens(left: StoredDeclaration) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         left.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
-        reader = Reader(left, lambda line: None)
+        reader = DeclarationReader(left, lambda line: None)
         reader()
         assert reader.listens()
     assert not reader.listens()
 
 
-def test_a_password_that_a_file_keeps_is_read_at_each_login(left: LeftDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, seen = tmp_path / "automation", []
 
     def connect(_endpoint: str, **given: Any) -> str:
@@ -495,8 +495,8 @@ def test_a_password_that_a_file_keeps_is_read_at_each_login(left: LeftDeclaratio
             raise AuthenticationError("POST", "http://x/token", 401, "no")
         return "client"
 
-    monkeypatch.setattr(sys.modules[Reader.__module__], "Client", connect)
-    reader = Reader(left, lambda line: None)
+    monkeypatch.setattr(sys.modules[DeclarationReader.__module__], "Client", connect)
+    reader = DeclarationReader(left, lambda line: None)
     left.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
     reader()
     for text, tried in (("old\n", ["old"]), ("new\nold\n", ["new", "old"]), ("newer\n", ["newer"])):

@@ -1,0 +1,190 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doing what is needed on a server that is not as declared, without waiting for it. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..apply.context import Waiting
+from ..apply.download import ROUTE as DOWNLOAD
+from ..apply.results import Result
+from ..base.errors import ApiError, AuthenticationError, DeclarationError, NoAnswer
+from ..declaration.model import DeclaredModel
+from ..observed.models import ABSENT, BUSY, PATIENCE, READY, RECOVERING, SETTLING, UNLISTED, Observed, observe
+from ..reconcile.options import ReconcileOptions
+from ..reconcile.reconcile import reconcile
+from ..server.api import Api
+from .model_status import ModelStatuses, is_settled
+from .smoke_tests import REFUSALS, SmokeTests
+from .stored import Declaration
+
+__all__ = ["Repair"]
+
+#: Seconds for which a turn waits for what is being terminated; the next one goes on with it.
+_TURN = 10.0
+#: Seconds after which a model that the server makes again by itself has not been made.
+_RECOVERY = 600.0
+#: Seconds without progress after which a launch is given up, at least; twice the time after each that was, a few times. A run may be less patient:
+#: it only reports, and the model comes up all the same.
+_LAUNCH, _LONGER = 1800.0, 3
+#: Tries in a row after which a model that fails keeps the others from nothing any more.
+_HOPELESS = 3
+
+
+class Repair:
+    """Compares, and launches, relaunches and clears away.
+
+    :param statuses: what is known of the models.
+    :param smoke_tests: what the models said.
+    :param changed: called where what is known has changed, and the look goes on for long.
+    """
+
+    def __init__(self, statuses: ModelStatuses, smoke_tests: SmokeTests, changed: Callable[[], None]) -> None:
+        self.statuses = statuses
+        self.smoke_tests = smoke_tests
+        self.changed = changed
+        self.tell = statuses.tell
+        self.clock = statuses.clock
+
+    def tend(self, client: Api, declaration: Declaration, note: Callable[[Observed], None]) -> tuple[Observed, bool]:
+        """Compare, and do what is needed.
+
+        :param note: takes down what was seen.
+        :returns: what was seen, and whether a model that differs from its declaration is to be relaunched as soon as all answer.
+        """
+        seen = observe(client)
+        note(seen)
+        # Before anything is launched, so that who failed pauses.
+        self.smoke_tests.take_down(seen)
+        self.free(client, seen, declaration.run_options.waiting)
+        now = self.clock()
+        due = [model for model in declaration.by_priority() if self.statuses[model.uid].next_try <= now]
+        # For a run, who is not named is not declared; who only pauses is.
+        spared = frozenset(model.uid for model in declaration.models)
+        run_options = replace(declaration.run_options, choices=replace(declaration.run_options.choices, spared=spared))
+        results = self.launch(client, due, run_options)
+        for result in results:
+            self.take_result(result)
+            status = self.statuses.get(result.uid)
+            if status is not None and result.state == READY and result.result in ("unchanged", "updated") and not result.drift:
+                status.drift_tries, status.drift_after = 0, 0.0
+        drifted: list[DeclaredModel] = []
+        if run_options.choices.on_drift == "relaunch":
+            uids = {result.uid for result in results if result.drift and not result.failed and self.statuses[result.uid].drift_after <= now}
+            drifted = [model for model in declaration.models if model.uid in uids]
+        known = [(model, self.statuses[model.uid]) for model in declaration.models]
+        if drifted and all(is_settled(model, status) or status.tries >= _HOPELESS for model, status in known):
+            # One in a turn, so that a run need not wait for all of them.
+            self.relaunch(client, drifted.pop(0), run_options)
+            seen = observe(client)
+            note(seen)
+        return seen, bool(drifted)
+
+    def free(self, client: Api, seen: Observed, waiting: Waiting) -> None:
+        """Get out of the way what will never become a model that serves, so that it can be launched anew."""
+        for uid, status in self.statuses.items():
+            still = self.clock() - status.since
+            if status.next_try > self.clock():
+                continue
+            if status.state == UNLISTED and still >= PATIENCE:
+                copies = max(len(seen.models[uid].replicas), 1)
+                self.remove(uid, "was cancelled too late; cleared away", lambda uid=uid, copies=copies: client.clear_orphan(uid, copies))  # type: ignore[misc]
+            elif status.state == RECOVERING and still >= _RECOVERY:
+                self.remove(uid, f"the server did not make it again in {still:.0f} s; terminated", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
+            elif status.state in BUSY - SETTLING and still >= max(waiting.timeout, _LAUNCH) * 2 ** min(status.stuck, _LONGER):
+                progress = self.progress(client, uid)
+                if progress != status.progress:
+                    status.progress, status.since = progress, self.clock()
+                    continue
+                status.stuck += 1
+                self.remove(uid, f"{status.state} without progress for {still:.0f} s; cancelled", lambda uid=uid: client.cancel(uid))  # type: ignore[misc]
+            elif status.refusals >= REFUSALS:
+                # Servers before 2.12 make the process of a model again when it was killed, and then call it loading for ever.
+                status.refusals = 0
+                self.remove(uid, "terminated, to be launched anew", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
+
+    def remove(self, uid: str, done: str, call: Callable[[], None]) -> None:
+        """Get one model off the server; where it refuses, later again."""
+        status = self.statuses[uid]
+        try:
+            call()
+        except AuthenticationError:
+            raise
+        except (ApiError, NoAnswer) as error:
+            # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
+            self.statuses.failed(uid, f"cannot be removed, to be launched anew: {error}")
+        else:
+            self.tell(f"{uid}: {done}")
+            # What follows is not the end of a launch that was asked for.
+            status.asked, status.state = False, ABSENT
+
+    @staticmethod
+    def progress(client: Api, uid: str) -> dict[str, Any]:
+        """How far a launch is; empty where the server does not say, as after its end."""
+        try:
+            return client.progress(uid)
+        except AuthenticationError:
+            raise
+        except ApiError:
+            return {}
+
+    def launch(self, client: Api, due: Sequence[DeclaredModel], run_options: ReconcileOptions) -> list[Result]:
+        """Ask for what is missing, all at once; where a model is refused, each for itself, so that it keeps no other one down."""
+        choices = replace(run_options.choices, on_drift="report")
+        asking = replace(run_options, choices=choices, check=False, download="with_launch", check_memory=False)
+        asking = replace(asking, waiting=replace(run_options.waiting, wait=False, smoke="none", timeout=_TURN))
+        try:
+            return reconcile(client, due, asking).results
+        except DeclarationError as error:
+            if len(due) == 1:
+                self.statuses.failed(due[0].uid, str(error))
+                return []
+            return [result for model in due for result in self.launch(client, [model], run_options)]
+
+    def relaunch(self, client: Api, model: DeclaredModel, run_options: ReconcileOptions) -> None:
+        """Relaunch what somebody changed, with its way back, when all others are up."""
+        first = run_options.download == "first"
+        run_options = replace(run_options, choices=replace(run_options.choices, exclusive=False), check=False, download="with_launch")
+        status = self.statuses[model.uid]
+        # Nobody shall be told that it answers while it is away.
+        status.answered = 0
+        self.changed()
+        try:
+            if first and DOWNLOAD in client.routes():
+                # It serves until the files are there.
+                (result,) = reconcile(client, [model], replace(run_options, download="only")).results
+                if result.failed:
+                    self.not_relaunched(model.uid, result.message)
+                    return
+            (result,) = reconcile(client, [model], run_options).results
+        except DeclarationError as error:
+            self.not_relaunched(model.uid, str(error))
+            return
+        if result.failed:
+            self.not_relaunched(model.uid, result.message)
+        else:
+            self.take_result(result)
+            # Should it differ all the same, nothing is gained by doing it again and again.
+            self.statuses.relaunch_later(model.uid)
+        # It was asked by the run itself; it is taken down as any other.
+        status.asked = False
+
+    def not_relaunched(self, uid: str, message: str) -> None:
+        """A relaunch failed, and what ran before runs again: the next one comes later, and the model is asked as any other."""
+        pause = self.statuses.relaunch_later(uid)
+        self.tell(f"{uid}: differs from its declaration; relaunch failed: {message}; next try in {pause:.0f} s")
+
+    def take_result(self, result: Result) -> None:
+        """Take down what a run did for a model."""
+        status = self.statuses.get(result.uid)
+        if result.failed and status is not None:
+            self.statuses.failed(result.uid, result.message)
+            return
+        if result.changed:
+            self.tell(f"{result.uid}: {result.result}")
+        if status is not None:
+            status.asked = status.asked or result.result in ("launched", "relaunched")
