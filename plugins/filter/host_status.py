@@ -63,7 +63,7 @@ def _client(host: Mapping[str, Any], told: bool) -> list[str]:
 
     :param told: whether the server's own trouble is told already, which the service would repeat.
     """
-    problem, service, container = host["client_problem"], host["service"], host["engine"]["container"] or {}
+    problem, service, container = host["client_problem"], host["service"], host["docker"]["container"] or {}
     said = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
     if problem:
         served = ", nor can the recovery service bring back a model" if service["units"] else ""
@@ -117,11 +117,11 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     if host is None:
         nothing = dict.fromkeys(("container", "image", "health", "version", "recovery"))
         return {**nothing, "workers": [], "models": [], "trouble": "The host could not be read."}
-    container = host["engine"]["container"] or {}
+    container = host["docker"]["container"] or {}
     running = variables.get("_xinference_running") or {}
     trouble = str(variables.get("_xinference_trouble") or "")
-    if not trouble and not host["engine"]["reachable"]:
-        trouble = f"No Docker Engine answers: {host['engine']['error']}."
+    if not trouble and not host["docker"]["reachable"]:
+        trouble = f"No Docker Engine answers: {host['docker']['error']}."
     server = running.get("server") or {}
     # What a server was given says nothing while none runs.
     environment = host.get("server_environment", {}) if container.get("status") == "running" else {}

@@ -39,7 +39,7 @@ options:
     description: Name of a container to describe.
     type: str
   image:
-    description: Reference of an image to look for on the engine.
+    description: Reference of an image to look for on Docker.
     type: str
   paths:
     description: Absolute paths to describe. They need not exist.
@@ -51,9 +51,9 @@ options:
     type: path
   data_root:
     description: >-
-      Folder in which the server's container can write. No link in it is followed for O(account_database) and O(server_environment_file), where they lie in it.
+      Folder in which the server's container can write. No link in it is followed for O(users_database) and O(server_environment_file), where they lie in it.
     type: path
-  account_database:
+  users_database:
     description: File in which the server keeps its accounts, to list their names.
     type: path
   server_environment_file:
@@ -127,7 +127,7 @@ options:
     elements: str
     default: []
   log_lines:
-    description: Number of lines at the end of the container's log to return, in C(engine.container.log).
+    description: Number of lines at the end of the container's log to return, in C(docker.container.log).
     type: int
     default: 0
 seealso:
@@ -195,7 +195,7 @@ host:
         (C(venv)). C(executable) of the distribution's own is F(/usr/bin/python3), which is there after an upgrade, too.
       type: dict
       returned: always
-    engine:
+    docker:
       description: >-
         The Docker Engine: C(reachable), C(error), C(version) (with a name before the number where it is another program, such as Podman),
         C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether it runs without root, in a network of its
@@ -229,9 +229,9 @@ host:
         links), C(real) (the path without links), C(nearest) (the deepest folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
       type: dict
       returned: always
-    accounts:
+    users:
       description: >-
-        The accounts in O(account_database) by name, each with C(enabled) and C(permissions), sorted; none where it does not exist, null where it cannot be
+        The accounts in O(users_database) by name, each with C(enabled) and C(permissions), sorted; none where it does not exist, null where it cannot be
         read, or something else lies in its place.
       type: dict
       returned: always
@@ -303,7 +303,7 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "default": []},
             "client_environment": {"type": "path"},
             "data_root": {"type": "path"},
-            "account_database": {"type": "path"},
+            "users_database": {"type": "path"},
             "server_environment_file": {"type": "path"},
             "declaration": {"type": "path"},
             "firewall": {

@@ -24,7 +24,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import registration_drift
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import account_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import user_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import (
     RECORD,
     Record,
@@ -150,7 +150,7 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
     # The server's own command says that there are users, which is what was wanted.
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout) == {"secrets_changed": False}
-    assert account_facts(str(server.home / "auth/auth.db")) == {USERNAME: {"enabled": True, "permissions": ["admin"]}}
+    assert user_facts(str(server.home / "auth/auth.db")) == {USERNAME: {"enabled": True, "permissions": ["admin"]}}
 
 
 def test_a_server_that_can_have_no_accounts_does_not_start_where_they_are_wanted(server: Server) -> None:

@@ -229,7 +229,7 @@ def host(suite: str = SUITE) -> str:
 
 
 def docker_host() -> str:
-    """The same machine with the distribution's engine, as role engine leaves it: for scenarios about something else."""
+    """The same machine with the distribution's engine, as role docker leaves it: for scenarios about something else."""
     parent = host()
     recipe = HERE / "docker-host"
     image = f"{REPOSITORY}/docker-host:{digest(parent, recipe / 'install.sh')}"

@@ -136,8 +136,8 @@ def root(tmp_path: Path) -> Path:
 
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no docker": (
-        {"xinference_docker_host": "unix:///nowhere/docker.sock", "xinference_engine_manage": False},
-        "No Docker Engine answers: there is no socket /nowhere/docker.sock. Install and start one, or set xinference_engine_manage to true.",
+        {"xinference_docker_host": "unix:///nowhere/docker.sock", "xinference_docker_manage": False},
+        "No Docker Engine answers: there is no socket /nowhere/docker.sock. Install and start one, or set xinference_docker_manage to true.",
     ),
     "port out of range": ({"xinference_port": 99999}, "xinference_port '99999' is no port. Use a number from 1 to 65535."),
     "address that is none": ({"xinference_address": "everywhere"}, "xinference_address 'everywhere' is no IP address."),
@@ -420,7 +420,7 @@ def test_port_of_our_own_container_in_any_state(root: Path, held: int) -> None:
 
 
 def test_interpreter_that_ansible_looks_for(root: Path) -> None:
-    """The setting is a word, and that interpreter may lack what role engine installs: a check foresees all of it, and fails at nothing."""
+    """The setting is a word, and that interpreter may lack what role docker installs: a check foresees all of it, and fails at nothing."""
     name, _colon, tag = built("server").rpartition(":")
     settings = {"xinference_image": name, "xinference_image_tag": tag, "ansible_python_interpreter": "auto_silent"}
     code, _message, output = provision(root, "--check", xinference_client_environment=str(root.parent / "client"), **settings)

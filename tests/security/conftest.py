@@ -45,7 +45,7 @@ LOUD = ("-vvvv", "--diff")
 #: A user without a name.
 NUMBER = 10001
 #: Nothing but a server. A key for the declared models needs one.
-BARE: dict[str, Any] = {"xinference_models": [], "xinference_accounts": [], "xinference_api_keys": []}
+BARE: dict[str, Any] = {"xinference_models": [], "xinference_users": [], "xinference_api_keys": []}
 #: In the order in which the host goes through them. Those that only show something leave the host as it was.
 STAGES = (
     *("provisioned", "foreseen", "unliftable", "rotation_checked", "tempted", "restarted", "interrupted", "rotated", "rotated_by_value", "played"),
@@ -257,7 +257,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         "xinference_client_environment": str(client_environment()),
         "xinference_admin_password": marks["password"],
         # Servers before 3.0 know no account but the administrator.
-        "xinference_automation_username": "" if OPEN else "automation",
+        "xinference_service_account": "" if OPEN else "automation",
         "xinference_minimum_disk_mib": 1024,
         "xinference_minimum_memory_mib": 2048,
         "xinference_memory": "6g",
@@ -272,7 +272,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         settings.update(BARE)
     else:
         permissions = ["models:list", "models:read"]
-        settings["xinference_accounts"] = [{"name": "shop", "password": marks["account"], "permissions": permissions}]
+        settings["xinference_users"] = [{"name": "shop", "password": marks["account"], "permissions": permissions}]
         settings["xinference_api_keys"] = [{"name": "shop", "owner": "shop", "path": str(made.key_file)}]
     SITES.append(made)
     (folder / "data/models").mkdir(parents=True)
@@ -307,10 +307,10 @@ def provisioned(site: Site) -> Site:
 @pytest.fixture(scope="session")
 def foreseen(provisioned: Site) -> str:
     """Output of a check with another account, another key, and more of the model."""
-    accounts = [*provisioned.settings["xinference_accounts"], {"name": "other", "password": "long-enough", "permissions": ["models:list"]}]
+    accounts = [*provisioned.settings["xinference_users"], {"name": "other", "password": "long-enough", "permissions": ["models:list"]}]
     keys = [*provisioned.settings["xinference_api_keys"], {"name": "other", "owner": "other", "path": str(provisioned.folder / "keys/other")}]
     models = [{**provisioned.settings["xinference_models"][0], "replica": 2}]
-    return provisioned.play("provision", "--check", *LOUD, xinference_accounts=accounts, xinference_api_keys=keys, xinference_models=models)
+    return provisioned.play("provision", "--check", *LOUD, xinference_users=accounts, xinference_api_keys=keys, xinference_models=models)
 
 
 @pytest.fixture(scope="session")
@@ -385,7 +385,7 @@ def rotated_by_value(rotated: Site) -> Site:
     """The host after a rotation without an account of the automation, with the new password itself."""
     before = AUTOMATION.read_text(encoding="utf-8")
     new = rotated.marks["new password"]
-    rotated.play("rotate_credentials", *LOUD, xinference_automation_username="", xinference_new_admin_password=new)
+    rotated.play("rotate_credentials", *LOUD, xinference_service_account="", xinference_new_admin_password=new)
     rotated.settings["xinference_admin_password"] = new
     rotated.marks["key"], rotated.marks["automation"] = rotated.key(), AUTOMATION.read_text(encoding="utf-8").strip()
     assert AUTOMATION.read_text(encoding="utf-8") == before

@@ -23,8 +23,8 @@ FIRST_CALLER_WINS = ("3.", "4.0.")
 
 @pytest.mark.skipif(not OPEN, reason="servers since 3.0 have other accounts than the administrator")
 def test_a_server_without_other_accounts_is_refused_where_they_are_wanted(site: Site) -> None:
-    output = site.play("provision", code=2, xinference_automation_username="automation")
-    assert "this server is older than 3.0 and knows no account but the administrator; set xinference_automation_username to ''" in output
+    output = site.play("provision", code=2, xinference_service_account="automation")
+    assert "this server is older than 3.0 and knows no account but the administrator; set xinference_service_account to ''" in output
     assert subprocess.run(("docker", "inspect", CONTAINER), capture_output=True, check=False).returncode != 0
 
 

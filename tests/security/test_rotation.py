@@ -170,7 +170,7 @@ def test_an_interruption_leaves_a_credential_that_works(interrupted: Site, rotat
 @pytest.mark.parametrize("username", ["", "other-automation"])
 def test_another_account_goes_on(rotated: Site, username: str) -> None:
     """What runs is known on the host, whoever launched it; only the server's autostart entry is each account's own."""
-    rotated.settings["xinference_automation_username"] = username
+    rotated.settings["xinference_service_account"] = username
     # Without the container, which knows no accounts; the second run is whole.
     assert "relaunched" not in rotated.play("provision", "--diff", "--tags=models,accounts")
     assert changes(rotated.play("provision")) == [0]
@@ -204,7 +204,7 @@ def test_what_cannot_be_rotated_is_one_sentence(rotated_by_value: Site) -> None:
         "there": "xinference_new_admin_password is the password that is there already; choose another one. Nothing was changed.",
         "kept": f"xinference_new_admin_password_file '{kept}' keeps the password that is there already; name another file. Nothing was changed.",
     }
-    role = {"name": "inferops.xinference.accounts", "tasks_from": "rotate"}
+    role = {"name": "inferops.xinference.users", "tasks_from": "rotate"}
     playbook = site.folder / "rotate.yml"
     play = {"name": "Rotate", "hosts": "all", "gather_facts": False, "tasks": [{"name": "Rotate", "ansible.builtin.include_role": role}]}
     playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")

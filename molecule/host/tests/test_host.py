@@ -88,7 +88,7 @@ def test_load_balancers_ask_where_the_declaration_says(host: Any) -> None:
 
 
 def test_root_of_the_container_is_nobody_in_particular_on_the_host(host: Any) -> None:
-    """As xinference_engine_userns_remap has it."""
+    """As xinference_docker_userns_remap has it."""
     first = mapped_root(host)
     assert first > 60000
     # The one file that keeps a folder from being empty is not the server's.

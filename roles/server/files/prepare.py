@@ -135,8 +135,8 @@ def main() -> None:
         sys.exit(f"{ACCOUNT}: {wanted['without_accounts']}")
     if account and not wanted["administrator_alone"] and int(version("xinference").split(".")[0]) < 3:
         sys.exit(
-            f"{ACCOUNT}: this server is older than 3.0 and knows no account but the administrator; set xinference_automation_username to '', and leave out "
-            "xinference_accounts and xinference_api_keys, or take a server since 3.0."
+            f"{ACCOUNT}: this server is older than 3.0 and knows no account but the administrator; set xinference_service_account to '', and leave out "
+            "xinference_users and xinference_api_keys, or take a server since 3.0."
         )
     for each in wanted["folders"]:
         make_folder(each)

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs inside the build container: what role engine puts on a host, so that a scenario about something else finds it done.
+# Runs inside the build container: what role docker puts on a host, so that a scenario about something else finds it done.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 mkdir -p /etc/docker

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs inside a container: an engine of its own loads an image from standard input, and ends in good order.
+# Runs inside a container: Docker of its own loads an image from standard input, and ends in good order.
 set -eu
 # It runs no container, so it needs neither a network nor rules.
 dockerd --bridge=none --iptables=false --ip6tables=false >/tmp/dockerd.log 2>&1 </dev/null &

@@ -47,13 +47,13 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Refused(OSError):
-    """The engine answered with an error; the text holds its words."""
+    """Docker answered with an error; the text holds its words."""
 
 
 class DockerSocket:
     """Talks to a Docker Engine on this host, without any Docker package.
 
-    :param docker_host: ``unix:///path`` of the engine's socket.
+    :param docker_host: ``unix:///path`` of Docker's socket.
     :param timeout: seconds until a request without an answer fails.
     """
 
@@ -66,21 +66,21 @@ class DockerSocket:
 
         :param timeout: seconds until it fails without an answer, where it may take longer than others.
         :param body: what goes with it.
-        :raises OSError: when the engine does not answer, or with an error.
+        :raises OSError: when Docker does not answer, or with an error.
         """
         self._ask("POST", route, timeout, body)
 
     def remove(self, route: str) -> None:
         """Send a DELETE request; what is not there, or being removed, is as good as removed.
 
-        :raises OSError: when the engine does not answer, or with an error.
+        :raises OSError: when Docker does not answer, or with an error.
         """
         self._ask("DELETE", route, _REMOVING)
 
     def read(self, route: str) -> bytes | None:
-        """Body of the engine's answer to a GET request; None where it says 404.
+        """Body of Docker's answer to a GET request; None where it says 404.
 
-        :raises OSError: when the engine does not answer, with an error, or with too much.
+        :raises OSError: when Docker does not answer, with an error, or with too much.
         """
         return self._ask("GET", route)
 
@@ -102,9 +102,9 @@ class DockerSocket:
         return body
 
     def get(self, route: str) -> Any:
-        """The engine's answer to a GET request, decoded; None where it says 404.
+        """Docker's answer to a GET request, decoded; None where it says 404.
 
-        :raises OSError: when the engine does not answer, with an error, or with something else.
+        :raises OSError: when Docker does not answer, with an error, or with something else.
         """
         body = self.read(route)
         try:
@@ -115,12 +115,12 @@ class DockerSocket:
     def log(self, container: str, lines: int, since: int = 0) -> list[str]:
         """The last lines that a container wrote, without a model's environment, at the earliest at ``since``, in seconds since the epoch.
 
-        :raises OSError: when the engine does not answer, with an error, or the lines are too long.
+        :raises OSError: when Docker does not answer, with an error, or the lines are too long.
         """
         body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}{f'&since={since}' if since else ''}") or b""
         parts: list[bytes] = []
         at = 0
-        # Without a terminal the engine sends frames: one byte for the stream, three empty, four for the length.
+        # Without a terminal Docker sends frames: one byte for the stream, three empty, four for the length.
         while len(body) - at >= 8 and body[at] in (1, 2):
             end = at + 8 + int.from_bytes(body[at + 4 : at + 8], "big")
             parts.append(body[at + 8 : end])
@@ -143,7 +143,7 @@ class Deaths:
     """What ended in a container so far.
 
     :param killed: processes that were killed because its memory was used up.
-    :param restarts: how often the engine started it again.
+    :param restarts: how often Docker started it again.
     """
 
     killed: int = 0
@@ -165,7 +165,7 @@ def engine_errors(docker_host: str, container: str, since: int) -> list[str]:
 def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths | None:
     """What ended in a container so far; None where this host cannot tell.
 
-    :param docker_host: socket of the engine.
+    :param docker_host: socket of Docker.
     :param container: name or ID.
     :param root: where the host's file system begins.
     """
@@ -175,7 +175,7 @@ def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths |
         return None
     state, restarts = found.get("State") or {}, int(found.get("RestartCount") or 0)
     if not state.get("Running"):
-        # Its control group is gone. The engine does not always notice the reason, but nothing else ends it by this signal unasked.
+        # Its control group is gone. Docker does not always notice the reason, but nothing else ends it by this signal unasked.
         return Deaths(int(bool(state.get("OOMKilled")) or state.get("ExitCode") == KILLED), restarts)
     try:
         groups = (root / "proc" / str(state.get("Pid") or 0) / "cgroup").read_text(encoding="ascii")

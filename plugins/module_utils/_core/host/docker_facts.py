@@ -21,7 +21,7 @@ from ..base.messages import shown, without_environment
 from .docker import DockerSocket, Refused
 from .other_containers import keeps, neighbours, of_processes
 
-__all__ = ["PREVIOUS", "REPLACEMENT", "container_facts", "engine_facts"]
+__all__ = ["PREVIOUS", "REPLACEMENT", "container_facts", "docker_facts"]
 
 #: What the names of the containers end in that take part in a replacement: the new one, and the one of before.
 REPLACEMENT, PREVIOUS = ".replacement", ".previous"
@@ -34,21 +34,21 @@ _HEALTH_CHARACTERS = 200
 
 
 def is_named(found: Mapping[str, Any], container: str) -> bool:
-    """Whether a container has that name; the engine takes the beginning of an identifier as well."""
+    """Whether a container has that name; Docker takes the beginning of an identifier as well."""
     return str(found.get("Name", f"/{container}")) == f"/{container}"
 
 
-def container_facts(engine: DockerSocket, container: str, log_lines: int = 0) -> dict[str, Any] | None:
+def container_facts(docker: DockerSocket, container: str, log_lines: int = 0) -> dict[str, Any] | None:
     """One container; None where there is none of the name.
 
     :param container: its name.
     :param log_lines: number of lines of its log to return with it.
-    :raises OSError: when the engine does not answer.
+    :raises OSError: when Docker does not answer.
     """
-    found = engine.get(f"/containers/{quote(container, safe='')}/json")
+    found = docker.get(f"/containers/{quote(container, safe='')}/json")
     facts = _container_facts(found) if found and is_named(found, container) else None
     if facts and log_lines > 0:
-        facts["log"] = _log(engine, container, log_lines)
+        facts["log"] = _log(docker, container, log_lines)
     return facts
 
 
@@ -86,7 +86,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     bindings = (found.get("HostConfig") or {}).get("PortBindings") or {}
     # Those of the server's own port first: whoever made the container may have published others.
     found_bindings = [(port != _SERVER_PORT, binding) for port, ends in bindings.items() for binding in ends or []]
-    # Without a port the engine chooses one when the container starts; without an address it is every address.
+    # Without a port Docker chooses one when the container starts; without an address it is every address.
     mounts = sorted((str(mount.get("Source")), str(mount.get("Destination")), bool(mount.get("RW"))) for mount in found.get("Mounts") or [])
     written = [source for source, _target, writable in mounts if writable]
     # Of a range as well, see what is held.
@@ -109,7 +109,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
         "memory": (found.get("HostConfig") or {}).get("Memory"),
         "restart_policy": ((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name"),
         "mounts": [f"{source}:{target}:{'rw' if writable else 'ro'}" for source, target, writable in mounts],
-        # The engine follows links in a source whenever the container starts.
+        # Docker follows links in a source whenever the container starts.
         "chooses_mounts": any(PurePosixPath(top) in PurePosixPath(source).parents for source, _target, _writable in mounts for top in written),
         **keeps(found, _of_first_process(state), _is_empty),
     }
@@ -121,17 +121,17 @@ def _held(found: Mapping[str, Any]) -> list[int]:
     return sorted({int(binding["HostPort"]) for bindings in ends for binding in bindings or [] if str(binding.get("HostPort")).isdecimal()})
 
 
-def engine_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
+def docker_facts(docker_host: str, container: str | None = None, image: str | None = None, log_lines: int = 0) -> dict[str, Any]:
     """The Docker Engine, one container with its network, and one image.
 
-    :param docker_host: address of the engine's socket.
+    :param docker_host: address of Docker's socket.
     :param container: name of a container to describe.
     :param image: reference of an image to look for.
     :param log_lines: number of lines of the container's log to return with it.
     :returns: ``reachable``, ``error`` (why not), ``version``, ``api_version``, ``container`` (None when absent), ``image_present``, ``gateway`` (address of
         this host on the container's network, from which the container sees everything that comes from the host; None without such a network), ``network`` (of
         the container's name: ``bridge``, its interface, ``subnets``, and ``ours``, whether these roles made it; None without one), ``uid`` (number of the
-        user who runs the engine; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
+        user who runs Docker; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
         ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
@@ -145,30 +145,30 @@ def engine_facts(docker_host: str, container: str | None = None, image: str | No
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
         return facts
-    engine = DockerSocket(docker_host)
+    docker = DockerSocket(docker_host)
     try:
-        version = engine.get("/version") or {}
-        facts.update(reachable=True, uid=os.stat(engine.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
-        info = engine.get("/info") or {}
+        version = docker.get("/version") or {}
+        facts.update(reachable=True, uid=os.stat(docker.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
+        info = docker.get("/info") or {}
         facts["version"] = _engine_version(version, info)
         facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
-        for network in engine.get("/networks") or []:
+        for network in docker.get("/networks") or []:
             facts["networks"][str(network.get("Name"))] = _subnets(network)
             if network.get("Name") == container:
                 facts.update(_network_facts(network))
         if container:
-            facts["container"] = container_facts(engine, container, log_lines)
-            facts["interrupted"], facts["previous"] = _interrupted(engine, container)
-            facts["neighbours"] = neighbours(engine.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
+            facts["container"] = container_facts(docker, container, log_lines)
+            facts["interrupted"], facts["previous"] = _interrupted(docker, container)
+            facts["neighbours"] = neighbours(docker.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
-            # What is no reference at all is refused by the engine, too; preflight says it of the setting.
+            # What is no reference at all is refused by Docker, too; preflight says it of the setting.
             with contextlib.suppress(Refused):
-                facts["image_present"] = engine.get(f"/images/{quote(image, safe='/:@')}/json") is not None
+                facts["image_present"] = docker.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
-        facts["error"] = f"there is no socket {engine.path}"
+        facts["error"] = f"there is no socket {docker.path}"
         # Package podman-docker leaves a link; to install Docker would remove that package.
-        if "podman" in os.path.realpath(engine.path):
-            facts.update(version="Podman", error=f"{engine.path} leads to {os.path.realpath(engine.path)}, the socket of Podman, which is not there")
+        if "podman" in os.path.realpath(docker.path):
+            facts.update(version="Podman", error=f"{docker.path} leads to {os.path.realpath(docker.path)}, the socket of Podman, which is not there")
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
@@ -185,28 +185,28 @@ def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str 
 
 
 def _container_root(info: Mapping[str, Any]) -> str:
-    """Numbers that root of a container has on this host: others than 0 where the engine maps users (userns-remap), and names its folder after them."""
+    """Numbers that root of a container has on this host: others than 0 where Docker maps users (userns-remap), and names its folder after them."""
     mapped = re.search(r"/(\d+)\.(\d+)$", str(info.get("DockerRootDir")))
     return ":".join(mapped.groups()) if mapped and "name=userns" in (info.get("SecurityOptions") or []) else "0:0"
 
 
-def _log(engine: DockerSocket, container: str, lines: int) -> list[str]:
+def _log(docker: DockerSocket, container: str, lines: int) -> list[str]:
     """The last lines of a container, or why there are none; what it wrote must not hide the rest."""
     try:
-        return engine.log(container, lines)
+        return docker.log(container, lines)
     except OSError as error:
         return [f"The log cannot be read: {error.strerror or error}."]
 
 
-def _interrupted(engine: DockerSocket, container: str) -> tuple[bool, dict[str, Any] | None]:
+def _interrupted(docker: DockerSocket, container: str) -> tuple[bool, dict[str, Any] | None]:
     """``interrupted`` and ``previous``."""
-    replacement, previous = (engine.get(f"/containers/{quote(container + ending, safe='')}/json") for ending in (REPLACEMENT, PREVIOUS))
+    replacement, previous = (docker.get(f"/containers/{quote(container + ending, safe='')}/json") for ending in (REPLACEMENT, PREVIOUS))
     config = (previous or {}).get("Config") or {}
     return bool(replacement or previous), {"labels": config.get("Labels") or {}, "user": str(config.get("User") or "")} if previous else None
 
 
 def _ranges(network: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The ranges of addresses of a network, as the engine describes them."""
+    """The ranges of addresses of a network, as Docker describes them."""
     return [entry for entry in (network.get("IPAM") or {}).get("Config") or [] if isinstance(entry, Mapping)]
 
 
@@ -215,7 +215,7 @@ def _subnets(network: Mapping[str, Any]) -> list[str]:
 
 
 def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
-    """``network`` and ``gateway`` of the engine's description of a network."""
+    """``network`` and ``gateway`` of Docker's description of a network."""
     ranges = _ranges(found)
     return {
         "network": {
@@ -228,7 +228,7 @@ def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gateway(addresses: Mapping[str, Any]) -> str | None:
-    """Address of this host in a range of the engine; where it was chosen by the engine, older ones do not say that they take the first."""
+    """Address of this host in a range of Docker; where it was chosen by Docker, older ones do not say that they take the first."""
     if addresses.get("Gateway"):
         return str(addresses["Gateway"])
     try:

@@ -20,11 +20,11 @@ from typing import Any
 
 from .client_environment import Run, client_facts
 from .declaration_file import stored_uids
-from .docker_facts import engine_facts
+from .docker_facts import docker_facts
 from .firewall_facts import firewall_facts
 from .listeners import can_listen, listeners
 from .paths import mounted, path_facts
-from .server_data import account_facts, server_environment
+from .server_data import user_facts, server_environment
 from .units import proxy_facts, service_facts
 
 __all__ = ["gather"]
@@ -100,7 +100,7 @@ def gather(
     client_environment: str | None,
     addresses: Iterable[str] = (),
     data_root: str | None = None,
-    account_database: str | None = None,
+    users_database: str | None = None,
     server_environment_file: str | None = None,
     declaration: str | None = None,
     log_lines: int = 0,
@@ -111,14 +111,14 @@ def gather(
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
 
-    :param docker_host: address of the engine's socket.
+    :param docker_host: address of Docker's socket.
     :param container: name of the container.
     :param image: reference of the image.
     :param paths: paths to describe.
     :param client_environment: folder of the virtual environment with the client.
     :param addresses: IP addresses of which to tell whether this host can listen on them.
     :param data_root: folder in which the server's container can write; no link in it is followed for the two files.
-    :param account_database: the server's file with its accounts.
+    :param users_database: the server's file with its accounts.
     :param server_environment_file: the server's file with secrets.
     :param declaration: what the host was told of its models.
     :param log_lines: number of lines of the container's log to return.
@@ -138,12 +138,12 @@ def gather(
         "selinux": _selinux(),
         "administrator": os.geteuid() == 0,
         "python": _python(),
-        "engine": engine_facts(docker_host, container, image, log_lines),
+        "docker": docker_facts(docker_host, container, image, log_lines),
         "listeners": [asdict(listener) for listener in listeners()],
         "addresses": {address: can_listen(address) for address in addresses},
         "paths": {path: path_facts(path, mounts) for path in paths},
         **client_facts(client_environment, run),
-        "accounts": account_facts(account_database, data_root) if account_database else None,
+        "users": user_facts(users_database, data_root) if users_database else None,
         "server_environment": server_environment(server_environment_file, data_root) if server_environment_file else {},
         "declared": stored_uids(declaration),
         "service": service_facts(**service, client_environment=client_environment) if service else None,

@@ -45,7 +45,7 @@ def _environment(found: Mapping[str, Any]) -> dict[str, str]:
 def keeps(found: Mapping[str, Any], running: Mapping[str, str], empty: Callable[[str], bool]) -> dict[str, Any]:
     """What a container keeps, and where.
 
-    :param found: the engine's description of it.
+    :param found: Docker's description of it.
     :param running: :func:`of_processes` of its first process; empty where it does not run.
     :param empty: whether a path of the host holds nothing.
     :returns: ``ours`` (whether the roles made it), ``home`` (directory of its server, inside it), ``caches`` (variables that move its downloads, by name),
@@ -76,7 +76,7 @@ def keeps(found: Mapping[str, Any], running: Mapping[str, str], empty: Callable[
 def neighbours(listed: Sequence[Mapping[str, Any]], own: Collection[str]) -> list[dict[str, Any]]:
     """The containers that run beside ours.
 
-    :param listed: the engine's list of those that run.
+    :param listed: Docker's list of those that run.
     :param own: names of ours, which are left out.
     :returns: of each ``name``, ``image``, ``xinference`` (whether it runs that), ``ports`` (of the host that it has, each with ``address`` and ``port``) and
         ``sources`` (what it sees of the host).
@@ -90,7 +90,7 @@ def neighbours(listed: Sequence[Mapping[str, Any]], own: Collection[str]) -> lis
         serves = bool(_SERVER.search(command) or _SERVER.search(image.rpartition("/")[2]))
         ports = {(str(port.get("IP") or "::"), int(port["PublicPort"])) for port in each.get("Ports") or [] if port.get("PublicPort")}
         if serves and (each.get("HostConfig") or {}).get("NetworkMode") == "host":
-            # Of one in the host's network the engine knows no ports.
+            # Of one in the host's network Docker knows no ports.
             chosen = _PORT.search(command)
             ports.add(("::", int(chosen[1]) if chosen else 9997))
         found.append(

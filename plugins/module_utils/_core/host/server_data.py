@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from ..base.bounded import read_bytes, stat_below
 
-__all__ = ["account_facts", "server_environment"]
+__all__ = ["user_facts", "server_environment"]
 
 #: Bytes of the server's database and of its log.
 _DATABASE_BYTES = 64 << 20
@@ -94,7 +94,7 @@ def _is_plain(connection: sqlite3.Connection) -> bool:
 
 
 def _accounts(database: Path) -> dict[str, Any] | None:
-    """What :func:`account_facts` returns, of a copy; None where its tables are none.
+    """What :func:`user_facts` returns, of a copy; None where its tables are none.
 
     :raises sqlite3.Error: when it cannot be read.
     """
@@ -114,7 +114,7 @@ def _accounts(database: Path) -> dict[str, Any] | None:
         }
 
 
-def account_facts(database: str, data_root: str | None = None) -> dict[str, Any] | None:
+def user_facts(database: str, data_root: str | None = None) -> dict[str, Any] | None:
     """The accounts in the server's database by name, each with ``enabled`` and ``permissions``; none without a database, None where it cannot be read.
 
     A copy is opened: SQLite would write beside the database, and the server may have put links there.

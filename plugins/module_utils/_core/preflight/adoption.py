@@ -152,7 +152,7 @@ def _check_caches(container: Mapping[str, Any], name: str, seen: Mapping[str, st
 
 
 def check(
-    engine: Mapping[str, Any],
+    docker: Mapping[str, Any],
     paths: Mapping[str, Mapping[str, Any]],
     *,
     name: str,
@@ -164,7 +164,7 @@ def check(
 ) -> list[tuple[str, str]]:
     """What of a server that is there the declared one would not find: problems and what to do.
 
-    :param engine: facts of the engine as ``host_info`` returns them.
+    :param docker: facts of Docker as ``host_info`` returns them.
     :param paths: facts of the paths.
     :param name: of the container.
     :param data_root: where the tree stands on the host.
@@ -182,7 +182,7 @@ def check(
     new = host_path(home, data_root, volumes)
     fresh = new is not None and bool((paths.get(new) or {}).get("empty", True))
     problems = []
-    for other in engine.get("neighbours") or []:
+    for other in docker.get("neighbours") or []:
         shares = new is not None and any(source in (new, real(new)) for source in other["sources"])
         if other["xinference"] and shares and other["name"] != known:
             problems.append(
@@ -191,7 +191,7 @@ def check(
                     f"Set xinference_container_name to {other['name']} to adopt it, or choose another xinference_data_root.",
                 )
             )
-    container = engine.get("container")
+    container = docker.get("container")
     if container is None or container.get("status") == "created" or "volumes" not in container:
         found = [part for part in _OF_A_HOME if (paths.get(place(data_root, part)) or {}).get("exists")]
         own = {str(volume["path"]).partition("/")[0] for volume in volumes}

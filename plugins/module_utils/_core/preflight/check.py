@@ -11,7 +11,7 @@ from typing import Any
 from ..host.volumes import check as check_volumes
 from . import combined as joined
 from .container import check_container, check_image, check_sizes, check_start, check_texts, check_variables, check_versions
-from .host import check_disk, check_engine, check_home, check_machine, check_recovery, declared_volumes
+from .host import check_disk, check_docker, check_home, check_machine, check_recovery, declared_volumes
 from .models import check_declared_models
 from .network import check_network, check_port
 from .proxy import check_proxy
@@ -34,7 +34,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *check_sizes(settings.values),
         *(Failure("joined", problem, remedy) for problem, remedy in joined.check(settings.values)),
         *check_machine(host, settings),
-        *check_engine(host, settings),
+        *check_docker(host, settings),
         *check_port(host, settings),
         *check_network(host, settings),
         *check_start(host, settings),

@@ -65,7 +65,7 @@ def _image(values: Mapping[str, Any]) -> _Problems:
 
 def _socket(values: Mapping[str, Any]) -> _Problems:
     address = values.get("xinference_docker_host", "unix:///x")
-    # Sockets on other machines are told of by whoever looks for the engine.
+    # Sockets on other machines are told of by whoever looks for Docker.
     if address.startswith("unix:///") or (_SCHEME.match(address) and not address.startswith("unix:")):
         return []
     return [(f"xinference_docker_host '{shown(address)}' is no address of a Unix socket.", "Write it as unix:///var/run/docker.sock.")]

@@ -103,7 +103,7 @@ def check_texts(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 
 def check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """What Docker would refuse when the container is made or started, as far as the facts tell."""
-    docker = host["engine"]
+    docker = host["docker"]
     problems: list[tuple[str, str]] = []
     if settings.container.endswith((REPLACEMENT, PREVIOUS)):
         problem = f"xinference_container_name '{settings.container}' ends like the name of a container that another one replaces."
@@ -143,7 +143,7 @@ def check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
                 "Leave one of them empty.",
             )
         )
-    if archive and not host["paths"].get(archive, {}).get("exists") and not host["engine"]["image_present"]:
+    if archive and not host["paths"].get(archive, {}).get("exists") and not host["docker"]["image_present"]:
         failures.append(Failure("image", f"xinference_image_archive '{archive}' does not exist on this host.", "Copy it there, or leave the variable empty."))
     return failures
 

@@ -21,16 +21,16 @@ from .container import NOT_IN_A_PLACE
 from .network import holder, is_address, is_taken
 from .settings import LEAST_MEMORY, Failure, Settings, installs, lacks, manages
 
-__all__ = ["FEWEST_CPUS", "MANAGED_ENGINE", "check_disk", "check_engine", "check_home", "check_machine", "check_recovery", "declared_volumes"]
+__all__ = ["FEWEST_CPUS", "MANAGED_DOCKER", "check_disk", "check_docker", "check_home", "check_machine", "check_recovery", "declared_volumes"]
 
-MINIMUM_ENGINE = (20, 10)
-#: The API of that engine.
+MINIMUM_DOCKER = (20, 10)
+#: The API of that docker.
 _MINIMUM_API = (1, 41)
 #: The root, and two names below it.
 MINIMUM_DEPTH = 3
 #: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
-MANAGED_ENGINE = frozenset({"debian", "ubuntu"})
+MANAGED_DOCKER = frozenset({"debian", "ubuntu"})
 #: The fewest processors that Docker gives a container.
 FEWEST_CPUS = 0.01
 
@@ -70,7 +70,7 @@ def check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         if not host["python"][package] and (package == "requests" or not host["client_version"])
     ]
     if lacking and not installs(host, settings):
-        remedy = "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it."
+        remedy = "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role docker do it."
         failures.append(Failure("python", *lacks(host, " and ".join(lacking), remedy)))
     if host["client_foreign"]:
         problem = f"What is at xinference_client_environment cannot run the client: {host['client_problem']}."
@@ -80,27 +80,27 @@ def check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     return failures
 
 
-def check_engine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
-    engine = host["engine"]
-    version = str(engine["version"] or "")
+def check_docker(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    docker = host["docker"]
+    version = str(docker["version"] or "")
     # Before all else: to install Docker beside it, or to upgrade it, would be of no use.
     if version == "Podman" or " " in version:
-        found = f"The engine is {shown(version)}" if engine["reachable"] else f"No Docker Engine answers: {engine['error']}"
-        return [Failure("engine", f"{found}, but the roles need a Docker Engine.", "Set xinference_docker_host to the socket of one.")]
-    if not engine["reachable"]:
+        found = f"Docker is {shown(version)}" if docker["reachable"] else f"No Docker Engine answers: {docker['error']}"
+        return [Failure("docker", f"{found}, but the roles need a Docker Engine.", "Set xinference_docker_host to the socket of one.")]
+    if not docker["reachable"]:
         if manages(host, settings):
             return []
         remedy = (
-            "Install a Docker Engine; role engine can do it on Debian and Ubuntu only."
-            if settings.manage_engine
-            else "Install and start one, or set xinference_engine_manage to true."
+            "Install a Docker Engine; role docker can do it on Debian and Ubuntu only."
+            if settings.manage_docker
+            else "Install and start one, or set xinference_docker_manage to true."
         )
-        return [Failure("engine", f"No Docker Engine answers: {engine['error']}.", remedy)]
-    problem, remedy = _engine_version(version, str(engine["api_version"] or ""))
+        return [Failure("docker", f"No Docker Engine answers: {docker['error']}.", remedy)]
+    problem, remedy = _engine_version(version, str(docker["api_version"] or ""))
     if problem:
-        return [Failure("engine", problem, remedy)]
+        return [Failure("docker", problem, remedy)]
     # What it did not tell would count as not there.
-    return [Failure("engine", f"The Docker Engine did not answer every question: {engine['error']}.", "Run again.")] if engine["error"] else []
+    return [Failure("docker", f"The Docker Engine did not answer every question: {docker['error']}.", "Run again.")] if docker["error"] else []
 
 
 def _engine_version(version: str, api: str) -> tuple[str, str]:
@@ -110,11 +110,11 @@ def _engine_version(version: str, api: str) -> tuple[str, str]:
     if not version or not (numbers or interface):
         return f"What answers in the place of a Docker Engine tells no version{f' but {shown(version)}' if version else ''}, but the roles need one.", elsewhere
     # One that was built by hand has no number, or 0.0, but an API like the others.
-    if numbers >= MINIMUM_ENGINE or (not any(numbers) and interface >= _MINIMUM_API):
+    if numbers >= MINIMUM_DOCKER or (not any(numbers) and interface >= _MINIMUM_API):
         return "", ""
     if any(numbers) and interface >= _MINIMUM_API:
         return (
-            f"The engine is {version} (API {api}), which is no version of Docker: Podman, for one, speaks the same API; but the roles need a Docker Engine.",
+            f"Docker is {version} (API {api}), which is no version of Docker: Podman, for one, speaks the same API; but the roles need a Docker Engine.",
             elsewhere,
         )
     return f"The Docker Engine is {version} (API {api or 'unknown'}), but 20.10 is the oldest that is supported.", "Upgrade it."
@@ -154,7 +154,7 @@ def check_home(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         ]
     environment = settings.values.get("xinference_environment")
     problems = adoption.check(
-        host["engine"],
+        host["docker"],
         host["paths"],
         name=settings.container,
         data_root=settings.data_root,

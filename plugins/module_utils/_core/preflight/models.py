@@ -74,7 +74,7 @@ def _memory_limit(host: Mapping[str, Any], settings: Settings) -> int | None:
 def _check_fit(host: Mapping[str, Any], settings: Settings, models: Sequence[DeclaredModel]) -> list[Failure]:
     """Whether the models fit the memory, where they are to be launched: those that run as they are told were measured before."""
     limit = _memory_limit(host, settings)
-    container = host["engine"]["container"] or {}
+    container = host["docker"]["container"] or {}
     wanted = {model.uid for model in models if model.state == "present"}
     if limit is None or not settings.check_memory or (container.get("memory") == limit * MIB and wanted <= set(host["declared"])):
         return []

@@ -54,7 +54,7 @@ def check_network(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         if wrong:
             problem = f"xinference_network_subnet '{shown(subnet)}' is no IPv4 network of at least four addresses that a container can have."
             problems.append((problem, "Write one such as 192.168.240.0/28, or leave it empty."))
-    network = host["engine"].get("network")
+    network = host["docker"].get("network")
     if network and not network["ours"]:
         problem = f"Docker has a network {settings.container} already, which these roles did not make; the container's network has the container's name."
         problems.append((problem, "Remove that network, or choose another xinference_container_name."))
@@ -106,7 +106,7 @@ def check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
                 "Publish on 127.0.0.1, or switch authentication on.",
             )
         )
-    container = host["engine"]["container"] or {}
+    container = host["docker"]["container"] or {}
     # One that restarts, or is paused, holds its port on and off, or still; one that is just started is called created or exited until it runs.
     holds = container.get("ports" if container.get("status") not in ("created", "exited") else "held") or []
     ours = port in holds
@@ -119,7 +119,7 @@ def check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 def holder(host: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | None:
     """The other container that has the server's port; None where it is none."""
     taken = is_address(settings.address) and is_taken(host, settings.address, settings.port)
-    return adoption.holder(host["engine"].get("neighbours") or [], settings.address, settings.port) if taken else None
+    return adoption.holder(host["docker"].get("neighbours") or [], settings.address, settings.port) if taken else None
 
 
 def _port_of(host: Mapping[str, Any], settings: Settings, taken: str) -> Failure:

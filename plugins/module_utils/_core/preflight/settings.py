@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.sizes import MIB
-from .host import MANAGED_ENGINE
+from .host import MANAGED_DOCKER
 
 __all__ = ["LEAST_MEMORY", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
 
@@ -79,7 +79,7 @@ class ProxySettings:
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
-    :param validate_engine_options: whether options of an engine that are not known are refused.
+    :param validate_engine_options: whether options of Docker that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
     :param files: paths of the host that the server writes and the roles look at.
     :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
@@ -108,7 +108,7 @@ class Settings:
     address: str
     port: int
     container: str
-    manage_engine: bool
+    manage_docker: bool
     minimum_disk_mib: int
     minimum_memory_mib: int
     memory: str
@@ -146,19 +146,19 @@ class Settings:
 
 def gateway_of(host: Mapping[str, Any], subnet: str) -> str | None:
     """Address of this host on the container's network; None where Docker has still to choose it."""
-    network = host["engine"].get("network") or {}
+    network = host["docker"].get("network") or {}
     if subnet and subnet not in network.get("subnets", []):
         try:
             return str(next(iter(ipaddress.ip_network(subnet).hosts())))
         except (ValueError, StopIteration):
             return None
-    gateway: str | None = host["engine"].get("gateway")
+    gateway: str | None = host["docker"].get("gateway")
     return gateway
 
 
 def manages(host: Mapping[str, Any], settings: Settings) -> bool:
-    """Whether role engine may install packages on this host."""
-    return settings.manage_engine and bool({host["distribution"]["id"], *host["distribution"]["like"]} & MANAGED_ENGINE)
+    """Whether role docker may install packages on this host."""
+    return settings.manage_docker and bool({host["distribution"]["id"], *host["distribution"]["like"]} & MANAGED_DOCKER)
 
 
 def installs(host: Mapping[str, Any], settings: Settings) -> bool:

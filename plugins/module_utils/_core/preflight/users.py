@@ -21,14 +21,14 @@ def check_account(settings: Settings) -> list[Failure]:
         return []
     problems = accounts.check_name("xinference_admin_username", settings.admin_username)
     if settings.automation_username:
-        problems = [*problems, *accounts.check_name("xinference_automation_username", settings.automation_username)]
+        problems = [*problems, *accounts.check_name("xinference_service_account", settings.automation_username)]
     if problems:
         return [Failure("account", problem, "") for problem in problems]
     if settings.automation_username == settings.admin_username:
         return [
             Failure(
                 "account",
-                f"xinference_automation_username '{settings.automation_username}' is the administrator.",
+                f"xinference_service_account '{settings.automation_username}' is the administrator.",
                 "Choose another name, or leave it empty, so that models are launched as the administrator.",
             )
         ]
@@ -78,7 +78,7 @@ _WORDS = {str: "a text", list: "a list", bool: "true or false"}
 def check_declared_accounts(settings: Settings) -> list[Failure]:
     """What is wrong with the declared accounts and API keys. No value of a password is repeated."""
     problems: list[str] = []
-    for option, items, fields in (("xinference_accounts", settings.accounts, _ACCOUNT_FIELDS), ("xinference_api_keys", settings.api_keys, _KEY_FIELDS)):
+    for option, items, fields in (("xinference_users", settings.accounts, _ACCOUNT_FIELDS), ("xinference_api_keys", settings.api_keys, _KEY_FIELDS)):
         if not isinstance(items, (list, tuple)):
             what = f"the text '{shown(items)}'" if isinstance(items, str) else "a dictionary" if isinstance(items, Mapping) else f"'{shown(str(items))}'"
             problems.append(f"{option}: is {what}, but must be a list of dictionaries.")
@@ -96,7 +96,7 @@ def check_declared_accounts(settings: Settings) -> list[Failure]:
                 wrong = _checked_account(item, settings) if fields is _ACCOUNT_FIELDS else _checked_key(item)
             problems += [f"{where}: {problem}" for problem in wrong]
     if (settings.accounts or settings.api_keys) and not settings.authentication:
-        problems.append("xinference_accounts and xinference_api_keys need xinference_authentication, which is false.")
+        problems.append("xinference_users and xinference_api_keys need xinference_authentication, which is false.")
     return [Failure("accounts", problem, "") for problem in problems]
 
 

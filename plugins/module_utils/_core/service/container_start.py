@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Starting the server's container when it was killed, or when nothing but that helps. Private to this collection.
 
-The engine takes a container that somebody killed for one that somebody stopped, and leaves it down. A server before 4.1 whose inner process died goes on
-answering errors for ever. Who may talk to the engine may do everything on a host, so the service does not: it asks for this one thing through a file that
+Docker takes a container that somebody killed for one that somebody stopped, and leaves it down. A server before 4.1 whose inner process died goes on
+answering errors for ever. Who may talk to Docker may do everything on a host, so the service does not: it asks for this one thing through a file that
 systemd watches, and a unit of root does it and ends.
 """
 
@@ -30,25 +30,25 @@ _SETTLED = 300.0
 _IN_GOOD_ORDER = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 #: Seconds in which a replacement takes the place of a container, at most.
 _REPLACING = 900.0
-#: Seconds for which the engine lets it end by itself.
+#: Seconds for which Docker lets it end by itself.
 _STOPPING = 30
 
 
-def bring_back(engine: DockerSocket, container: str, clock: Callable[[], float] = time.time) -> str:
+def bring_back(docker: DockerSocket, container: str, clock: Callable[[], float] = time.time) -> str:
     """Start a container that was killed, or was made and never started, and restart one that its own health check gave up; any other is left as it is.
 
-    :param engine: the engine of this host.
+    :param docker: Docker of this host.
     :param container: name of the container.
     :param clock: seconds since the epoch.
     :returns: what was found and done, for the journal.
-    :raises OSError: when the engine does not answer.
+    :raises OSError: when Docker does not answer.
     """
     route = f"/containers/{quote(container, safe='')}"
-    found = engine.get(f"{route}/json")
+    found = docker.get(f"{route}/json")
     if found is None:
         return f"there is no container {container}; provision this host again"
     # Its files may be on their way to another user. What a run left that was killed is older.
-    taking = engine.get(f"{route}{REPLACEMENT}/json")
+    taking = docker.get(f"{route}{REPLACEMENT}/json")
     if taking is not None and clock() - _seconds(str(taking.get("Created"))) < _REPLACING:
         return f"container {container} is being replaced; nothing to do"
     state = found["State"]
@@ -56,12 +56,12 @@ def bring_back(engine: DockerSocket, container: str, clock: Callable[[], float] 
         age = clock() - _seconds(state["StartedAt"])
         if age < _SETTLED:
             return f"container {container} is unhealthy, and was started {age:.0f} s ago; it is restarted after {_SETTLED:.0f} s at the earliest"
-        engine.send(f"{route}/restart?t={_STOPPING}", timeout=_STOPPING + 60.0)
+        docker.send(f"{route}/restart?t={_STOPPING}", timeout=_STOPPING + 60.0)
         return f"container {container} was unhealthy, and its server of no use; restarted it"
     reason = _left_alone(state)
     if reason:
         return f"container {container} {reason}"
-    engine.send(f"{route}/start")
+    docker.send(f"{route}/start")
     return f"container {container} was {'killed' if state['Status'] == 'exited' else 'never started'}; started it"
 
 
@@ -69,28 +69,28 @@ def _left_alone(state: Mapping[str, Any]) -> str:
     """Why a container is not started; empty where it is."""
     if state["Status"] not in ("created", "exited"):
         return f"is {state['Status']}; nothing to do"
-    # The engine's word on memory would be about any process of the container, at any time before.
+    # Docker's word on memory would be about any process of the container, at any time before.
     if state["Status"] == "exited" and state["ExitCode"] != KILLED:
-        # One that ends by itself is started again by the engine, which left this one alone as somebody had told it to.
+        # One that ends by itself is started again by Docker, which left this one alone as somebody had told it to.
         how = "was stopped in good order" if state["ExitCode"] in _IN_GOOD_ORDER else "was stopped, and did not end in good order"
         return f"{how} (exit code {state['ExitCode']}), so it stays down"
     return ""
 
 
 def _seconds(stamp: str) -> float:
-    """A time as the engine writes it, such as ``2026-01-31T12:00:00.123456789Z``, in whole seconds since the epoch."""
+    """A time as Docker writes it, such as ``2026-01-31T12:00:00.123456789Z``, in whole seconds since the epoch."""
     return float(calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
 def main(arguments: list[str]) -> int:
     """Command line of the unit that starts the container; says what it did in a line of the journal."""
     parser = argparse.ArgumentParser(prog="start", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--docker-host", required=True, help="address of the engine's socket")
+    parser.add_argument("--docker-host", required=True, help="address of Docker's socket")
     parser.add_argument("--container", required=True, help="name of the server's container")
     chosen = parser.parse_args(arguments)
     try:
         say(bring_back(DockerSocket(chosen.docker_host), chosen.container))
     except OSError as error:
-        say(f"the engine does not answer: {error.strerror or error}")
+        say(f"Docker does not answer: {error.strerror or error}")
         return 1
     return 0

@@ -72,7 +72,7 @@ def test_failures_are_texts() -> None:
         address="127.0.0.1",
         port=9997,
         container="xinference",
-        manage_engine=True,
+        manage_docker=True,
         minimum_disk_mib=5,
         minimum_memory_mib=4096,
         memory="auto",

@@ -55,7 +55,7 @@ class Kept:
     [
         ({"xinference_admin_password": Kept()}, []),
         ({"xinference_admin_password": 1234567890}, []),
-        ({"xinference_environment": {"HF_TOKEN": Kept()}, "xinference_accounts": [{"name": "a", "password": Kept()}]}, []),
+        ({"xinference_environment": {"HF_TOKEN": Kept()}, "xinference_users": [{"name": "a", "password": Kept()}]}, []),
         ({"xinference_container_name": 41}, ["xinference_container_name must be a text, but is the number 41; write it in quotes."]),
         ({"xinference_restart_policy": False}, []),
         ({"xinference_of_nobody": None}, []),

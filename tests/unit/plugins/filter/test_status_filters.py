@@ -20,7 +20,7 @@ DIGEST = "sha256:" + "0f" * 32
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
 CLIENT = {"client_version": "4.1.0", "client_problem": None, "client_foreign": False}
 HOST = {
-    "engine": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
+    "docker": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
     **CLIENT,
 }
@@ -114,7 +114,7 @@ BROKEN = {**HOST, "client_version": None, "client_problem": PROBLEM}
 
 def in_state(status: str) -> dict[str, Any]:
     """A host whose container is in a state."""
-    return {**HOST, "engine": {**HOST["engine"], "container": {"status": status, "health": None, "image": IMAGE}}}
+    return {**HOST, "docker": {**HOST["docker"], "container": {"status": status, "health": None, "image": IMAGE}}}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def in_state(status: str) -> dict[str, Any]:
 def test_why_a_host_does_not_serve(host: dict[str, Any], more: dict[str, Any], recovery: str | None, trouble: str) -> None:
     status = host_status({"_xinference_found": {"host": host}, **more})
     assert (status["recovery"], status["trouble"]) == (recovery, trouble)
-    assert status["container"] == host["engine"]["container"]["status"]
+    assert status["container"] == host["docker"]["container"]["status"]
 
 
 def test_the_table() -> None:
@@ -221,16 +221,16 @@ OPEN = (
 @pytest.mark.parametrize(
     ("known", "container", "trouble"),
     [
-        ({"XOSCAR_AUTH_KEY": False}, HOST["engine"]["container"], OPEN),
-        ({"XOSCAR_AUTH_KEY": True}, HOST["engine"]["container"], ""),
+        ({"XOSCAR_AUTH_KEY": False}, HOST["docker"]["container"], OPEN),
+        ({"XOSCAR_AUTH_KEY": True}, HOST["docker"]["container"], ""),
         # Nobody has looked yet.
-        ({}, HOST["engine"]["container"], ""),
+        ({}, HOST["docker"]["container"], ""),
         ({"XOSCAR_AUTH_KEY": False}, {"status": "exited"}, ""),
         ({"XOSCAR_AUTH_KEY": False}, None, ""),
     ],
 )
 def test_a_server_whose_processes_ask_for_no_key(known: dict[str, bool], container: Any, trouble: str) -> None:
-    host = {**HOST, "server_environment": known, "engine": {**HOST["engine"], "container": container}}
+    host = {**HOST, "server_environment": known, "docker": {**HOST["docker"], "container": container}}
     assert host_status({"_xinference_found": {"host": host}, "_xinference_running": RUNNING})["trouble"] == trouble
 
 

@@ -24,7 +24,7 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
     answer = run(check=check, docker_host=f"unix://{tmp_path}/docker.sock", container="xinference", paths=[str(tmp_path), str(tmp_path / "new")])
     assert (answer["failed"], answer["changed"]) == (False, False)
     host = answer["host"]
-    assert host["engine"] == {
+    assert host["docker"] == {
         "reachable": False,
         "error": f"there is no socket {tmp_path}/docker.sock",
         "version": None,
@@ -62,7 +62,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "paths": ["/a"],
         "client_environment": "/opt/client",
         "data_root": "/srv",
-        "account_database": "/srv/auth.db",
+        "users_database": "/srv/auth.db",
         "server_environment_file": "/srv/environment",
         "declaration": "/var/lib/x/declaration.json",
         "addresses": ["127.0.0.1"],
@@ -83,7 +83,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "addresses": [],
             "client_environment": None,
             "data_root": None,
-            "account_database": None,
+            "users_database": None,
             "server_environment_file": None,
             "declaration": None,
             "log_lines": 0,

@@ -28,11 +28,11 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bou
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import facts as host
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import paths, server_data
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths, DockerSocket, deaths, engine_errors
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker_facts import _of_first_process, engine_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker_facts import _of_first_process, docker_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.facts import gather
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import account_facts, server_environment
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import user_facts, server_environment
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -130,7 +130,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def test_an_engine_that_answers(engine: Engine) -> None:
     engine.answers["/containers/xinference/json"] = CONTAINER
     engine.answers["/images/xprobe/xinference:v4.1.0-cpu/json"] = {"Id": "sha256:1"}
-    assert engine_facts(engine.address, "xinference", "xprobe/xinference:v4.1.0-cpu") == {
+    assert docker_facts(engine.address, "xinference", "xprobe/xinference:v4.1.0-cpu") == {
         "reachable": True,
         "error": "",
         "version": "20.10.24",
@@ -164,7 +164,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
 def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: list[tuple[str, bool]], chooses: bool) -> None:
     found = [{"Type": "bind", "Source": source, "Destination": f"/m{number}", "RW": writable} for number, (source, writable) in enumerate(mounts)]
     engine.answers["/containers/xinference/json"] = {**CONTAINER, "Mounts": found}
-    facts = engine_facts(engine.address, "xinference")["container"]
+    facts = docker_facts(engine.address, "xinference")["container"]
     assert facts["chooses_mounts"] is chooses
     assert sorted(facts["mounts"]) == sorted(f"{source}:/m{number}:{'rw' if writable else 'ro'}" for number, (source, writable) in enumerate(mounts))
 
@@ -177,7 +177,7 @@ def test_what_a_container_of_somebody_keeps(engine: Engine, tmp_path: Path, monk
     file.touch()
     found = [{"Type": "bind", "Source": str(tmp_path / name), "Destination": f"/{name}", "RW": True} for name in ("full", "new", "file", "none")]
     engine.answers["/containers/xinference/json"] = {**CONTAINER, "Mounts": found, "Config": {**CONTAINER["Config"], "Env": ["XINFERENCE_HOME=/data"]}}
-    facts = engine_facts(engine.address, "xinference")["container"]
+    facts = docker_facts(engine.address, "xinference")["container"]
     assert facts["home"] == "/data"
     assert {volume["target"]: volume["empty"] for volume in facts["volumes"]} == {"/full": False, "/new": True, "/file": False, "/none": True}
     # The process itself knows best, where there is one.
@@ -191,9 +191,9 @@ def test_what_a_container_of_somebody_keeps(engine: Engine, tmp_path: Path, monk
 
 def test_who_runs_beside_the_container(engine: Engine) -> None:
     engine.answers["/containers/json"] = [{"Names": ["/xinference-cpu"], "Image": "xprobe/xinference:v4.1.0-cpu", "Command": "xinference-local"}]
-    (other,) = engine_facts(engine.address, "xinference")["neighbours"]
+    (other,) = docker_facts(engine.address, "xinference")["neighbours"]
     assert (other["name"], other["xinference"]) == ("xinference-cpu", True)
-    assert engine_facts(engine.address, "xinference-cpu")["neighbours"] == []
+    assert docker_facts(engine.address, "xinference-cpu")["neighbours"] == []
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_who_runs_beside_the_container(engine: Engine) -> None:
 )
 def test_the_hosts_own_address_on_the_bridge(engine: Engine, ranges: Any, gateway: str | None) -> None:
     engine.answers["/networks"] = [{"Name": "xinference", "IPAM": {"Config": ranges}}]
-    assert engine_facts(engine.address, "xinference")["gateway"] == gateway
+    assert docker_facts(engine.address, "xinference")["gateway"] == gateway
 
 
 def test_the_network_of_the_container(engine: Engine) -> None:
@@ -223,7 +223,7 @@ def test_the_network_of_the_container(engine: Engine) -> None:
         "Labels": {"io.inferops.collection": "inferops.xinference"},
     }
     engine.answers["/networks"] = [{"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}}, ours, {"Name": "host", "IPAM": {"Config": None}}]
-    facts = engine_facts(engine.address, "xinference")
+    facts = docker_facts(engine.address, "xinference")
     assert facts["networks"] == {"bridge": ["172.17.0.0/16"], "xinference": ["172.18.0.0/16"], "host": []}
     assert facts["network"] == {"bridge": "xinference0", "subnets": ["172.18.0.0/16"], "ours": True}
     assert facts["gateway"] == "172.18.0.1"
@@ -241,18 +241,18 @@ def test_the_network_of_the_container(engine: Engine) -> None:
 )
 def test_who_root_of_a_container_is_on_the_host(engine: Engine, info: Any, root: str) -> None:
     engine.answers["/info"] = info
-    assert engine_facts(engine.address)["root"] == root
+    assert docker_facts(engine.address)["root"] == root
 
 
 @pytest.mark.parametrize("said", [{"Options": None, "IPAM": None, "Labels": None}, {}, {"IPAM": {"Config": [None, {}]}}])
 def test_a_network_that_somebody_else_made(engine: Engine, said: Any) -> None:
     engine.answers["/networks"] = [{"Name": "xinference", **said}]
-    facts = engine_facts(engine.address, "xinference")
+    facts = docker_facts(engine.address, "xinference")
     assert (facts["network"], facts["gateway"]) == ({"bridge": None, "subnets": [], "ours": False}, None)
 
 
 def test_what_the_engine_does_not_have(engine: Engine) -> None:
-    facts = engine_facts(engine.address, "xinference", "xprobe/xinference@sha256:1")
+    facts = docker_facts(engine.address, "xinference", "xprobe/xinference@sha256:1")
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
     names = ["xinference", "xinference.replacement", "xinference.previous"]
     containers = [f"/containers/{name}/json" for name in names]
@@ -260,14 +260,14 @@ def test_what_the_engine_does_not_have(engine: Engine) -> None:
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
-    engine_facts(engine.address)
+    docker_facts(engine.address)
     assert engine.asked == ["/version", "/info", "/networks"]
 
 
 @pytest.mark.parametrize("ending", ["replacement", "previous"])
 def test_a_replacement_that_was_interrupted(engine: Engine, ending: str) -> None:
     engine.answers[f"/containers/xinference.{ending}/json"] = CONTAINER
-    assert engine_facts(engine.address, "xinference")["interrupted"]
+    assert docker_facts(engine.address, "xinference")["interrupted"]
 
 
 @pytest.mark.parametrize(
@@ -286,12 +286,12 @@ def test_a_replacement_that_was_interrupted(engine: Engine, ending: str) -> None
 def test_the_last_words_of_a_health_check(engine: Engine, log: Any, says: str) -> None:
     state: Any = CONTAINER["State"]
     engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {**state, "Health": {"Status": "unhealthy", "Log": log}}}
-    assert engine_facts(engine.address, "xinference")["container"] == {**FACTS, "health": "unhealthy", "health_says": says}
+    assert docker_facts(engine.address, "xinference")["container"] == {**FACTS, "health": "unhealthy", "health_says": says}
 
 
 def test_a_container_that_was_only_created(engine: Engine) -> None:
     engine.answers["/containers/new/json"] = {"Id": "ab", "State": {"Status": "created", "Health": None}, "HostConfig": {"PortBindings": None}, "Config": {}}
-    assert engine_facts(engine.address, "new")["container"] == {
+    assert docker_facts(engine.address, "new")["container"] == {
         **dict.fromkeys(FACTS),
         "mounts": [],
         "chooses_mounts": False,
@@ -328,13 +328,13 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
 def test_published_ports(engine: Engine, bindings: Any, ports: list[int], published: list[str]) -> None:
     ports_of = bindings if isinstance(bindings, dict) else {"9997/tcp": bindings}
     engine.answers["/containers/xinference/json"] = {**CONTAINER, "HostConfig": {"PortBindings": ports_of}}
-    facts = engine_facts(engine.address, "xinference")
+    facts = docker_facts(engine.address, "xinference")
     assert facts["error"] == ""
     assert (facts["container"]["ports"], facts["container"]["published"]) == (ports, published)
 
 
 def test_names_are_quoted(engine: Engine) -> None:
-    engine_facts(engine.address, "a/../b c")
+    docker_facts(engine.address, "a/../b c")
     assert engine.asked[3] == "/containers/a%2F..%2Fb%20c/json"
 
 
@@ -349,7 +349,7 @@ def test_names_are_quoted(engine: Engine) -> None:
     ],
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
-    facts = engine_facts(docker_host, "xinference", "image")
+    facts = docker_facts(docker_host, "xinference", "image")
     nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors"))
     assert facts == {
         "reachable": False,
@@ -367,7 +367,7 @@ def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
     stale = Engine(tmp_path / "stale.sock")
     stale.close()
-    assert engine_facts(stale.address)["error"] == "Connection refused"
+    assert docker_facts(stale.address)["error"] == "Connection refused"
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
 )
 def test_an_engine_that_answers_nonsense(engine: Engine, answer: Any, error: str) -> None:
     engine.answers["/version"] = answer
-    facts = engine_facts(engine.address)
+    facts = docker_facts(engine.address)
     assert not facts["reachable"]
     assert error in facts["error"]
 
@@ -407,7 +407,7 @@ PARTS = [{"Name": "containerd", "Version": "1.6.20"}]
 def test_another_program_is_no_old_docker(engine: Engine, said: dict[str, Any], info: dict[str, Any], version: str) -> None:
     engine.answers["/version"] = {**VERSION, **said}
     engine.answers["/info"] = info
-    assert engine_facts(engine.address)["version"] == version
+    assert docker_facts(engine.address)["version"] == version
 
 
 @pytest.mark.parametrize(
@@ -422,13 +422,13 @@ def test_another_program_is_no_old_docker(engine: Engine, said: dict[str, Any], 
 )
 def test_the_ports_that_a_container_holds_now(engine: Engine, state: str, ports: Any, held: list[int]) -> None:
     engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {"Status": state}, "NetworkSettings": {"Ports": ports}}
-    facts = engine_facts(engine.address, "xinference")["container"]
+    facts = docker_facts(engine.address, "xinference")["container"]
     assert (facts["status"], facts["ports"], facts["held"]) == (state, [9997], held)
 
 
 def test_the_link_of_podman_docker(tmp_path: Path) -> None:
     (tmp_path / "docker.sock").symlink_to(tmp_path / "podman/podman.sock")
-    facts = engine_facts(f"unix://{tmp_path}/docker.sock")
+    facts = docker_facts(f"unix://{tmp_path}/docker.sock")
     assert (facts["reachable"], facts["version"]) == (False, "Podman")
     assert facts["error"] == f"{tmp_path}/docker.sock leads to {tmp_path}/podman/podman.sock, the socket of Podman, which is not there"
 
@@ -462,7 +462,7 @@ def test_an_engine_that_hangs(engine: Engine) -> None:
 def test_the_log_with_and_without_frames(engine: Engine, body: bytes, lines: int, expected: list[str]) -> None:
     engine.answers["/containers/xinference/json"] = CONTAINER
     engine.answers["/containers/xinference/logs"] = body
-    assert engine_facts(engine.address, "xinference", log_lines=lines)["container"] == {**FACTS, "log": expected}
+    assert docker_facts(engine.address, "xinference", log_lines=lines)["container"] == {**FACTS, "log": expected}
     assert f"/containers/xinference/logs?stdout=1&stderr=1&tail={lines}" in engine.asked
 
 
@@ -472,7 +472,7 @@ def test_an_engine_that_answers_json_without_a_bottom(engine: Engine, answer: by
     with pytest.raises(OSError, match=r"nested too deep|Expecting|too many digits|can't decode"):
         DockerSocket(engine.address).get("/version")
     assert deaths(engine.address, "xinference") is None
-    assert not engine_facts(engine.address)["reachable"]
+    assert not docker_facts(engine.address)["reachable"]
 
 
 def without_end(handler: Any) -> None:
@@ -489,13 +489,13 @@ def test_an_engine_that_answers_without_end(engine: Engine, monkeypatch: pytest.
     engine.answers["/version"] = without_end
     with pytest.raises(OSError, match="the answer has more than 1 MiB"):
         DockerSocket(engine.address).get("/version")
-    assert engine_facts(engine.address)["error"] == "the answer has more than 1 MiB"
+    assert docker_facts(engine.address)["error"] == "the answer has more than 1 MiB"
 
 
 def test_what_a_container_wrote_hides_nothing_else(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answer, "limit", 1 << 20)
     engine.answers.update({"/containers/xinference/json": CONTAINER, "/containers/xinference/logs": without_end, "/images/image/json": {}})
-    facts = engine_facts(engine.address, "xinference", "image", log_lines=25)
+    facts = docker_facts(engine.address, "xinference", "image", log_lines=25)
     assert facts["container"]["log"] == ["The log cannot be read: the answer has more than 1 MiB."]
     assert facts["image_present"]
     assert engine_errors(engine.address, "xinference", 0) == []
@@ -503,9 +503,9 @@ def test_what_a_container_wrote_hides_nothing_else(engine: Engine, monkeypatch: 
 
 def test_a_name_that_is_the_beginning_of_an_identifier_is_nobody_s(engine: Engine) -> None:
     engine.answers["/containers/beef/json"] = {**CONTAINER, "Name": "/stranger"}
-    assert engine_facts(engine.address, "beef")["container"] is None
+    assert docker_facts(engine.address, "beef")["container"] is None
     engine.answers["/containers/beef/json"] = {**CONTAINER, "Name": "/beef"}
-    assert engine_facts(engine.address, "beef")["container"] is not None
+    assert docker_facts(engine.address, "beef")["container"] is not None
 
 
 def test_what_is_being_removed_is_as_good_as_removed(engine: Engine) -> None:
@@ -517,13 +517,13 @@ def test_what_is_being_removed_is_as_good_as_removed(engine: Engine) -> None:
 
 def test_an_image_that_is_no_reference_is_not_there(engine: Engine) -> None:
     engine.answers["/images/a:b:c/json"] = (400, {"message": "invalid reference format"})
-    facts = engine_facts(engine.address, "xinference", "a:b:c")
+    facts = docker_facts(engine.address, "xinference", "a:b:c")
     assert (facts["error"], facts["image_present"]) == ("", False)
 
 
 def test_labels_of_the_container_of_before(engine: Engine) -> None:
     engine.answers["/containers/xinference.previous/json"] = {"Config": {"Labels": {"a": "b"}}}
-    facts = engine_facts(engine.address, "xinference")
+    facts = docker_facts(engine.address, "xinference")
     assert (facts["interrupted"], facts["previous"]) == (True, {"labels": {"a": "b"}, "user": ""})
 
 
@@ -829,21 +829,21 @@ def test_accounts_are_read_without_writing(tmp_path: Path, names: list[str]) -> 
     connection.executemany("INSERT INTO user_permissions VALUES (?, ?)", [(number, name) for number in range(len(names)) for name in ("b", "a")])
     connection.commit()
     connection.close()
-    facts = account_facts(str(database))
+    facts = user_facts(str(database))
     assert facts == {name: {"enabled": name == "admin", "permissions": ["a", "b"]} for name in names}
     assert list(facts) == sorted(names)
     assert list(tmp_path.iterdir()) == [database]
 
 
 def test_there_are_no_accounts_without_a_database(tmp_path: Path) -> None:
-    assert account_facts(str(tmp_path / "auth.db")) == {}
+    assert user_facts(str(tmp_path / "auth.db")) == {}
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no database"])
 def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "auth.db").write_bytes(content)
-    assert account_facts(str(tmp_path / "auth.db")) is None
+    assert user_facts(str(tmp_path / "auth.db")) is None
 
 
 @pytest.fixture
@@ -884,7 +884,7 @@ def test_what_is_in_the_log_of_a_database_counts(database: Path, scratch: Path) 
         server.commit()
         before = {place.name: place.read_bytes() for place in database.parent.iterdir()}
         assert set(before) == {"auth.db", "auth.db-shm", "auth.db-wal"}
-        assert account_facts(str(database)) == {**ADMIN, "other": {"enabled": False, "permissions": []}}
+        assert user_facts(str(database)) == {**ADMIN, "other": {"enabled": False, "permissions": []}}
         assert {place.name: place.read_bytes() for place in database.parent.iterdir()} == before
 
 
@@ -897,7 +897,7 @@ def test_nothing_is_written_through_a_link_beside_a_database(database: Path, tmp
         link = database.with_name(f"auth.db{end}")
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-        assert account_facts(str(database)) == (None if end == "-wal" else ADMIN)
+        assert user_facts(str(database)) == (None if end == "-wal" else ADMIN)
         assert (tmp_path / "there").read_text() == "root's own"
         assert not (tmp_path / "new").exists()
 
@@ -909,27 +909,27 @@ def test_what_lies_in_place_of_a_database_is_not_read(database: Path, tmp_path: 
     for make in (lambda: place.symlink_to(tmp_path / "elsewhere"), lambda: place.symlink_to("nowhere"), lambda: os.mkfifo(place)):
         place.unlink(missing_ok=True)
         make()
-        assert account_facts(str(database)) is None
+        assert user_facts(str(database)) is None
     place.unlink()
     place.mkdir()
-    assert account_facts(str(database)) is None
+    assert user_facts(str(database)) is None
     place.rmdir()
     place.touch()
     os.truncate(place, 1 << 33)
-    assert account_facts(str(database)) is None
+    assert user_facts(str(database)) is None
 
 
 def test_no_link_on_the_way_to_a_database_is_followed(database: Path, tmp_path: Path) -> None:
     data, folder = tmp_path / "data", database.parent
-    assert account_facts(str(database), str(data)) == ADMIN
+    assert user_facts(str(database), str(data)) == ADMIN
     folder.rename(tmp_path / "moved")
-    assert account_facts(str(database), str(data)) == {}
+    assert user_facts(str(database), str(data)) == {}
     folder.symlink_to(tmp_path / "moved")
     (tmp_path / "moved/environment").write_text("A=b\n", encoding="utf-8")
-    assert account_facts(str(database), str(data)) is None
+    assert user_facts(str(database), str(data)) is None
     assert server_environment(str(folder / "environment"), str(data)) == {}
     # Without the folder the way is the operator's.
-    assert account_facts(str(database), str(tmp_path / "elsewhere")) == ADMIN
+    assert user_facts(str(database), str(tmp_path / "elsewhere")) == ADMIN
     assert server_environment(str(folder / "environment"), None) == {"A": True}
 
 
@@ -960,16 +960,16 @@ ENDLESS = "WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM en
     ],
 )
 def test_tables_that_are_none_are_not_read(database: Path, scratch: Path, statements: list[str]) -> None:
-    assert account_facts(str(database)) == ADMIN
+    assert user_facts(str(database)) == ADMIN
     change(database, *statements)
-    assert account_facts(str(database)) is None
+    assert user_facts(str(database)) is None
 
 
 @pytest.mark.parametrize(("limit", "value"), [("_STEPS", 10), ("_ROWS", 1), ("_CHARACTERS", 100), ("_DATABASE_BYTES", 4096)])
 def test_a_database_has_its_limits(database: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
-    assert account_facts(str(database)) == ADMIN
+    assert user_facts(str(database)) == ADMIN
     monkeypatch.setattr(server_data, limit, value)
-    assert account_facts(str(database)) is None
+    assert user_facts(str(database)) is None
 
 
 @pytest.mark.parametrize(("writes", "facts"), [(0, ADMIN), (4, ADMIN), (5, None)])
@@ -987,12 +987,12 @@ def test_a_database_is_read_again_when_it_was_written_meanwhile(
         return content
 
     monkeypatch.setattr(server_data, "read_bytes", read)
-    assert account_facts(str(database)) == facts
+    assert user_facts(str(database)) == facts
 
 
 def test_where_no_copy_can_be_made_accounts_are_not_known(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    assert account_facts(str(database)) is None
+    assert user_facts(str(database)) is None
 
 
 @pytest.mark.parametrize(
@@ -1033,7 +1033,7 @@ def test_links_on_the_way_are_told(tmp_path: Path) -> None:
 
 def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
     facts = gather(docker_host=engine.address, container=None, image=None, paths=[str(tmp_path)], client_environment=None)
-    assert facts["engine"]["reachable"]
+    assert facts["docker"]["reachable"]
     assert facts["paths"][str(tmp_path)]["directory"]
     assert facts["client_version"] is None
     assert facts["processors"] >= 1

@@ -31,7 +31,7 @@ HOST: dict[str, Any] = {
     "declared": [],
     "processors": 8,
     "addresses": {"127.0.0.1": True},
-    "engine": {
+    "docker": {
         "reachable": True,
         "error": "",
         "version": "20.10.24",
@@ -50,7 +50,7 @@ SETTINGS = Settings(
     address="127.0.0.1",
     port=9997,
     container="xinference",
-    manage_engine=True,
+    manage_docker=True,
     minimum_disk_mib=20480,
     minimum_memory_mib=4096,
     memory="auto",
@@ -105,12 +105,12 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(HOST, {"memory": "12g"}, id="a memory limit in GiB"),
         pytest.param(HOST, {"memory": "12.5 GiB"}, id="a memory limit as people write it"),
         pytest.param(HOST, {"memory": "4294967296"}, id="a memory limit in bytes"),
-        pytest.param(changed(engine__reachable=False, engine__error="there is none"), {}, id="an engine that the roles install"),
-        pytest.param(changed(engine__reachable=False, distribution__id="linuxmint", distribution__like=["ubuntu"]), {}, id="on a relative of Ubuntu"),
-        pytest.param(changed(engine__version="27.3.1"), {}, id="a new engine"),
-        pytest.param(changed(engine__version="20.10.24+dfsg1"), {}, id="a version with a suffix"),
+        pytest.param(changed(docker__reachable=False, docker__error="there is none"), {}, id="an engine that the roles install"),
+        pytest.param(changed(docker__reachable=False, distribution__id="linuxmint", distribution__like=["ubuntu"]), {}, id="on a relative of Ubuntu"),
+        pytest.param(changed(docker__version="27.3.1"), {}, id="a new engine"),
+        pytest.param(changed(docker__version="20.10.24+dfsg1"), {}, id="a version with a suffix"),
         pytest.param(
-            changed(listeners=[{"address": "127.0.0.1", "port": 9997}], engine__container={"status": "running", "ports": [9997]}),
+            changed(listeners=[{"address": "127.0.0.1", "port": 9997}], docker__container={"status": "running", "ports": [9997]}),
             {},
             id="the port is ours",
         ),
@@ -121,12 +121,12 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(changed(listeners=[{"address": "127.0.0.2", "port": 9997}]), {}, id="the port on another address"),
         pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that the roles install"),
         pytest.param(changed(python__distribution=False, python__executable="/opt/python/bin/python3"), {}, id="an interpreter that has it all"),
-        pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that role engine installs"),
+        pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that role docker installs"),
         pytest.param(changed(client_problem="its interpreter is not there any more"), {}, id="an environment that is made again"),
-        pytest.param(changed(engine__version="dev", engine__api_version="1.48"), {}, id="an engine that somebody built"),
-        pytest.param(changed(engine__version="0.0.0-20241223130549-3b49deb", engine__api_version="1.47"), {}, id="an engine of a distribution"),
-        pytest.param(changed(engine__version="v28.0.1", engine__api_version="1.48"), {}, id="an engine with a letter"),
-        pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_engine": False}, id="a client that is there"),
+        pytest.param(changed(docker__version="dev", docker__api_version="1.48"), {}, id="an engine that somebody built"),
+        pytest.param(changed(docker__version="0.0.0-20241223130549-3b49deb", docker__api_version="1.47"), {}, id="an engine of a distribution"),
+        pytest.param(changed(docker__version="v28.0.1", docker__api_version="1.48"), {}, id="an engine with a letter"),
+        pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_docker": False}, id="a client that is there"),
         pytest.param(HOST, {"image_digest": "sha256:" + "0f" * 32}, id="a digest"),
         pytest.param(HOST, {"image_tag": "v1.17.1-cpu", "client_version": "2.5.0"}, id="versions that are known and not refused"),
         pytest.param(changed(service__systemd=False), {}, id="no systemd"),
@@ -136,7 +136,7 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(HOST, {"recovery": "none", "recovery_port": 99999}, id="a port of no service"),
         pytest.param(HOST, {"recovery_address": "127.0.0.2", "recovery_port": 9997}, id="the server's port on another address"),
         pytest.param(changed(service__active=True, listeners=[{"address": "127.0.0.1", "port": 9998}]), {}, id="the service's port is ours"),
-        pytest.param(changed(engine__image_present=True), {"image_archive": "/tmp/gone.tar"}, id="an archive that is not needed any more"),
+        pytest.param(changed(docker__image_present=True), {"image_archive": "/tmp/gone.tar"}, id="an archive that is not needed any more"),
         pytest.param({**HOST, "paths": {**HOST["paths"], "/tmp/x.tar": GOOD_PATH}}, {"image_archive": "/tmp/x.tar"}, id="an archive"),
     ],
 )
@@ -161,11 +161,11 @@ def test_what_is_fine(host: dict[str, Any], settings: dict[str, Any]) -> None:
         (HOST, {"admin_password_length": 8}, ""),
         (HOST, {"data_root": "/srv"}, "data root"),
         ({**HOST, "paths": {**HOST["paths"], "/srv/x": GOOD_PATH}}, {"data_root": "/srv/x", "models": []}, ""),
-        (changed(engine__version="20.10"), {}, ""),
-        (changed(engine__version="20.9.99"), {}, "engine"),
-        (changed(engine__version="28"), {}, ""),
-        (changed(engine__version=None), {}, "engine"),
-        (changed(engine__version="v26.1.4-rc.1"), {}, ""),
+        (changed(docker__version="20.10"), {}, ""),
+        (changed(docker__version="20.9.99"), {}, "docker"),
+        (changed(docker__version="28"), {}, ""),
+        (changed(docker__version=None), {}, "docker"),
+        (changed(docker__version="v26.1.4-rc.1"), {}, ""),
     ],
 )
 def test_where_the_limits_are(host: dict[str, Any], settings: dict[str, Any], check: str) -> None:
@@ -208,7 +208,7 @@ def test_what_is_no_limit_is_told(memory: str, wrong: str) -> None:
 
 LARGE = model(size_in_billions=70, quantization="Q4_K_M", format="ggufv2")
 FILE = f"{ROOT}/models/a.gguf"
-TOLD: dict[str, Any] = {"declared": ["chat"], "engine__container": {"status": "running", "ports": [9997], "memory": 14400 << 20}}
+TOLD: dict[str, Any] = {"declared": ["chat"], "docker__container": {"status": "running", "ports": [9997], "memory": 14400 << 20}}
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_what_a_container_would_be_given(values: dict[str, Any], problem: str) -
     ],
 )
 def test_who_must_be_let_in(engine: dict[str, Any], subnet: str, right: str) -> None:
-    host = {**HOST, "engine": {**HOST["engine"], **engine}}
+    host = {**HOST, "docker": {**HOST["docker"], **engine}}
     settings = replace(SETTINGS, network_subnet=subnet, values={"xinference_environment": {"XINFERENCE_ALLOWED_IPS": "10.0.0.0/8"}})
     (failure,) = check_host(host, settings)
     assert f"write '{right}'." in failure.remedy.replace("Write", "write")
@@ -390,7 +390,7 @@ def test_variables_that_the_roles_set_are_not_for_the_operator() -> None:
 )
 def test_which_packages_are_lacking(facts: dict[str, bool], client: str | None, lacking: str) -> None:
     host = changed(client_version=client, python={**HOST["python"], **facts})
-    (failure,) = check_host(host, replace(SETTINGS, manage_engine=False))
+    (failure,) = check_host(host, replace(SETTINGS, manage_docker=False))
     assert (failure.check, failure.problem) == ("python", f"The host's Python 3.11.2 lacks {lacking}.")
 
 
@@ -482,7 +482,7 @@ def test_the_address_of_a_server_that_is_none_does_not_hide_what_else_is_wrong()
     ],
 )
 def test_a_port_is_ours_where_our_container_runs_on_it(container: dict[str, Any] | None, check: str) -> None:
-    host = changed(listeners=[{"address": "127.0.0.1", "port": 9997}], engine__container=container)
+    host = changed(listeners=[{"address": "127.0.0.1", "port": 9997}], docker__container=container)
     assert [failure.check for failure in check_host(host, SETTINGS)] == ([check] if check else [])
 
 
@@ -546,10 +546,10 @@ PATH_WORDS = "Write it from the root of the file system."
         ),
         (
             changed(python__requests=False, python__packaging=False, python__venv=False),
-            {"manage_engine": False},
+            {"manage_docker": False},
             "python",
             "The host's Python 3.11.2 lacks requests and packaging and venv. "
-            "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role engine do it.",
+            "Install the distribution's packages for them (on Debian python3-requests, python3-packaging and python3-venv), or let role docker do it.",
         ),
         *(
             (
@@ -570,80 +570,80 @@ PATH_WORDS = "Write it from the root of the file system."
                 "/root/.ssh/x",
             )
         ),
-        (changed(engine__error="timed out"), {}, "engine", "The Docker Engine did not answer every question: timed out. Run again."),
+        (changed(docker__error="timed out"), {}, "docker", "The Docker Engine did not answer every question: timed out. Run again."),
         (
-            changed(engine__reachable=False, engine__error="there is no socket /x"),
-            {"manage_engine": False},
-            "engine",
-            "No Docker Engine answers: there is no socket /x. Install and start one, or set xinference_engine_manage to true.",
+            changed(docker__reachable=False, docker__error="there is no socket /x"),
+            {"manage_docker": False},
+            "docker",
+            "No Docker Engine answers: there is no socket /x. Install and start one, or set xinference_docker_manage to true.",
         ),
         (
-            changed(engine__reachable=False, engine__error="refused", distribution__id="fedora"),
+            changed(docker__reachable=False, docker__error="refused", distribution__id="fedora"),
             {},
-            "engine",
-            "No Docker Engine answers: refused. Install a Docker Engine; role engine can do it on Debian and Ubuntu only.",
+            "docker",
+            "No Docker Engine answers: refused. Install a Docker Engine; role docker can do it on Debian and Ubuntu only.",
         ),
         (
-            changed(engine__version="19.03.15", engine__api_version="1.40"),
+            changed(docker__version="19.03.15", docker__api_version="1.40"),
             {},
-            "engine",
+            "docker",
             "The Docker Engine is 19.03.15 (API 1.40), but 20.10 is the oldest that is supported. Upgrade it.",
         ),
         (
-            changed(engine__version="Podman 4.3.1", engine__api_version="1.41"),
+            changed(docker__version="Podman 4.3.1", docker__api_version="1.41"),
             {},
-            "engine",
+            "docker",
             "The engine is Podman 4.3.1, but the roles need a Docker Engine. Set xinference_docker_host to the socket of one.",
         ),
         (
-            changed(engine__version="Podman", engine__reachable=False, engine__error="/a leads to /b, the socket of Podman, which is not there"),
+            changed(docker__version="Podman", docker__reachable=False, docker__error="/a leads to /b, the socket of Podman, which is not there"),
             {},
-            "engine",
+            "docker",
             "No Docker Engine answers: /a leads to /b, the socket of Podman, which is not there, but the roles need a Docker Engine. "
             "Set xinference_docker_host to the socket of one.",
         ),
         (
-            changed(engine__version="containerd v0.7.0", engine__api_version="1.43"),
+            changed(docker__version="containerd v0.7.0", docker__api_version="1.43"),
             {},
-            "engine",
+            "docker",
             "The engine is containerd v0.7.0, but the roles need a Docker Engine. Set xinference_docker_host to the socket of one.",
         ),
         (
-            changed(engine__version="4.9.3", engine__api_version="1.41"),
+            changed(docker__version="4.9.3", docker__api_version="1.41"),
             {},
-            "engine",
+            "docker",
             "The engine is 4.9.3 (API 1.41), which is no version of Docker: Podman, for one, speaks the same API; but the roles need a Docker Engine. "
             "Set xinference_docker_host to the socket of one.",
         ),
         (
-            changed(engine__version="unknown", engine__api_version=None),
+            changed(docker__version="unknown", docker__api_version=None),
             {},
-            "engine",
+            "docker",
             "What answers in the place of a Docker Engine tells no version but unknown, but the roles need one. "
             "Set xinference_docker_host to the socket of one.",
         ),
         (
-            changed(engine__version=None, engine__api_version=None),
+            changed(docker__version=None, docker__api_version=None),
             {},
-            "engine",
+            "docker",
             "What answers in the place of a Docker Engine tells no version, but the roles need one. Set xinference_docker_host to the socket of one.",
         ),
         (
-            changed(engine__version="dev", engine__api_version="1.40"),
+            changed(docker__version="dev", docker__api_version="1.40"),
             {},
-            "engine",
+            "docker",
             "The Docker Engine is dev (API 1.40), but 20.10 is the oldest that is supported. Upgrade it.",
         ),
         (
-            changed(engine__version="0.0.0-dev", engine__api_version="1.24"),
+            changed(docker__version="0.0.0-dev", docker__api_version="1.24"),
             {},
-            "engine",
+            "docker",
             "The Docker Engine is 0.0.0-dev (API 1.24), but 20.10 is the oldest that is supported. Upgrade it.",
         ),
         (
-            changed(engine__version="19.03.15", engine__api_version=None),
+            changed(docker__version="19.03.15", docker__api_version=None),
             {},
-            "engine",
+            "docker",
             "The Docker Engine is 19.03.15 (API unknown), but 20.10 is the oldest that is supported. Upgrade it.",
         ),
         (
@@ -704,7 +704,7 @@ PATH_WORDS = "Write it from the root of the file system."
         ),
         (
             changed(
-                listeners=[{"address": "::", "port": 9997}, {"address": "127.0.0.1", "port": 9997}], engine__container={"status": "exited", "ports": [9997]}
+                listeners=[{"address": "::", "port": 9997}, {"address": "127.0.0.1", "port": 9997}], docker__container={"status": "exited", "ports": [9997]}
             ),
             {},
             "port",
@@ -778,7 +778,7 @@ PATH_WORDS = "Write it from the root of the file system."
             HOST,
             {"admin_username": "automation"},
             "account",
-            "xinference_automation_username 'automation' is the administrator. "
+            "xinference_service_account 'automation' is the administrator. "
             "Choose another name, or leave it empty, so that models are launched as the administrator.",
         ),
         (
@@ -823,7 +823,7 @@ def test_each_mistake_gives_one_failure_with_what_to_do(host: dict[str, Any], se
 
 
 def test_all_failures_are_reported_at_once() -> None:
-    host = changed(architecture="riscv64", administrator=False, memory__total_mib=100, engine__version="1.0")
+    host = changed(architecture="riscv64", administrator=False, memory__total_mib=100, docker__version="1.0")
     settings = replace(SETTINGS, port=0, image_tag="latest", admin_password_length=1, models=[{}], variables=["xinference_x"])
     checks = [failure.check for failure in check_host(host, settings)]
     assert set(checks) == {"variables", "architecture", "memory", "privileges", "engine", "port", "image", "account", "models"}
@@ -847,7 +847,7 @@ def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any]
 def test_the_account_of_the_automation_has_a_name_or_none() -> None:
     assert check_host(HOST, replace(SETTINGS, automation_username="")) == []
     (failure,) = check_host(HOST, replace(SETTINGS, automation_username=" automation"))
-    assert failure.problem == "xinference_automation_username ' automation' must be a text that neither is empty nor begins or ends with a space."
+    assert failure.problem == "xinference_service_account ' automation' must be a text that neither is empty nor begins or ends with a space."
 
 
 def test_options_have_the_names_of_variables() -> None:
@@ -892,12 +892,12 @@ def beside(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_port_that_a_container_has(others: list[dict[str, Any]], said: str) -> None:
-    (failure,) = check_host(changed(listeners=[{"address": "0.0.0.0", "port": 9997}], engine__neighbours=others), SETTINGS)
+    (failure,) = check_host(changed(listeners=[{"address": "0.0.0.0", "port": 9997}], docker__neighbours=others), SETTINGS)
     assert str(failure).endswith(said)
 
 
 def test_a_neighbour_on_another_port_is_no_problem() -> None:
-    assert check_host(changed(engine__neighbours=[beside(ports=[{"address": "0.0.0.0", "port": 9000}])]), SETTINGS) == []
+    assert check_host(changed(docker__neighbours=[beside(ports=[{"address": "0.0.0.0", "port": 9000}])]), SETTINGS) == []
 
 
 @pytest.mark.parametrize("home", ["data", "/", "/data/", "/a/../b", "/a b", "/a:b", "", "~/.xinference"])
@@ -920,10 +920,10 @@ def test_a_server_that_would_be_empty_is_refused() -> None:
         **{"status": "running", "ports": [9997], "ours": False, "home": "/data", "caches": {}, "user": ""},
         "volumes": [{"source": ROOT, "real": ROOT, "target": "/data", "read_only": False, "volume": "", "empty": False}],
     }
-    (failure,) = check_host(changed(engine__container=container), SETTINGS)
+    (failure,) = check_host(changed(docker__container=container), SETTINGS)
     assert (failure.check, "so it would be an empty server" in failure.problem) == ("adoption", True)
     adopted = replace(SETTINGS, home="/data", models=[], volumes=[{"path": ".", "target": "/data"}])
-    assert check_host(changed(engine__container=container), adopted) == []
+    assert check_host(changed(docker__container=container), adopted) == []
 
 
 def test_a_home_that_is_none_is_told_once() -> None:

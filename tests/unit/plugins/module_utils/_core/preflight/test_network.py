@@ -103,7 +103,7 @@ def test_paths_of_volumes(path: str) -> None:
 
 @pytest.mark.parametrize(("ours", "count"), [(True, 0), (False, 1)])
 def test_a_network_of_somebody_else(ours: bool, count: int) -> None:
-    found = problems(changed(engine__network={"bridge": "br-0", "subnets": [], "ours": ours}))
+    found = problems(changed(docker__network={"bridge": "br-0", "subnets": [], "ours": ours}))
     assert (
         found
         == [
@@ -137,8 +137,8 @@ def test_processors_that_there_are_not(cpus: float) -> None:
     wanted = [f"xinference_cpus '{cpus:g}' cannot be had: this host has 8 processors. Use a number from 0.01 to 8, or 0 for all."]
     assert problems(cpus=cpus) == wanted
     # Before there is a Docker that counts them.
-    assert problems(changed(engine__processors=None), cpus=cpus) == wanted
-    assert problems(changed(engine__processors=16), cpus=cpus) == (
+    assert problems(changed(docker__processors=None), cpus=cpus) == wanted
+    assert problems(changed(docker__processors=16), cpus=cpus) == (
         [] if cpus > 8 else [wanted[0].replace("8 processors", "16 processors").replace("to 8", "to 16")]
     )
 
@@ -169,7 +169,7 @@ def test_names_of_containers_that_are_replaced(name: str) -> None:
 
 
 def test_networks_to_join() -> None:
-    host = changed(engine__networks=NETWORKS)
+    host = changed(docker__networks=NETWORKS)
     assert problems(host, networks=["app"]) == []
     there = "Create it first, or use one of app."
     assert problems(host, networks=["app", "ap"]) == [f"xinference_networks[1] 'ap' does not exist on this host. {there}"]
@@ -179,7 +179,7 @@ def test_networks_to_join() -> None:
         ]
     assert problems(networks=["app"]) == ["xinference_networks[0] 'app' does not exist on this host. Create it first."]
     # Before there is a Docker, nobody knows.
-    assert problems(changed(engine__reachable=False, engine__networks={}), networks=["app"]) == []
+    assert problems(changed(docker__reachable=False, docker__networks={}), networks=["app"]) == []
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_networks_to_join() -> None:
     ],
 )
 def test_addresses_that_another_network_has(subnet: str, taken: tuple[str, str] | None) -> None:
-    said = problems(changed(engine__networks=NETWORKS), network_subnet=subnet)
+    said = problems(changed(docker__networks=NETWORKS), network_subnet=subnet)
     if taken is None:
         assert said == []
     else:

@@ -63,8 +63,8 @@ def listening(port: int) -> dict[str, Any]:
         # The service for load balancers is somewhere else, or nowhere.
         (BARE, {"recovery_address": "192.0.2.9", "recovery_port": 443}, {"address": "192.0.2.11"}),
         (BARE, {"recovery": "none", "recovery_port": 443}, {}),
-        ({**host(nginx=True), "python": {**BARE["python"], "cryptography": True}}, {"manage_engine": False}, {}),
-        (host(nginx=True), {"manage_engine": False}, GIVEN),
+        ({**host(nginx=True), "python": {**BARE["python"], "cryptography": True}}, {"manage_docker": False}, {}),
+        (host(nginx=True), {"manage_docker": False}, GIVEN),
     ],
 )
 def test_what_is_fine(found: dict[str, Any], settings: dict[str, Any], proxy: dict[str, Any]) -> None:
@@ -98,13 +98,13 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
         ),
         (
             BARE,
-            {"manage_engine": False},
+            {"manage_docker": False},
             GIVEN,
             "There is no nginx on this host. Install the distribution's package; the roles can do it on Debian and Ubuntu only.",
         ),
         (
             host(nginx=True),
-            {"manage_engine": False},
+            {"manage_docker": False},
             {},
             "The host's Python 3.11.2 lacks cryptography, which makes the proxy's certificate."
             " Install the distribution's package, or set xinference_proxy_certificate.",
@@ -294,4 +294,4 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     wrong = {"port": 0, "names": [""], "sizes": {"n": ""}, "numbers": {"n": 0}, "certificate_key": KEY}
     made = host()
     made["python"]["cryptography"] = False
-    assert len(problems(made, wrong, address="192.0.2.1", manage_engine=False)) == 8
+    assert len(problems(made, wrong, address="192.0.2.1", manage_docker=False)) == 8
