@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests take from the machine that they run on: a port that is free, an image or folder that is built, and the time that something takes."""
+"""What tests take from the machine that they run on: a port that is free, an image or directory that is built, and the time that something takes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 def built(what: str, *options: str) -> str:
-    """Name of an image, or path of a folder, that the tests' build script makes if it is not there.
+    """Name of an image, or path of a directory, that the tests' build script makes if it is not there.
 
     :param options: of the script, besides the version.
     :raises NotBuilt: with the last line of the script's error output.

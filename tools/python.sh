@@ -8,7 +8,7 @@
 find_python() {
   local version candidate
   for version in "$@"; do
-    # A version manager keeps interpreters where PATH shows only stand-ins that do not run. One of a virtual environment may be the very one that is made anew.
+    # A version manager keeps interpreters where PATH shows only stand-ins that do not run. One of a virtual environment may be the very one that is made again.
     for candidate in $(type -aP "python${version}") "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${version}".*/bin/python"${version}"; do
       if "$candidate" -c "import sys, ensurepip; sys.exit(sys.version_info[:2] != (${version/./, }) or sys.prefix != sys.base_prefix)" >/dev/null 2>&1; then
         # A stand-in that does run may not do so elsewhere, so the interpreter itself is named.
@@ -21,7 +21,7 @@ find_python() {
 }
 
 # uv needs a third of pip's time. It does not read pip's configuration, so where it cannot install something, pip does it.
-#   install_fast folder requirements log
+#   install_fast directory requirements log
 install_fast() {
   local folder=$1 requirements=$2 log=$3 index
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check uv 2>"$log" || return 1
@@ -31,8 +31,8 @@ install_fast() {
   rm -rf "$folder/uv-cache"
 }
 
-# An environment with these requirements, unless it is there; one that was not finished is made anew.
-#   make_environment who-asks folder interpreter requirements
+# An environment with these requirements, unless it is there; one that was not finished is made again.
+#   make_environment who-asks directory interpreter requirements
 make_environment() {
   local who=$1 folder=$2 python=$3 requirements=$4 wanted version log
   wanted="$("$python" -VV | sha256sum) $(sha256sum < "$requirements") $PWD"

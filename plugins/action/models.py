@@ -132,7 +132,7 @@ class ActionModule(ActionBase):
         return merged
 
     def _wanted(self) -> bool:
-        """Whether there shall be lines; a wrong value is for the module to refuse."""
+        """Whether there should be lines; a wrong value is for the module to refuse."""
         task = self._task
         if task.check_mode or task.async_val or task.no_log:
             return False
@@ -153,7 +153,7 @@ class ActionModule(ActionBase):
             return None
 
     def _path(self) -> str:
-        """A path on the host that nobody has, in a folder that the user of the module can write to."""
+        """A path on the host that nobody has, in a directory that the user of the module can write to."""
         if self._task.args.get("progress_path"):
             return str(self._task.args["progress_path"])
         # The last is /tmp where nobody configured others; a shell that is not POSIX has none, and no lines.

@@ -42,7 +42,7 @@ options:
     default: true
   ca_path:
     description:
-      - File with the authorities that the server's certificate is checked against, in PEM format.
+      - File with the CAs that the server's certificate is checked against, in PEM format.
       - If not set, the environment variable E(XINFERENCE_CA_PATH) is used.
     type: path
   timeout:

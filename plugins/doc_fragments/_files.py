@@ -13,14 +13,14 @@ class ModuleDocFragment:
 options:
   mounts:
     description:
-      - Folders of this host that the server's container sees, path in the container to path on this host. Leave it out where the module does not
+      - Directories of this host that the server's container sees, path in the container to path on this host. Leave it out where the module does not
         run on the server's host.
       - With them, paths are checked before anything is changed, sizes of files are known, what models were launched with is known whoever launched them, and
         a failed launch shows the end of the server's log.
     type: dict
     default: {}
   home:
-    description: The server's folder (C(XINFERENCE_HOME)) in its container.
+    description: The server's directory (C(XINFERENCE_HOME)) in its container.
     type: str
     default: /root/.xinference
   state_path:

@@ -55,7 +55,7 @@ _BREAKS = frozenset("\r\x85\u2028\u2029")
 
 
 class _Unsafe(str):
-    """A text that Ansible shall not take for a template."""
+    """A text that Ansible should not take for a template."""
 
     __slots__ = ()
 

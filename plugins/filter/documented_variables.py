@@ -9,12 +9,12 @@ DOCUMENTATION = r"""
 name: documented_variables
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Names of the variables that the roles in a folder document
+short_description: Names of the variables that the roles in a directory document
 description:
-  - Reads the argument specifications of all roles in a folder of the controller and returns the names of their options, those of all entry points.
+  - Reads the argument specifications of all roles in a directory of the controller and returns the names of their options, those of all entry points.
 options:
   _input:
-    description: Folder with the roles.
+    description: Directory with the roles.
     type: path
     required: true
 """
@@ -40,7 +40,7 @@ from ansible.module_utils.common.yaml import yaml_load
 
 
 def documented_options(folder: str) -> dict[str, dict[str, Any]]:
-    """What all roles in a folder document of their variables, by name."""
+    """What all roles in a directory document of their variables, by name."""
     found: dict[str, dict[str, Any]] = {}
     for path in Path(folder).glob("*/meta/argument_specs.yml"):
         for spec in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():

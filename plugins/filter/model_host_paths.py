@@ -19,7 +19,7 @@ options:
     type: raw
     required: true
   data_root:
-    description: Folder on the host that holds the volumes.
+    description: Directory on the host that holds the volumes.
     type: str
     required: true
   volumes:

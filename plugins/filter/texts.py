@@ -20,7 +20,7 @@ options:
     required: true
   past_proxies:
     description: >-
-      Whether C(NO_PROXY) and C(no_proxy) shall hold the container's own addresses where a proxy is named, beside what they hold already.
+      Whether C(NO_PROXY) and C(no_proxy) should hold the container's own addresses where a proxy is named, beside what they hold already.
     type: bool
     default: false
 """

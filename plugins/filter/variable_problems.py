@@ -11,15 +11,15 @@ author: inferops contributors (@inferops)
 version_added: 0.1.0
 short_description: Variables that are not of the kind that the roles document
 description:
-  - Compares variables with the argument specifications of all roles in a folder of the controller, and says of each that is of another kind what it must be.
+  - Compares variables with the argument specifications of all roles in a directory of the controller, and says of each that is of another kind what it must be.
   - A whole number where a text is wanted is fine where nothing else can be meant, such as a password or a size.
 options:
   _input:
     description: The variables that are set, by name. Others than those that are documented are left out.
     type: dict
     required: true
-  folder:
-    description: Folder with the roles.
+  directory:
+    description: Directory with the roles.
     type: path
     required: true
 """

@@ -9,9 +9,9 @@ DOCUMENTATION = r"""
 name: volume_folders
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Folders of the volume tree that differ from what is declared
+short_description: Directories of the volume tree that differ from what is declared
 description:
-  - Compares the tree with the facts of the host, and returns the folders that are missing or differ in owner, group or mode.
+  - Compares the tree with the facts of the host, and returns the directories that are missing or differ in owner, group or mode.
 options:
   _input:
     description: The volume tree, as role C(_common) documents it.
@@ -19,7 +19,7 @@ options:
     elements: dict
     required: true
   data_root:
-    description: Folder on the host that holds the tree.
+    description: Directory on the host that holds the tree.
     type: str
     required: true
   paths:
@@ -27,7 +27,7 @@ options:
     type: dict
     required: true
   user:
-    description: Numbers of user and group of the container, such as V(10001:10001), whom the folders belong to that it writes. Root, if empty.
+    description: Numbers of user and group of the container, such as V(10001:10001), whom the directories belong to that it writes. Root, if empty.
     type: str
     default: ""
 """
@@ -41,8 +41,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    The folders with C(place), their absolute path, owner, group, mode and SELinux type, and C(inside), the path by which the container sees those that lie
-    below a folder that it can write, empty for all others.
+    The directories with C(place), their absolute path, owner, group, mode and SELinux type, and C(inside), the path by which the container sees those that lie
+    below a directory that it can write, empty for all others.
   type: list
   elements: dict
 """
@@ -53,7 +53,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.vol
 
 
 def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], user: str = "") -> list[dict[str, Any]]:
-    """Folders that are missing or differ."""
+    """Directories that are missing or differ."""
     found: list[dict[str, Any]] = folders(volumes, data_root, paths, user)
     return found
 

@@ -11,7 +11,7 @@ author: inferops contributors (@inferops)
 version_added: 0.1.0
 short_description: Mounts of the container from the volume tree
 description:
-  - Returns the mounts as Docker writes them. A volume with C(unless_used) is left out while that folder holds files, which it would hide.
+  - Returns the mounts as Docker writes them. A volume with C(unless_used) is left out while that directory holds files, which it would hide.
 options:
   _input:
     description: The volume tree, as role C(_common) documents it.
@@ -19,7 +19,7 @@ options:
     elements: dict
     required: true
   data_root:
-    description: Folder on the host that holds the tree.
+    description: Directory on the host that holds the tree.
     type: str
     required: true
   paths:
@@ -31,7 +31,7 @@ options:
     type: bool
     default: false
   outer:
-    description: Leave out mounts that stand inside another one, and hide a folder there.
+    description: Leave out mounts that stand inside another one, and hide a directory there.
     type: bool
     default: false
 """

@@ -18,7 +18,7 @@ options:
     type: str
     required: true
   data_root:
-    description: Folder on the host that holds the volumes.
+    description: Directory on the host that holds the volumes.
     type: str
     required: true
   volumes:

@@ -56,7 +56,7 @@ options:
       - While its owner is disabled, a key does not work. With its owner, it is removed.
     type: str
   state:
-    description: Whether there shall be such a key. The file of O(path) is not removed with the key.
+    description: Whether there should be such a key. The file of O(path) is not removed with the key.
     type: str
     choices: [present, absent]
     default: present
@@ -103,10 +103,10 @@ options:
     default: false
   path:
     description:
-      - Absolute path of a file that shall hold the key and a line feed, on the host that the module runs on.
+      - Absolute path of a file that should hold the key and a line feed, on the host that the module runs on.
       - >-
-        It is written in one step with mode V(0600) and keeps the owner that it has. A new one gets the owner of its folder, and a folder that is not there is
-        made for its owner alone.
+        It is written in one step with mode V(0600) and keeps the owner that it has. A new one gets the owner of its directory, and a directory that is not
+        there is made for its owner alone.
       - >-
         It is compared in every run: the server shows the key to whoever may manage it. A file that is gone, holds something else, or can be read by others
         is written again. Where the server cannot show the key any more, the task fails unless O(rotate=true).

@@ -102,7 +102,7 @@ cached_models:
       type: str
       returned: always
     real_path:
-      description: Folder in which they really are, or the file itself.
+      description: Directory in which they really are, or the file itself.
       type: str
       returned: always
     size_bytes:
@@ -119,7 +119,7 @@ cached_models:
       elements: str
       returned: always
     linked:
-      description: Whether they are in no folder that a server downloads to, so that the server only has a link to them.
+      description: Whether they are in no directory that a server downloads to, so that the server only has a link to them.
       type: bool
       returned: always
 """

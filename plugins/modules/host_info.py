@@ -47,11 +47,11 @@ options:
     elements: path
     default: []
   client_environment:
-    description: Folder of the virtual environment that holds C(xinference-client).
+    description: Directory of the virtual environment that holds C(xinference-client).
     type: path
   data_root:
     description: >-
-      Folder in which the server's container can write. No link in it is followed for O(users_database) and O(server_environment_file), where they lie in it.
+      Directory in which the server's container can write. No link in it is followed for O(users_database) and O(server_environment_file), where they lie in it.
     type: path
   users_database:
     description: File in which the server keeps its accounts, to list their names.
@@ -76,7 +76,7 @@ options:
         type: str
         required: true
       program:
-        description: Folder with its program.
+        description: Directory with its program.
         type: path
         required: true
       state:
@@ -190,7 +190,7 @@ host:
       returned: always
     python:
       description: >-
-        C(version), C(executable) and C(prefix) (folder of its standard library) of the interpreter that ran the module, whether packages of the
+        C(version), C(executable) and C(prefix) (directory of its standard library) of the interpreter that ran the module, whether packages of the
         distribution are there for it (C(distribution)), and whether it imports C(cryptography), C(packaging), C(requests) and can make virtual environments
         (C(venv)). C(executable) of the distribution's own is F(/usr/bin/python3), which is there after an upgrade, too.
       type: dict
@@ -206,7 +206,7 @@ host:
         its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its network), C(ports), C(held) (which
         ports it holds at this moment), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts)
         (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put
-        a link to any folder of the host in its place), C(ours) (whether the roles made it), C(home) (of its server, inside it), C(caches) (variables
+        a link to any directory of the host in its place), C(ours) (whether the roles made it), C(home) (of its server, inside it), C(caches) (variables
         that move its downloads), C(user) (that it runs as), C(volumes) (each with C(source), C(real), the same without links, C(target),
         C(read_only), C(volume), the name of Docker's volume or empty, and C(empty)), and with O(log_lines) C(log), or null; and C(neighbours), the
         other containers that run, each with C(name), C(image), C(xinference) (whether it runs that), C(ports) (of the host that it has, each with
@@ -225,8 +225,8 @@ host:
     paths:
       description: >-
         For each path C(exists), C(directory), C(size) (bytes of a regular file, else null), C(owner), C(group), their numbers C(uid) and C(gid), C(mode),
-        C(public) (whether every user of the host may read it, with the folders above), C(empty), C(links) (which of the path and the folders above are
-        links), C(real) (the path without links), C(nearest) (the deepest folder above that exists), and of that C(writable), C(filesystem) and C(free_mib).
+        C(public) (whether every user of the host may read it, with the directories above), C(empty), C(links) (which of the path and the directories above are
+        links), C(real) (the path without links), C(nearest) (the deepest directory above that exists), and of that C(writable), C(filesystem) and C(free_mib).
       type: dict
       returned: always
     users:

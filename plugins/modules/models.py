@@ -11,7 +11,7 @@ module: models
 short_description: Ensure that the declared models are launched on an Xinference server
 version_added: 0.1.0
 description:
-  - Compares a list of declared models with what a server runs, launches what is missing, relaunches what runs otherwise than declared,
+  - Compares a list of declared models with what a server runs, launches what is missing, relaunches what differs from its declaration,
     leaves alone what runs as declared, and terminates what is declared absent. The whole list is one call.
   - >-
     What a server does not report of a running model, such as the options of its engine, is compared with what it was really launched with.
@@ -58,7 +58,7 @@ options:
         type: str
         required: true
       state:
-        description: Whether the model shall run.
+        description: Whether the model should run.
         type: str
         choices: [present, absent]
         default: present
@@ -92,7 +92,7 @@ options:
         default: 1
       path:
         description:
-          - File (GGUF) or folder (all other formats) with the weights, as an absolute path that the server sees, that is
+          - File (GGUF) or directory (all other formats) with the weights, as an absolute path that the server sees, that is
             inside its container. Nothing is downloaded then.
         type: str
       download_hub:
@@ -103,7 +103,7 @@ options:
         description: Number of GPUs, V(auto) or V(null). Leave it out on CPU hosts.
         type: raw
       worker_ip:
-        description: Worker that shall run the model, on servers with several.
+        description: Worker that should run the model, on servers with several.
         type: str
       request_limits:
         description: Number of requests that the model accepts at a time. Unlimited if not set.
@@ -156,7 +156,7 @@ options:
     description:
       - What becomes of a running model that differs from its declaration. V(relaunch) terminates and launches it, or adds and removes copies
         in place where only O(models[].replica) differs and the server can (since 3.2). V(report) warns and leaves it. V(ignore) leaves it.
-      - When a relaunch fails, the previous model is put back and the model counts as failed. Options that nothing tells are then missing.
+      - When a relaunch fails, the previous model is rolled back and the model counts as failed. Options that nothing tells are then missing.
     type: str
     choices: [relaunch, report, ignore]
     default: relaunch
@@ -258,8 +258,8 @@ options:
   earlier_models:
     description:
       - What becomes of models that O(declaration_path) wants to run and O(models) does not name, because an earlier run was told of them.
-      - With V(keep), they are still looked after, as they were declared then, and a warning names them. Declare O(models[].state=absent) for a model that shall
-        not run any more.
+      - With V(keep), they are still looked after, as they were declared then, and a warning names them. Declare O(models[].state=absent) for a model that
+        should not run any more.
       - With V(forget), they are left as they are, and nobody looks after them any more.
       - With O(exclusive=true), they are terminated in any case.
     type: str
@@ -376,7 +376,7 @@ models:
       type: dict
       returned: always
     after:
-      description: What was declared, null for a model that shall be absent. Values of environment variables are masked.
+      description: What was declared, null for a model that should be absent. Values of environment variables are masked.
       type: dict
       returned: always
     drift:
@@ -393,7 +393,7 @@ models:
       type: float
       returned: always
     restored:
-      description: Whether the previous model was put back after a relaunch that failed.
+      description: Whether rolled back to the previous model after a relaunch that failed.
       type: bool
       returned: always
     log:
@@ -441,7 +441,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._files import 
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
 
-#: Options that say something of one run, and nothing of what shall be kept true.
+#: Options that say something of one run, and nothing of what should be kept true.
 _OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "declaration_credentials", "earlier_models", "lock_path"})
 #: Options that only whoever logs in needs.
 _CREDENTIALS = frozenset({"username", "password", "password_path"})

@@ -159,7 +159,7 @@ declaration_unknown:
     - Uid to list of what the declaration lacks because nothing tells it. V(environment.NAME) stands for a variable whose value is left out.
     - >-
       V(autostart) means that the autostart entry starts something else than what runs, or belongs to another account. A run with the declaration
-      writes it anew.
+      writes it again.
   returned: O(declaration=true)
   type: dict
   sample: {embed: [environment.HF_TOKEN]}

@@ -12,19 +12,19 @@ short_description: Put the program of the recovery service on a host
 version_added: 0.1.0
 description:
   - The service of role P(inferops.xinference.recovery#role) runs the same code as module M(inferops.xinference.models). This module puts that code into a
-    folder of the host, as one replacement of the whole folder.
+    directory of the host, as one replacement of the whole directory.
   - The role calls it; it is of little use alone.
 author:
   - inferops contributors (@inferops)
 attributes:
   check_mode:
-    description: Predicts whether the folder would be replaced.
+    description: Predicts whether the directory would be replaced.
     support: full
   diff_mode:
     description: Shows the fingerprint of the program before and after.
     support: full
   idempotent:
-    description: A folder that holds the program already is left as it is.
+    description: A directory that holds the program already is left as it is.
     support: full
   platform:
     description: Hosts with systemd, because the service needs it.
@@ -32,7 +32,7 @@ attributes:
     platforms: linux
 options:
   path:
-    description: Folder for the program. Everything in it is replaced.
+    description: Directory for the program. Everything in it is replaced.
     type: path
     default: /usr/local/lib/xinference-models
 seealso:

@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Registers a custom model, compares a registration that exists with the declared one field by field, replaces it when it differs, or removes it.
   - >-
-    A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the old one is put back,
+    A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the old one is rolled back,
     and the task fails with the server's words. Running models keep serving the old one unless O(on_running) says otherwise.
   - Fields that are not declared are not compared, except those that were declared when this module registered the model before.
   - Modules that launch a custom model do not need this one, because M(inferops.xinference.models) registers what its models bring with them.
@@ -49,7 +49,7 @@ options:
     type: str
     required: true
   state:
-    description: Whether the model shall be registered.
+    description: Whether the model should be registered.
     type: str
     choices: [present, absent]
     default: present
@@ -59,13 +59,13 @@ options:
       - Paths (C(model_uri)) are those that the server sees, inside its container. With O(mounts), they are checked before anything is changed.
       - Required if O(state=present).
       - >-
-        A server of version 4.1.0 cannot launch models of type V(audio) and V(image) with a C(model_uri) as long as its folder C(cache/v2) is empty.
+        A server of version 4.1.0 cannot launch models of type V(audio) and V(image) with a C(model_uri) as long as its directory C(cache/v2) is empty.
         A file in it helps.
     type: dict
   persist:
     description:
       - Whether the registration survives a restart of the server.
-      - Compared where O(mounts) shows the server's folder. A server does not report it.
+      - Compared where O(mounts) shows the server's directory. A server does not report it.
     type: bool
     default: true
   on_running:
@@ -73,7 +73,7 @@ options:
       - What becomes of the running models of this type and name when the registration is replaced or removed.
       - V(keep) leaves them. They serve what was registered when they were launched, and are listed in RV(running).
       - >-
-        V(relaunch) terminates and launches them one after the other, each as it was launched. When one cannot be launched or does not answer, it is put back
+        V(relaunch) terminates and launches them one after the other, each as it was launched. When one cannot be launched or does not answer, it is rolled back
         together with the old registration, the others are left alone, and the task fails. Nothing is changed at all where nothing tells what a model was
         launched with. Not possible with O(state=absent).
       - V(refuse) fails before anything is changed.
@@ -96,7 +96,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Register an embedding model from a folder of the server
+- name: Register an embedding model from a directory of the server
   inferops.xinference.registration:
     username: admin
     password: "{{ vault_xinference_admin_password }}"
@@ -113,7 +113,7 @@ EXAMPLES = r"""
           model_id: null
           model_uri: file:///models/all-MiniLM-L6-v2
 
-- name: Register a chat model anew, and launch the models that serve it anew
+- name: Register a chat model again, and launch the models that serve it again
   inferops.xinference.registration:
     type: LLM
     name: smollm2-135m
@@ -263,7 +263,7 @@ def main() -> None:
     failed = [result for result in outcome.models if result.failed]
     if failed:
         words = " ".join(f"{result.uid}: {result.message.rstrip('.')}." for result in failed)
-        registration = "the previous registration was put back" if outcome.restored else "the new registration stays"
+        registration = "the previous registration was rolled back" if outcome.restored else "the new registration stays"
         module.fail_json(msg=f"{len(failed)} of {len(outcome.models)} models were not relaunched; {registration}. {words}", **answer)
     module.exit_json(**answer)
 

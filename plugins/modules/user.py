@@ -48,7 +48,7 @@ options:
     required: true
   state:
     description:
-      - Whether there shall be such an account.
+      - Whether there should be such an account.
       - With an account, the server removes all its API keys too.
     type: str
     choices: [present, absent]
@@ -242,7 +242,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def login(module: AnsibleModule, wanted: Account) -> Any:
-    """A client; of an account whose own password is declared anew and was set by an earlier run, with the new one."""
+    """A client; of an account whose own password is declared again and was set by an earlier run, with the new one."""
     try:
         return connect(module)
     except AuthenticationError as error:

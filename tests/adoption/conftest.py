@@ -115,7 +115,7 @@ class Site:
         raise AssertionError(docker("logs", "--tail", "30", CONTAINER))
 
     def play(self, playbook: str, *options: str, code: int = 0, **variables: Any) -> str:
-        """Output of a run from the folder of this site, which ends with an exit code."""
+        """Output of a run from the directory of this site, which ends with an exit code."""
         inventory = self.folder / "inventory.json"
         host = {"ansible_connection": "local", **self.settings, **variables}
         inventory.write_text(json.dumps({"xinference": {"hosts": {"by-hand": host}}}), encoding="utf-8")

@@ -101,7 +101,7 @@ def test_what_ansible_navigator_leaves_is_neither_in_it_nor_committed(tmp_path: 
 
 @pytest.mark.parametrize(("digest", "image"), [("", "inferops-test/none:v4.1.0-cpu"), (DIGEST, f"inferops-test/none@{DIGEST}")], ids=["tag", "digest"])
 def test_runs_by_name(installed: dict[str, str], tmp_path: Path, digest: str, image: str) -> None:
-    """A check of a host, out of the installed artifact, foresees container and model, and makes nothing."""
+    """A check of a host, out of the installed artifact, predicts container and model, and makes nothing."""
     root = tmp_path / "xinference_data"
     answer = run(
         *(BIN / "ansible-playbook", "--inventory", "localhost,", "--connection", "local", "--check", "inferops.xinference.provision"),

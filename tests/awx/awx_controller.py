@@ -4,7 +4,7 @@
 """The part of AWX that these tests need: from the data in awx/ to a job that ansible-runner has run.
 
 It keeps to what AWX does: survey defaults under the answers, answers as extra variables that Ansible must not template, credentials through the
-injectors of their type, inventory as a script, one private data folder per job, collections from the project's requirements file.
+injectors of their type, inventory as a script, one private data directory per job, collections from the project's requirements file.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def inject(credential_type: Mapping[str, Any], inputs: Mapping[str, str], folder
 class Job:
     """A job that has run.
 
-    :param folder: its private data folder.
+    :param directory: its private data directory.
     :param code: exit code of ansible-runner.
     :param ignored: what AWX reported as ``ignored_fields`` when it was launched.
     """
@@ -208,7 +208,7 @@ class Job:
 class Controller:
     """An AWX with one project, one inventory and one credential.
 
-    :param folder: where projects and jobs live.
+    :param directory: where projects and jobs live.
     :param inventory: hosts and variables, in the JSON form of inventory scripts.
     :param inputs: inputs of the credential, by the name of its type.
     """

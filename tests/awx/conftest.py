@@ -93,7 +93,7 @@ def declared_model(token: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder that is gone afterwards, failures included."""
+    """A directory that is gone afterwards, failures included."""
     path = Path(tempfile.mkdtemp(prefix="inferops-awx-"))
     try:
         yield path

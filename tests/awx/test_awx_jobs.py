@@ -98,7 +98,7 @@ def test_check_predicts(checked: Job) -> None:
     """A check on a host without a server ends well and says what would happen."""
     assert (checked.code, checked.status) == (0, "successful")
     assert "--check" in checked.command
-    assert {"Make the folders", "Compare the container with its declaration"} <= set(checked.changed_tasks)
+    assert {"Make the directories", "Compare the container with its declaration"} <= set(checked.changed_tasks)
     for uid in ("chat", "extra"):
         assert f"Model {uid} would be launched." in checked.output
     assert warnings(checked) == []
@@ -111,7 +111,7 @@ def test_run_follows_the_survey(site: Site, provisioned: Job) -> None:
     assert {"--become", "--diff"} <= set(provisioned.command)
     tasks = [result["task_path"].split("/roles/") for result in provisioned.results("playbook_on_task_start")]
     assert {task[0] for task in tasks if len(task) == 2} == {str(site.controller.collections / "ansible_collections/inferops/xinference")}
-    assert {"Make the folders", "Run the container", "Ensure the declared models"} <= set(provisioned.changed_tasks)
+    assert {"Make the directories", "Run the container", "Ensure the declared models"} <= set(provisioned.changed_tasks)
     made = container()
     assert made is not None
     assert made["State"]["Health"]["Status"] == "healthy"
@@ -143,7 +143,7 @@ def test_check_shows_the_difference(site: Site, provisioned: Job) -> None:
     job = site.controller.launch(PROVISION, wanted, job_type="check")
     assert (job.code, job.status) == (0, "successful"), job.output
     # A container that is replaced has no models: they would all be launched again.
-    assert job.changed_tasks == ["Predict what changes without another container", "Compare the container with its declaration", "Foresee the models"]
+    assert job.changed_tasks == ["Predict what changes without another container", "Compare the container with its declaration", "Predict the models"]
     (container_diff,) = [result["res"]["diff"] for result in job.results("runner_on_ok") if result["res"].get("changed") and "diff" in result["res"]]
     assert (container_diff["before"]["cpus"], container_diff["after"]["cpus"]) == (0, 1_500_000_000)
     assert "Model chat would be launched." in job.output

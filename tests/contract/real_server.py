@@ -46,7 +46,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server answers, what it was made from, the folder of the host that it keeps its files in, and whether it has accounts."""
+    """Where the server answers, what it was made from, the directory of the host that it keeps its files in, and whether it has accounts."""
 
     endpoint: str
     image: str

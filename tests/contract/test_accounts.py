@@ -352,7 +352,7 @@ def test_a_key_expires_and_lives_again(server: Server, key: Callable[..., Any]) 
     time.sleep(max((end - datetime.now(timezone.utc)).total_seconds(), 0) + 0.5)
     refused = ask(server, "GET", "/v1/models", **bearer(secret))
     assert (refused.status_code, refused.json()["detail"]) == (401, "API key has expired")
-    # Declared again, it is what it shall be.
+    # Declared again, it is what it should be.
     assert not key(expires_at=end.isoformat())[0].changed
     assert key(expires_at="never")[0].kind == "updated"
     assert ask(server, "GET", "/v1/models", **bearer(secret)).status_code == 200

@@ -33,7 +33,7 @@ VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
 
 
 class _Unsafe(str):
-    """A text that Ansible shall not take for a template."""
+    """A text that Ansible should not take for a template."""
 
     __slots__ = ()
 

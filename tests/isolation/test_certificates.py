@@ -33,7 +33,7 @@ def names(*more: str) -> x509.SubjectAlternativeName:
 
 
 def usage(*, certificates: bool = False) -> x509.KeyUsage:
-    """Key usage of a server, or of an authority."""
+    """Key usage of a server, or of a CA."""
     return x509.KeyUsage(True, False, False, False, False, certificates, certificates, False, False)
 
 
@@ -59,7 +59,7 @@ REQUESTS: dict[str, Callable[[Builder], Builder]] = {
     "another subject": lambda builder: subject(ordinary(builder), "admin"),
     "for clients": lambda builder: subject(ordinary(builder, (), (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH))),
     "for anything": lambda builder: subject(builder.add_extension(names(), False).add_extension(usage(), True)),
-    "an authority": lambda builder: subject(ordinary(builder).add_extension(x509.BasicConstraints(True, None), True)),
+    "a CA": lambda builder: subject(ordinary(builder).add_extension(x509.BasicConstraints(True, None), True)),
     "signs certificates": lambda builder: subject(
         builder.add_extension(names(), False)
         .add_extension(usage(certificates=True), True)

@@ -189,9 +189,9 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "socket without a scheme": ({"xinference_docker_host": "/var/run/docker.sock"}, "Write it as unix:///var/run/docker.sock."),
     "version with its package": ({"xinference_client_version": "xinference-client==4.1.0"}, "Write the number alone, such as 4.1.0."),
     "proxy with a path": ({"xinference_client_proxy": "http://me:marked-secret@proxy/x"}, "xinference_client_proxy is no URL of a proxy."),
-    "client in a shared folder": (
+    "client in a shared directory": (
         {"xinference_client_environment": "/opt"},
-        "xinference_client_environment '/opt' is not a folder of its own, but the roles set its mode.",
+        "xinference_client_environment '/opt' is not a directory of its own, but the roles set its mode.",
     ),
     "whole tree replaced": (
         {"xinference_volumes": [{"path": "models", "target": "/models"}]},
@@ -201,7 +201,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"xinference_volumes": [*TREE, {"path": "/nowhere/models", "target": "/more"}]},
         "xinference_volumes ('/nowhere/models'): does not exist on this host.",
     ),
-    "two folders at one place": (
+    "two directories at one place": (
         {"xinference_volumes": [*TREE, {"path": "more", "target": "/models"}]},
         "xinference_volumes ('more'): target '/models' is that of 'models', too. Leave one of the two out.",
     ),
@@ -330,8 +330,8 @@ MADE_BY_HAND: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "models elsewhere": (
         ("-v", "{root}/.xinference:/root/.xinference", "-v", "{folder}/big:/models"),
-        "sees {folder}/big at /models; the declared one would see {root}/models there. Put in the place of the entry of xinference_volumes with that target "
-        "{{path: {folder}/big, target: /models}}",
+        "sees {directory}/big at /models; the declared one would see {root}/models there. Put in the place of the entry of xinference_volumes with that target "
+        "{{path: {directory}/big, target: /models}}",
     ),
     "downloads elsewhere": (
         ("-v", "{root}/.xinference:/root/.xinference", "-e", "HF_HOME=/big", "-v", "{root}/big:/big"),
@@ -420,7 +420,7 @@ def test_port_of_our_own_container_in_any_state(root: Path, held: int) -> None:
 
 
 def test_interpreter_that_ansible_looks_for(root: Path) -> None:
-    """The setting is a word, and that interpreter may lack what role docker installs: a check foresees all of it, and fails at nothing."""
+    """The setting is a word, and that interpreter may lack what role docker installs: a check predicts all of it, and fails at nothing."""
     name, _colon, tag = built("server").rpartition(":")
     settings = {"xinference_image": name, "xinference_image_tag": tag, "ansible_python_interpreter": "auto_silent"}
     code, _message, output = provision(root, "--check", xinference_client_environment=str(root.parent / "client"), **settings)
@@ -593,7 +593,7 @@ def test_server_that_is_not_ready_in_time(root: Path, image: str) -> None:
     ids=json.dumps,
 )
 def test_what_is_obviously_meant(root: Path, written: dict[str, Any]) -> None:
-    """No mistake: the check of everything foresees the container."""
+    """No mistake: the check of everything predicts the container."""
     code, _message, output = provision(root, "--check", "--tags", "preflight,volumes,server", **{"xinference_models": [], **written})
     assert code == 0, output
     assert not root.exists()
@@ -605,7 +605,7 @@ def test_teardown_of_a_folder_that_is_not_ours(tmp_path: Path, folder: str) -> N
     kept = tmp_path / "not-ours" / "kept.txt"
     kept.parent.mkdir()
     kept.write_text("kept")
-    # In check mode, so that a failing test costs nobody a folder.
+    # In check mode, so that a failing test costs nobody a directory.
     code, message, output = play("teardown", root, "--check", xinference_teardown_data=True)
     assert code == 2, output
     assert message.startswith(f"xinference_data_root '{root}' is no tree of this collection")

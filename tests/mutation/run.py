@@ -41,7 +41,7 @@ TESTS = COLLECTION / "tests/unit/plugins/module_utils/_core"
 _RIGHT = "declaration/test_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
 _REFUSED = "declaration/test_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
 _PREFLIGHT = tuple(f"preflight/test_{part}.py" for part in ("check", "network", "proxy", "users"))
-#: Module → the tests that say what it shall do. Those of other modules run it too, slowly and by the way.
+#: Module → the tests that say what it should do. Those of other modules run it too, slowly and by the way.
 MODULES: dict[str, tuple[str, ...]] = {
     "plan/plan": ("plan/test_plan.py",),
     "plan/drift": ("plan/test_plan.py",),
@@ -173,7 +173,7 @@ class Tree:
             environment = {
                 **{key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "MUTANT_UNDER_TEST")},
                 "PYTHONDONTWRITEBYTECODE": "1",
-                # Plugins of other tools, and folders of other tests, take more of a mutant's second than the tests do.
+                # Plugins of other tools, and directories of other tests, take more of a mutant's second than the tests do.
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
                 "TMPDIR": str(temporary),
                 "HYPOTHESIS_STORAGE_DIRECTORY": str(BUILD / "hypothesis"),

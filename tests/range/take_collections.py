@@ -75,8 +75,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--release", required=True, help="of the package ansible")
     parser.add_argument("--core", required=True, help="version of ansible-core that will run them")
-    parser.add_argument("--files", type=Path, required=True, help="folder that keeps the package's file")
-    parser.add_argument("--into", type=Path, required=True, help="folder that gets ansible_collections; it is made anew")
+    parser.add_argument("--files", type=Path, required=True, help="directory that keeps the package's file")
+    parser.add_argument("--into", type=Path, required=True, help="directory that gets ansible_collections; it is made again")
     given = parser.parse_args()
     into: Path = given.into
     fresh = into.with_name(f".{into.name}")

@@ -19,7 +19,7 @@ _LINES = 40
 
 
 def _logs(path: Path) -> str:
-    """The last lines of the containers that the tests of a folder started; empty where there are none."""
+    """The last lines of the containers that the tests of a directory started; empty where there are none."""
     prefix = f"xinference-{_CONTAINERS.get(path.parent.name, path.parent.name)}"
     listed = subprocess.run(("docker", "ps", "--all", "--format", "{{.Names}}\t{{.Status}}"), capture_output=True, text=True, check=False)
     texts = []

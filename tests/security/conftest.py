@@ -38,7 +38,7 @@ KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
 AUTOMATION = KEPT / "automation"
 #: Tag of an image like those that know no accounts.
 OLDER = "without-accounts"
-#: Prefix of the folders of these tests.
+#: Prefix of the directories of these tests.
 FOLDERS = "inferops-security-"
 #: A run that shows as much as it can. The lurker is there while it runs.
 LOUD = ("-vvvv", "--diff")
@@ -113,7 +113,7 @@ def of_host(output: str, host: str) -> str:
 class Site:
     """One host.
 
-    :param folder: everything of it.
+    :param directory: everything of it.
     :param port: of the server.
     :param marks: the secrets by what they are.
     :param settings: variables of every run.
@@ -214,7 +214,7 @@ def remove() -> None:
 
 
 def client_environment() -> Path:
-    """Folder of a client that all runs of this checkout share; the first one makes it."""
+    """Directory of a client that all runs of this checkout share; the first one makes it."""
     made_from = hashlib.sha256(f"{sys.version} {sys.base_prefix} {ROOT}".encode()).hexdigest()[:12]
     return ROOT / f"build/security-client-{made_from}"
 
@@ -382,7 +382,7 @@ def rotated(provisioned: Site) -> Site:
 
 @pytest.fixture(scope="session")
 def rotated_by_value(rotated: Site) -> Site:
-    """The host after a rotation without an account of the automation, with the new password itself."""
+    """The host after a rotation without an the service account, with the new password itself."""
     before = AUTOMATION.read_text(encoding="utf-8")
     new = rotated.marks["new password"]
     rotated.play("rotate_credentials", *LOUD, xinference_service_account="", xinference_new_admin_password=new)

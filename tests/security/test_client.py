@@ -52,7 +52,7 @@ def pinned(given: dict[str, Any]) -> Path:
 
 
 def installed(site: Site) -> list[str]:
-    """The client's folders in the environment, which carry its version."""
+    """The client's directories in the environment, which carry its version."""
     return [path.name for path in (site.folder / "client").glob("lib/python3*/site-packages/xinference_client-*")]
 
 
@@ -62,7 +62,7 @@ def test_a_wrong_hash_is_refused_before_the_models(provisioned: Site, given: dic
     before, name, after = right.partition("requests==")
     digest = after.partition("sha256:")[2][:64]
     pinned.write_text(before + name + after.replace(digest, digest[::-1], 1), encoding="utf-8")
-    # What pip says, a check cannot foresee.
+    # What pip says, a check cannot predict.
     provisioned.play("provision", "--check", **given)
     output = provisioned.play("provision", code=2, **given)
     assert REFUSED in output

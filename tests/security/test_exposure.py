@@ -24,7 +24,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.server.c
 from ansible_collections.inferops.xinference.tests.anonymous import EXPOSED, answered
 
 PREPARED = ["Start a container for it", "Prepare it", "Remove the container for it"]
-ACCOUNT = "Keep the account of the automation"
+ACCOUNT = "Keep the service account"
 
 
 def inspected() -> dict[str, Any]:
@@ -66,7 +66,7 @@ def test_files_can_be_read_by_whom_they_should(provisioned: Site) -> None:
         name, mode = str(path.relative_to(provisioned.root)), stat.S_IMODE(path.lstat().st_mode)
         most = next((most for pattern, most in wanted if pattern.fullmatch(name)), None)
         if most is None:
-            # Not named: nobody but root reaches it, because of a folder above.
+            # Not named: nobody but root reaches it, because of a directory above.
             folders = [provisioned.root / parent for parent in path.relative_to(provisioned.root).parents]
             reachable = all(stat.S_IMODE(folder.stat().st_mode) & 0o001 for folder in folders)
             if reachable and mode & 0o007:

@@ -62,7 +62,7 @@ def test_a_check_changes_nothing_and_makes_no_file(provisioned: Site, rotation_c
 
 def test_a_check_foresees_an_account_with_its_key(foreseen: str) -> None:
     assert "API key other would be made." in foreseen
-    assert changed_tasks(foreseen) == ["Ensure the declared models", "Ensure the declared accounts", "Foresee the keys of accounts that are foreseen"]
+    assert changed_tasks(foreseen) == ["Ensure the declared models", "Ensure the declared accounts", "Predict the keys of accounts that are predicted"]
     assert changes(foreseen) == [3]
 
 

@@ -19,7 +19,7 @@ from conftest import CONTAINER, Site, changes, said
 from ansible_collections.inferops.xinference.tests.machine import built
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="another user's view needs root to take it")
-#: Where the container sees a folder of the host, and what leads there.
+#: Where the container sees a directory of the host, and what leads there.
 PLACES = (
     *("/root/.cache/huggingface/hub", "/root/.cache/huggingface", "/root/.cache/modelscope", "/root/.xinference/huggingface"),
     *("/root/.xinference/modelscope", "/root/.xinference/logs", "/models"),
@@ -27,7 +27,7 @@ PLACES = (
 
 
 def victim(site: Site, name: str) -> Path:
-    """A folder of the host with a secret, which has nothing to do with the server."""
+    """A directory of the host with a secret, which has nothing to do with the server."""
     folder = site.folder / name
     folder.mkdir(exist_ok=True)
     folder.chmod(0o711)
@@ -37,12 +37,12 @@ def victim(site: Site, name: str) -> Path:
 
 
 def modes(folder: Path) -> list[int]:
-    """Of a folder and its secret."""
+    """Of a directory and its secret."""
     return [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "secret")]
 
 
 def test_nothing_of_the_host_comes_in_with_a_restart(restarted: Site) -> None:
-    """The engine follows links in the source of a mount whenever the container starts; before this one, every place of the container led to another folder."""
+    """Docker follows links in the source of a mount whenever the container starts; before this one, every place of the container led to another directory."""
     for place in PLACES:
         assert inside(f"cat {place}/secret").stdout == "", place
     sources = [mount["Source"] for mount in json.loads(said("inspect", CONTAINER))[0]["Mounts"] if mount["Type"] == "bind"]
@@ -55,7 +55,7 @@ def test_nothing_of_the_host_comes_in_with_a_restart(restarted: Site) -> None:
 )
 def test_a_link_that_the_container_left_changes_no_file_of_the_host(provisioned: Site, path: str, leads_to: str) -> None:
     folder, place = victim(provisioned, "victim"), f"/root/{path}"
-    # A mounted folder does not go away, but one above it might.
+    # A mounted directory does not go away, but one above it might.
     made = inside(f"mv {place} {place}.away && ln -s {folder}{leads_to} {place}")
     if path == ".xinference/logs":
         assert "busy" in made.stderr
@@ -125,7 +125,7 @@ def migrated(restricted: dict[str, Any], site: Site) -> dict[str, str]:
     outputs = {"refused": site.play("provision", code=2, **restricted)}
     hub.unlink()
     hub.with_name("away").rename(hub)
-    outputs["made anew"] = site.play("provision", **restricted)
+    outputs["made again"] = site.play("provision", **restricted)
     outputs["again"] = site.play("provision", **restricted)
     return outputs
 
@@ -136,5 +136,5 @@ def test_a_host_of_an_earlier_version_is_taken_over_without_losing_a_file(migrat
     for place in ("/root/.cache/huggingface/hub", "/root/.xinference/huggingface"):
         assert inside(f"cat {place}/kept").stdout == "downloaded"
     assert stat.S_IMODE(site.root.stat().st_mode) == 0o700
-    assert "Stop the container that can choose what of the host is mounted" in migrated["made anew"]
+    assert "Stop the container that can choose what of the host is mounted" in migrated["made again"]
     assert changes(migrated["again"]) == [0]

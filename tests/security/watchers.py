@@ -69,7 +69,7 @@ class Intruder(threading.Thread):
 
 
 class Lurker(threading.Thread):
-    """Reads, all the time, what other processes of this machine show, and what lies in temporary folders for everybody to read.
+    """Reads, all the time, what other processes of this machine show, and what lies in temporary directories for everybody to read.
 
     :param marks: what it looks for.
     """

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.inferops.xinference"
 #: PlanOptions that the table of fields enforces, by field.
 CHOICES = {"state": STATES, "type": MODEL_TYPES, "download_hub": HUBS}
-#: Folders that hold no file of ours.
+#: Directories that hold no file of ours.
 FOREIGN = frozenset({"build", "__pycache__", ".git", "LICENSES"})
 #: What ansible-test writes.
 OUTPUT = ROOT / "tests/output"
@@ -33,7 +33,7 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 FILTERS = sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.py"))
 CORE = "plugins/module_utils/_core"
 PARTS_OF_THE_CORE = sorted(f"{path.parent.name}/{path.stem}" for path in (ROOT / CORE).glob("*/*.py") if path.stem != "__init__")
-#: The folders of the core from the bottom up: no import runs upward, or between two of the same floor.
+#: The directories of the core from the bottom up: no import runs upward, or between two of the same floor.
 FLOORS = (
     {"base"},
     {"declaration", "host"},
@@ -81,7 +81,7 @@ def documentation(module: str) -> dict[str, Any]:
 
 
 def files(*suffixes: str, within: str = ".") -> Iterator[Path]:
-    """Files of the project, or of a folder of it, with these endings."""
+    """Files of the project, or of a directory of it, with these endings."""
 
     def walk(folder: Path) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
@@ -219,7 +219,7 @@ def test_each_part_of_the_core_is_tested_in_the_folder_of_its_name(part: str) ->
 
 @pytest.mark.parametrize("part", PARTS_OF_THE_CORE)
 def test_no_import_of_the_core_runs_upward_and_none_is_ansible_s(part: str) -> None:
-    """A folder imports from those below it and from itself."""
+    """A directory imports from those below it and from itself."""
     folder = part.partition("/")[0]
     below = {name for floor in FLOORS[: next(number for number, floor in enumerate(FLOORS) if folder in floor)] for name in floor}
     for node in ast.walk(ast.parse((ROOT / CORE / f"{part}.py").read_text(encoding="utf-8"))):

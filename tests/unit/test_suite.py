@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/suite"))
 
-import run as suite_run  # noqa: E402  the folder holds scripts
+import run as suite_run  # noqa: E402  the directory holds scripts
 import tested  # noqa: E402
 import times  # noqa: E402
 from parts import ALL, TEST, Part, named  # noqa: E402

@@ -91,7 +91,7 @@ def test_root_of_the_container_is_nobody_in_particular_on_the_host(host: Any) ->
     """As xinference_docker_userns_remap has it."""
     first = mapped_root(host)
     assert first > 60000
-    # The one file that keeps a folder from being empty is not the server's.
+    # The one file that keeps a directory from being empty is not the server's.
     owners = set(host.check_output("find /srv/xinference_data/.xinference /srv/xinference_data/logs ! -name .keep -printf '%U\\n'").split())
     assert owners == {str(first)}
     assert host.file("/srv/xinference_data/.xinference/kept.txt").content_string == "made by hand"

@@ -30,7 +30,7 @@ def server(host: Any) -> Server:
 
 @pytest.fixture(scope="session")
 def authority() -> str:
-    """Certificate of the local authority, as the role handed it out."""
+    """Certificate of the local CA, as the role handed it out."""
     return str(Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ca.crt")
 
 
@@ -48,7 +48,7 @@ def base(address: str) -> str:
 
 @pytest.fixture
 def outsider(authority: str) -> Iterator[requests.Session]:
-    """A client in the network that trusts the authority and has no account."""
+    """A client in the network that trusts the CA and has no account."""
     with requests.Session() as session:
         session.trust_env = False
         session.verify = authority

@@ -40,7 +40,7 @@ def test_what_every_user_of_the_host_may_read(host: Any) -> None:
 
 
 def test_what_every_user_of_the_host_may_write(host: Any) -> None:
-    # Folders that systemd makes for temporary files of a service lie in one that nobody enters.
+    # Directories that systemd makes for temporary files of a service lie in one that nobody enters.
     assert host.run(f"{NOBODY} {OURS} -writable ! -type l -print 2>/dev/null").stdout == ""
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare the server's own folder: what lies in it, its keys and its first administrator.
+"""Prepare the server's own directory: what lies in it, its keys and its first administrator.
 
 It runs as root in a container of the server's image without network, which sees the volumes and nothing else of the host: whatever links a server has left
-in its folder, they lead to no file of the host. What to do comes through standard input, because it holds a password. The last line of the output says in
+in its directory, they lead to no file of the host. What to do comes through standard input, because it holds a password. The last line of the output says in
 JSON whether the secrets that a server reads when it starts were changed. Standard library only; the Python is that of the image.
 """
 
@@ -30,7 +30,7 @@ from typing import Any
 ACTOR_KEY = "XOSCAR_AUTH_KEY"
 ACCOUNT_KEYS = ("JWT_SECRET_KEY", "ENCRYPTION_KEY")
 #: What could not be done.
-FOLDER, ACCOUNT = "The server's folder could not be prepared", "The first administrator could not be made"
+FOLDER, ACCOUNT = "The server's directory could not be prepared", "The first administrator could not be made"
 NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -43,7 +43,7 @@ def number(name: str, look_up: Callable[[str], int]) -> int:
 
 
 def make_folder(wanted: dict[str, Any]) -> None:
-    """A folder with owner, group and mode."""
+    """A directory with owner, group and mode."""
     path = Path(wanted["inside"])
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
@@ -51,7 +51,7 @@ def make_folder(wanted: dict[str, Any]) -> None:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | NO_LINKS)
     except OSError as error:
-        sys.exit(f"{FOLDER}: {path} is no folder, or a link: {error.strerror}.")
+        sys.exit(f"{FOLDER}: {path} is no directory, or a link: {error.strerror}.")
     try:
         owner = number(str(wanted["owner"]), lambda name: pwd.getpwnam(name).pw_uid)
         group = number(str(wanted["group"]), lambda name: grp.getgrnam(name).gr_gid)
@@ -159,7 +159,7 @@ def main() -> None:
         said = (done.stdout + done.stderr).strip()
         if done.returncode and "already has users" not in said:
             sys.exit(f"{ACCOUNT}: {said or f'xinference-migrate-auth ended with {done.returncode}'}")
-    # A server leaves the database that it makes itself readable by all. Its folder is restricted, but a copy keeps the mode.
+    # A server leaves the database that it makes itself readable by all. Its directory is restricted, but a copy keeps the mode.
     for file in folder.iterdir():
         give(file, 0o600, owner)
     json.dump({"secrets_changed": changed}, sys.stdout)

@@ -10,7 +10,7 @@ name: run_recorder
 type: aggregate
 short_description: Records runs, tasks, results and the names of variables
 description:
-  - Writes a line of JSON for each into the folder that E(XINFERENCE_TEST_RECORDS) names, and does nothing where it names none.
+  - Writes a line of JSON for each into the directory that E(XINFERENCE_TEST_RECORDS) names, and does nothing where it names none.
   - Names of variables are written, never their values.
 author: inferops contributors (@inferops)
 requirements: [enable it in the configuration]

@@ -142,7 +142,7 @@ def _check_registration(asked: _Asked, model: DeclaredModel) -> list[str]:
 
 
 def _check_docker(model: DeclaredModel, engines: Mapping[str, Any]) -> list[str]:
-    """The engine, and what it shall load."""
+    """The engine, and what it should load."""
     able = [name for name, offers in engines.items() if isinstance(offers, list) and offers]
     given = model.given.get("engine")
     engine = given or _DEFAULT_ENGINES.get(model.type)

@@ -27,14 +27,14 @@ _NO_PATHS = frozenset(
 )
 #: Groups of such options.
 _NO_PATH_GROUPS = ("sampling.",)
-#: Folders of the container's own, which no volume holds.
+#: Directories of the container's own, which no volume holds.
 _OWN = ("/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/")  # noqa: S108 - compared, not written to
 _GGUF = ".gguf"
-#: Fields whose folder is loaded as a whole.
+#: Fields whose directory is loaded as a whole.
 _FOLDERS = ("path", "model_uri", "local_path")
 #: Options whose files are weights.
 _LOADED = re.compile(r"model|mmproj|mparams|draft|controlnet|encoder|vocoder|adapter|lora")
-#: Links inside a folder that are named at once.
+#: Links inside a directory that are named at once.
 _MOST_LINKS = 3
 
 
@@ -86,7 +86,7 @@ def _of_registration(registration: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 
 def _folder(model: DeclaredModel) -> str | None:
-    """The folder in which a server looks for what is named without a folder; None where it is one of its own."""
+    """The directory in which a server looks for what is named without a directory; None where it is one of its own."""
     path = model.given.get("path")
     if isinstance(path, str):
         return str(PurePosixPath(path).parent) if path.lower().endswith(_GGUF) else path
@@ -95,7 +95,7 @@ def _folder(model: DeclaredModel) -> str | None:
 
 
 def _beside(model: DeclaredModel) -> Iterator[tuple[str, str]]:
-    """Files in the folder of a model that are named without it: the projector, and the GGUF files of a registration."""
+    """Files in the directory of a model that are named without it: the projector, and the GGUF files of a registration."""
     folder, projector = _folder(model), model.given.get("multimodal_projector")
     if folder is None:
         return
@@ -125,7 +125,7 @@ def _named(model: DeclaredModel) -> Iterator[tuple[str, Any]]:
 
 def loaded_besides(model: DeclaredModel) -> list[tuple[str, str]]:
     """Files that a model loads besides its weights: field, and path inside the container."""
-    # Other options name folders to write to, tokenizers and the like, which take no memory that counts.
+    # Other options name directories to write to, tokenizers and the like, which take no memory that counts.
     besides = ((name, value) for name, value in _besides(model) if not name.startswith("engine_options.") or _LOADED.search(name))
     found = [*besides, *(pair for pair in _beside(model) if pair[0] == "multimodal_projector")]
     return [(name, path) for name, path in ((name, local_path(value)) for name, value in found) if path is not None]
@@ -157,24 +157,24 @@ def _check_path(home: ServerFiles, path: str) -> tuple[int, str]:
     except OSError:
         return 0, ""
     if found is None:
-        return 0, f"{link}lies in no folder that the server's container sees; these are {', '.join(sorted(home.mounts))}"
+        return 0, f"{link}lies in no directory that the server's container sees; these are {', '.join(sorted(home.mounts))}"
     return found.st_mode, ""
 
 
 def _check_kind(model: DeclaredModel, mode: int) -> str:
-    """Whether an engine finds a file where it wants one, or a folder.
+    """Whether an engine finds a file where it wants one, or a directory.
 
     :param mode: file mode of what is there.
     """
     engine = model.engine
     if engine == "llama.cpp" and model.type == "LLM":
-        return "is a folder, but engine llama.cpp wants the GGUF file itself" if stat.S_ISDIR(mode) else ""
+        return "is a directory, but engine llama.cpp wants the GGUF file itself" if stat.S_ISDIR(mode) else ""
     wants_folder = model.type in ("LLM", "embedding", "rerank")
-    return "is a file, but the server wants the folder of the model" if wants_folder and stat.S_ISREG(mode) else ""
+    return "is a file, but the server wants the directory of the model" if wants_folder and stat.S_ISREG(mode) else ""
 
 
 def _check_links(home: ServerFiles, path: str) -> str:
-    """Which links in the folder of a model lead to nothing, as a part of a sentence. What is hidden, such as the metadata of a download, is not loaded."""
+    """Which links in the directory of a model lead to nothing, as a part of a sentence. What is hidden, such as the metadata of a download, is not loaded."""
     files = home.files(path)
     broken = sorted((name, where) for name, where in files.broken.items() if not f"/{name}".count("/.")) if files is not None else []
     if not broken:
@@ -186,12 +186,12 @@ def _check_links(home: ServerFiles, path: str) -> str:
 def path_problems(model: DeclaredModel, home: ServerFiles) -> list[tuple[str, str, str]]:
     """Local files of a model that the server's container cannot see, or that are not there: field, path, and what is wrong as a part of a sentence.
 
-    :param home: the folders that the container sees; where none are known, nothing is said.
+    :param home: the directories that the container sees; where none are known, nothing is said.
     """
     if not home.mounts:
         return []
     problems: list[tuple[str, str, str]] = []
-    # Of these, the very files are known; the folder may hold other models, too.
+    # Of these, the very files are known; the directory may hold other models, too.
     known = any(name.endswith("model_file_name_template") for name, _path in _beside(model))
     for _uid, name, path in container_paths([model]):
         mode, wrong = _check_path(home, path)
@@ -208,7 +208,7 @@ def check_paths(models: Iterable[DeclaredModel], home: ServerFiles, names: Mappi
     """One sentence for each local file that the server's container cannot see, or that is not there.
 
     :param models: those that are about to be launched or registered.
-    :param home: the folders that the container sees; where none are known, nothing is said.
+    :param home: the directories that the container sees; where none are known, nothing is said.
     :param names: what options are called, as of :func:`~.values.called`.
     """
     return [f"{called('models', names)} (uid '{model.uid}'): {name} '{path}' {wrong}." for model in models for name, path, wrong in path_problems(model, home)]

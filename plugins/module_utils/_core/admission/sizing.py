@@ -28,7 +28,7 @@ __all__ = ["Limits", "Need", "Sizes", "choose_options", "needs", "too_much"]
 
 #: Processes of the server without any model.
 SERVER_MIB = 920
-#: A process without weights, by engine; each imports its libraries anew.
+#: A process without weights, by engine; each imports its libraries again.
 PROCESS_MIB = {"llama.cpp": 460, "transformers": 900}
 OTHER_PROCESS_MIB = 700
 #: Contexts that automatic options choose from: the first with which everything fits.
@@ -45,7 +45,7 @@ _BITS = (
 _FORMAT_BITS = {"fp8": 8, "e4m3": 8, "e5m2": 8, "fp4": 4, "awq": 4, "gptq": 4, "bnb": 4}
 #: Numbers of so many bits and fewer have scales.
 _WITH_SCALES = 8
-#: Endings of weights; of the first kind that a folder has, the others are copies for other engines.
+#: Endings of weights; of the first kind that a directory has, the others are copies for other engines.
 _WEIGHTS = ((".safetensors",), (".bin", ".pt", ".pth"))
 
 
@@ -53,7 +53,7 @@ class Sizes(Protocol):
     """Who knows the sizes of files that a server sees."""
 
     def size(self, path: str) -> int | None:
-        """Bytes of a file or a folder of the container; None where that is not known."""
+        """Bytes of a file or a directory of the container; None where that is not known."""
 
     def files(self, path: str) -> Files | None:
         """The files that a path of the container stands for; None where that is not known."""
@@ -128,7 +128,7 @@ def _bits(quantization: str, form: str = "") -> float:
 
 
 def _in_folder(model: DeclaredModel, files: Files, spec: Mapping[str, Any]) -> int | None:
-    """Bytes of the files in a folder that are loaded; the others are of other quantizations, or the same weights for other engines."""
+    """Bytes of the files in a directory that are loaded; the others are of other quantizations, or the same weights for other engines."""
     sizes = files.sizes
     quantization = str(model.given.get("quantization") or spec.get("quantization") or "")
     if model.engine == "llama.cpp" or spec.get("model_format") == "ggufv2":
@@ -190,7 +190,7 @@ def _need(model: DeclaredModel, home: Sizes) -> Need:
 
 
 def needs(models: Sequence[DeclaredModel], home: Sizes) -> list[Need]:
-    """What each model that shall run needs."""
+    """What each model that should run needs."""
     return [_need(model, home) for model in models if model.state == "present"]
 
 

@@ -49,7 +49,7 @@ def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
         return same_size(wanted, actual) if name == "size_in_billions" else str(wanted).lower() == str(actual).lower()
 
     for row in rows:
-        # Of files that somebody deleted, empty folders and links are left.
+        # Of files that somebody deleted, empty directories and links are left.
         if row.get("size_bytes") == 0 or row.get("model_name") != model.name or str(row.get("model_type", model.type)).lower() != model.type.lower():
             continue
         if all(fits(row, *pair) for pair in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))):

@@ -137,7 +137,7 @@ class ProgressFile:
         self.last: dict[str, tuple[float, tuple[str, str]]] = {}
         self.handle: int | None = None
         with contextlib.suppress(OSError, ValueError):
-            # Others may write to the folder: neither their file nor their link is followed.
+            # Others may write to the directory: neither their file nor their link is followed.
             self.handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def tell(self, uid: str, state: str, answer: Mapping[str, Any], seconds: float) -> None:

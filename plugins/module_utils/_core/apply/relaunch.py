@@ -33,7 +33,7 @@ class Launches:
         self.registrations = registrations
 
     def launch(self, model: ModelRun) -> bool:
-        """Ask for a launch; False when the server is not ready to take it and it shall be tried again."""
+        """Ask for a launch; False when the server is not ready to take it and it should be tried again."""
         action = model.action
         self.run.start(model)
         if action.kind == RELAUNCH and not model.cleared and not self.make_way(model):
@@ -84,7 +84,7 @@ class Launches:
     def roll_back(self, model: ModelRun, words: str) -> bool:
         """Launch the previous model after a relaunch that failed; False where there is none or that failed, too."""
         if model.rolling_back is not None:
-            self.run.fail(model, f"{model.rolling_back}; putting the previous model back failed: {words}", ERROR)
+            self.run.fail(model, f"{model.rolling_back}; rolling back to the previous model failed: {words}", ERROR)
             model.rolling_back = None
             return False
         previous = model.action.previous
@@ -103,7 +103,7 @@ class Launches:
                 # The new model was terminated while a copy of it was still on its way, and came back.
                 if again and _ALREADY in error.detail and self.removal.clear(model):
                     continue
-                self.run.fail(model, f"{words}; putting the previous model back failed: {error}", ERROR)
+                self.run.fail(model, f"{words}; rolling back to the previous model failed: {error}", ERROR)
                 return False
         model.rolling_back = words
         return True
@@ -113,7 +113,7 @@ class Launches:
 
         :param created: second of its launch; 0 where that is not known.
         """
-        self.run.fail(model, f"{model.rolling_back}; the previous model was put back", READY)
+        self.run.fail(model, f"{model.rolling_back}; rolled back to the previous model", READY)
         model.rolling_back = None
         model.result.restored = True
         previous = model.action.previous

@@ -218,5 +218,5 @@ def _lost(run: PlanRun, error: XinferenceError) -> None:
             continue
         words = run.explain(model, str(error)) if isinstance(error, ConnectionFailed) else str(error)
         if model.rolling_back is not None:
-            words = f"{model.rolling_back}; putting the previous model back was interrupted: {words}"
+            words = f"{model.rolling_back}; rolling back to the previous model was interrupted: {words}"
         run.fail(model, words, "unknown")

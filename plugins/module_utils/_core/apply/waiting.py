@@ -19,7 +19,7 @@ from .smoke_test import Unanswered, smoke_test
 
 __all__ = ["UnderWay"]
 
-#: What the operator is told of a model that shall answer.
+#: What the operator is told of a model that should answer.
 _ASKED = "smoke test"
 #: Seconds between two looks: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
 _SHORTEST, _SHARE = 0.2, 0.03
@@ -115,7 +115,7 @@ class UnderWay:
         return waited_for
 
     def ready(self, model: ModelRun, seen: Observed) -> bool:
-        """A model is ready: let it answer, write down what it was launched with, and keep its autostart entry; False when it shall be waited for again."""
+        """A model is ready: let it answer, write down what it was launched with, and keep its autostart entry; False when it should be waited for again."""
         run, action, found = self.run, model.action, seen.models[model.uid]
         restored = model.rolling_back is not None
         try:
@@ -147,7 +147,7 @@ class UnderWay:
         if state == UNLISTED and model.rolling_back is None:
             if not self.removal.clear_orphan(model, seen):
                 return False
-            # What somebody else launched is planned anew when it is gone and all others are done.
+            # What somebody else launched is planned again when it is gone and all others are done.
             if model.action.kind != WAIT:
                 self.launches.launch(model)
             return not model.failed

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what somebody else may have written: files below a folder, JSON, answers over HTTP. Private to this collection.
+"""Reading what somebody else may have written: files below a directory, JSON, answers over HTTP. Private to this collection.
 
-Root of the server's container owns the folders that are mounted there, and a service owns its own. They can put a link to a file of root in place of each
+Root of the server's container owns the directories that are mounted there, and a service owns its own. They can put a link to a file of root in place of each
 of their files, a pipe that nobody writes to, a device, or a hole of terabytes. So nothing here follows a link below its base, waits for anybody without end, or
 takes more than its limit.
 """
@@ -55,7 +55,7 @@ class TooMuch(Exception):
 
 
 class Looks:
-    """How many names may still be looked at: a folder can have any number of them, and be of any depth.
+    """How many names may still be looked at: a directory can have any number of them, and be of any depth.
 
     :param left: the number.
     """
@@ -74,7 +74,7 @@ class Looks:
 
 
 def is_name(part: str) -> bool:
-    """Whether a text can be the name of a file, and no way to another folder."""
+    """Whether a text can be the name of a file, and no way to another directory."""
     try:
         return part not in ("", ".", "..") and not set(os.fsencode(part)) & set(b"/\0")
     except UnicodeEncodeError:
@@ -83,14 +83,14 @@ def is_name(part: str) -> bool:
 
 @contextlib.contextmanager
 def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = None) -> Iterator[int]:
-    """A handle of what lies below a folder, of whatever kind, a link included. It is not opened for reading, which does something with some devices.
+    """A handle of what lies below a directory, of whatever kind, a link included. It is not opened for reading, which does something with some devices.
 
-    :param base: folder that is trusted, with all links on the way to it; without parts it may be a file.
+    :param base: directory that is trusted, with all links on the way to it; without parts it may be a file.
     :param parts: names from there on. None of them is followed when it is a link.
     :param looks: what each of these names counts for.
     :raises OSError: when it is not there, lies behind a link, or may not be looked at.
     """
-    # The dot has a folder mounted that is mounted when somebody looks into it.
+    # The dot has a directory mounted that is mounted when somebody looks into it.
     handle = os.open(os.path.join(base, ".") if parts else base, os.O_PATH | os.O_CLOEXEC)
     try:
         for part in parts:
@@ -108,19 +108,19 @@ def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = Non
 
 
 def stat_below(base: str | Path, parts: Sequence[str], looks: Looks | None = None) -> os.stat_result:
-    """What lies below a folder, a link included; parameters and errors as of :func:`open_below`."""
+    """What lies below a directory, a link included; parameters and errors as of :func:`open_below`."""
     with open_below(base, parts, looks) as handle:
         return os.fstat(handle)
 
 
 def link_below(base: str | Path, parts: Sequence[str], looks: Looks | None = None) -> str | None:
-    """Where a link below a folder leads; None for what is no link. Parameters and errors as of :func:`open_below`."""
+    """Where a link below a directory leads; None for what is no link. Parameters and errors as of :func:`open_below`."""
     with open_below(base, parts, looks) as handle:
         return os.readlink("", dir_fd=handle) if stat.S_ISLNK(os.fstat(handle).st_mode) else None
 
 
 def entries_below(base: str | Path, parts: Sequence[str], looks: Looks) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
-    """Everything in a folder below another one, however deep: names from the folder on, and what it is, a link included. What goes meanwhile is left out.
+    """Everything in a directory below another one, however deep: names from the directory on, and what it is, a link included. What goes meanwhile is left out.
 
     Parameters and errors as of :func:`open_below`.
     """
@@ -149,7 +149,7 @@ def entries_below(base: str | Path, parts: Sequence[str], looks: Looks) -> Itera
 
 @contextlib.contextmanager
 def _regular_below(base: str | Path, parts: Sequence[str]) -> Iterator[tuple[BinaryIO, int]]:
-    """An open file below a folder, and its size in bytes.
+    """An open file below a directory, and its size in bytes.
 
     :raises OSError: as of :func:`open_below`, and when it is no regular file.
     """
@@ -165,7 +165,7 @@ def _regular_below(base: str | Path, parts: Sequence[str]) -> Iterator[tuple[Bin
 
 
 def read_bytes(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> bytes:
-    """Content of a regular file below a folder; parameters as of :func:`open_below`.
+    """Content of a regular file below a directory; parameters as of :func:`open_below`.
 
     :param limit: bytes that it may have.
     :raises OSError: when it is none, lies behind a link, is larger, or cannot be read.
@@ -179,7 +179,7 @@ def read_bytes(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> by
 
 
 def read_end(base: str | Path, parts: Sequence[str], limit: int, since: int = 0) -> bytes:
-    """The end of a regular file below a folder; parameters and errors as of :func:`read_bytes`, but it may be of any size.
+    """The end of a regular file below a directory; parameters and errors as of :func:`read_bytes`, but it may be of any size.
 
     :param limit: bytes that are read at most.
     :param since: byte to begin with, unless that is more, or it has fewer.
@@ -190,7 +190,7 @@ def read_end(base: str | Path, parts: Sequence[str], limit: int, since: int = 0)
 
 
 def read_json(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> Any:
-    """What a regular file below a folder says; parameters as of :func:`read_bytes`.
+    """What a regular file below a directory says; parameters as of :func:`read_bytes`.
 
     :raises OSError: when it cannot be read.
     :raises ValueError: when it is no JSON, or nested too deep.
@@ -199,7 +199,7 @@ def read_json(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> Any
 
 
 def read_regular(path: Path, limit: int = LIMIT) -> str:
-    """Text of a file that is a file and nothing else, in a folder that is trusted itself.
+    """Text of a file that is a file and nothing else, in a directory that is trusted itself.
 
     :param limit: bytes that it may have.
     :raises OSError: when it is none, is larger, or cannot be read.

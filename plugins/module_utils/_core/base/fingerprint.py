@@ -24,7 +24,7 @@ def fingerprint(files: Mapping[str, bytes]) -> str:
 
 
 def folder_fingerprint(folder: Path) -> str | None:
-    """The same of the Python files in a folder; None where there is none, or where they cannot be read."""
+    """The same of the Python files in a directory; None where there is none, or where they cannot be read."""
     try:
         return fingerprint({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.py")}) if folder.is_dir() else None
     except OSError:

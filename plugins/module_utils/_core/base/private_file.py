@@ -32,7 +32,7 @@ def both(path: str) -> tuple[Path, Path]:
 def marks(path: str) -> tuple[Any, ...]:
     """Something that is another one when a file or its copy was replaced, so that nobody reads them at each look.
 
-    :raises OSError: when its folder cannot be looked into.
+    :raises OSError: when its directory cannot be looked into.
     """
     return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in both(path) if place.exists()))
 
@@ -77,7 +77,7 @@ def keep_secrets(path: str, kept: Sequence[str]) -> None:
 
 
 def give_to_owner(handle: int, path: Path) -> None:
-    """Give an open file to who owned it before, else to the owner of its folder, so that a service finds what an administrator wrote.
+    """Give an open file to who owned it before, else to the owner of its directory, so that a service finds what an administrator wrote.
 
     :param handle: of the file, which may lie under another name still.
     :param path: where it is, or will be.
@@ -102,7 +102,7 @@ def _remove_leftovers(path: Path) -> None:
 def replace_private(path: Path, text: str) -> None:
     """Replace a file in one step, so that a power cut leaves the old or the new one, and never a part of one.
 
-    :param path: the file, whose owner stays; its folder is made where there is none, for its owner alone.
+    :param path: the file, whose owner stays; its directory is made where there is none, for its owner alone.
     :param text: its new content.
     :raises OSError: when it cannot be written; the old one is still there.
     """
@@ -122,7 +122,7 @@ def replace_private(path: Path, text: str) -> None:
         # It may hold secrets.
         Path(scratch).unlink(missing_ok=True)
         raise
-    # The name is as lasting as the content, where the file system lets a folder be synchronised.
+    # The name is as lasting as the content, where the file system lets a directory be synchronised.
     with contextlib.suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:

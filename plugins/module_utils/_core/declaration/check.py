@@ -64,7 +64,7 @@ def _check_item(label: str, item: Any, strict: bool, names: Mapping[str, str]) -
 
 
 def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], strict: bool, names: Mapping[str, str]) -> list[str]:
-    """Problems of the fields taken together, for a model that shall run."""
+    """Problems of the fields taken together, for a model that should run."""
     problems: list[str] = []
     model_type = given.get("type", "LLM")
     if item.get("name") is None:
@@ -158,7 +158,7 @@ def _check_path(path: str, engine: str, model_type: str) -> str:
     if engine == "llama.cpp" and model_type == "LLM":
         return "" if is_file else "is no GGUF file; engine llama.cpp wants the file itself, with its name ending in .gguf"
     if engine == "llama.cpp" and model_type in ("embedding", "rerank"):
-        return f"is a file; for type {model_type}, engine llama.cpp wants the folder of the GGUF file" if is_file else ""
+        return f"is a file; for type {model_type}, engine llama.cpp wants the directory of the GGUF file" if is_file else ""
     return "is a GGUF file, which only engine llama.cpp loads" if is_file and engine in NO_GGUF else ""
 
 
@@ -175,7 +175,7 @@ def _check_beside(given: Mapping[str, Any], registration: Mapping[str, Any], mod
         return []
     way = f"give path '{shown(split.first)}', too"
     if model_type != "LLM":
-        way = "give as model_uri the folder of the parts, and as model_file_name_template the name of the first"
+        way = "give as model_uri the directory of the parts, and as model_file_name_template the name of the first"
     return [
         f"registration.model_specs.model_uri '{shown(uri)}' is one of {split.total} parts of a split GGUF, which the server links under a name"
         f" without its number, so that llama.cpp cannot find the others; {way}."

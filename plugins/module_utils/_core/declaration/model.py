@@ -64,7 +64,7 @@ class DeclaredModel:
         return given if isinstance(given, dict) else {}
 
     def autostart(self, default: bool) -> dict[str, int] | None:
-        """How the server shall start the model by itself, None where it shall not.
+        """How the server should start the model by itself, None where it should not.
 
         :param default: what holds for a model that does not say.
         """

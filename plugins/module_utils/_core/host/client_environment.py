@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a virtual environment can run the client, asked of its own interpreter. Private to this collection.
 
-A folder's name says nothing: where a distribution was upgraded, the packages are still there, for a Python that is not.
+A directory's name says nothing: where a distribution was upgraded, the packages are still there, for a Python that is not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ print("\\n" + json.dumps(told))
 def client_facts(folder: str | None, run: Run | None) -> dict[str, Any]:
     """The client's virtual environment.
 
-    :param folder: of the environment; None for none.
+    :param directory: of the environment; None for none.
     :param run: runs a command.
     :returns: ``client_version`` (of the client that its interpreter imports, None without one), ``client_problem`` (why what is there cannot be used and is to
         be made again, a part of a sentence; None where it can, or where nothing is there yet), ``client_foreign`` (whether what is there is no virtual

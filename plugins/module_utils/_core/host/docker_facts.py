@@ -185,7 +185,7 @@ def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str 
 
 
 def _container_root(info: Mapping[str, Any]) -> str:
-    """Numbers that root of a container has on this host: others than 0 where Docker maps users (userns-remap), and names its folder after them."""
+    """Numbers that root of a container has on this host: others than 0 where Docker maps users (userns-remap), and names its directory after them."""
     mapped = re.search(r"/(\d+)\.(\d+)$", str(info.get("DockerRootDir")))
     return ":".join(mapped.groups()) if mapped and "name=userns" in (info.get("SecurityOptions") or []) else "0:0"
 

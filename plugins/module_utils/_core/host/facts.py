@@ -24,7 +24,7 @@ from .docker_facts import docker_facts
 from .firewall_facts import firewall_facts
 from .listeners import can_listen, listeners
 from .paths import mounted, path_facts
-from .server_data import user_facts, server_environment
+from .server_data import server_environment, user_facts
 from .units import proxy_facts, service_facts
 
 __all__ = ["gather"]
@@ -82,7 +82,7 @@ def _python() -> dict[str, Any]:
 
 
 def _imports(name: str) -> bool:
-    """Whether a module can be imported; that there is a folder of its name says little."""
+    """Whether a module can be imported; that there is a directory of its name says little."""
     try:
         importlib.import_module(name)
     except Exception:
@@ -115,9 +115,9 @@ def gather(
     :param container: name of the container.
     :param image: reference of the image.
     :param paths: paths to describe.
-    :param client_environment: folder of the virtual environment with the client.
+    :param client_environment: directory of the virtual environment with the client.
     :param addresses: IP addresses of which to tell whether this host can listen on them.
-    :param data_root: folder in which the server's container can write; no link in it is followed for the two files.
+    :param data_root: directory in which the server's container can write; no link in it is followed for the two files.
     :param users_database: the server's file with its accounts.
     :param server_environment_file: the server's file with secrets.
     :param declaration: what the host was told of its models.

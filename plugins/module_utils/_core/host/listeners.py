@@ -35,7 +35,7 @@ class Listener:
 def listeners(tables: Path = Path("/proc/net")) -> list[Listener]:
     """Listening TCP sockets of this machine.
 
-    :param tables: folder with the kernel's tables; ``net`` of a process has those of its network.
+    :param tables: directory with the kernel's tables; ``net`` of a process has those of its network.
     """
     found: list[Listener] = []
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):

@@ -54,8 +54,8 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
 
     :param path: absolute path; it need not exist.
     :returns: ``exists``, ``directory``, ``size`` (bytes of a regular file, else None), ``owner``, ``group``, their numbers ``uid`` and ``gid``, ``mode``
-        (four octal digits), ``public`` (whether every user may read it, with all folders above), ``empty``, ``links`` (which of the path and the folders
-        above are links, from the root on), ``real`` (the path without links), ``nearest`` (the deepest folder above that exists), ``writable``,
+        (four octal digits), ``public`` (whether every user may read it, with all directories above), ``empty``, ``links`` (which of the path and the
+        directories above are links, from the root on), ``real`` (the path without links), ``nearest`` (the deepest directory above that exists), ``writable``,
         ``filesystem``, ``free_mib``.
     """
     facts: dict[str, Any] = {"exists": False, "directory": False, **dict.fromkeys(("size", "owner", "group", "uid", "gid", "mode"))}
@@ -63,7 +63,7 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
     facts["real"] = os.path.realpath(path)
     try:
         found = os.stat(path)
-        # Whoever owns a folder above may move it meanwhile.
+        # Whoever owns a directory above may move it meanwhile.
         public = bool(found.st_mode & stat.S_IROTH) and all(os.stat(folder).st_mode & stat.S_IXOTH for folder in Path(os.path.realpath(path)).parents)
     except OSError:
         pass

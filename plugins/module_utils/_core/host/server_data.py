@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from ..base.bounded import read_bytes, stat_below
 
-__all__ = ["user_facts", "server_environment"]
+__all__ = ["server_environment", "user_facts"]
 
 #: Bytes of the server's database and of its log.
 _DATABASE_BYTES = 64 << 20
@@ -35,9 +35,9 @@ _ACCOUNT_TABLES = ("users", "user_permissions")
 
 
 def _below(path: str, data_root: str | None) -> tuple[Path, tuple[str, ...]]:
-    """A folder that is trusted, and the names from there to a file.
+    """A directory that is trusted, and the names from there to a file.
 
-    :param data_root: that folder, where the file lies in it; else it is the file's own.
+    :param data_root: that directory, where the file lies in it; else it is the file's own.
     """
     place = Path(path)
     base = Path(data_root) if data_root and Path(data_root) in place.parents else place.parent

@@ -64,9 +64,9 @@ def service_facts(
 
     :param units: names of its units; the first is the service itself.
     :param user: whom it runs as.
-    :param program: folder with its program.
+    :param program: directory with its program.
     :param state: file in which it writes what it knows.
-    :param client_environment: folder of the virtual environment that it runs in.
+    :param client_environment: directory of the virtual environment that it runs in.
     :param root: where the host's file system begins.
     :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
         service itself, ``behind`` (whether a unit, the program or the client was written after it started), ``user`` (whether there is that user),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The volume tree as data: folders on the host, mounts of the container. Private to this collection."""
+"""The volume tree as data: directories on the host, mounts of the container. Private to this collection."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _MODE = re.compile(r"[0-7]{3,4}")
 _NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys", "/var/lib/containerd", "/var/lib/docker", "/var/run")))
 #: Whoever can write there is root of the host.
 _NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var/spool")))
-#: They hold such folders, or what their owners keep for themselves; what is below them may be mounted.
-#: Folders in which others keep theirs.
+#: They hold such directories, or what their owners keep for themselves; what is below them may be mounted.
+#: Directories in which others keep theirs.
 _SHARED = frozenset(f"/var/{name}" for name in ("backups", "cache", "local", "log", "mail", "opt", "tmp", "www"))
 _TOPS = frozenset({"/", "/etc", "/home", "/root", "/var", "/var/lib"})
 
 
 def may_be_root(data_root: str) -> bool:
-    """Whether a folder may be the data root: none of the system's, and nobody's home."""
+    """Whether a directory may be the data root: none of the system's, and nobody's home."""
     plain = PurePosixPath(os.path.normpath(data_root))
     below = any(top == plain or top in plain.parents for top in (*_NEVER, *_NEVER_WRITTEN))
     return not below and str(plain) not in _TOPS | _SHARED and plain.parent != PurePosixPath("/home")
 
 
 def is_host_path(path: str) -> bool:
-    """Whether a folder of the tree is given by its path on the host: somebody else's, whose owner, mode and label are left alone."""
+    """Whether a directory of the tree is given by its path on the host: somebody else's, whose owner, mode and label are left alone."""
     return path.startswith("/")
 
 
 def place(data_root: str, path: str) -> str:
-    """Absolute path on the host of a folder that is given relative to the data root, or by its path on the host."""
+    """Absolute path on the host of a directory that is given relative to the data root, or by its path on the host."""
     root = data_root.rstrip("/")
     return path if is_host_path(path) else root if path in (".", "") else f"{root}/{path}"
 
 
 def _below(path: str, top: str) -> bool:
-    """Whether a folder lies below another one, both of the tree or both of the host."""
+    """Whether a directory lies below another one, both of the tree or both of the host."""
     return PurePosixPath(top) in PurePosixPath(path).parents
 
 
@@ -56,7 +56,7 @@ def _mounted(volumes: Iterable[Mapping[str, Any]], *, writable: bool = False) ->
 
 
 def _inside(path: str, volumes: Sequence[Mapping[str, Any]]) -> str:
-    """Where the container sees a folder that lies below one that it can write; empty for every other folder."""
+    """Where the container sees a directory that lies below one that it can write; empty for every other directory."""
     for volume in _mounted(volumes, writable=True):
         # One that is left out now and then is mounted elsewhere, too.
         if _below(path, str(volume["path"])) and not volume.get("unless_used"):
@@ -65,14 +65,14 @@ def _inside(path: str, volumes: Sequence[Mapping[str, Any]]) -> str:
 
 
 def folders(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[str, Mapping[str, Any]], user: str = "") -> list[dict[str, Any]]:
-    """Folders that are missing, or differ in owner, group or mode. Those of the host's own are never among them.
+    """Directories that are missing, or differ in owner, group or mode. Those of the host's own are never among them.
 
     :param volumes: the tree.
     :param data_root: where it stands on the host.
     :param facts: facts of the paths as ``host_info`` returns them; a path without facts counts as different.
     :param user: numbers of user and group of the container, as ``user:group``, whom what it writes belongs to; empty for root.
-    :returns: for each the declared fields, ``place`` (absolute path on the host) and ``inside``: where the container sees it, if it lies below a folder
-        that the container can write. Such a folder is made in a container, where a link leads to no folder of the host.
+    :returns: for each the declared fields, ``place`` (absolute path on the host) and ``inside``: where the container sees it, if it lies below a directory
+        that the container can write. Such a directory is made in a container, where a link leads to no directory of the host.
     """
     written = {str(volume["path"]) for volume in _mounted(volumes, writable=True)}
     owner, _colon, group = user.partition(":")
@@ -98,9 +98,9 @@ def mounts(
 ) -> list[str]:
     """Mounts of the container, as Docker writes them: ``host:container:options``.
 
-    A mount with ``unless_used`` is left out while that folder holds files, which it would hide.
+    A mount with ``unless_used`` is left out while that directory holds files, which it would hide.
 
-    :param outer: leave out mounts that stand inside another one, and hide a folder there.
+    :param outer: leave out mounts that stand inside another one, and hide a directory there.
     """
     found: list[str] = []
     mounted = _mounted(volumes)
@@ -110,17 +110,18 @@ def mounts(
         used = volume.get("unless_used")
         if used and not (facts.get(place(data_root, used)) or {}).get("empty", True):
             continue
-        # A label of ours would shut out whoever else uses a folder of the host.
+        # A label of ours would shut out whoever else uses a directory of the host.
         options = ["ro" if volume.get("read_only") else "rw"] + (["Z"] if selinux and not is_host_path(str(volume["path"])) else [])
         found.append(f"{place(data_root, str(volume['path']))}:{volume['target']}:{','.join(options)}")
     return found
 
 
 def _check_folder(volume: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What is wrong with a folder below the data root, and what to do."""
+    """What is wrong with a directory below the data root, and what to do."""
     path, mode = str(volume["path"]), str(volume.get("mode", _DEFAULTS["mode"]))
     if ".." in PurePosixPath(path).parts or str(PurePosixPath(path)) != path or _NOT_IN_A_PATH.search(path) or path.startswith("~"):
-        return f"xinference_volumes: path {path!r} is no folder below xinference_data_root.", "Write it as .cache/huggingface, or from the root as /mnt/models."
+        problem = f"xinference_volumes: path {path!r} is no directory below xinference_data_root."
+        return problem, "Write it as .cache/huggingface, or from the root as /mnt/models."
     if not _MODE.fullmatch(mode):
         return f"xinference_volumes ('{path}'): mode '{mode}' is none.", 'Write four octal digits in quotes, such as "0755".'
     return None
@@ -143,7 +144,7 @@ def _host_path_problems(volume: Mapping[str, Any], data_root: str, facts: Mappin
         yield f"{name} {' and '.join(ours)} cannot be set, because a path of the host is left as it is.", "Set it on the host, and remove it here."
     system = [*_NEVER, *(() if volume.get("read_only") else _NEVER_WRITTEN)]
     if path in _TOPS or any(top == plain or top in plain.parents for top in system):
-        yield f"{name} belongs to the system, and whoever is in the container would have the host.", "Name a folder of its own, such as /mnt/models."
+        yield f"{name} belongs to the system, and whoever is in the container would have the host.", "Name a directory of its own, such as /mnt/models."
     if seen.get("links"):
         yield f"{name} {seen['links'][0]} is a link.", "Write the path that it leads to."
     if path in facts and not seen.get("exists"):
@@ -185,7 +186,7 @@ def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[s
             problems.append(
                 (
                     f"xinference_volumes ('{path}'): is mounted from below '{above}', which the container can write, so that it could put a link to any "
-                    "folder of the host in its place.",
+                    "directory of the host in its place.",
                     f"Mount '{path}' at both places and leave out the mount of '{above}', or mark that one read_only.",
                 )
             )

@@ -160,7 +160,7 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
             continue
         spec = listed.get(seen.uid)
         if seen.state == READY and spec is None:
-            # The list is up to three seconds old; a single model is looked up anew.
+            # The list is up to three seconds old; a single model is looked up again.
             spec = reader.describe(seen.uid)
             state = UNLISTED if spec is None else READY if spec else LOADING
             models[seen.uid] = _with(seen, state, spec)

@@ -32,7 +32,7 @@ _LOG = ("logs", "xinference.log")
 _JSON_BYTES = 4 << 20
 #: Links that a kernel follows before it gives up.
 _MOST_LINKS = 40
-#: Folders in each other on the way to anything; a link can lead through thousands that are not there.
+#: Directories in each other on the way to anything; a link can lead through thousands that are not there.
 _DEEPEST = 256
 _ROOT = PurePosixPath("/")
 
@@ -40,7 +40,7 @@ _ROOT = PurePosixPath("/")
 def _begun(path: str, folder: PurePosixPath) -> tuple[PurePosixPath, tuple[str, ...]]:
     """Where a path begins, and the names from there on.
 
-    :param folder: in which one begins that is not absolute.
+    :param directory: in which one begins that is not absolute.
     """
     whole = PurePosixPath(path)
     return (_ROOT, whole.parts[1:]) if whole.is_absolute() else (folder, whole.parts)
@@ -48,9 +48,9 @@ def _begun(path: str, folder: PurePosixPath) -> tuple[PurePosixPath, tuple[str, 
 
 @dataclass
 class Files:
-    """What lies in a folder of the container.
+    """What lies in a directory of the container.
 
-    :param sizes: name from the folder on → bytes, of each file; the empty name is the file that the path is itself.
+    :param sizes: name from the directory on → bytes, of each file; the empty name is the file that the path is itself.
     :param broken: name of a link → where it leads, as a part of a sentence.
     """
 
@@ -59,10 +59,10 @@ class Files:
 
 
 class ServerFiles:
-    """The server's folder, and the others that its container sees.
+    """The server's directory, and the others that its container sees.
 
     :param mounts: path inside the container → path on this host; empty when the module runs elsewhere.
-    :param home: the server's folder inside the container.
+    :param home: the server's directory inside the container.
     """
 
     def __init__(self, mounts: Mapping[str, str] | None = None, home: str = DEFAULT_HOME) -> None:
@@ -70,20 +70,20 @@ class ServerFiles:
         self.home = home
         sources = [Path(outside) for outside in self.mounts.values()]
         folders = [
-            # Of folders of this host in each other the outermost is trusted: what lies in it is the container's, the inner one too.
+            # Of directories of this host in each other the outermost is trusted: what lies in it is the container's, the inner one too.
             (PurePosixPath(inside).parts, source, min((other for other in (source, *source.parents) if other in sources), key=lambda other: len(other.parts)))
             for inside, source in zip(self.mounts, sources)
         ]
-        #: Names in the container, folder of this host, and the one that is trusted; the deepest in the container first.
+        #: Names in the container, directory of this host, and the one that is trusted; the deepest in the container first.
         self._folders = sorted(folders, key=lambda folder: -len(folder[0]))
 
     def on_host(self, path: str) -> Path | None:
-        """Where a path of the container lies on this host; None where the container sees no folder of it there."""
+        """Where a path of the container lies on this host; None where the container sees no directory of it there."""
         located = self._located(path)
         return None if located is None else Path(located[0], *located[1])
 
     def _located(self, path: str) -> tuple[Path, tuple[str, ...]] | None:
-        """The same, as a folder that is trusted, and the names from there on, which are the container's; None where it sees no folder of it there."""
+        """The same, as a directory that is trusted, and the names from there on, which are the container's; None where it sees no directory of it there."""
         wanted = PurePosixPath(os.path.normpath(path)).parts
         for inside, source, base in self._folders:
             if wanted[: len(inside)] == inside:
@@ -91,11 +91,11 @@ class ServerFiles:
         return None
 
     def _in_home(self, *names: str) -> tuple[Path, tuple[str, ...]] | None:
-        """Where a file of the server's folder lies; None where this host does not see it, or a name leads elsewhere."""
+        """Where a file of the server's directory lies; None where this host does not see it, or a name leads elsewhere."""
         return self._located("/".join((self.home, *names))) if all(map(is_name, names)) else None
 
     def look(self, path: str, looks: Looks | None = None) -> os.stat_result | None:
-        """What lies at a path of the container, a link included; None where the container sees no folder of it there.
+        """What lies at a path of the container, a link included; None where the container sees no directory of it there.
 
         :param looks: what it counts for.
         :raises OSError: when it is not there, lies behind a link, or may not be looked at.
@@ -107,7 +107,7 @@ class ServerFiles:
         """Where a path of the container leads when its links are followed there; None when they go round in circles.
 
         :param looks: what each name on the way counts for.
-        :param folder: of the container, without links on the way, from which a path goes on that is not absolute.
+        :param directory: of the container, without links on the way, from which a path goes on that is not absolute.
         :raises OSError: when this host may not look at it, or that is too long a way.
         """
         looks = looks or Looks()
@@ -154,7 +154,7 @@ class ServerFiles:
 
     @property
     def readable(self) -> bool:
-        """Whether this host sees the server's folder."""
+        """Whether this host sees the server's directory."""
         located = self._located(self.home)
         try:
             if located is None:
@@ -165,7 +165,7 @@ class ServerFiles:
             return False
 
     def _json(self, *names: str) -> Any:
-        """Content of a file of the server's folder; None when it is not there or is damaged."""
+        """Content of a file of the server's directory; None when it is not there or is damaged."""
         located = self._in_home(*names)
         try:
             return None if located is None else read_json(*located, _JSON_BYTES)
@@ -216,7 +216,7 @@ class ServerFiles:
         return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
 
     def size(self, path: str) -> int | None:
-        """Bytes of a file of the container, or of the files in a folder; None when this host cannot see it, or it has too much in it.
+        """Bytes of a file of the container, or of the files in a directory; None when this host cannot see it, or it has too much in it.
 
         A link counts as the file of the container that it leads to: a cache of a hub is made of them.
         """
@@ -224,7 +224,7 @@ class ServerFiles:
         return None if found is None else sum(found.sizes.values())
 
     def files(self, path: str) -> Files | None:
-        """The files that a path of the container stands for: itself, or those in a folder; None as of :meth:`size`."""
+        """The files that a path of the container stands for: itself, or those in a directory; None as of :meth:`size`."""
         looks = Looks()
         try:
             end = self.followed(path, looks) if path.startswith("/") else None
@@ -247,7 +247,7 @@ class ServerFiles:
             return None
 
     def _counted(self, path: PurePosixPath, found: os.stat_result, looks: Looks) -> tuple[int | None, str]:
-        """Bytes of a file in a folder, None for what is none, and where a link leads that leads to nothing."""
+        """Bytes of a file in a directory, None for what is none, and where a link leads that leads to nothing."""
         if not stat.S_ISLNK(found.st_mode):
             return (found.st_size if stat.S_ISREG(found.st_mode) else None), ""
         end = self.followed(path.name, looks, path.parent)
@@ -258,5 +258,5 @@ class ServerFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None, f"leads to '{end}', which does not exist"
         if linked is None:
-            return None, f"leads to '{end}', which lies in no folder that the server's container sees"
+            return None, f"leads to '{end}', which lies in no directory that the server's container sees"
         return (linked.st_size if stat.S_ISREG(linked.st_mode) else None), ""

@@ -59,7 +59,7 @@ class Action:
     :param kind: keep, wait, launch, relaunch, scale, terminate, cancel or download.
     :param state: the state it was seen in.
     :param before: what is there, None when nothing is.
-    :param after: what shall be there, None when nothing shall.
+    :param after: what should be there, None when nothing should.
     :param request: arguments of the launch request.
     :param register: (type, specification) to register before the launch.
     :param replaced: the specification that the registration has now, when it is to be replaced.
@@ -163,7 +163,7 @@ def _entry_differs(wanted: Mapping[str, Any], found: Entry | None, spec: Mapping
 
 
 def _absent(model: DeclaredModel, observed: Observed) -> Action:
-    """What to do about a model that shall not run."""
+    """What to do about a model that should not run."""
     running = observed.models.get(model.uid)
     entry = observed.entries.get(model.uid)
     state = running.state if running else ABSENT
@@ -202,7 +202,7 @@ def _registration(model: DeclaredModel, observed: Observed, inline: _Inline) -> 
 
 
 def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inline: _Inline) -> Action:
-    """What to do about a model that shall run."""
+    """What to do about a model that should run."""
     running = observed.models.get(model.uid)
     state = running.state if running else ABSENT
     found, registration = _registration(model, observed, inline)
@@ -224,7 +224,7 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
     shared.update(drift=differs, unverified=unverified(model, running, applied))
     if not differs or choices.on_drift != "relaunch":
         lost = register is not None and found is None
-        # A registration that disappeared under a running model is put back without touching the model.
+        # A registration that disappeared under a running model is rolled back without touching the model.
         return Action(model.uid, KEEP, state, register=register if lost else None, **shared)
     if set(differs) == {"replica"} and choices.scaling:
         return Action(model.uid, SCALE, state, request=request, **shared)

@@ -23,7 +23,7 @@ _RELEASE = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc|\.post|\.dev|\+)[0-9a-z.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _INDEX_SCHEMES = ("http", "https", "file")
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-#: Folders of the host that the roles make, or give a mode.
+#: Directories of the host that the roles make, or give a mode.
 _FOLDERS = ("xinference_data_root", "xinference_client_environment", "xinference_proxy_ca_folder")
 
 
@@ -118,7 +118,7 @@ def _folders(values: Mapping[str, Any]) -> _Problems:
             problems.append((f"{name} '{shown(folder)}' holds a '/' or '.' too many.", f"Write it as {shown(plain)}."))
         elif name != "xinference_data_root" and folder.count("/") < 2:
             problems.append(
-                (f"{name} '{shown(folder)}' is not a folder of its own, but the roles set its mode.", f"Name one below it, such as {folder}/xinference.")
+                (f"{name} '{shown(folder)}' is not a directory of its own, but the roles set its mode.", f"Name one below it, such as {folder}/xinference.")
             )
     return problems
 

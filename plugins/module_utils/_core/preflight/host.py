@@ -191,8 +191,8 @@ def check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         return [
             Failure(
                 "data root",
-                f"xinference_data_root '{settings.data_root}' is not a folder of its own, but the roles set its owner and mode, and teardown may remove it.",
-                "Name a folder at least one level below, such as /srv/xinference_data.",
+                f"xinference_data_root '{settings.data_root}' is not a directory of its own, but the roles set its owner and mode, and teardown may remove it.",
+                "Name a directory at least one level below, such as /srv/xinference_data.",
             )
         ]
     if not may_be_root(settings.data_root):
@@ -201,13 +201,13 @@ def check_disk(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
                 "data root",
                 f"xinference_data_root '{settings.data_root}' belongs to the system or to a user, but the roles set its owner and mode, and teardown may "
                 "remove it.",
-                "Name a folder of its own, such as /srv/xinference_data; what lies elsewhere can be mounted by xinference_volumes.",
+                "Name a directory of its own, such as /srv/xinference_data; what lies elsewhere can be mounted by xinference_volumes.",
             )
         ]
     facts = host["paths"][settings.data_root]
     failures: list[Failure] = []
     if facts["exists"] and not facts["directory"]:
-        failures.append(Failure("data root", f"xinference_data_root '{settings.data_root}' is not a folder.", "Remove the file, or choose another path."))
+        failures.append(Failure("data root", f"xinference_data_root '{settings.data_root}' is not a directory.", "Remove the file, or choose another path."))
     elif not facts["writable"]:
         failures.append(
             Failure(

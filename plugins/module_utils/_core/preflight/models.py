@@ -41,14 +41,14 @@ def check_declared_models(host: Mapping[str, Any], settings: Settings) -> list[F
 
 
 class _KnownFiles:
-    """Sizes of files as the facts have them. What lies in a folder they do not have, and it counts as nothing: the module measures it."""
+    """Sizes of files as the facts have them. What lies in a directory they do not have, and it counts as nothing: the module measures it."""
 
     def __init__(self, host: Mapping[str, Any], settings: Settings) -> None:
         self.host = host
         self.settings = settings
 
     def size(self, path: str) -> int | None:
-        """Bytes of a file; None of a folder, and where there is no fact."""
+        """Bytes of a file; None of a directory, and where there is no fact."""
         place = host_path(path, self.settings.data_root, self.settings.volumes)
         size: int | None = self.host["paths"].get(place, {}).get("size")
         return size

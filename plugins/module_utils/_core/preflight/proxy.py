@@ -94,7 +94,7 @@ def _proxy_files(host: Mapping[str, Any], proxy: ProxySettings) -> list[tuple[st
     """What is wrong with the files that were given: problems and what to do."""
     if bool(proxy.certificate) != bool(proxy.certificate_key):
         given, missing = ("certificate", "certificate_key") if proxy.certificate else ("certificate_key", "certificate")
-        return [(f"xinference_proxy_{given} is set without xinference_proxy_{missing}.", "Set both, or none for a certificate of the local authority.")]
+        return [(f"xinference_proxy_{given} is set without xinference_proxy_{missing}.", "Set both, or none for a certificate of the local CA.")]
     problems = []
     for name in ("certificate", "certificate_key", "client_ca"):
         path = getattr(proxy, name)

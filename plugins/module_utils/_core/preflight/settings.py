@@ -57,9 +57,9 @@ class ProxySettings:
 
     :param http_port: port that only redirects; 0 for none.
     :param names: names and addresses by which clients call it.
-    :param certificate: file of the host with a certificate that was given; empty for one of the local authority.
+    :param certificate: file of the host with a certificate that was given; empty for one of the local CA.
     :param certificate_key: file of the host with its key.
-    :param client_ca: file of the host with the authorities of clients' certificates; empty where clients need none.
+    :param client_ca: file of the host with the CAs of clients' certificates; empty where clients need none.
     :param sizes: settings that are sizes as nginx writes them, by name.
     :param numbers: settings that must be 1 or more, by name.
     """
@@ -94,7 +94,7 @@ class Settings:
     :param known_variables: the names that the roles document.
     :param container_user: numbers of the container's user and group; empty for the image's own user.
     :param values: the documented variables that are set, by name; those of roles that come later are among them only where a play sets them.
-    :param proxy: the proxy; None where there shall be none.
+    :param proxy: the proxy; None where there should be none.
     :param admin_username: name of the administrator.
     :param automation_username: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.

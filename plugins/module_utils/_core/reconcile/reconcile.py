@@ -28,7 +28,7 @@ from .options import ReconcileOptions
 
 __all__ = ["Outcome", "reconcile", "server_limits"]
 
-#: How often models are planned anew that others were launching: more than once only where others do it again and again.
+#: How often models are planned again that others were launching: more than once only where others do it again and again.
 _LOOKS = 3
 _ADD_COPY = "POST /v1/models/{model_uid}/replicas"
 
@@ -150,7 +150,7 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
 
 
 def _look_again(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
-    """Compare the models that somebody else launched, maybe otherwise than declared here, now that they are ready."""
+    """Compare the models that somebody else launched, maybe differently from its declaration here, now that they are ready."""
     plan, around = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)))
     later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, around)}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}

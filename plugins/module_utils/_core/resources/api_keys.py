@@ -63,7 +63,7 @@ class ApiKey:
     :param model_types: types of model that it may ask.
     :param expires_at: a time of ISO 8601, in UTC where it names no offset, or ``never``.
     :param rotate: whether a new one takes its place in any case.
-    :param path: absolute path of a file of this host that shall hold the key.
+    :param path: absolute path of a file of this host that should hold the key.
     """
 
     name: str
@@ -200,7 +200,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _same_moment(declared: str | None, running: Any) -> bool:
-    """Whether a key expires when it shall, and in a way that the server understands."""
+    """Whether a key expires when it should, and in a way that the server understands."""
     if declared is None or running is None:
         return declared is running
     try:

@@ -4,7 +4,7 @@
 """Downloaded files: what a server has, what may be deleted, and deleting it. Private to this collection.
 
 A server deletes what it is told to, says yes to everything, and old ones (seen in 2.11) follow links: for a linked file they delete the
-whole cache folder, for a linked folder the operator's own files. So what runs and what is only linked is found out here, before anything
+whole cache directory, for a linked directory the operator's own files. So what runs and what is only linked is found out here, before anything
 is asked, and afterwards the server is read again.
 """
 
@@ -26,7 +26,7 @@ from ..server.api import CacheApi, CacheReadApi
 __all__ = ["CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]
 
 _DOWNLOADS = "GET /v1/downloads"
-#: Folders in which hubs keep what they download, wherever the server was told to put them.
+#: Directories in which hubs keep what they download, wherever the server was told to put them.
 _HUBS = frozenset({"huggingface", "modelscope", "openmind_hub", "csg", "csghub"})
 _HUGGING_FACE = "models--"
 
@@ -38,7 +38,7 @@ class CachedModel:
     :param model_version: the server's name for them.
     :param type: type of the model; None where the server is too old to say.
     :param path: where the server expects them.
-    :param real_path: folder in which they really are.
+    :param real_path: directory in which they really are.
     :param size_bytes: their size; None where the server is too old to say.
     :param worker: address of the worker.
     :param engines: engines that can load them; None where the server does not say.
@@ -263,7 +263,7 @@ def _named(cached: Sequence[CachedModel], users: Users, absent: Sequence[str]) -
         if reason:
             problems.append(f"absent '{files.model_version}' cannot be deleted: it is {reason}.")
         elif others:
-            problems.append(f"absent '{files.model_version}' shares its folder with {', '.join(others)}; name them as well, or none of them.")
+            problems.append(f"absent '{files.model_version}' shares its directory with {', '.join(others)}; name them as well, or none of them.")
     if problems:
         raise DeclarationError(list(dict.fromkeys(problems)))
     return Removal(tuple(remove))

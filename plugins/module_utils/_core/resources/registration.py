@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One registration of a custom model, made as declared. Private to this collection.
 
-A server cannot change a registration: the old one is removed and the new one made. Whatever the server refuses is put back. Models that run
+A server cannot change a registration: the old one is removed and the new one made. Whatever the server refuses is rolled back. Models that run
 keep serving the old one until they are relaunched.
 """
 
@@ -44,8 +44,8 @@ REMOVED = "removed"
 class Registration:
     """A registration as declared.
 
-    :param given: the specification as it was written; empty when it shall be absent.
-    :param persist: whether it shall survive a restart of the server.
+    :param given: the specification as it was written; empty when it should be absent.
+    :param persist: whether it should survive a restart of the server.
     :param on_running: what becomes of the models that run: keep, relaunch or refuse.
     """
 
@@ -90,7 +90,7 @@ class Change:
 
     :param kind: unchanged, registered, replaced or removed.
     :param drift: fields in which the registration differs from its declaration: field → {declared, running}.
-    :param relaunches: the models that are launched anew afterwards.
+    :param relaunches: the models that are launched again afterwards.
     """
 
     wanted: Registration
@@ -128,7 +128,7 @@ class RegistrationOutcome:
 
     :param models: what became of the models that were relaunched.
     :param notes: what the operator should know besides, one sentence each.
-    :param restored: whether the previous registration was put back.
+    :param restored: whether the previous registration was rolled back.
     """
 
     change: Change
@@ -188,7 +188,7 @@ def _missing_files(wanted: Registration, home: ServerFiles) -> list[str]:
     return [
         f"{field_name.replace('registration', 'specification', 1)} '{path}' {wrong}."
         for field_name, path, wrong in path_problems(model, home)
-        # The server may see more folders than it was said here.
+        # The server may see more directories than it was said here.
         if home.on_host(path) is not None
     ]
 
@@ -199,7 +199,7 @@ def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Ch
     :raises DeclarationError: when it cannot be done; nothing was changed.
     """
     if seen.builtin:
-        words = "cannot be removed" if wanted.state == "absent" else "cannot be registered anew; choose another name"
+        words = "cannot be removed" if wanted.state == "absent" else "cannot be registered again; choose another name"
         raise DeclarationError([f"name '{wanted.name}' of type {wanted.type} is a model of the server's own catalogue, which {words}."])
     if wanted.state == "absent":
         change = Change(wanted, seen, REMOVED if seen.found is not None else UNCHANGED)
@@ -219,7 +219,7 @@ def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Ch
 
 
 def _present(wanted: Registration, seen: Seen) -> tuple[Change, bool]:
-    """What to do about a registration that shall be there, and whether the models that run would be others."""
+    """What to do about a registration that should be there, and whether the models that run would be others."""
     if seen.found is None:
         # A model that outlived its registration is left as it runs.
         return Change(wanted, seen, REGISTERED), False
@@ -232,7 +232,7 @@ def _present(wanted: Registration, seen: Seen) -> tuple[Change, bool]:
 
 
 def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], list[str]]:
-    """How the running models are launched anew, each as it was launched, and why that cannot be."""
+    """How the running models are launched again, each as it was launched, and why that cannot be."""
     actions: list[Action] = []
     problems: list[str] = []
     specification = wanted.specification
@@ -301,7 +301,7 @@ def _swap(client: RegistrationApi, server: ModelsApi, change: Change) -> None:
             server.register(wanted.type, old)
         except XinferenceError as second:
             raise with_words(error, f"Putting the previous registration back failed as well: {second}") from error
-        raise with_words(error, "The previous registration was put back.") from error
+        raise with_words(error, "The previous registration was rolled back.") from error
 
 
 def _is_there(client: RegistrationApi, wanted: Registration) -> bool:
@@ -342,7 +342,7 @@ def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around:
     :param change: what to do.
     :param waiting: how long to wait for relaunched models, in seconds.
     :param around: the server's files, as far as this host sees them.
-    :raises XinferenceError: when the server refuses; the previous registration was put back.
+    :raises XinferenceError: when the server refuses; the previous registration was rolled back.
     """
     wanted, keeper = change.wanted, LaunchRecords(client, change.seen.observed.history, around.file)
     if not change.changed:
@@ -366,7 +366,7 @@ def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around:
 
 
 def _relaunch(server: ModelsApi, actions: Sequence[Action], waiting: Waiting, around: Context, passing: Clock) -> list[Result]:
-    """Launch models anew, one after the other.
+    """Launch models again, one after the other.
 
     Each brings the registration with it, so that the core can put both back. The first that fails ends it: the others are not touched.
     """

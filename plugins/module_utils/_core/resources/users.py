@@ -67,7 +67,7 @@ LOCAL = "local"
 class Account:
     """An account as declared. What is None is not compared.
 
-    :param password: what it shall log in with.
+    :param password: what it should log in with.
     :param permissions: all that it may do; an account that is made without any can only log in.
     :param renew: whether an account that is there gets the password when it does not work; not for people who choose their own.
     """
@@ -235,7 +235,7 @@ class KeptPassword:
 def other_login(wanted: Account, username: str | None, error: AuthenticationError) -> str | None:
     """The password to log in with after the server refused that of the connection; None where there is no other.
 
-    An account whose own password is declared anew has the declared one since the run before.
+    An account whose own password is declared again has the declared one since the run before.
     """
     own = wanted.name == username and wanted.state == "present" and wanted.renew
     return wanted.password if own and error.status == 401 else None
@@ -260,7 +260,7 @@ def read(client: UsersApi, wanted: Account) -> AccountSeen:
 
 
 def _compares_password(wanted: Account) -> bool:
-    """Whether an account that is there shall have the declared password."""
+    """Whether an account that is there should have the declared password."""
     return wanted.state == "present" and wanted.password is not None and wanted.renew
 
 
@@ -354,7 +354,7 @@ def apply_account(client: UsersApi, change: AccountChange) -> None:
 
 
 def _create(client: UsersApi, change: AccountChange) -> None:
-    """Make an account. One that shall be disabled gets its permissions afterwards, so that it can never do anything."""
+    """Make an account. One that should be disabled gets its permissions afterwards, so that it can never do anything."""
     wanted, account = change.wanted, change.account or {}
     permissions = account["permissions"]
     try:

@@ -52,7 +52,7 @@ class ServerConnection:
     :param username: account; not needed where the server has no authentication.
     :param password: its password.
     :param timeout: seconds until a request without an answer fails.
-    :param verify: True, False, or the path of a file with trusted authorities.
+    :param verify: True, False, or the path of a file with trusted CAs.
     :param keep_alive: whether a connection is kept for the next request. A server that is stopped waits up to five seconds for whoever keeps one.
     :param listener_users: users of this machine, by name or number, who may listen where the endpoint is on it.
     :param allow_plain_http: whether a password may go to another machine without TLS.

@@ -138,7 +138,7 @@ class Session(SessionBase):  # type: ignore[misc]
         :raises ApiError: on any other status of 400 and above.
         """
         options.setdefault("timeout", self.timeout)
-        # Given with the request, or a bundle of authorities that the environment names would count in place of the one that was chosen.
+        # Given with the request, or a bundle of CAs that the environment names would count in place of the one that was chosen.
         options.setdefault("verify", self.verify)
         tries = options.pop("tries", READ_TRIES if method.upper() == "GET" else 1)
         response = self._send(tries, method, url, **options)
@@ -187,7 +187,7 @@ class Session(SessionBase):  # type: ignore[misc]
             except requests.Timeout as error:
                 raise NoAnswer(f"{method} {url}: no answer within {options['timeout']:g} s.") from error
             except requests.exceptions.SSLError as error:
-                raise ConnectionFailed(f"{method} {url}: the certificate is not trusted ({_root(error)}); give its authority as ca_path.") from error
+                raise ConnectionFailed(f"{method} {url}: the certificate is not trusted ({_root(error)}); give its CA as ca_path.") from error
             except requests.ConnectionError as error:
                 if last:
                     kind = NotReached if _refused(error) else ConnectionFailed

@@ -29,7 +29,7 @@ class Intervals:
     :param first_drift: before the second try to relaunch a model that somebody changed; each further one comes after twice the time. Each costs a model
         that works the time of two launches.
     :param most_drift: at most between two of these.
-    :param odd: after an answer that nobody foresaw.
+    :param odd: after an answer that nobody expected.
     :param refused: after credentials that the server refused. It bans an address for an hour after ten of them.
     """
 

@@ -88,7 +88,7 @@ class Watcher:
         self.seen = _Seen()
         #: Whether a run is at work.
         self.shut_out = False
-        #: Called where a look takes long, and who reads what is known shall not wait for its end.
+        #: Called where a look takes long, and who reads what is known should not wait for its end.
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -97,7 +97,7 @@ class Watcher:
         return not self.connection.trouble and all(self.statuses[model.uid].answered > 0 for model in self.wanted())
 
     def wanted(self) -> list[DeclaredModel]:
-        """The models that shall run."""
+        """The models that should run."""
         return [model for model in (self.declaration.models if self.declaration else ()) if model.state == "present"]
 
     def look(self) -> float:
@@ -189,7 +189,7 @@ class Watcher:
                 chosen = choose_options(declaration.models, limits, declaration.run_options.home)
                 self.declaration = declaration = replace(declaration, models=tuple(chosen))
             seen, drifted = self.repair.tend(client, declaration, self.note)
-        # Without the lock, because a model may take long to answer, and a run shall not wait for that.
+        # Without the lock, because a model may take long to answer, and a run should not wait for that.
         self.smoke_tests.ask(client, self.wanted(), seen, declaration.run_options.waiting)
         known = [(model, self.statuses[model.uid]) for model in declaration.models]
         moving = [status for model, status in known if not is_settled(model, status)]

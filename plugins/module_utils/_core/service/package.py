@@ -58,7 +58,7 @@ def _imported(name: str, source: bytes) -> set[str]:
 
 @cache
 def sources() -> dict[str, bytes]:
-    """The program: content of each file, by its path in the folder.
+    """The program: content of each file, by its path in the directory.
 
     Read through the import system, because on a host the core lies in the archive that Ansible sends; and once, because parsing takes a while.
 
@@ -79,7 +79,7 @@ def sources() -> dict[str, bytes]:
 
 
 def install(folder: Path) -> None:
-    """Put the program into a folder in place of what was there.
+    """Put the program into a directory in place of what was there.
 
     :raises OSError: when it cannot be written; what was there is still there.
     """

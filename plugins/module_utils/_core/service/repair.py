@@ -85,7 +85,7 @@ class Repair:
         return seen, bool(drifted)
 
     def free(self, client: Api, seen: Observed, waiting: Waiting) -> None:
-        """Get out of the way what will never become a model that serves, so that it can be launched anew."""
+        """Get out of the way what will never become a model that serves, so that it can be launched again."""
         for uid, status in self.statuses.items():
             still = self.clock() - status.since
             if status.next_try > self.clock():
@@ -105,7 +105,7 @@ class Repair:
             elif status.refusals >= REFUSALS:
                 # Servers before 2.12 make the process of a model again when it was killed, and then call it loading for ever.
                 status.refusals = 0
-                self.remove(uid, "terminated, to be launched anew", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
+                self.remove(uid, "terminated, to be launched again", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
 
     def remove(self, uid: str, done: str, call: Callable[[], None]) -> None:
         """Get one model off the server; where it refuses, later again."""
@@ -116,7 +116,7 @@ class Repair:
             raise
         except (ApiError, NoAnswer) as error:
             # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
-            self.statuses.failed(uid, f"cannot be removed, to be launched anew: {error}")
+            self.statuses.failed(uid, f"cannot be removed, to be launched again: {error}")
         else:
             self.tell(f"{uid}: {done}")
             # What follows is not the end of a launch that was asked for.
@@ -150,7 +150,7 @@ class Repair:
         first = run_options.download == "first"
         run_options = replace(run_options, choices=replace(run_options.choices, exclusive=False), check=False, download="with_launch")
         status = self.statuses[model.uid]
-        # Nobody shall be told that it answers while it is away.
+        # Nobody should be told that it answers while it is away.
         status.answered = 0
         self.changed()
         try:

@@ -82,7 +82,7 @@ class SmokeTests:
     def ask(self, client: Api, wanted: Iterable[DeclaredModel], seen: Observed, waiting: Waiting) -> None:
         """Let every model that is ready answer; where no smoke test is wanted, ready is enough.
 
-        :param wanted: the models that shall run.
+        :param wanted: the models that should run.
         :param seen: the server as it was seen last.
         """
         statuses = self.statuses

@@ -95,7 +95,7 @@ class DeclarationReader:
             passwords = kept_secrets("password_path", given["password_path"]) or passwords
 
         def log_in(password: str | None) -> Client:
-            # It is there for days, and is not what a restart shall wait for.
+            # It is there for days, and is not what a restart should wait for.
             return Client(given["endpoint"], password=password, keep_alive=False, **connection_arguments(given))
 
         return first_accepted(passwords, log_in)

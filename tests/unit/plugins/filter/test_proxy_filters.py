@@ -32,7 +32,7 @@ def test_names_as_certificates_write_them(name: str, written: str) -> None:
 
 
 def host(root: Path, user: str = "root") -> dict[str, Any]:
-    """Facts of a host whose file system is a folder."""
+    """Facts of a host whose file system is a directory."""
     place = str(root / CERTIFICATE.lstrip("/"))
     return {"proxy": proxy_facts(UNIT, user, CONFIG, [CERTIFICATE], root), "paths": {CERTIFICATE: path_facts(place)}}
 

@@ -23,7 +23,7 @@ UNITS = {"xinference-models.service": UNIT, "xinference-start.path": "[Path]\n"}
 
 
 def host(tmp_path: Path) -> dict[str, Any]:
-    """Facts of a host whose file system is a folder."""
+    """Facts of a host whose file system is a directory."""
     return {"service": service_facts(list(UNITS), "root", "/usr/local/lib/x/program", "/var/lib/x/state.json", "/opt/client", root=tmp_path)}
 
 

@@ -511,7 +511,7 @@ def test_a_relaunch_that_fails_says_that_the_previous_model_is_back(run: Runner)
     server = drifting(run)
     server.fail_next("launch", ApiError("POST", "http://x", 503, "No available worker found"))
     answer = run(models=[{**CHAT, "quantization": "Q8_0"}])
-    assert answer["msg"] == "1 of 1 models are not as declared. chat: POST http://x answered 503: No available worker found; the previous model was put back."
+    assert answer["msg"] == "1 of 1 models are not as declared. chat: POST http://x answered 503: No available worker found; rolled back to the previous model."
     assert (answer["models"][0]["restored"], answer["models"][0]["state"]) == (True, "ready")
     assert server.models["chat"].request["quantization"] == "Q4_K_M"
 

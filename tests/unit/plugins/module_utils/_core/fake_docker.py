@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Docker in memory with containers that become what they shall, a look at a time. tests/containers does the same with a real one."""
+"""A Docker in memory with containers that become what they should, a look at a time. tests/containers does the same with a real one."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ SPECIFICATION: dict[str, Any] = {
 
 
 def llm(uid: str, **fields: Any) -> dict[str, Any]:
-    """A declared model that shall run."""
+    """A declared model that should run."""
     return {"uid": uid, "name": "qwen3", "engine": "llama.cpp", **fields}
 
 
@@ -52,7 +52,7 @@ def custom(uid: str, **changes: Any) -> dict[str, Any]:
 
 
 def gone(uid: str) -> dict[str, Any]:
-    """A declared model that shall not run."""
+    """A declared model that should not run."""
     return {"uid": uid, "state": "absent"}
 
 

@@ -20,7 +20,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
 
 
 def model(**given_fields: Any) -> DeclaredModel:
-    """A model that shall run."""
+    """A model that should run."""
     return DeclaredModel("chat", "present", {"name": "mine", "engine": "llama.cpp", **given_fields})
 
 
@@ -30,7 +30,7 @@ PARTS = {"quantization_parts": {"Q4_1": ["1", "2"]}, "model_file_name_split_temp
 
 @pytest.fixture
 def home(tmp_path: Path) -> ServerFiles:
-    """A folder that the container sees, with one file and what leads there."""
+    """A directory that the container sees, with one file and what leads there."""
     tree = tmp_path / "tree"
     (tree / "deep").mkdir(parents=True)
     (tree / "a.gguf").write_bytes(b"GGUF")
@@ -87,12 +87,12 @@ def home(tmp_path: Path) -> ServerFiles:
         # Every part of a split GGUF.
         ({"path": "/m/a-00001-of-00002.gguf"}, [("path", "/m/a-00001-of-00002.gguf"), ("path", "/m/a-00002-of-00002.gguf")]),
         ({"path": "/m/a-00003-of-00002.gguf"}, [("path", "/m/a-00003-of-00002.gguf")]),
-        # A projector without a folder is beside the model.
+        # A projector without a directory is beside the model.
         (
             {"path": "/m/a.gguf", "multimodal_projector": "mmproj.gguf"},
             [("path", "/m/a.gguf"), ("multimodal_projector", "/m/mmproj.gguf")],
         ),
-        # The file of a registration lies in its folder.
+        # The file of a registration lies in its directory.
         (
             {"registration": {"model_specs": [{**GGUF, "model_uri": "/m"}]}, "multimodal_projector": "p.gguf"},
             [
@@ -135,10 +135,10 @@ def test_what_the_container_sees_is_right(home: ServerFiles, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/models", "path '/models' is a folder"),
-        ("/", "path '/' lies in no folder that the server's container sees; these are /models, /models/deep/other."),
-        ("/models/../etc/passwd", "path '/models/../etc/passwd' is a link to '/etc/passwd', which lies in no folder"),
-        ("/models/deep/../../root", "which lies in no folder"),
+        ("/models", "path '/models' is a directory"),
+        ("/", "path '/' lies in no directory that the server's container sees; these are /models, /models/deep/other."),
+        ("/models/../etc/passwd", "path '/models/../etc/passwd' is a link to '/etc/passwd', which lies in no directory"),
+        ("/models/deep/../../root", "which lies in no directory"),
         ("/models/there/a.gguf", "path '/models/there/a.gguf' is a link to '/models/elsewhere/a.gguf', which does not exist"),
         ("/models/\0", "does not exist"),
         ("/models/" + "a" * 300, ""),
@@ -173,11 +173,11 @@ def test_what_this_host_may_not_look_at_is_left_to_the_server(home: ServerFiles,
     ("fields", "wrong"),
     [
         ({"type": "LLM", "engine": "llama.cpp"}, ""),
-        ({"type": "LLM", "engine": "Transformers"}, "is a file, but the server wants the folder of the model"),
-        ({"type": "LLM", "engine": "vLLM"}, "is a file, but the server wants the folder of the model"),
-        ({"type": "embedding", "engine": "llama.cpp"}, "is a file, but the server wants the folder of the model"),
-        ({"type": "rerank", "engine": "llama.cpp"}, "is a file, but the server wants the folder of the model"),
-        ({"type": "rerank"}, "is a file, but the server wants the folder of the model"),
+        ({"type": "LLM", "engine": "Transformers"}, "is a file, but the server wants the directory of the model"),
+        ({"type": "LLM", "engine": "vLLM"}, "is a file, but the server wants the directory of the model"),
+        ({"type": "embedding", "engine": "llama.cpp"}, "is a file, but the server wants the directory of the model"),
+        ({"type": "rerank", "engine": "llama.cpp"}, "is a file, but the server wants the directory of the model"),
+        ({"type": "rerank"}, "is a file, but the server wants the directory of the model"),
         ({"type": "image"}, ""),
         ({"type": "audio"}, ""),
     ],
@@ -192,7 +192,7 @@ FOLDER = {"engine": "Transformers", "path": "/models/folder"}
 
 @pytest.fixture
 def folder(home: ServerFiles) -> Path:
-    """A model's folder as a hub's cache has it: relative links to files elsewhere."""
+    """A model's directory as a hub's cache has it: relative links to files elsewhere."""
     tree = Path(home.mounts["/models"])
     (tree / "folder/sub").mkdir(parents=True)
     (tree / "blobs").mkdir()
@@ -206,8 +206,8 @@ def folder(home: ServerFiles) -> Path:
     ("name", "target", "words"),
     [
         ("tokenizer.json", "../blobs/2", "'tokenizer.json' leads to '/models/blobs/2', which does not exist"),
-        ("sub/a", "/srv/models/a", "'sub/a' leads to '/srv/models/a', which lies in no folder that the server's container sees"),
-        ("out", "../../../../../etc/passwd", "'out' leads to '/etc/passwd', which lies in no folder that the server's container sees"),
+        ("sub/a", "/srv/models/a", "'sub/a' leads to '/srv/models/a', which lies in no directory that the server's container sees"),
+        ("out", "../../../../../etc/passwd", "'out' leads to '/etc/passwd', which lies in no directory that the server's container sees"),
         ("loop", "loop", "'loop' leads back to itself"),
         ("through", "model.safetensors/x", "'through' leads to '/models/blobs/1/x', which does not exist"),
         # Nobody loads it.

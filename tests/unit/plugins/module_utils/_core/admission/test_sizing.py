@@ -162,7 +162,7 @@ def spec(quantization: str, uri: str, size: Any = 1, **more: Any) -> dict[str, A
 
 
 def put(folder: Path, **sizes: int) -> ServerFiles:
-    """Files of so many MiB, with a dot for two underscores, in a folder that the container sees."""
+    """Files of so many MiB, with a dot for two underscores, in a directory that the container sees."""
     folder.mkdir(exist_ok=True)
     for name, mib in sizes.items():
         with (folder / name.replace("__", ".").replace("ß", "-")).open("wb") as file:
@@ -220,7 +220,7 @@ def test_parts_as_the_server_s_catalogue_names_them_count(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("fields", "sizes", "weights"),
     [
-        # A folder with several quantizations, of which one is loaded.
+        # A directory with several quantizations, of which one is loaded.
         ({"engine": "llama.cpp", "quantization": "Q4_K_M"}, {"xßQ4_K_M__gguf": 4, "xßUDßQ4_K_M_L__gguf": 5, "xßQ8_0__gguf": 8, "README": 1}, 4),
         ({"engine": "llama.cpp", "quantization": "Q6_K"}, {"xßQ4_K_M__gguf": 4, "xßQ8_0__gguf": 8}, 12),
         # The same weights for several engines.

@@ -149,7 +149,7 @@ def test_the_file_is_for_its_owner_and_goes_at_the_end(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder", "no folder"])
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder", "no directory"])
 def test_a_path_that_is_taken_is_left_alone_and_hurts_nobody(tmp_path: Path, kind: str) -> None:
     path, other = tmp_path / "lines", tmp_path / "other"
     if kind == "file":
@@ -162,7 +162,7 @@ def test_a_path_that_is_taken_is_left_alone_and_hurts_nobody(tmp_path: Path, kin
     elif kind == "folder":
         path.mkdir()
     before = sorted((found.name, found.is_symlink()) for found in tmp_path.iterdir())
-    file = ProgressFile(str(path / "deeper" if kind == "no folder" else path), 2)
+    file = ProgressFile(str(path / "deeper" if kind == "no directory" else path), 2)
     file.tell("chat", "creating", {}, 1)
     file.close()
     assert sorted((found.name, found.is_symlink()) for found in tmp_path.iterdir()) == before

@@ -180,7 +180,7 @@ def test_a_model_that_comes_back_while_the_previous_one_is_put_back_is_terminate
     server.launch = late  # type: ignore[method-assign]
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
     assert (result.result, result.state, result.restored) == ("failed", "ready", True)
-    assert result.message.endswith("; the previous model was put back")
+    assert result.message.endswith("; rolled back to the previous model")
     assert runs(server) == request(OLD)
     assert len(times) == 3
 
@@ -192,7 +192,7 @@ def test_when_a_relaunch_fails_the_previous_model_is_put_back(failure: Callable[
     failure(server)
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
     assert (result.result, result.changed, result.state, result.restored) == ("failed", True, "ready", True)
-    assert result.message == f"{words}; the previous model was put back"
+    assert result.message == f"{words}; rolled back to the previous model"
     assert runs(server) == request(OLD)
     assert entry is not None
     assert entry_of(server, "chat") == entry
@@ -206,7 +206,7 @@ def test_a_relaunch_that_fails_does_not_keep_the_others_from_being_tried(failure
     server = with_old()
     failure(server)
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
-    assert results["chat"].message == f"{words}; the previous model was put back"
+    assert results["chat"].message == f"{words}; rolled back to the previous model"
     assert results["other"].result == "launched"
     assert server.ready() == {"chat", "other"}
 
@@ -216,7 +216,7 @@ def test_when_a_relaunch_fails_the_previous_registration_is_put_back(failure: Ca
     server = with_old(item=custom("chat"))
     failure(server)
     (result,) = reach(server, custom("chat", context_length=4096), choices=WITH_AUTOSTART).values()
-    assert (result.restored, result.message) == (True, f"{words}; the previous model was put back")
+    assert (result.restored, result.message) == (True, f"{words}; rolled back to the previous model")
     assert server.registrations("LLM", ["custom"])["custom"]["context_length"] == 8192
     assert result.drift == {"registration.context_length": {"declared": 4096, "running": 8192}}
     assert "chat" in server.ready()
@@ -226,7 +226,7 @@ def test_a_registration_that_is_refused_is_a_relaunch_that_fails() -> None:
     server = with_old(item=custom("chat"))
     server.fail_next("register", refused("Invalid model URI file:///models/a.gguf."))
     (result,) = reach(server, custom("chat", context_length=4096), choices=WITH_AUTOSTART).values()
-    assert (result.restored, result.message) == (True, f"{ANSWERED} 400: Invalid model URI file:///models/a.gguf.; the previous model was put back")
+    assert (result.restored, result.message) == (True, f"{ANSWERED} 400: Invalid model URI file:///models/a.gguf.; rolled back to the previous model")
     assert server.registrations("LLM", ["custom"])["custom"]["context_length"] == 8192
     assert "chat" in server.ready()
 
@@ -248,7 +248,7 @@ def test_a_way_back_that_is_refused_says_both() -> None:
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
     result = results["chat"]
     assert (result.result, result.changed, result.restored) == ("failed", True, False)
-    assert result.message == f"{ANSWERED} 503: No available worker found; putting the previous model back failed: {ANSWERED} 400: Model not found"
+    assert result.message == f"{ANSWERED} 503: No available worker found; rolling back to the previous model failed: {ANSWERED} 400: Model not found"
     assert results["other"].result == "launched"
 
 
@@ -258,7 +258,7 @@ def test_a_way_back_that_fails_later_says_both() -> None:
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
     result = results["chat"]
     assert (result.result, result.restored, result.state) == ("failed", False, "error")
-    assert result.message == "Failed to init server; putting the previous model back failed: Failed to init server"
+    assert result.message == "Failed to init server; rolling back to the previous model failed: Failed to init server"
     assert results["other"].result == "launched"
 
 
@@ -268,7 +268,7 @@ def test_a_previous_model_that_does_not_answer_says_both() -> None:
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()
     assert (result.result, result.restored) == ("failed", False)
     first, second = (f"is ready, but did not answer: {ANSWERED} 500: {words}" for words in ("out of order", "still out of order"))
-    assert result.message == f"{first}; putting the previous model back failed: {second}"
+    assert result.message == f"{first}; rolling back to the previous model failed: {second}"
 
 
 def test_a_previous_model_that_disappears_says_both() -> None:
@@ -279,7 +279,7 @@ def test_a_previous_model_that_disappears_says_both() -> None:
     assert (result.result, result.restored) == ("failed", False)
     assert (
         result.message
-        == f"{ANSWERED} 503: No available worker found; putting the previous model back failed: disappeared from the server while it was launching"
+        == f"{ANSWERED} 503: No available worker found; rolling back to the previous model failed: disappeared from the server while it was launching"
     )
 
 
@@ -289,7 +289,7 @@ def test_a_way_back_whose_registration_is_refused_says_both() -> None:
     refuse_launch(server)
     (result,) = reach(server, custom("chat", context_length=4096), choices=WITH_AUTOSTART).values()
     assert (result.result, result.restored) == ("failed", False)
-    assert result.message == f"{ANSWERED} 503: No available worker found; putting the previous model back failed: {ANSWERED} 400: Invalid model URI"
+    assert result.message == f"{ANSWERED} 503: No available worker found; rolling back to the previous model failed: {ANSWERED} 400: Invalid model URI"
 
 
 def test_a_way_back_that_takes_too_long_says_so() -> None:
@@ -346,7 +346,7 @@ def test_a_way_back_that_the_record_or_the_entry_resists_is_told_and_the_others_
     server.fail_next("remember", refused("database is locked", 500))
     results = reach(server, NEW, llm("other"), choices=WITH_AUTOSTART)
     assert results["chat"].restored
-    assert results["chat"].message == f"{ANSWERED} 503: No available worker found; the previous model was put back; {ANSWERED} 500: database is locked"
+    assert results["chat"].message == f"{ANSWERED} 503: No available worker found; rolled back to the previous model; {ANSWERED} 500: database is locked"
     assert results["other"].result == "launched"
     assert runs(server) == request(OLD)
 
@@ -357,7 +357,7 @@ def test_without_waiting_a_relaunch_that_is_refused_is_put_back_too() -> None:
     refuse_launch(server)
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART, wait=False).values()
     assert (result.result, result.restored) == ("failed", True)
-    assert result.message == f"{ANSWERED} 503: No available worker found; the previous model was put back"
+    assert result.message == f"{ANSWERED} 503: No available worker found; rolled back to the previous model"
     assert server.models["chat"].request == request(OLD)
     assert record_of(server, "chat") == Record(request(OLD), server.models["chat"].created)
     assert entry_of(server, "chat") == entry

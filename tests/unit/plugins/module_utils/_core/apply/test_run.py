@@ -276,7 +276,7 @@ ENDED = "the server's container ended meanwhile and was started again"
     ("before", "now", "cause"),
     [
         (Deaths(1, 2), Deaths(2, 2), f" ({KILLED})"),
-        # A container that is started again counts anew.
+        # A container that is started again counts again.
         (Deaths(5, 2), Deaths(1, 3), f" ({KILLED})"),
         (Deaths(0, 2), Deaths(0, 3), f" ({ENDED})"),
         (Deaths(1, 2), Deaths(1, 2), ""),

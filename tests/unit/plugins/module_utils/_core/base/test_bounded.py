@@ -33,7 +33,7 @@ SECRET = "root's own"
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    """A folder with a file in a folder, and beside it what must not be read."""
+    """A directory with a file in a directory, and beside it what must not be read."""
     (tmp_path / "base/folder").mkdir(parents=True)
     (tmp_path / "base/folder/file").write_text("content", encoding="utf-8")
     (tmp_path / "outside").mkdir()
@@ -184,7 +184,7 @@ def test_text_of_a_file_and_nothing_else(tmp_path: Path) -> None:
         read_regular(place)
 
 
-# Folders.
+# Directories.
 
 
 def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp
 
 @pytest.mark.parametrize(("left", "enough"), [(5, True), (4, False)])
 def test_only_so_many_names_are_looked_at(base: Path, left: int, enough: bool) -> None:
-    """One on the way to the folder, two in it, and two on the way to the empty one in it."""
+    """One on the way to the directory, two in it, and two on the way to the empty one in it."""
     (base / "folder/empty").mkdir()
     looks = Looks(left)
     if enough:
@@ -212,7 +212,7 @@ def test_only_so_many_names_are_looked_at(base: Path, left: int, enough: bool) -
 
 
 def test_a_folder_of_any_depth_comes_to_an_end(base: Path) -> None:
-    """Each folder counts for all names on the way to it."""
+    """Each directory counts for all names on the way to it."""
     handle = os.open(base, os.O_RDONLY)
     for _level in range(700):
         os.mkdir("d", dir_fd=handle)

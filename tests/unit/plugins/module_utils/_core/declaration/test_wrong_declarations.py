@@ -286,7 +286,7 @@ VALUES: list[tuple[str, dict[str, Any], list[str]]] = [
 
 PATHS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("relative", {**LLM, "path": "models/a.gguf"}, ["path 'models/a.gguf' must be an absolute path as the server sees it, inside its container"]),
-    ("of the home folder", {**LLM, "path": "~/a.gguf"}, ["path '~/a.gguf' must be an absolute path"]),
+    ("of the home directory", {**LLM, "path": "~/a.gguf"}, ["path '~/a.gguf' must be an absolute path"]),
     ("as URI", {**LLM, "path": "file:///models/a.gguf"}, ["path 'file:///models/a.gguf' must be an absolute path"]),
     ("of Windows", {**LLM, "path": "C:\\models\\a.gguf"}, ["path 'C:\\models\\a.gguf' must be an absolute path"]),
     ("that climbs out", {**LLM, "path": "/models/../etc/a.gguf"}, ["path '/models/../etc/a.gguf' must not contain '..'"]),
@@ -294,7 +294,7 @@ PATHS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("as list", {**LLM, "path": ["/models/a.gguf"]}, ["path '[/models/a.gguf]'", TEXT]),
     ("with a space after it", {**LLM, "path": "/models/a.gguf "}, ["path '/models/a.gguf ' must not begin or end with white space"]),
     ("with NUL", {**LLM, "path": "/models/\0.gguf"}, ["must not contain line breaks or invisible characters"]),
-    ("folder for llama.cpp", {**LLM, "path": "/models/folder"}, ["path '/models/folder' is no GGUF file; engine llama.cpp wants the file itself"]),
+    ("directory for llama.cpp", {**LLM, "path": "/models/folder"}, ["path '/models/folder' is no GGUF file; engine llama.cpp wants the file itself"]),
     (
         "GGUF for Transformers",
         {**LLM, "engine": "Transformers", "path": "/models/a.gguf"},
@@ -303,9 +303,9 @@ PATHS: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "file for an embedding",
         {**EMBEDDING, "engine": "llama.cpp", "path": "/models/a.gguf"},
-        ["path '/models/a.gguf' is a file; for type embedding", "the folder"],
+        ["path '/models/a.gguf' is a file; for type embedding", "the directory"],
     ),
-    ("file for a reranker", {**RERANK, "engine": "llama.cpp", "path": "/models/a.gguf"}, ["path '/models/a.gguf' is a file; for type rerank", "the folder"]),
+    ("file for a reranker", {**RERANK, "engine": "llama.cpp", "path": "/models/a.gguf"}, ["path '/models/a.gguf' is a file; for type rerank", "the directory"]),
 ]
 
 DICTIONARIES: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -528,7 +528,7 @@ TOGETHER: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "a split GGUF of an embedding by its registration alone",
         of_spec("embedding", model_format="ggufv2", model_file_name_template="a", model_uri="/models/a-00001-of-00003.gguf"),
-        ["is one of 3 parts", "give as model_uri the folder of the parts"],
+        ["is one of 3 parts", "give as model_uri the directory of the parts"],
     ),
     (
         "projector beside a registered file",
@@ -627,7 +627,7 @@ TOGETHER: list[tuple[str, dict[str, Any], list[str]]] = [
         ["quantization 'Q8_0' is in no entry of registration.model_specs; they hold Q4_1."],
     ),
     (
-        "llama.cpp for a folder",
+        "llama.cpp for a directory",
         {**of_spec("LLM", model_format="pytorch"), "engine": "llama.cpp"},
         ["engine 'llama.cpp' loads ggufv2 only, but registration.model_specs holds pytorch"],
     ),
@@ -709,7 +709,7 @@ REGISTRATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
         of_spec("LLM", sha256="0"),
         ["registration.model_specs[0].sha256 is unknown, and the server would drop it; allowed are model_id"],
     ),
-    ("image with a relative path", custom("image", model_uri="folder"), ["registration.model_uri 'folder' must be an absolute path"]),
+    ("image with a relative path", custom("image", model_uri="folder"), ["registration.model_uri 'directory' must be an absolute path"]),
     ("ignored in silence: misspelt field", custom("LLM", chat_templat="x"), ["registration.chat_templat is unknown", NOTHING, "did you mean 'chat_template'?"]),
     *(
         (f"ignored in silence: {word}", item, [f"registration{place}.{word} is unknown", f"did you mean '{meant}'?"])
@@ -978,22 +978,22 @@ SERVER: list[tuple[str, dict[str, Any], list[str]]] = [
         ["registration.model_family 'other' is not in the server's catalogue, and model_ability asks for tools"],
     ),
     (
-        "path outside of every folder",
+        "path outside of every directory",
         {**GGUF, "path": "/srv/a.gguf"},
-        ["path '/srv/a.gguf' lies in no folder that the server's container sees; these are /models, /root/.xinference"],
+        ["path '/srv/a.gguf' lies in no directory that the server's container sees; these are /models, /root/.xinference"],
     ),
-    ("path beside a folder", {**GGUF, "path": "/models2/a.gguf"}, ["path '/models2/a.gguf' lies in no folder that the server's container sees"]),
+    ("path beside a directory", {**GGUF, "path": "/models2/a.gguf"}, ["path '/models2/a.gguf' lies in no directory that the server's container sees"]),
     ("path that is not there", {**GGUF, "path": "/models/none.gguf"}, ["path '/models/none.gguf' does not exist; on this host it would be", "/none.gguf."]),
     ("path below a file", {**GGUF, "path": "/models/a.gguf/b.gguf"}, ["path '/models/a.gguf/b.gguf' does not exist"]),
     (
         "path through a link that leads out",
         {**GGUF, "path": "/models/out.gguf"},
-        ["path '/models/out.gguf' is a link to '/elsewhere/a.gguf', which lies in no folder that the server's container sees"],
+        ["path '/models/out.gguf' is a link to '/elsewhere/a.gguf', which lies in no directory that the server's container sees"],
     ),
     (
         "path through a link that climbs out",
         {**GGUF, "path": "/models/up/a.gguf"},
-        ["path '/models/up/a.gguf' is a link to '/etc/a.gguf', which lies in no folder"],
+        ["path '/models/up/a.gguf' is a link to '/etc/a.gguf', which lies in no directory"],
     ),
     (
         "path through a link to nothing",
@@ -1002,14 +1002,14 @@ SERVER: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("path through a link to itself", {**GGUF, "path": "/models/loop.gguf"}, ["path '/models/loop.gguf' is a link that leads back to itself"]),
     (
-        "path of a folder with the name of a file",
+        "path of a directory with the name of a file",
         {**GGUF, "path": "/models/folder.gguf"},
-        ["path '/models/folder.gguf' is a folder, but engine llama.cpp wants the GGUF file itself"],
+        ["path '/models/folder.gguf' is a directory, but engine llama.cpp wants the GGUF file itself"],
     ),
     (
-        "path of a file where a folder is wanted",
+        "path of a file where a directory is wanted",
         {**LLM, "engine": "Transformers", "path": "/models/weights.bin"},
-        ["path '/models/weights.bin' is a file, but the server wants the folder of the model"],
+        ["path '/models/weights.bin' is a file, but the server wants the directory of the model"],
     ),
     ("registered file that is not there", of_spec("LLM", model_uri="/models/b.gguf"), ["registration.model_specs.model_uri '/models/b.gguf' does not exist"]),
     (
@@ -1018,9 +1018,9 @@ SERVER: list[tuple[str, dict[str, Any], list[str]]] = [
         ["registration.model_specs.model_uri '/models/b c.gguf' does not exist"],
     ),
     (
-        "registered folder outside",
+        "registered directory outside",
         custom("image", model_uri="/data/sd"),
-        ["registration.model_uri '/data/sd' lies in no folder that the server's container sees"],
+        ["registration.model_uri '/data/sd' lies in no directory that the server's container sees"],
     ),
     ("drafter that is not there", options(draft_model_path="/models/draft.gguf"), ["engine_options.draft_model_path '/models/draft.gguf' does not exist"]),
     ("projector that is not there", options(mmproj__path="/models/m.gguf"), ["engine_options.mmproj.path '/models/m.gguf' does not exist"]),
@@ -1152,7 +1152,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
-    """Folders that the container sees, with files and links in them."""
+    """Directories that the container sees, with files and links in them."""
     base = tmp_path_factory.mktemp("host")
     tree = base / "tree"
     tree.mkdir()
@@ -1251,11 +1251,11 @@ def test_every_problem_of_every_item_is_told_at_once(home: ServerFiles) -> None:
             "a quantization that only GGUF files have": {**LLM, "quantization": "Q4_K_M"},
             "a file": {**GGUF, "path": "/models/a.gguf"},
             "a link": {**GGUF, "path": "/models/good.gguf"},
-            "a link through another folder": {**GGUF, "path": "/models/far.gguf"},
+            "a link through another directory": {**GGUF, "path": "/models/far.gguf"},
             "a path with two slashes": {**GGUF, "path": "//models//a.gguf"},
             "a URI with a space": of_spec("LLM", model_uri="file:///models/with%20space.gguf"),
-            "a folder": {**LLM, "engine": "Transformers", "path": "/models/folder"},
-            "a folder for an embedding": {**EMBEDDING, "engine": "llama.cpp", "format": "ggufv2", "path": "/models/folder"},
+            "a directory": {**LLM, "engine": "Transformers", "path": "/models/folder"},
+            "a directory for an embedding": {**EMBEDDING, "engine": "llama.cpp", "format": "ggufv2", "path": "/models/folder"},
             "numbers for enumerations": options(cache_type_k=8, cache_type_v=8, flash_attn_type=1, pooling_type=-1),
             "the largest number": options(n_predict=2**31 - 1, sampling__seed=2**32 - 1),
             "an option of a newer engine": {**LLM, "engine": "Transformers", "engine_options": {"max_pixels": 1, "attn_implementation": "eager"}},

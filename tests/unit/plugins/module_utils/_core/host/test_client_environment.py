@@ -26,7 +26,7 @@ VERSION = platform.python_version()
 
 
 def packages(place: Path, python: str = PYTHON) -> Path:
-    """The folder of packages of an environment, for one Python."""
+    """The directory of packages of an environment, for one Python."""
     return place / "lib" / python / "site-packages"
 
 
@@ -73,7 +73,7 @@ def made_for(place: Path, version: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder."""
+    """Remove a file or directory."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

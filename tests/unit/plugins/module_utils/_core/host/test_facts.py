@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's facts: from a socket that speaks like a Docker Engine, from files of a test, from folders of a test."""
+"""The host's facts: from a socket that speaks like a Docker Engine, from files of a test, from directories of a test."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.doc
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.facts import gather
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import user_facts, server_environment
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import server_environment, user_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -663,7 +663,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("folder", "file", "public"), [(0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False), (0o751, 0o604, True)], ids=oct)
 def test_whether_every_user_may_read_a_file(folder: int, file: int, public: bool) -> None:
-    """Through links as well. Those of the test runner lie in a folder that is shut."""
+    """Through links as well. Those of the test runner lie in a directory that is shut."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as top:
         Path(top).chmod(0o755)
         keys, link = Path(top, "keys"), Path(top, "link")
@@ -716,7 +716,7 @@ def test_an_owner_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for the root of the host's files."""
+    """A directory that stands for the root of the host's files."""
     for module in (host, paths):
         monkeypatch.setattr(module, "Path", lambda path: tmp_path / str(path).lstrip("/"))
     for folder in ("proc/net", "sys/fs/selinux", "etc"):
@@ -765,7 +765,7 @@ def test_the_mount_table(root: Path) -> None:
 
 
 def importable(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str | None) -> None:
-    """Put a package into a folder where nothing else is found; without content, nothing but its name."""
+    """Put a package into a directory where nothing else is found; without content, nothing but its name."""
     (folder / name).mkdir()
     if content is not None:
         (folder / name / "__init__.py").write_text(content)
@@ -848,7 +848,7 @@ def test_accounts_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """A database with one account, in the folder of the server's data."""
+    """A database with one account, in the directory of the server's data."""
     place = tmp_path / "data/auth/auth.db"
     place.parent.mkdir(parents=True)
     change(place, "CREATE TABLE users (id INTEGER, username TEXT, enabled INTEGER)", "CREATE TABLE user_permissions (user_id INTEGER, permission TEXT)")
@@ -928,7 +928,7 @@ def test_no_link_on_the_way_to_a_database_is_followed(database: Path, tmp_path: 
     (tmp_path / "moved/environment").write_text("A=b\n", encoding="utf-8")
     assert user_facts(str(database), str(data)) is None
     assert server_environment(str(folder / "environment"), str(data)) == {}
-    # Without the folder the way is the operator's.
+    # Without the directory the way is the operator's.
     assert user_facts(str(database), str(tmp_path / "elsewhere")) == ADMIN
     assert server_environment(str(folder / "environment"), None) == {"A": True}
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The volume tree as folders of the host and as mounts of the container."""
+"""The volume tree as directories of the host and as mounts of the container."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ def test_the_default_tree_leaves_the_container_no_choice() -> None:
 
 
 NESTED = (
-    "xinference_volumes ('a/b'): is mounted from below 'a', which the container can write, so that it could put a link to any folder of the host in its place."
+    "xinference_volumes ('a/b'): is mounted from below 'a', which the container can write, so that it could put a link to any directory of the "
+    "host in its place."
 )
 
 
@@ -170,9 +171,9 @@ NESTED = (
         pytest.param([{"path": "a", "target": "/x", "read_only": True}, {"path": "a/b", "target": "/y"}], {}, None, id="below one that is only read"),
         pytest.param([{"path": "a", "target": "/x"}, {"path": "a", "target": "/y"}], {}, None, id="the same source twice"),
         pytest.param([{"path": ".", "target": "/x"}, {"path": "a/b", "target": "/y"}], {}, NESTED.replace("'a',", "'.',"), id="below the data root"),
-        pytest.param([{"path": "../etc"}], {}, "xinference_volumes: path '../etc' is no folder below xinference_data_root.", id="a path upwards"),
-        pytest.param([{"path": "a:b"}], {}, "xinference_volumes: path 'a:b' is no folder below xinference_data_root.", id="what Docker would cut"),
-        pytest.param([{"path": "a/"}], {}, "xinference_volumes: path 'a/' is no folder below xinference_data_root.", id="another way to write it"),
+        pytest.param([{"path": "../etc"}], {}, "xinference_volumes: path '../etc' is no directory below xinference_data_root.", id="a path upwards"),
+        pytest.param([{"path": "a:b"}], {}, "xinference_volumes: path 'a:b' is no directory below xinference_data_root.", id="what Docker would cut"),
+        pytest.param([{"path": "a/"}], {}, "xinference_volumes: path 'a/' is no directory below xinference_data_root.", id="another way to write it"),
         pytest.param([{"path": "a", "target": "x"}], {}, "xinference_volumes ('a'): target 'x' is no absolute path.", id="a target that is none"),
         pytest.param([{"path": "a", "target": "/x:ro"}], {}, "xinference_volumes ('a'): target '/x:ro' is no absolute path.", id="a target with options"),
         pytest.param([{"path": "a"}], {"links": [f"{ROOT}/a"]}, f"xinference_data_root: {ROOT}/a is a link.", id="a link"),
@@ -274,7 +275,7 @@ def test_what_is_no_mode(mode: str) -> None:
 
 @pytest.mark.parametrize("path", ["~/models", "a/../b", "./a", "a//b", "a/.", ""])
 def test_other_ways_to_write_a_folder(path: str) -> None:
-    assert [found for found, _remedy in check([{"path": path}], ROOT, {})] == [f"xinference_volumes: path {path!r} is no folder below xinference_data_root."]
+    assert [found for found, _remedy in check([{"path": path}], ROOT, {})] == [f"xinference_volumes: path {path!r} is no directory below xinference_data_root."]
 
 
 def test_a_link_is_told_once_and_of_further_files_too() -> None:

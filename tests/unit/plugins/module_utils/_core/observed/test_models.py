@@ -59,7 +59,7 @@ class Server:
         return self.listed
 
     def describe(self, uid: str) -> dict[str, Any] | None:
-        """One model, looked up anew."""
+        """One model, looked up again."""
         self.asked.append(("describe", uid))
         return self.described.get(uid)
 
@@ -275,7 +275,7 @@ def state(begun: int | None) -> dict[str, Any]:
 
 
 def write_arguments(folder: Path, worker: str = WORKER, **arguments: Any) -> ServerFiles:
-    """The file of a worker as a real server leaves it, and the server's folder."""
+    """The file of a worker as a real server leaves it, and the server's directory."""
     place = folder / "worker_recovery" / worker.replace(":", "_") / "models.json"
     place.parent.mkdir(parents=True)
     filled_in = {"shard": 0, "driver_info": None, "n_gpu": "auto", "download_hub": "huggingface", "launch_ts": CREATED, "model_path": None, "n_worker": 1}
@@ -402,7 +402,7 @@ def test_then_the_file_of_the_worker_that_runs_the_model(tmp_path: Path) -> None
 
 
 def test_the_file_of_another_worker_is_not_used(tmp_path: Path) -> None:
-    """Each start of the server has another port, and old folders stay."""
+    """Each start of the server has another port, and old directories stay."""
     server = Server(instance("chat", "READY"))
     server.rows = [record(1)]
     assert applied(look(server, write_arguments(tmp_path, worker="0.0.0.0:19999", n_ctx=2))) is None

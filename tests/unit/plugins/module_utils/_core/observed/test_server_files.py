@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The server's files, as far as this host sees them: folders of a test in the shape that a real server leaves."""
+"""The server's files, as far as this host sees them: directories of a test in the shape that a real server leaves."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ LAUNCHED = {
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """The server's folder on this host."""
+    """The server's directory on this host."""
     folder = tmp_path / ".xinference"
     folder.mkdir()
     return folder
@@ -164,7 +164,7 @@ def test_copies_are_counted_over_all_workers(home: ServerFiles, data: Path) -> N
 
 
 def test_the_file_of_a_worker_that_is_gone_is_not_used(home: ServerFiles, data: Path) -> None:
-    """The port changes with each start of the server, and the old folders stay."""
+    """The port changes with each start of the server, and the old directories stay."""
     put(data, "worker_recovery/0.0.0.0_19999/models.json", {"chat-rep0": {**ARGUMENTS, "n_ctx": 1}})
     assert home.applied("chat", [WORKER]) is None
     assert home.applied("chat", []) is None
@@ -288,7 +288,7 @@ def test_a_snapshot_has_the_size_of_what_it_is_made_of(cache: ServerFiles) -> No
     # As the container sees it, from its own root on.
     (snapshot / "whole").symlink_to(f"{hub}/models--a/blobs/two")
     assert cache.size(f"{hub}/models--a/snapshots/1") == 22
-    # What leads nowhere, round in circles, to a folder, or out of what the container sees counts for nothing.
+    # What leads nowhere, round in circles, to a directory, or out of what the container sees counts for nothing.
     put(snapshot.parents[3], "outside", "x" * 1000)
     for number, target in enumerate(("nowhere", "link1", "../../blobs", "../../../../outside", str(snapshot.parents[3] / "outside"), "/etc/passwd")):
         (snapshot / f"link{number}").symlink_to(target)
@@ -315,7 +315,7 @@ def test_a_size_comes_to_an_end(cache: ServerFiles, monkeypatch: pytest.MonkeyPa
 
 
 def test_long_ways_of_links_come_to_an_end(cache: ServerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They cost who makes them nothing: through folders that are not there, and to and fro outside of what the container sees."""
+    """They cost who makes them nothing: through directories that are not there, and to and fro outside of what the container sees."""
     snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
     place = cache.on_host(snapshot)
     assert place is not None
@@ -351,7 +351,7 @@ def nothing_is_told(home: ServerFiles) -> bool:
 
 @pytest.fixture
 def told(home: ServerFiles, data: Path) -> ServerFiles:
-    """A server's folder in which all of them are there."""
+    """A server's directory in which all of them are there."""
     put(data, "model/v2/llm/one.json", {"model_name": "one"})
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep0": ARGUMENTS})
     put(data, "logs/xinference.log", "chat fails\n")

@@ -56,14 +56,14 @@ CREATED = 1700000000
 
 
 def present(uid: str = "chat", **fields: Any) -> DeclaredModel:
-    """A declared model that shall run."""
+    """A declared model that should run."""
     given = {"name": "qwen3", "engine": "llama.cpp", **fields}
     # Each field as the declaration normalises it; whether they go together is no question of the plan.
     return DeclaredModel(uid, "present", {name: FIELDS[name].check(value) for name, value in given.items() if value is not None or name == "n_gpu"})
 
 
 def absent(uid: str = "chat") -> DeclaredModel:
-    """A declared model that shall not run."""
+    """A declared model that should not run."""
     return DeclaredModel(uid, "absent")
 
 

@@ -217,7 +217,7 @@ TOLD: dict[str, Any] = {"declared": ["chat"], "docker__container": {"status": "r
         ({}, {"models": LARGE}, "weights 40054"),
         ({}, {"models": LARGE, "check_memory": False}, ""),
         ({}, {"models": [{**LARGE[0], "state": "absent"}]}, ""),
-        # By a file, where there is one; what a folder holds is not known.
+        # By a file, where there is one; what a directory holds is not known.
         ({"paths": {**HOST["paths"], FILE: {**GOOD_PATH, "directory": False, "size": 20 << 30}}}, {}, "weights 20480"),
         ({"paths": {**HOST["paths"], FILE: {**GOOD_PATH, "size": None}}}, {"models": [{**SETTINGS.models[0], "size_in_billions": 70}]}, ""),
         # With automatic options, the smallest context counts.
@@ -279,7 +279,7 @@ def test_what_a_container_would_be_given(values: dict[str, Any], problem: str) -
     [
         ({"gateway": "172.18.0.1", "network": {"ours": True, "subnets": ["172.18.0.0/16"]}}, "", "10.0.0.0/8,127.0.0.1,172.18.0.1"),
         ({"gateway": "172.18.0.1", "network": {"ours": True, "subnets": ["172.18.0.0/16"]}}, "172.18.0.0/16", "10.0.0.0/8,127.0.0.1,172.18.0.1"),
-        # It is made anew.
+        # It is made again.
         ({"gateway": "172.18.0.1", "network": {"ours": True, "subnets": ["172.18.0.0/16"]}}, "192.168.7.0/28", "10.0.0.0/8,127.0.0.1,192.168.7.1"),
         ({}, "192.168.7.0/28", "10.0.0.0/8,127.0.0.1,192.168.7.1"),
         ({}, "10.9.0.0/24", "10.0.0.0/8,127.0.0.1"),
@@ -557,7 +557,7 @@ PATH_WORDS = "Write it from the root of the file system."
                 {"data_root": folder},
                 "data root",
                 f"xinference_data_root '{folder}' belongs to the system or to a user, but the roles set its owner and mode, and teardown may remove it. "
-                "Name a folder of its own, such as /srv/xinference_data; what lies elsewhere can be mounted by xinference_volumes.",
+                "Name a directory of its own, such as /srv/xinference_data; what lies elsewhere can be mounted by xinference_volumes.",
             )
             for folder in (
                 "/home/alice",
@@ -715,10 +715,10 @@ PATH_WORDS = "Write it from the root of the file system."
             HOST,
             {"data_root": "/srv"},
             "data root",
-            "xinference_data_root '/srv' is not a folder of its own, but the roles set its owner and mode, and teardown may remove it. "
-            "Name a folder at least one level below, such as /srv/xinference_data.",
+            "xinference_data_root '/srv' is not a directory of its own, but the roles set its owner and mode, and teardown may remove it. "
+            "Name a directory at least one level below, such as /srv/xinference_data.",
         ),
-        (root(directory=False), {}, "data root", f"xinference_data_root '{ROOT}' is not a folder. Remove the file, or choose another path."),
+        (root(directory=False), {}, "data root", f"xinference_data_root '{ROOT}' is not a directory. Remove the file, or choose another path."),
         (
             root(exists=False, directory=False, nearest="/srv", writable=False),
             {},

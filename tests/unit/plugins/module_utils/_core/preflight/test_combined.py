@@ -78,8 +78,8 @@ def test_what_is_fine(name: str, value: str) -> None:
         ("data_root", "/srv/./x", "xinference_data_root '/srv/./x' holds a '/' or '.' too many."),
         ("client_environment", "client", "xinference_client_environment 'client' is no absolute path."),
         ("client_environment", "~/client", "xinference_client_environment '~/client' is no absolute path."),
-        ("client_environment", "/opt", "xinference_client_environment '/opt' is not a folder of its own, but the roles set its mode."),
-        ("proxy_ca_folder", "/etc", "xinference_proxy_ca_folder '/etc' is not a folder of its own, but the roles set its mode."),
+        ("client_environment", "/opt", "xinference_client_environment '/opt' is not a directory of its own, but the roles set its mode."),
+        ("proxy_ca_folder", "/etc", "xinference_proxy_ca_folder '/etc' is not a directory of its own, but the roles set its mode."),
         ("proxy_ca_folder", "", "xinference_proxy_ca_folder '' is no absolute path."),
     ],
 )

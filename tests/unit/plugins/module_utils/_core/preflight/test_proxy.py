@@ -135,13 +135,13 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
             BARE,
             {},
             {"certificate": CERTIFICATE},
-            "xinference_proxy_certificate is set without xinference_proxy_certificate_key. Set both, or none for a certificate of the local authority.",
+            "xinference_proxy_certificate is set without xinference_proxy_certificate_key. Set both, or none for a certificate of the local CA.",
         ),
         (
             BARE,
             {},
             {"certificate_key": KEY},
-            "xinference_proxy_certificate_key is set without xinference_proxy_certificate. Set both, or none for a certificate of the local authority.",
+            "xinference_proxy_certificate_key is set without xinference_proxy_certificate. Set both, or none for a certificate of the local CA.",
         ),
         (
             BARE,

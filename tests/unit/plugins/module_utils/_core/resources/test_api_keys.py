@@ -29,7 +29,7 @@ def plan(server: FakeServer, name: str = "key", **declared: Any) -> KeyChange:
 
 
 def ensure(server: FakeServer, name: str = "key", **declared: Any) -> tuple[KeyChange, KeyOutcome]:
-    """Do it, and see that a second run changes nothing and foresees the same key."""
+    """Do it, and see that a second run changes nothing and predicts the same key."""
     change = plan(server, name, **declared)
     server.calls.clear()
     outcome = apply_key(server, change)

@@ -192,7 +192,7 @@ def test_whatever_it_was_launched_with_a_run_with_the_declaration_relaunches_not
     exported = export(observed, {}, secrets=True)
     (action,) = again(exported, observed, strict=False).actions
     assert action.drift == {}
-    # Another account's entry cannot be read, so it is written anew; that is said.
+    # Another account's entry cannot be read, so it is written again; that is said.
     assert action.changing == (owner == "foreign") == ("autostart" in exported.unknown.get("chat", []))
 
 

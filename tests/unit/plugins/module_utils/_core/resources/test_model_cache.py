@@ -316,14 +316,14 @@ def test_on_an_old_server_the_name_decides() -> None:
 
 
 def test_files_in_one_place_stay_or_go_together() -> None:
-    """An image model has one name for its files with each of its control nets, and one folder."""
+    """An image model has one name for its files with each of its control nets, and one directory."""
     plain, canny = (
         CachedModel(f"sd--{net}", "sd", "image", path=f"{HOME}/cache/v2/sd", real_path=f"{HOME}/cache/v2/sd", worker=WORKER) for net in ("zoe", "canny")
     )
     other = CachedModel("other", "sd", "image", path=f"{HOME}/cache/v2/sd", worker="10.0.0.2:1")
     with pytest.raises(DeclarationError) as refused:
         plan_removal([plain, canny, other], Users(), absent=["sd--zoe"])
-    assert refused.value.problems == ["absent 'sd--zoe' shares its folder with sd--canny; name them as well, or none of them."]
+    assert refused.value.problems == ["absent 'sd--zoe' shares its directory with sd--canny; name them as well, or none of them."]
     assert plan_removal([plain, canny, other], Users(), absent=["sd--zoe", "sd--canny"]).versions == ["sd--zoe", "sd--canny"]
     used = Users(linked=frozenset({("image", "sd")}))
     assert plan_removal([plain, canny], used, keep=[]).remove == ()

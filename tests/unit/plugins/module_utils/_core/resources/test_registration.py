@@ -178,7 +178,7 @@ def test_what_is_not_there_is_absent_already() -> None:
 # What is refused before anything is changed.
 
 
-@pytest.mark.parametrize(("state", "words"), [("absent", "which cannot be removed"), ("present", "which cannot be registered anew; choose another name")])
+@pytest.mark.parametrize(("state", "words"), [("absent", "which cannot be removed"), ("present", "which cannot be registered again; choose another name")])
 def test_a_model_of_the_catalogue_is_refused(state: str, words: str) -> None:
     assert problems(wanted(state=state), seen(builtin=True)) == [f"name 'minilm' of type embedding is a model of the server's own catalogue, {words}."]
 
@@ -195,7 +195,7 @@ def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
     assert len(problems(declared, nothing(), home)) == 1
     (tmp_path / "other").mkdir()
     assert plan(declared, nothing(), home).changed
-    # And a link in the folder leads to something.
+    # And a link in the directory leads to something.
     (tmp_path / "other/model.safetensors").symlink_to("../blobs/1")
     assert problems(declared, nothing(), home) == [
         "specification.model_specs.model_uri '/models/minilm' holds 1 link to nothing: 'model.safetensors' leads to '/models/blobs/1', which does not exist."
@@ -385,7 +385,7 @@ def test_what_the_server_refuses_is_put_back_and_said_in_its_words() -> None:
     with pytest.raises(ApiError) as refused:
         reach(server, wanted(given={"max_tokens": 512}))
     assert refused.value.status == 400
-    assert str(refused.value) == "POST http://x answered 400: Invalid model URI file:///models/minilm. The previous registration was put back."
+    assert str(refused.value) == "POST http://x answered 400: Invalid model URI file:///models/minilm. The previous registration was rolled back."
     assert server.writes() == [("unregister", "minilm"), ("register", 512, True), ("unregister", "minilm"), ("register", 256, True)]
     assert server.there["minilm"]["max_tokens"] == 256
 
@@ -401,7 +401,7 @@ def test_what_cannot_be_put_back_is_said() -> None:
 def test_any_error_puts_the_previous_one_back(error: XinferenceError) -> None:
     server = Shelf("minilm")
     server.errors["register"] = [error]
-    with pytest.raises(type(error), match="The previous registration was put back") as refused:
+    with pytest.raises(type(error), match="The previous registration was rolled back") as refused:
         reach(server, wanted(given={"max_tokens": 512}))
     assert type(refused.value) is type(error)
     assert server.there["minilm"]["max_tokens"] == 256

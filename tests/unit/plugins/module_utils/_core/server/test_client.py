@@ -426,7 +426,7 @@ def test_an_answer_may_be_as_large_as_the_limit(recorded: Recorded, monkeypatch:
     ids=["body", "pieces", "before"],
 )
 def test_a_byte_now_and_then_is_no_answer(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, answer: tuple[bytes, bytes]) -> None:
-    """With each of them the timeout begins anew."""
+    """With each of them the timeout begins again."""
     client = connect(recorded, timeout=5)
     # A second goes by with each look at the clock.
     monkeypatch.setattr(Answer, "clock", itertools.count().__next__)
@@ -508,8 +508,7 @@ def test_a_certificate_that_is_not_trusted_is_explained(monkeypatch: pytest.Monk
     with pytest.raises(ConnectionFailed) as raised:
         Client("https://inference.example").list_models()
     assert str(raised.value) == (
-        "GET https://inference.example/v1/models: the certificate is not trusted (certificate verify failed: self-signed certificate); "
-        "give its authority as ca_path."
+        "GET https://inference.example/v1/models: the certificate is not trusted (certificate verify failed: self-signed certificate); give its CA as ca_path."
     )
 
 
@@ -807,7 +806,7 @@ def test_errors_carry_the_server_s_own_words(recorded: Recorded, answer: Any, wo
 
 @pytest.mark.parametrize("verify", [False, "/etc/ca.pem"])
 def test_what_the_environment_says_of_trust_and_accounts_is_not_for_this_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verify: bool | str) -> None:
-    """A bundle of authorities, and a .netrc with somebody's account on the same host."""
+    """A bundle of CAs, and a .netrc with somebody's account on the same host."""
     import requests
 
     netrc = tmp_path / "netrc"

@@ -406,7 +406,7 @@ def test_a_model_that_somebody_else_made_anew_must_answer_again() -> None:
     stage.run(10)
     server.models["one"].created += 5
     stage.run(5)
-    assert "one: was made anew by somebody else" in stage.lines
+    assert "one: was made again by somebody else" in stage.lines
     assert stage.watcher.ready
 
 
@@ -433,7 +433,7 @@ def test_a_model_that_is_there_and_will_never_answer_is_launched_anew(heals: boo
         stage.run(3600)
         assert 5 < launches(server).count("one") < 25
         assert launches(server).count("two") == 1
-    assert "one: terminated, to be launched anew" in stage.lines
+    assert "one: terminated, to be launched again" in stage.lines
 
 
 def test_a_launch_that_is_slow_comes_up_at_last_however_impatient_a_converge_is() -> None:
@@ -594,7 +594,7 @@ def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.Mon
     stage.run(20)
     assert server.ready() == {"one", "two"}
     assert len(asked) == 1
-    # It is made anew before it answers: that was another one.
+    # It is made again before it answers: that was another one.
     server.become(asked[0].uid, "TERMINATED")()
     stage.run(20)
     asked[0]()
