@@ -73,6 +73,7 @@ lint: setup ## ruff, mypy, yamllint, shellcheck, licences, ansible-lint (product
 	cd tests/suite && mypy --config-file ../../pyproject.toml .
 	yamllint --strict .
 	shellcheck --external-sources tools/*.sh roles/*/files/*.sh molecule/machines/*.sh tests/images/*/*.sh .ci/run
+	tools/words.sh
 	reuse lint --quiet || reuse lint
 	ansible-lint --offline --strict --profile production
 

@@ -194,8 +194,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     RegistrationOutcome,
     carry_out,
     check,
-    foreseen,
     plan_registration,
+    predicted,
     read,
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
@@ -235,7 +235,7 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
             seen = read(client, wanted, home, file)
             change = plan_registration(wanted, seen, home)
             if module.check_mode:
-                return foreseen(change)
+                return predicted(change)
             waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
             return carry_out(client, change, waiting, Context(seen.observed, home, file))
     finally:

@@ -98,8 +98,8 @@ def sent(hub: Hub) -> int:
 
 def test_only_the_files(server: Server, hub: Hub, client: Client) -> None:
     model = declared(REPOSITORY)
-    foreseen = run(server, models=[model], download="only", _ansible_check_mode=True)
-    assert foreseen["changed"]
+    predicted = run(server, models=[model], download="only", _ansible_check_mode=True)
+    assert predicted["changed"]
     assert sent(hub) == 0
     answer = run(server, models=[model], download="only")
     assert [found["result"] for found in answer["models"]] == ["downloaded"], answer

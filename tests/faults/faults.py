@@ -105,7 +105,7 @@ def power_cut_at_launch(case: Case) -> float:
 
 
 def power_cut_at_converge(case: Case) -> float:
-    """The machine loses its power while a converge relaunches a model with other options."""
+    """The machine loses its power while a run relaunches a model with other options."""
     process = case.converge({"fault_context": 1024})
     try:
         case.host.wait_for("the relaunch", 600, chat=lambda known: known["state"] in ("absent", "creating", "loading", "terminating"))

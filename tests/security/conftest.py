@@ -48,7 +48,7 @@ NUMBER = 10001
 BARE: dict[str, Any] = {"xinference_models": [], "xinference_users": [], "xinference_api_keys": []}
 #: In the order in which the host goes through them. Those that only show something leave the host as it was.
 STAGES = (
-    *("provisioned", "foreseen", "unliftable", "rotation_checked", "tempted", "restarted", "interrupted", "rotated", "rotated_by_value", "played"),
+    *("provisioned", "predicted", "unliftable", "rotation_checked", "tempted", "restarted", "interrupted", "rotated", "rotated_by_value", "played"),
     *("handed", "torn_down", "renewed", "restricted", "migrated"),
 )
 
@@ -305,7 +305,7 @@ def provisioned(site: Site) -> Site:
 
 
 @pytest.fixture(scope="session")
-def foreseen(provisioned: Site) -> str:
+def predicted(provisioned: Site) -> str:
     """Output of a check with another account, another key, and more of the model."""
     accounts = [*provisioned.settings["xinference_users"], {"name": "other", "password": "long-enough", "permissions": ["models:list"]}]
     keys = [*provisioned.settings["xinference_api_keys"], {"name": "other", "owner": "other", "path": str(provisioned.folder / "keys/other")}]

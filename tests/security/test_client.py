@@ -86,8 +86,8 @@ def test_what_is_there_is_installed_again_when_the_hashes_change(provisioned: Si
     (meddled,) = (provisioned.folder / "client").glob("lib/python3*/site-packages/requests/__init__.py")
     whole = meddled.read_bytes()
     meddled.write_bytes(whole + b"# meddled with\n")
-    (foreseen,) = changes(provisioned.play(*PART, "--check", **given))
-    assert foreseen
+    (predicted,) = changes(provisioned.play(*PART, "--check", **given))
+    assert predicted
     provisioned.play(*PART, **given)
     assert meddled.read_bytes() == whole
     assert changes(provisioned.play("provision", **given)) == [0]
@@ -100,9 +100,9 @@ def test_what_the_collection_brings_is_installed_once_where_there_were_no_hashes
     default = {**without, "xinference_client_requirements": "default"}
     provisioned.play(*PART, **without)
     assert not (folder / "requirements.installed").exists()
-    foreseen = changes(provisioned.play(*PART, "--check", **default))
+    predicted = changes(provisioned.play(*PART, "--check", **default))
     done = changes(provisioned.play(*PART, **default))
-    assert foreseen == done != [0]
+    assert predicted == done != [0]
     assert (folder / "requirements.installed").read_bytes() == SHIPPED.read_bytes()
     # Who wants none afterwards keeps what is there.
     assert changes(provisioned.play(*PART, **without)) == [0]

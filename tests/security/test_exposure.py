@@ -85,7 +85,7 @@ def test_nobody_without_an_account_reaches_accounts(provisioned: Site) -> None:
     assert b"Permission denied" in done.stderr
 
 
-def test_a_check_foresees_nothing(provisioned: Site) -> None:
+def test_a_check_predicts_nothing(provisioned: Site) -> None:
     assert changes(provisioned.play("provision", "--check")) == [0]
 
 

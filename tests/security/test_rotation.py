@@ -60,10 +60,10 @@ def test_a_check_changes_nothing_and_makes_no_file(provisioned: Site, rotation_c
     assert session(provisioned, "admin", provisioned.password)
 
 
-def test_a_check_foresees_an_account_with_its_key(foreseen: str) -> None:
-    assert "API key other would be made." in foreseen
-    assert changed_tasks(foreseen) == ["Ensure the declared models", "Ensure the declared accounts", "Predict the keys of accounts that are predicted"]
-    assert changes(foreseen) == [3]
+def test_a_check_predicts_an_account_with_its_key(predicted: str) -> None:
+    assert "API key other would be made." in predicted
+    assert changed_tasks(predicted) == ["Ensure the declared models", "Ensure the declared accounts", "Predict the keys of accounts that are predicted"]
+    assert changes(predicted) == [3]
 
 
 def descendants(number: int) -> list[int]:

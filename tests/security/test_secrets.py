@@ -32,7 +32,7 @@ PLAYED = (
 
 
 @pytest.fixture(scope="session")
-def played(provisioned: Site, foreseen: str, unliftable: str, rotation_checked: str, restarted: Site, rotated: Site, rotated_by_value: Site) -> Site:
+def played(provisioned: Site, predicted: str, unliftable: str, rotation_checked: str, restarted: Site, rotated: Site, rotated_by_value: Site) -> Site:
     """A host on which everything was run."""
     site, wrong = provisioned, {"xinference_admin_password": f"{provisioned.password}wrong"}
     (model,) = site.settings["xinference_models"]

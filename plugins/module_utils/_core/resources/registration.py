@@ -28,7 +28,7 @@ from ..plan.plan import RELAUNCH, Action, Plan, describe
 from ..server.api import ModelsApi, RegistrationApi
 from .export import cleaned_registration
 
-__all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "foreseen", "plan_registration", "read"]
+__all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "plan_registration", "predicted", "read"]
 
 #: Where the core names the specification by the name that it has in a list of models: at the beginning, and as a place for a field.
 _OWN_NAME = re.compile(r"(^|; it belongs into (?:the entries of )?|\? It belongs into (?:the entries of )?)registration\b")
@@ -383,6 +383,6 @@ def _relaunch(server: ModelsApi, actions: Sequence[Action], waiting: Waiting, ar
     return results
 
 
-def foreseen(change: Change) -> RegistrationOutcome:
+def predicted(change: Change) -> RegistrationOutcome:
     """The outcome in check mode."""
     return RegistrationOutcome(change, predict(Plan(change.relaunches)))

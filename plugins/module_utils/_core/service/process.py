@@ -31,13 +31,13 @@ from .stored import DeclarationReader
 __all__ = ["main"]
 
 
-def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, doorbell: ReadinessServer, caller: StartRequest) -> None:
+def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, readiness: ReadinessServer, start_request: StartRequest) -> None:
     """Look until told to stop."""
     notifier.tell(READY="1")
     watcher.changed = lambda: state.take(watcher)
     odd: set[str] = set()
     while not stopped.wait(0.0):
-        doorbell.open()
+        readiness.open()
         try:
             pause = watcher.look()
         except Exception as error:
@@ -51,7 +51,7 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
                     watcher.tell(line)
             pause = watcher.intervals.odd
         state.take(watcher)
-        caller.heed(watcher)
+        start_request.ask(watcher)
         count = sum(care.answered > 0 for care in watcher.statuses.values())
         notifier.tell(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
         end = time.monotonic() + pause
@@ -100,6 +100,6 @@ def main() -> int:
 
     watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
-    doorbell = ReadinessServer(state, chosen.address, chosen.port, say, notifier)
-    serve(watcher, stopped, state=state, notifier=notifier, doorbell=doorbell, caller=StartRequest(chosen.call))
+    readiness = ReadinessServer(state, chosen.address, chosen.port, say, notifier)
+    serve(watcher, stopped, state=state, notifier=notifier, readiness=readiness, start_request=StartRequest(chosen.call))
     return 0

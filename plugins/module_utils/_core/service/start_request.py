@@ -25,7 +25,7 @@ class StartRequest:
         self.path = Path(path) if path else None
         self.called: float | None = None
 
-    def heed(self, watcher: Watcher) -> None:
+    def ask(self, watcher: Watcher) -> None:
         """Call, if it has been so for long enough."""
         since, patience = (
             (watcher.connection.useless, self.longer) if watcher.connection.unreachable is None else (watcher.connection.unreachable, self.patience)

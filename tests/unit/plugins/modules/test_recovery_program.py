@@ -24,11 +24,11 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_module_installs_once_and_predicts_it(run: Runner, tmp_path: Path) -> None:
     folder = tmp_path / "program"
-    foreseen = run(check=True, path=str(folder))
-    assert (foreseen["changed"], folder.exists()) == (True, False)
+    predicted = run(check=True, path=str(folder))
+    assert (predicted["changed"], folder.exists()) == (True, False)
     made = run(path=str(folder))
     assert made["changed"]
-    assert made["diff"] == foreseen["diff"] == {"before": "\n", "after": f"{made['fingerprint']}\n"}
+    assert made["diff"] == predicted["diff"] == {"before": "\n", "after": f"{made['fingerprint']}\n"}
     assert not run(path=str(folder))["changed"]
     assert not run(check=True, path=str(folder))["changed"]
     assert folder_fingerprint(folder) == made["fingerprint"]

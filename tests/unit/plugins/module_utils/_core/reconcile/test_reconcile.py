@@ -478,9 +478,9 @@ def test_an_older_server_that_takes_over_has_no_autostart_whatever_the_newer_one
     run(server, llm("one", engine_options={"n_ctx": 1024}), llm("old"), choices={"autostart": True})
     server.replaced_by_older()
     items = [{**llm("one", engine_options={"n_ctx": 1024}), **change}, llm("two"), gone("old")]
-    foreseen = run(server, *items, choices={"autostart": True}, check=True)
+    predicted = run(server, *items, choices={"autostart": True}, check=True)
     outcome = run(server, *items, choices={"autostart": True})
-    assert [(result.uid, result.result) for result in foreseen.results] == [(result.uid, result.result) for result in outcome.results]
+    assert [(result.uid, result.result) for result in predicted.results] == [(result.uid, result.result) for result in outcome.results]
     assert {result.result for result in outcome.results if result.uid != "old"} == {"launched"}
     assert server.ready() == {"one", "two"}
     assert not {"set_autostart", "remove_autostart"} & set(reads(server))

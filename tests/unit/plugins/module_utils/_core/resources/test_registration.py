@@ -30,8 +30,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     Seen,
     carry_out,
     check,
-    foreseen,
     plan_registration,
+    predicted,
     read,
 )
 
@@ -237,7 +237,7 @@ def test_running_models_are_relaunched_as_they_were_launched() -> None:
     assert action.register == ("embedding", {**SENT, "max_tokens": 512})
     assert action.replaced == FOUND
     assert change.side("after")["relaunched"] == ["embed"]
-    assert [(result.uid, result.result) for result in foreseen(change).models] == [("embed", "relaunched")]
+    assert [(result.uid, result.result) for result in predicted(change).models] == [("embed", "relaunched")]
 
 
 def test_a_registration_that_only_shall_survive_or_was_lost_relaunches_nothing() -> None:

@@ -173,18 +173,18 @@ def test_the_port_is_opened_without_a_resolver(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("nobody needs the name of an address")
 
     monkeypatch.setattr(socket, "getfqdn", resolve)
-    doorbell = ReadinessServer(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
-    doorbell.open()
-    assert doorbell.server is not None
-    doorbell.server.shutdown()
-    doorbell.server.server_close()
+    readiness = ReadinessServer(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
+    readiness.open()
+    assert readiness.server is not None
+    readiness.server.shutdown()
+    readiness.server.server_close()
 
 
 def test_load_balancers_are_answered(watcher: Watcher) -> None:
     state, port = State(None), free_port()
-    doorbell = ReadinessServer(state, "127.0.0.1", port, lambda line: None, Notifier(None))
-    doorbell.open()
-    doorbell.open()
+    readiness = ReadinessServer(state, "127.0.0.1", port, lambda line: None, Notifier(None))
+    readiness.open()
+    readiness.open()
     try:
         assert ask(port, "/ready") == (503, {"ready": False})
         assert ask(port, "/live") == (200, {"ready": False})
@@ -195,31 +195,31 @@ def test_load_balancers_are_answered(watcher: Watcher) -> None:
         assert ask(port, "/ready", "HEAD") == (200, {})
         assert ask(port, "/ready", "OPTIONS") == (200, {"ready": True})
     finally:
-        assert doorbell.server is not None
-        doorbell.server.shutdown()
-        doorbell.server.server_close()
+        assert readiness.server is not None
+        readiness.server.shutdown()
+        readiness.server.server_close()
 
 
 def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        doorbell = ReadinessServer(State(None), "127.0.0.1", port, told.append, Notifier(None))
-        doorbell.open()
-        doorbell.open()
-        assert doorbell.server is None
+        readiness = ReadinessServer(State(None), "127.0.0.1", port, told.append, Notifier(None))
+        readiness.open()
+        readiness.open()
+        assert readiness.server is None
     assert told == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
-    doorbell.open()
+    readiness.open()
     assert ask(port, "/live")[0] == 200
-    assert doorbell.server is not None
-    doorbell.server.shutdown()
-    doorbell.server.server_close()
+    assert readiness.server is not None
+    readiness.server.shutdown()
+    readiness.server.server_close()
 
 
 def test_no_port_is_not_listened_on() -> None:
-    doorbell = ReadinessServer(State(None), "127.0.0.1", 0, lambda line: None, Notifier(None))
-    doorbell.open()
-    assert doorbell.server is None
+    readiness = ReadinessServer(State(None), "127.0.0.1", 0, lambda line: None, Notifier(None))
+    readiness.open()
+    assert readiness.server is None
 
 
 @pytest.fixture
@@ -243,16 +243,16 @@ def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_pat
         return 0.01
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
-    serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), doorbell=doorbell, caller=StartRequest(None))
+    readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), readiness=readiness, start_request=StartRequest(None))
     assert systemd.recv(100) == b"READY=1"
     assert systemd.recv(100) == b"WATCHDOG=1\nSTATUS=1 of 0 models answer"
 
 
 def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
     notifier, port = Notifier(None), free_port()
-    doorbell = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, notifier)
-    doorbell.open()
+    readiness = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, notifier)
+    readiness.open()
     try:
         assert ask(port, "/live")[0] == 200
         notifier.alive -= 1000.0
@@ -262,15 +262,15 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
         notifier.tell(WATCHDOG="1")
         assert ask(port, "/live")[0] == 200
     finally:
-        assert doorbell.server is not None
-        doorbell.server.shutdown()
-        doorbell.server.server_close()
+        assert readiness.server is not None
+        readiness.server.shutdown()
+        readiness.server.server_close()
 
 
 def test_silent_connections_take_no_more_threads_than_there_are() -> None:
     port = free_port()
-    doorbell = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
-    doorbell.open()
+    readiness = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
+    readiness.open()
     before = threading.active_count()
     try:
         silent = [socket.create_connection(("127.0.0.1", port)) for _number in range(60)]
@@ -282,12 +282,12 @@ def test_silent_connections_take_no_more_threads_than_there_are() -> None:
         wait_until(lambda: threading.active_count() <= before, "the threads end")
         assert ask(port, "/live")[0] == 200
     finally:
-        assert doorbell.server is not None
-        doorbell.server.shutdown()
-        doorbell.server.server_close()
+        assert readiness.server is not None
+        readiness.server.shutdown()
+        readiness.server.server_close()
 
 
-def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher) -> None:
+def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watcher) -> None:
     stopped = Stop()
     told: list[str] = []
     watcher.tell = told.append
@@ -297,8 +297,8 @@ def test_an_answer_that_nobody_foresaw_does_not_end_the_service(watcher: Watcher
         raise KeyError("model_uid")
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
-    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=StartRequest(None))
+    readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
     assert told[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
     assert told[-1] == "KeyError: 'model_uid'"
     assert any("raise KeyError" in line for line in told)
@@ -318,8 +318,8 @@ def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> N
         raise KeyError("model_uid")
 
     watcher.look = look  # type: ignore[method-assign]
-    doorbell = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
-    serve(watcher, stopped, state=State(None), notifier=Notifier(None), doorbell=doorbell, caller=StartRequest(None))
+    readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
+    serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
     assert looks == 3
     assert told.count("Traceback (most recent call last):") == 1
 
@@ -335,32 +335,32 @@ def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:
 
 def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "call"
-    caller = StartRequest(str(place))
+    start_request = StartRequest(str(place))
     clock = watcher.clock
     calls = 0
     for second in range(100):
         watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
         watcher.connection.unreachable = 10.0 if second >= 10 else None
-        caller.heed(watcher)
+        start_request.ask(watcher)
         if place.exists():
             assert second >= 20
             calls += 1
             place.unlink()
     assert calls == 3
     watcher.connection.unreachable, watcher.clock = None, clock
-    caller.heed(watcher)
-    assert caller.called is None
+    start_request.ask(watcher)
+    assert start_request.called is None
     StartRequest(None).heed(watcher)
 
 
 def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "call"
-    caller = StartRequest(str(place))
+    start_request = StartRequest(str(place))
     calls = []
     for second in range(200):
         watcher.clock = lambda second=second: float(second)  # type: ignore[misc]
         watcher.connection.useless = 10.0 if second >= 10 else None
-        caller.heed(watcher)
+        start_request.ask(watcher)
         if place.exists():
             calls.append(second)
             place.unlink()
