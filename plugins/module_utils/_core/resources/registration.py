@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from ..admission.model_paths import path_problems
 from ..apply.context import Clock, Context, LaunchRecords, Waiting
@@ -265,31 +265,18 @@ def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], l
     return tuple(actions), problems
 
 
-class _Persisting:
-    """The client, with what is registered kept as it was declared, or as it was."""
-
-    def __init__(self, client: RegistrationApi, change: Change) -> None:
-        self._client = client
-        self._change = change
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def register(self, model_type: str, specification: dict[str, Any]) -> None:
-        """Register a specification."""
-        wanted, seen = self._change.wanted, self._change.seen
-        # Where nothing tells whether the old one was kept, it is better kept than lost.
-        persist = wanted.persist if specification == wanted.specification else seen.persistent is not False
-        self._client.register(model_type, specification, persist)
+def _persist(change: Change, specification: dict[str, Any]) -> bool:
+    """Whether a registration is kept: as it was declared, or as it was. Where nothing tells whether the old one was kept, it is better kept than lost."""
+    return change.wanted.persist if specification == change.wanted.specification else change.seen.persistent is not False
 
 
-def _swap(client: RegistrationApi, server: ModelsApi, change: Change) -> None:
+def _swap(client: RegistrationApi, change: Change) -> None:
     """Put the new registration in place of the old one; the old one back when the server refuses the new one."""
     wanted, old = change.wanted, change.seen.found
     try:
         if old is not None:
-            server.unregister(wanted.type, wanted.name)
-        server.register(wanted.type, wanted.specification)
+            client.unregister(wanted.type, wanted.name)
+        client.register(wanted.type, wanted.specification, _persist(change, wanted.specification))
     except XinferenceError as error:
         if _is_there(client, wanted):
             # Somebody else registered the same in this moment, or the answer was lost.
@@ -297,8 +284,8 @@ def _swap(client: RegistrationApi, server: ModelsApi, change: Change) -> None:
         if old is None:
             raise
         try:
-            server.unregister(wanted.type, wanted.name)
-            server.register(wanted.type, old)
+            client.unregister(wanted.type, wanted.name)
+            client.register(wanted.type, old, _persist(change, old))
         except XinferenceError as second:
             raise with_words(error, f"Putting the previous registration back failed as well: {second}") from error
         raise with_words(error, "The previous registration was rolled back.") from error
@@ -354,10 +341,10 @@ def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around:
         if wanted.key in change.seen.observed.records:
             keeper.drop(wanted.key)
         return RegistrationOutcome(change, notes=tuple(_notes(change, None)))
-    server = cast(ModelsApi, _Persisting(client, change))
-    _swap(client, server, change)
+    _swap(client, change)
     notes = _notes(change, _again(client, wanted))
-    models = _relaunch(server, change.relaunches, waiting, around, passing or Clock())
+    around = replace(around, persist=lambda specification: _persist(change, specification))
+    models = _relaunch(client, change.relaunches, waiting, around, passing or Clock())
     failed = any(model.failed for model in models)
     if failed and registration_drift(wanted.specification, _again(client, wanted) or {}):
         return RegistrationOutcome(change, models, tuple(notes), restored=True)
@@ -365,7 +352,7 @@ def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around:
     return RegistrationOutcome(change, models, tuple(notes))
 
 
-def _relaunch(server: ModelsApi, actions: Sequence[Action], waiting: Waiting, around: Context, passing: Clock) -> list[Result]:
+def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, around: Context, passing: Clock) -> list[Result]:
     """Launch models again, one after the other.
 
     Each brings the registration with it, so that the core can put both back. The first that fails ends it: the others are not touched.
@@ -378,7 +365,7 @@ def _relaunch(server: ModelsApi, actions: Sequence[Action], waiting: Waiting, ar
             result.result, result.changed, result.message = "failed", False, "was not relaunched, because another one failed"
         else:
             left = replace(waiting, timeout=max(0.0, end - passing.clock()))
-            (result,) = apply_plan(Plan((action,)), server, left, around, clock=passing.clock, sleep=passing.sleep)
+            (result,) = apply_plan(Plan((action,)), client, left, around, clock=passing.clock, sleep=passing.sleep)
         results.append(result)
     return results
 

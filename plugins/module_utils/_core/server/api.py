@@ -57,8 +57,8 @@ class DownloadApi(Protocol):
 class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     """The whole client, as far as a plan needs it."""
 
-    def register(self, model_type: str, specification: dict[str, Any]) -> None:
-        """Register a custom model."""
+    def register(self, model_type: str, specification: dict[str, Any], persist: bool = True) -> None:
+        """Register a custom model, by default so that it survives a restart of the server."""
 
     def unregister(self, model_type: str, name: str) -> None:
         """Remove a registration."""
@@ -141,9 +141,6 @@ class Api(ModelsApi, CatalogueApi, Protocol):
 
 class RegistrationApi(ModelsApi, RegistrationsApi, Protocol):
     """The whole client, as far as a registration needs it."""
-
-    def register(self, model_type: str, specification: dict[str, Any], persist: bool = True) -> None:
-        """Register a custom model."""
 
 
 class UsersApi(Protocol):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlparse
 
@@ -130,6 +130,10 @@ class ServerConnection:
     def username(self) -> str | None:
         """The account that is logged in; None where the server asked for none."""
         return self._credentials[0] if self._credentials is not None and self.authenticated else None
+
+    def before_each_request(self, call: Callable[[], None]) -> None:
+        """Have something called before each request on this connection, such as a sign of life. A :meth:`twin` does not do it."""
+        self._session.before = call
 
     def use_password(self, password: str) -> None:
         """Log in again with another password, after that of this account was changed: every token that it had is worth nothing from then on."""

@@ -117,6 +117,8 @@ class Session(SessionBase):  # type: ignore[misc]
         self.renew: Any = None
         #: Called before anything is sent; raises where it must not be.
         self.guard: Callable[[], None] = lambda: None
+        #: Called before each try of a request.
+        self.before: Callable[[], None] = lambda: None
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
         # An answer is bounded by what comes over the network, and must not be more than that.
@@ -179,6 +181,7 @@ class Session(SessionBase):  # type: ignore[misc]
         """The answer to a request to one address."""
         for attempt in range(1, tries + 1):
             last = attempt == tries
+            self.before()
             self.guard()
             try:
                 response: requests.Response = super().request(method, url, **options)

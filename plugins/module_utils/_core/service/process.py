@@ -23,7 +23,7 @@ from ..host.declaration_file import StoredDeclaration
 from ..server.session import MISSING
 from .loop import Watcher
 from .readiness import ReadinessServer
-from .signals import Notifier, Stop, Watchdog
+from .signals import Notifier, Stop
 from .start_request import StartRequest
 from .status_file import State
 from .stored import DeclarationReader
@@ -93,7 +93,10 @@ def main() -> int:
 
     def connect() -> Any:
         require_client(MISSING, reader)
-        return Watchdog(reader.connect(), lambda: notifier.tell(WATCHDOG="1"))
+        client = reader.connect()
+        # A relaunch may take long.
+        client.before_each_request(lambda: notifier.tell(WATCHDOG="1"))
+        return client
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()

@@ -10,8 +10,6 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
 
 __all__ = ["Notifier"]
 
@@ -41,22 +39,6 @@ class Notifier:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
             line.sendto("\n".join(f"{name}={value}" for name, value in words.items()).encode(), self.address)
-
-
-class Watchdog:
-    """A client that tells systemd with each of its calls that the service is alive: putting a model back may take long.
-
-    :param client: the client.
-    :param beat: called before each call.
-    """
-
-    def __init__(self, client: Any, beat: Callable[[], None]) -> None:
-        self._client = client
-        self._beat = beat
-
-    def __getattr__(self, name: str) -> Any:
-        self._beat()
-        return getattr(self._client, name)
 
 
 class Stop:

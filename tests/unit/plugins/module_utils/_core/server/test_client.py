@@ -322,6 +322,21 @@ def test_a_server_that_breaks_the_connection_is_one_sentence(recorded: Recorded)
     assert len(recorded.asked("GET /v1/models")) == 3
 
 
+def test_each_request_of_a_long_relaunch_can_be_a_sign_of_life(recorded: Recorded) -> None:
+    client = connect(recorded)
+    beats: list[int] = []
+    recorded.answer("GET /v1/models", (503, "later"), (200, {"data": []}))
+    client.before_each_request(lambda: beats.append(len(recorded.asked("GET /v1/models"))))
+    assert client.list_models() == {}
+    # Before each try.
+    assert beats == [0, 1]
+    # What is asked in the background says nothing of the relaunch.
+    twin = client.twin()
+    assert twin.list_models() == {}
+    twin.close()
+    assert len(beats) == 2
+
+
 def test_a_twin_has_the_same_login_and_connections_of_its_own(recorded: Recorded) -> None:
     client = connect(recorded, timeout=7)
     recorded.answer("GET /v1/models", (200, {"data": []}))

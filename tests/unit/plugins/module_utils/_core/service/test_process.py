@@ -34,7 +34,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.service.
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.process import serve
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import _CONNECTIONS as CONNECTIONS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.readiness import ReadinessServer
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.signals import Notifier, Stop, Watchdog
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service.signals import Notifier, Stop
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.start_request import StartRequest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.status_file import State
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Declaration, DeclarationReader
@@ -324,15 +324,6 @@ def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> N
     assert told.count("Traceback (most recent call last):") == 1
 
 
-def test_every_call_of_a_long_relaunch_is_a_sign_of_life() -> None:
-    beats: list[None] = []
-    server = FakeServer()
-    client = Watchdog(server, lambda: beats.append(None))
-    assert client.list_models() == {}
-    assert client.list_instances() == []
-    assert len(beats) == 2
-
-
 def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "call"
     start_request = StartRequest(str(place))
@@ -350,7 +341,7 @@ def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: 
     watcher.connection.unreachable, watcher.clock = None, clock
     start_request.ask(watcher)
     assert start_request.called is None
-    StartRequest(None).heed(watcher)
+    StartRequest(None).ask(watcher)
 
 
 def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: Path, watcher: Watcher) -> None:
