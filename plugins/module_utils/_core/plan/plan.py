@@ -15,6 +15,7 @@ from ..declaration.model import DeclaredModel, effective
 from ..declaration.specification import registration_drift
 from ..observed.last_applied import Entry, cleaned
 from ..observed.models import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
+from ..server.features import AUTOSTART
 from .drift import REPORTED, drift, unverified
 
 __all__ = ["CHANGING", "ON_DRIFT", "SENT_FIELDS", "Action", "Plan", "PlanOptions", "describe", "make_plan", "plan_downloads"]
@@ -266,7 +267,7 @@ def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Pl
             continue
         others.append(_present(model, observed, choices, inline))
         if model.given.get("autostart") not in (None, False) and not observed.autostart:
-            notes.append(f"{model.uid}: autostart is declared, but this server has none; it exists since 2.12.")
+            notes.append(f"{model.uid}: autostart is declared, but this server has none; it exists since {AUTOSTART.since}.")
     if choices.exclusive:
         names = choices.spared | {model.uid for model in declared}
         for uid in sorted({*observed.models, *observed.entries} - names):

@@ -24,6 +24,7 @@ from ..observed.models import ABSENT, make_certain, survey
 from ..plan.plan import DOWNLOAD as DOWNLOAD_FILES
 from ..plan.plan import LAUNCH, RELAUNCH, Plan, make_plan, plan_downloads
 from ..server.api import Api
+from ..server.features import DOWNLOADS
 from .options import ReconcileOptions
 
 __all__ = ["Outcome", "reconcile", "server_limits"]
@@ -74,7 +75,9 @@ def _missing(client: Api, models: Sequence[DeclaredModel], run_options: Reconcil
     if DOWNLOAD not in client.routes():
         if run_options.download == "only":
             raise DeclarationError(
-                [f"{called('download', run_options.names)} 'only' is not possible: this server cannot download without launching; servers since 3.4 can."]
+                [
+                    f"{called('download', run_options.names)} 'only' is not possible: this server cannot download without launching; servers since {DOWNLOADS.since} can."
+                ]
             )
         return frozenset()
     rows = client.cached()

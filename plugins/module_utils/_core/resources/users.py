@@ -18,6 +18,7 @@ from ..base.errors import ApiError, AuthenticationError, DeclarationError, Xinfe
 from ..base.messages import nearest, shown, unsendable
 from ..base.private_file import keep_secrets, kept_secrets
 from ..server.api import UsersApi
+from ..server.features import MANAGED_USERS
 
 __all__ = [
     "ALWAYS",
@@ -56,7 +57,7 @@ SCOPES = (
 #: Names that servers before 3.0 gave to scopes, and what they are called now.
 FORMER_SCOPES = {"models:start": "models:write", "models:stop": "models:write", "models:add": "models:register", "models:unregister": "models:register"}
 NO_ACCOUNTS = (
-    "The server has no accounts that can be managed: it is older than 3.0, or its authentication is switched off;"
+    f"The server has no accounts that can be managed: it is older than {MANAGED_USERS.since}, or its authentication is switched off;"
     " upgrade it, or start it without XINFERENCE_AUTH_ADVANCED=false."
 )
 #: The accounts that log in with a password; those of an identity provider are its own business.
@@ -176,7 +177,7 @@ def check(wanted: Account, option: str = "account_password") -> list[str]:
         if scope in SCOPES:
             continue
         if scope in FORMER_SCOPES:
-            problems.append(f"permissions '{scope}' is a name of servers before 3.0; write '{FORMER_SCOPES[scope]}'.")
+            problems.append(f"permissions '{scope}' is a name of servers before {MANAGED_USERS.since}; write '{FORMER_SCOPES[scope]}'.")
         else:
             problems.append(f"permissions '{shown(scope)}' is unknown{nearest(scope, SCOPES)}; allowed: {', '.join(SCOPES)}.")
     return problems
