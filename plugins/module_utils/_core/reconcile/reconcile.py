@@ -74,11 +74,9 @@ def _missing(client: Api, models: Sequence[DeclaredModel], run_options: Reconcil
         return frozenset()
     if DOWNLOAD not in client.routes():
         if run_options.download == "only":
-            raise DeclarationError(
-                [
-                    f"{called('download', run_options.names)} 'only' is not possible: this server cannot download without launching; servers since {DOWNLOADS.since} can."
-                ]
-            )
+            option = called("download", run_options.names)
+            problem = f"{option} 'only' is not possible: this server cannot download without launching; servers since {DOWNLOADS.since} can."
+            raise DeclarationError([problem])
         return frozenset()
     rows = client.cached()
     return frozenset(model.uid for model in wanted if not is_cached(model, rows))

@@ -39,7 +39,7 @@ ACCOUNTS = Feature(
     "authentication with an administrator", "2.9", "the command that makes the administrator, in the image", "only `xinference_authentication: false` is served"
 )
 HISTORY = Feature("launch history", "2.10", "`GET /v1/launch_history`", "what models were launched with is kept in a file of the host")
-AUTOSTART = Feature("autostart", "2.12", "`GET /v1/autostart`", "`autostart` of a model is a note; the recovery service brings models back")
+AUTOSTART = Feature("autostart", "2.12", "`GET /v1/autostart/models`", "`autostart` of a model is a note; the recovery service brings models back")
 MANAGED_USERS = Feature(
     "users and API keys that can be managed", "3.0", "`GET /v1/admin/setup/status`", "modules `user` and `api_key` say so and change nothing"
 )
