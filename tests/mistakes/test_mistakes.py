@@ -521,6 +521,18 @@ def test_a_restart_where_there_is_nothing_to_restart(root: Path) -> None:
     untouched(root, output)
 
 
+@pytest.mark.parametrize(
+    ("serial", "met"), [({}, ["first", "second"]), ({"xinference_provision_serial": 1, "xinference_provision_max_fail_percentage": 0}, ["first"])]
+)
+def test_a_batch_that_fails_keeps_the_next_hosts_from_being_changed(root: Path, tmp_path: Path, serial: dict[str, Any], met: list[str]) -> None:
+    inventory = tmp_path / "inventory.yml"
+    hosts = {name: {"ansible_connection": "local", **settings_of(root, {"xinference_port": 0})} for name in ("first", "second")}
+    inventory.write_text(yaml.safe_dump({"xinference": {"hosts": hosts}}), encoding="utf-8")
+    code, output = ansible("provision", "-i", inventory, "-e", json.dumps(serial))
+    assert code == 2
+    assert re.findall(r"^(first|second) .* changed=0 ", output, re.MULTILINE) == met
+
+
 @pytest.fixture
 def image() -> str:
     """The server image of the tests."""
