@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Words and values: hints for misspelt ones, and when two spellings mean the same. Private to this collection."""
+"""Words for messages: values as they may be shown, hints for misspelt ones, ranges of numbers. Private to this collection."""
 
 from __future__ import annotations
 

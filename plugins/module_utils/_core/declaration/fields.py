@@ -1,11 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declaration: what the operator wrote, checked and normalised. Private to this collection.
-
-:data:`FIELDS` is the one table of what a declared model may carry. Checking, the launch request and the comparison with
-a running model all read it.
-"""
+"""The fields of a declared model: one table of names, checks and where each belongs. Private to this collection."""
 
 from __future__ import annotations
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host is and has, read in one go without changing it. Private to this collection.
-
-Standard library only: it runs on a host before anything is installed there.
-"""
+"""The firewall rules of this host. Standard library only. Private to this collection."""
 
 from __future__ import annotations
 

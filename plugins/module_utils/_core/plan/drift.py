@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: a pure function of what is declared, what is observed and what was applied. Private to this collection."""
+"""Fields in which a running model differs from its declaration: pure. Private to this collection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ..declaration.fields import FIELDS
 from ..declaration.model import DeclaredModel, effective
 from ..observed.last_applied import FILLED_IN, RECORDED, Applied
 from ..observed.models import ObservedModel
-from .plan import SENT_FIELDS
 
 __all__ = ["drift", "unverified"]
 
@@ -33,6 +32,7 @@ _NULL_IS_NONE = frozenset({"multimodal_projector"})
 _ANY_CASE = frozenset({"engine", "quantization"})
 #: Declared fields of the launch request that no server reports.
 UNREPORTED = {name: spec.sent for name, spec in FIELDS.items() if spec.sent and name not in REPORTED and name != "uid"}
+_SENT = frozenset(spec.sent for spec in FIELDS.values() if spec.sent)
 _MASK = "********"
 
 
@@ -71,7 +71,7 @@ def _unreported(model: DeclaredModel, running: ObservedModel, applied: Applied) 
             continue
         if wanted is None or actual is None or not same_value(wanted, actual):
             found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}
-    for key in sorted({*declared, *request} - SENT_FIELDS):
+    for key in sorted({*declared, *request} - _SENT):
         wanted, actual = declared.get(key), request.get(key)
         if key in applied.hidden:
             continue

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: a pure function of what is declared, what is observed and what was applied. Private to this collection."""
+"""What to do about each model: a pure function of what is declared, observed and was applied. Private to this collection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..observed.models import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING,
 from ..server.features import AUTOSTART
 from .drift import REPORTED, drift, unverified
 
-__all__ = ["CHANGING", "ON_DRIFT", "SENT_FIELDS", "Action", "Plan", "PlanOptions", "describe", "make_plan", "plan_downloads"]
+__all__ = ["CHANGING", "ON_DRIFT", "Action", "Plan", "PlanOptions", "describe", "make_plan", "plan_downloads"]
 
 KEEP = "keep"
 WAIT = "wait"
@@ -31,7 +31,6 @@ DOWNLOAD = "download"
 #: Actions that change which models run, or which files are there.
 CHANGING = frozenset({LAUNCH, RELAUNCH, SCALE, TERMINATE, CANCEL, DOWNLOAD})
 ON_DRIFT = ("relaunch", "report", "ignore")
-SENT_FIELDS = frozenset(spec.sent for spec in FIELDS.values() if spec.sent)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container keeps that somebody else made, and whether the declared one would find it. Private to this collection.
-
-Standard library only: the facts are read on a host before anything is installed there.
-"""
+"""Whether the declared container would find what one keeps that somebody else made. Private to this collection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+"""Whether a container can be made as declared: name, image, sizes, environment, variables. Private to this collection."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from ..host.docker_facts import PREVIOUS, REPLACEMENT
 from ..server import advisories
 from . import combined as joined
 from . import variables
-from .host import FEWEST_CPUS
-from .network import is_address, network_problems
+from .network import NETWORKS, is_address, network_problems
 from .settings import HANDED_ON, Failure, Settings, gateway_of
 
-__all__ = ["NETWORKS", "NOT_IN_A_PLACE", "check_container", "check_image", "check_sizes", "check_start", "check_texts", "check_variables", "check_versions"]
+__all__ = ["NOT_IN_A_PLACE", "check_container", "check_image", "check_sizes", "check_start", "check_texts", "check_variables", "check_versions"]
 
 #: Further settings that are sizes: the least that is of use, and an example.
 _SIZES = {"xinference_shm_size": (MIB, "1g"), "xinference_log_max_size": (1024, "10m")}
+#: The fewest processors that Docker gives a container.
+FEWEST_CPUS = 0.01
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 #: A container's name as Docker wants it, of a length that names of units and directories made from it can have.
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
-#: Networks that Docker has already; the container's network has its name.
-NETWORKS = frozenset({"bridge", "host", "none", "default"})
 #: What ends a word or a line in a unit or in the configuration of nginx, or stands for something else there.
 NOT_IN_A_PLACE = re.compile(r"[\s\x00-\x1f\x7f\"'\\%$;{}:,#]")
 _NUMBERS = re.compile(r"[1-9][0-9]{0,9}:[1-9][0-9]{0,9}")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+"""Whether the machine fits: processor, memory, Docker, disk, the data root. Private to this collection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .container import NOT_IN_A_PLACE
 from .network import holder, is_address, is_taken
 from .settings import LEAST_MEMORY, Failure, Settings, installs, lacks, manages
 
-__all__ = ["FEWEST_CPUS", "MANAGED_DOCKER", "check_disk", "check_docker", "check_home", "check_machine", "check_recovery", "declared_volumes"]
+__all__ = ["check_disk", "check_docker", "check_home", "check_machine", "check_recovery", "declared_volumes"]
 
 MINIMUM_DOCKER = (20, 10)
 #: The API of that docker.
@@ -30,9 +30,6 @@ _MINIMUM_API = (1, 41)
 MINIMUM_DEPTH = 3
 #: File systems on other machines: SQLite's write-ahead log needs shared memory between its users, which they do not give.
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "afs", "lustre"})
-MANAGED_DOCKER = frozenset({"debian", "ubuntu"})
-#: The fewest processors that Docker gives a container.
-FEWEST_CPUS = 0.01
 
 
 def check_machine(host: Mapping[str, Any], settings: Settings) -> list[Failure]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+"""Whether the declared models can be served on this host. Private to this collection."""
 
 from __future__ import annotations
 

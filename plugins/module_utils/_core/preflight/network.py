@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+"""Whether address, port and networks are free and right. Private to this collection."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ..host import firewall
 from ..host.listeners import collide
 from . import adoption
 from . import combined as joined
-from .container import NETWORKS
 from .settings import Failure, Settings
 
 __all__ = ["check_network", "check_port", "holder", "is_address", "is_taken", "network_problems"]
 
 #: Prefix length of a network with room for this host and the container.
 _SMALLEST_SUBNET = 30
+#: Networks that Docker has already; the container's network has its name.
+NETWORKS = frozenset({"bridge", "host", "none", "default"})
 #: Without a scope, behind which anything may follow.
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a host can become what was declared: a pure function of its facts and the settings. Private to this collection."""
+"""The settings that a host is checked against, and what a failed check is. Private to this collection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.sizes import MIB
-from .host import MANAGED_DOCKER
 
 __all__ = ["LEAST_MEMORY", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
 
+MANAGED_DOCKER = frozenset({"debian", "ubuntu"})
 #: The least that Docker takes for a limit, in bytes.
 LEAST_MEMORY = 6 * MIB
 #: What playbooks hand on with set_stats: in a workflow of AWX it is an extra variable of the next job.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run from the declaration to the results: read, refuse, plan, carry out. Private to this collection."""
+"""The options of a run, for module and service alike. Private to this collection."""
 
 from __future__ import annotations
 

@@ -1,11 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that talks to a server: xinference-client, and what it lacks. Private to this collection.
-
-What is added: a timeout on every request, TLS options, typed errors with the server's words, one new login when a token
-expires, a few retries of reads, and the endpoints for which the client has no method.
-"""
+"""Everything that is asked of a server. Private to this collection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The service of a host: a watcher in front of its server, with a journal, a state file and an answer for load balancers. Private to this collection."""
+"""The stored declaration, as the service reads it. Private to this collection."""
 
 from __future__ import annotations
 
