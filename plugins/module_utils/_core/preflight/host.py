@@ -82,7 +82,7 @@ def check_docker(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     version = str(docker["version"] or "")
     # Before all else: to install Docker beside it, or to upgrade it, would be of no use.
     if version == "Podman" or " " in version:
-        found = f"Docker is {shown(version)}" if docker["reachable"] else f"No Docker Engine answers: {docker['error']}"
+        found = f"The engine is {shown(version)}" if docker["reachable"] else f"No Docker Engine answers: {docker['error']}"
         return [Failure("docker", f"{found}, but the roles need a Docker Engine.", "Set xinference_docker_host to the socket of one.")]
     if not docker["reachable"]:
         if manages(host, settings):
@@ -111,7 +111,7 @@ def _engine_version(version: str, api: str) -> tuple[str, str]:
         return "", ""
     if any(numbers) and interface >= _MINIMUM_API:
         return (
-            f"Docker is {version} (API {api}), which is no version of Docker: Podman, for one, speaks the same API; but the roles need a Docker Engine.",
+            f"The engine is {version} (API {api}), which is no version of Docker: Podman, for one, speaks the same API; but the roles need a Docker Engine.",
             elsewhere,
         )
     return f"The Docker Engine is {version} (API {api or 'unknown'}), but 20.10 is the oldest that is supported.", "Upgrade it."

@@ -59,7 +59,7 @@ def test_failures_are_texts() -> None:
         "client_foreign": False,
         "processors": 2,
         "addresses": {},
-        "engine": {
+        "docker": {
             **{"reachable": False, "error": "there is none", "version": None, "container": None, "image_present": False},
             **{"processors": None, "networks": {}},
         },

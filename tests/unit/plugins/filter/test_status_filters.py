@@ -89,7 +89,7 @@ NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "mo
         (
             {
                 "_xinference_found": {
-                    "host": {"engine": {"reachable": False, "error": "there is no socket /x", "container": None}, "service": HOST["service"], **CLIENT}
+                    "host": {"docker": {"reachable": False, "error": "there is no socket /x", "container": None}, "service": HOST["service"], **CLIENT}
                 }
             },
             {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": "No Docker Engine answers: there is no socket /x."},

@@ -23,7 +23,7 @@ def test_every_change_of_the_program_changes_its_fingerprint(tmp_path: Path) -> 
     assert folder_fingerprint(tmp_path / "none") is None
     install(tmp_path / "program")
     before = folder_fingerprint(tmp_path / "program")
-    module = tmp_path / "program" / PACKAGE / "watch.py"
+    module = tmp_path / "program" / PACKAGE / "service/loop.py"
     content = module.read_bytes()
     module.write_bytes(content + b"\n")
     assert folder_fingerprint(tmp_path / "program") != before

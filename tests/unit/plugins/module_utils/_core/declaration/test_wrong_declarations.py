@@ -709,7 +709,7 @@ REGISTRATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
         of_spec("LLM", sha256="0"),
         ["registration.model_specs[0].sha256 is unknown, and the server would drop it; allowed are model_id"],
     ),
-    ("image with a relative path", custom("image", model_uri="folder"), ["registration.model_uri 'directory' must be an absolute path"]),
+    ("image with a relative path", custom("image", model_uri="folder"), ["registration.model_uri 'folder' must be an absolute path"]),
     ("ignored in silence: misspelt field", custom("LLM", chat_templat="x"), ["registration.chat_templat is unknown", NOTHING, "did you mean 'chat_template'?"]),
     *(
         (f"ignored in silence: {word}", item, [f"registration{place}.{word} is unknown", f"did you mean '{meant}'?"])

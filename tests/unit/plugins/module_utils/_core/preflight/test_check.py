@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,77 +13,14 @@ import pytest
 import yaml
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import OPTION_NAMES, Failure, Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import OPTION_NAMES, Failure
 from ansible_collections.inferops.xinference.tests.machine import ROOT as REPOSITORY
-
-ROOT = "/srv/xinference_data"
-GOOD_PATH = {"exists": True, "directory": True, "public": False, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
-HOST: dict[str, Any] = {
-    "architecture": "x86_64",
-    "memory": {"total_mib": 16000, "available_mib": 12000, "swap_mib": 0},
-    "distribution": {"id": "debian", "version": "12", "like": []},
-    "administrator": True,
-    "python": {"version": "3.11.2", "executable": "/usr/bin/python3", "distribution": True, "packaging": True, "requests": True, "venv": True},
-    "client_version": None,
-    "client_problem": None,
-    "client_foreign": False,
-    "declared": [],
-    "processors": 8,
-    "addresses": {"127.0.0.1": True},
-    "docker": {
-        "reachable": True,
-        "error": "",
-        "version": "20.10.24",
-        "api_version": "1.41",
-        "container": None,
-        "image_present": False,
-        "networks": {"bridge": ["172.17.0.0/16"]},
-        "processors": 8,
-    },
-    "listeners": [{"address": "0.0.0.0", "port": 22}],
-    "service": {"systemd": True, "active": False},
-    "paths": {ROOT: GOOD_PATH, f"{ROOT}/models/a.gguf": {**GOOD_PATH, "directory": False}},
-}
-SETTINGS = Settings(
-    data_root=ROOT,
-    address="127.0.0.1",
-    port=9997,
-    container="xinference",
-    manage_docker=True,
-    minimum_disk_mib=20480,
-    minimum_memory_mib=4096,
-    memory="auto",
-    image_tag="v4.1.0-cpu",
-    image_digest="",
-    image_archive="",
-    authentication=True,
-    admin_password_length=12,
-    validate_engine_options=True,
-    models=[{"uid": "chat", "name": "qwen3", "engine": "llama.cpp", "path": "/models/a.gguf"}],
-    volumes=[{"path": "models", "target": "/models"}, {"path": ".xinference", "target": "/root/.xinference"}, {"path": "backups"}],
-    recovery="auto",
-    recovery_address="127.0.0.1",
-    recovery_port=9998,
-    variables=["xinference_port", "xinference_models"],
-    known_variables=["xinference_port", "xinference_models", "xinference_memory"],
-)
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.preflight.good_host import GOOD_PATH, HOST, ROOT, SETTINGS, changed
 
 
 def model(**fields: Any) -> list[dict[str, Any]]:
     """A declaration of one model."""
     return [{"uid": "chat", "name": "qwen3", "engine": "llama.cpp", **fields}]
-
-
-def changed(**facts: Any) -> dict[str, Any]:
-    """The good host with some facts changed; two underscores lead into a fact."""
-    host = copy.deepcopy(HOST)
-    for key, value in facts.items():
-        *outer, last = key.split("__")
-        place = host
-        for name in outer:
-            place = place[name]
-        place[last] = value
-    return host
 
 
 def root(**facts: Any) -> dict[str, Any]:
@@ -826,7 +762,7 @@ def test_all_failures_are_reported_at_once() -> None:
     host = changed(architecture="riscv64", administrator=False, memory__total_mib=100, docker__version="1.0")
     settings = replace(SETTINGS, port=0, image_tag="latest", admin_password_length=1, models=[{}], variables=["xinference_x"])
     checks = [failure.check for failure in check_host(host, settings)]
-    assert set(checks) == {"variables", "architecture", "memory", "privileges", "engine", "port", "image", "account", "models"}
+    assert set(checks) == {"variables", "architecture", "memory", "privileges", "docker", "port", "image", "account", "models"}
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "9p", "fuse.sshfs", "glusterfs"])

@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_preflight import HOST, SETTINGS, changed
-from test_preflight_proxy import BARE, PROXY
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.preflight.good_host import BARE, HOST, PROXY, SETTINGS, changed
 
 #: Text that would be another line, or another word, wherever it is written.
 INJECTIONS = ["\nExecStart=/bin/false", " -j ACCEPT", ";", "%i", "${HOME}", '"', "'", "\\", "{", "#", "\t", "\x00"]

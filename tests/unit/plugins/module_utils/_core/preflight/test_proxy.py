@@ -5,44 +5,25 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from test_preflight import GOOD_PATH, HOST, SETTINGS
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import shown
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import ProxySettings
-
-CERTIFICATE, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"
-PROXY = ProxySettings(
-    address="0.0.0.0",
-    port=443,
-    http_port=80,
-    names=["inference-01.example.com", "*.example.com", "192.0.2.10", "2001:db8::1"],
-    certificate="",
-    certificate_key="",
-    client_ca="",
-    sizes={"xinference_proxy_max_body_size": "10m"},
-    numbers={"xinference_proxy_timeout": 3600},
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.preflight.good_host import (
+    BARE,
+    CERTIFICATE,
+    GIVEN,
+    GOOD_PATH,
+    HOST,
+    KEY,
+    PROXY,
+    SETTINGS,
+    host,
 )
-GIVEN: dict[str, Any] = {"certificate": CERTIFICATE, "certificate_key": KEY}
-
-
-def host(**proxy: Any) -> dict[str, Any]:
-    """A host without nginx, with the files that are given."""
-    made = copy.deepcopy(HOST)
-    made["python"]["cryptography"] = False
-    made["paths"].update({CERTIFICATE: GOOD_PATH, KEY: GOOD_PATH})
-    ends = {CERTIFICATE: {"sha256": "0f", "not_after": "2999-12-31T00:00:00+00:00"}}
-    made["proxy"] = {"nginx": False, "active": False, "certificates": ends, **proxy}
-    return made
-
-
-BARE = host()
 
 
 def listening(port: int) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_preflight import HOST, SETTINGS
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.preflight.good_host import HOST, SETTINGS
 
 SHOP = {"name": "shop", "password": "marked-password", "permissions": ["models:read"]}
 KEY = {"name": "shop", "path": "/etc/shop/key"}

@@ -93,7 +93,7 @@ def test_one_that_is_being_replaced_is_left_alone(age: int, started: bool) -> No
 
 def test_an_engine_that_does_not_answer_is_a_line_and_a_failure(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--docker-host", f"unix://{tmp_path}/docker.sock", "--container", "xinference"]) == 1
-    assert capsys.readouterr().out == "the engine does not answer: No such file or directory\n"
+    assert capsys.readouterr().out == "Docker does not answer: No such file or directory\n"
 
 
 def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +120,7 @@ def test_the_unit_of_root_runs_nothing_but_this_and_the_standard_library(tmp_pat
         "x",
     )
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path)})
-    assert (done.returncode, done.stdout) == (1, "the engine does not answer: No such file or directory\n")
+    assert (done.returncode, done.stdout) == (1, "Docker does not answer: No such file or directory\n")
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert PACKAGE in imported
     assert {name for name in imported if name not in {*sys.stdlib_module_names, PACKAGE, "imported package"}} == set()

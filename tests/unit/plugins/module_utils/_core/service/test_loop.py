@@ -698,7 +698,7 @@ def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_mo
     assert stage.watcher.ready
     assert server.ready() == {"one"}
     assert 5 < written(server).count("terminate") < 25
-    assert any("could not be relaunched" in line for line in stage.lines)
+    assert any("relaunch failed" in line for line in stage.lines)
     # Nobody is told that it answers while it is away.
     assert told == [False] * written(server).count("terminate")
     # A day more, with one try an hour, would be many more.

@@ -120,7 +120,8 @@ def watcher() -> Watcher:
     """A watcher that found a model ready and another one failing."""
     server = FakeServer()
     made = Watcher(lambda: server, lambda: None, lambda line: None, clock=server.clock)
-    made.trouble, made.cares = "", {"chat": ModelStatus(state="ready", answered=5)}
+    made.connection.trouble = ""
+    made.statuses["chat"] = ModelStatus(state="ready", answered=5)
     return made
 
 
@@ -290,7 +291,7 @@ def test_silent_connections_take_no_more_threads_than_there_are() -> None:
 def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watcher) -> None:
     stopped = Stop()
     told: list[str] = []
-    watcher.tell = told.append
+    watcher.tell = watcher.connection.tell = told.append
 
     def look() -> float:
         stopped.set()
@@ -307,7 +308,7 @@ def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watche
 
 def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
     stopped, told, looks = Stop(), [], 0
-    watcher.tell = told.append
+    watcher.tell = watcher.connection.tell = told.append
     watcher.intervals = Intervals(odd=0.0)
 
     def look() -> float:
