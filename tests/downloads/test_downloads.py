@@ -116,6 +116,16 @@ def test_files_that_are_there_are_not_fetched_again(server: Server, hub: Hub) ->
     assert sent(hub) == before
 
 
+def test_files_of_another_repository_are_not_taken_for_those_that_are_declared(server: Server, hub: Hub, client: Client) -> None:
+    """The server keeps them by the name of the model, and would load what it has."""
+    running = created(client)
+    model = declared(REPOSITORY)
+    (spec,) = model["registration"]["model_specs"]
+    answer = run(server, models=[{**model, "registration": {**model["registration"], "model_specs": [{**spec, "model_id": OTHER}]}}])
+    assert answer["msg"].startswith(f"Model 'chat': registration.model_id is '{OTHER}', but the server keeps files of '{REPOSITORY}' under the name ")
+    assert created(client) == running
+
+
 def test_nothing_is_down_while_the_hub_is_gone(server: Server, hub: Hub, client: Client) -> None:
     running = created(client)
     hub.stop()

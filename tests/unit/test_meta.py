@@ -165,6 +165,17 @@ def test_what_playbooks_hand_on_is_known_to_preflight() -> None:
     assert found == HANDED_ON
 
 
+def test_a_unit_is_run_in_the_one_place_that_says_why_it_does_not_run() -> None:
+    running = {}
+    for path in ROOT.glob("roles/*/tasks/*.yml"):
+        for task in tasks_of(read(path)):
+            options = task.get("ansible.builtin.systemd_service") or {}
+            if options.get("enabled") and options.get("state") not in (None, "stopped"):
+                running[str(path.relative_to(ROOT / "roles"))] = task["name"]
+    # Docker's own unit comes with its package.
+    assert set(running) <= {"_common/tasks/unit.yml", "docker/tasks/install.yml"}
+
+
 def test_provision_alone_declares_models() -> None:
     """Whatever else has the models looked at takes what the host was told last."""
     places = [*(ROOT / "playbooks").glob("*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
@@ -284,6 +295,9 @@ def test_each_source_file_says_whose_it_is() -> None:
     without = []
     for path in files(".py", ".yml", ".yaml", ".sh"):
         head = "\n".join(path.read_text(encoding="utf-8").splitlines()[:5])
+        # Packages of tests, as ansible-test wants them; REUSE.toml speaks for these.
+        if not head and path.name == "__init__.py":
+            continue
         if "Copyright (c) " not in head or "SPDX-License-Identifier: GPL-3.0-or-later" not in head:
             without.append(str(path.relative_to(ROOT)))
     assert without == []

@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..base.compare import same_size
 from ..base.errors import ApiError, AuthenticationError
+from ..base.messages import shown
 from ..declaration.model import DeclaredModel
-from ..declaration.specification import uris
+from ..declaration.specification import chosen, uris
 from ..server.api import DownloadApi
 
-__all__ = ["DOWNLOADS", "ENDED", "download", "is_cached", "wanted_files"]
+__all__ = ["DOWNLOADS", "ENDED", "download", "is_cached", "other_source", "wanted_files"]
 
 DOWNLOADS = ("first", "only", "with_launch")
 ROUTE = "POST /v1/cache/models"
 #: Fields of a launch request that choose the files.
 _CHOOSE = ("model_name", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization", "download_hub", "multimodal_projector")
+_REPOSITORY = re.compile(r"/models--([^/]+)(?:/|$)")
 ENDED = frozenset({"failed", "interrupted", "paused", "cancelled"})
 
 
@@ -36,8 +39,8 @@ def wanted_files(model: DeclaredModel) -> bool:
     return model.registration is None or not uris(model.registration)
 
 
-def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the files of a model are on the server; a field that is not declared matches any.
+def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The files of a model that are on the server; a field that is not declared matches any.
 
     :param rows: what the server has.
     """
@@ -53,8 +56,35 @@ def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
         if row.get("size_bytes") == 0 or row.get("model_name") != model.name or str(row.get("model_type", model.type)).lower() != model.type.lower():
             continue
         if all(fits(row, *pair) for pair in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))):
-            return True
-    return False
+            return row
+    return None
+
+
+def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the files of a model are on the server.
+
+    :param rows: what the server has.
+    """
+    return _cached(model, rows) is not None
+
+
+def other_source(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> str:
+    """What is wrong where the server has files of another repository under the name of a model: it would load those, and fetch none.
+
+    :param rows: what the server has.
+    :returns: a sentence; empty where nothing is wrong, or nothing tells.
+    """
+    row = _cached(model, rows)
+    repository = chosen(model.registration, model.given, model.type).get("model_id") if row is not None and model.registration is not None else None
+    # A directory of the hub's cache is named after the repository.
+    found = _REPOSITORY.search(str(row.get("real_path") or "")) if row is not None else None
+    if not isinstance(repository, str) or found is None or found[1].lower() == repository.replace("/", "--").lower():
+        return ""
+    other = shown(found[1].replace("--", "/", 1))
+    return (
+        f"Model '{model.uid}': registration.model_id is '{shown(repository)}', but the server keeps files of '{other}' under the name '{shown(model.name)}' "
+        "and would load those. Give the model another name, or remove them with module cached_models."
+    )
 
 
 def _request(model: DeclaredModel) -> dict[str, Any]:

@@ -137,12 +137,17 @@ class _Steps:
         for model in asked + copied:
             if model.rolling_back is not None:
                 self.launches.rolled_back(model, seen.models[model.uid].created if model.uid in seen.models else 0)
-            elif run.attempt(model, lambda model=model: self.launches.record(model, seen), lambda model=model: self.launches.keep_entry(model)):  # type: ignore[misc]
-                model.result.state = seen.state(model.uid)
-                run.finish(model)
+            else:
+                self.asked(model, seen)
         for model in waits:
             if model.action.kind == WAIT:
                 self.leave(model)
+
+    def asked(self, model: ModelRun, seen: Observed) -> None:
+        """Write down what a model was launched with that is not waited for."""
+        if self.run.attempt(model, lambda: self.launches.record(model, seen), lambda: self.launches.keep_entry(model)):
+            model.result.state = seen.state(model.uid)
+            self.run.finish(model)
 
     def keep(self, model: ModelRun) -> None:
         """What a running model that stays still needs: its registration and its autostart entry."""

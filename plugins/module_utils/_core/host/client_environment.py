@@ -17,6 +17,7 @@ from typing import Any
 
 from ..base.bounded import parse_json
 from ..base.messages import shown
+from .paths import files_below
 
 __all__ = ["Run", "client_facts", "client_records", "client_requirements"]
 
@@ -131,7 +132,7 @@ def _ask(python: Path, run: Run) -> dict[str, Any]:
 
 def client_records(folder: Path) -> list[Path]:
     """What pip wrote down when it installed xinference-client in a virtual environment, for each Python that it was for."""
-    return [package / "RECORD" for package in folder.glob("lib/python3*/site-packages/xinference_client-*.dist-info")]
+    return [package / "RECORD" for package in files_below(folder, "lib/python3*/site-packages/xinference_client-*.dist-info")]
 
 
 def client_requirements(folder: str) -> str | None:

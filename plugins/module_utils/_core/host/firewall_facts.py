@@ -14,6 +14,7 @@ from typing import Any
 
 from ..base.bounded import read_regular
 from .client_environment import Run
+from .paths import files_below
 from .units import unit_facts
 
 __all__ = ["firewall_facts"]
@@ -48,7 +49,7 @@ def firewall_facts(units: Sequence[str], comment: str, directory: str, run: Run,
     """
     place = root / directory.lstrip("/")
     files: dict[str, str] = {}
-    for file in sorted(place.glob("*")):
+    for file in files_below(place, "*"):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             files[file.name] = read_regular(file)
     found: dict[str, list[str] | None] = {}
@@ -64,7 +65,7 @@ def firewall_facts(units: Sequence[str], comment: str, directory: str, run: Run,
     # Of a timer, systemd leaves no mark that could be read.
     runs = timer.is_symlink() and run([str(root / "usr/bin/systemctl"), "is-active", "--quiet", units[-1]])[0] == 0
     return {
-        **unit_facts(units, root, sorted(place.glob("*"))),
+        **unit_facts(units, root, files_below(place, "*")),
         "timer": runs,
         "files": files,
         "rules": found,

@@ -38,6 +38,17 @@ def mounted() -> list[list[str]]:
         return []
 
 
+def files_below(directory: Path, pattern: str) -> list[Path]:
+    """Files below a directory, sorted; none where it is not there, or goes away meanwhile.
+
+    :param pattern: of :meth:`pathlib.Path.glob`.
+    """
+    try:
+        return sorted(directory.glob(pattern))
+    except OSError:
+        return []
+
+
 def name(look_up: Any, number: int) -> str:
     """Name of a user or group, or its number where it has none."""
     try:

@@ -18,6 +18,7 @@ from ..base.bounded import read_json
 from ..base.fingerprint import folder_fingerprint
 from .certificates import certificate_facts
 from .client_environment import client_records
+from .paths import files_below
 
 __all__ = ["proxy_facts", "service_facts", "unit_facts"]
 
@@ -73,7 +74,7 @@ def service_facts(
     client = client_records(root / client_environment.lstrip("/")) if client_environment else []
     facts: dict[str, Any] = {
         "systemd": (root / "run/systemd/system").is_dir(),
-        **unit_facts(units, root, [*place.rglob("*.py"), *client]),
+        **unit_facts(units, root, [*files_below(place, "**/*.py"), *client]),
         "program": folder_fingerprint(place),
         "state": None,
         "user": _is_user(user),

@@ -13,7 +13,7 @@ from ..admission.model_paths import check_paths
 from ..admission.sizing import Limits, choose_options, too_much
 from ..apply.context import Context
 from ..apply.download import ROUTE as DOWNLOAD
-from ..apply.download import is_cached, wanted_files
+from ..apply.download import is_cached, other_source, wanted_files
 from ..apply.results import Result, predict
 from ..apply.run import apply_plan
 from ..base.errors import DeclarationError
@@ -79,6 +79,9 @@ def _missing(client: Api, models: Sequence[DeclaredModel], run_options: Reconcil
             raise DeclarationError([problem])
         return frozenset()
     rows = client.cached()
+    problems = [problem for model in wanted for problem in [other_source(model, rows)] if problem]
+    if problems:
+        raise DeclarationError(problems)
     return frozenset(model.uid for model in wanted if not is_cached(model, rows))
 
 

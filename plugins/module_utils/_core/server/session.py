@@ -29,9 +29,14 @@ def _synchronous_client() -> Any:
         sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         from xinference_client.client.restful.restful_client import Client as Synchronous
+    except ImportError:
+        # A release that keeps it elsewhere: its public name is the same.
+        Synchronous = None
     finally:
         if spec is not None:
             del sys.modules[name]
+    if Synchronous is None:
+        from xinference_client import RESTfulClient as Synchronous
     return Synchronous
 
 

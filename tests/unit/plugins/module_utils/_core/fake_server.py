@@ -1118,7 +1118,7 @@ class FakeServer:
         embedding = kind == "embedding"
         middle = f"{specification.get('max_tokens')}--{specification.get('dimensions')}" if embedding else f"{size}B"
         folder = f"{name}-{form}-{quantization}" if embedding else f"{name}-{form}-{size}b-{quantization}"
-        real = str(spec.get("model_uri") or f"{HOME}/huggingface/models--{name}/blobs").removeprefix("file://")
+        real = str(spec.get("model_uri") or f"{HOME}/huggingface/models--{str(spec.get('model_id') or name).replace('/', '--')}/blobs").removeprefix("file://")
         return {
             "model_name": name,
             "model_type": kind,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.download import download, is_cached, wanted_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.download import download, is_cached, other_source, wanted_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, ConnectionFailed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
@@ -59,6 +59,27 @@ def test_files_come_from_a_hub_unless_the_server_has_a_path_for_them(fields: dic
 def test_files_that_are_there_already(fields: dict[str, Any], cached: bool) -> None:
     assert is_cached(model(**fields), [{"model_name": "other"}, ROW]) is cached
     assert not is_cached(model(**fields), [])
+
+
+@pytest.mark.parametrize(
+    ("path", "repository", "problem"),
+    [
+        ("/hub/models--org--one/snapshots/0", "org/one", ""),
+        ("/hub/models--Org--One/snapshots/0", "org/one", ""),
+        ("/hub/models--org--one", "org/two", "files of 'org/one'"),
+        # Of another hub, or put there by hand, nothing tells.
+        ("/somewhere/else", "org/two", ""),
+        (None, "org/two", ""),
+    ],
+)
+def test_files_of_another_repository_under_the_same_name(path: str | None, repository: str, problem: str) -> None:
+    spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_id": repository, "model_file_name_template": "a.gguf"}
+    registration = {"version": 2, "model_lang": ["en"], "model_ability": ["generate"], "model_family": "mine", "context_length": 8192, "model_specs": [spec]}
+    declared = model(name="mine", registration=registration)
+    rows = [{"model_name": "mine", "model_type": "LLM", "model_format": "ggufv2", "quantization": "Q4_1", "real_path": path}]
+    said = other_source(declared, rows)
+    assert (problem in said) if problem else said == ""
+    assert other_source(declared, []) == ""
 
 
 def test_a_server_that_does_not_say_everything_about_its_files_is_believed() -> None:

@@ -1031,6 +1031,16 @@ def test_links_on_the_way_are_told(tmp_path: Path) -> None:
 # All of it.
 
 
+def test_a_directory_that_goes_away_while_it_is_read_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_directory: Path, _pattern: str) -> Iterator[Path]:
+        yield tmp_path / "first"
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "glob", gone)
+    assert paths.files_below(tmp_path, "**/*.py") == []
+    assert service_facts(["a.service"], "nobody", "/program", "/state.json", "/client", root=tmp_path)["program"] is None
+
+
 def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
     facts = gather(docker_host=engine.address, container=None, image=None, paths=[str(tmp_path)], client_environment=None)
     assert facts["docker"]["reachable"]

@@ -10,6 +10,8 @@ import itertools
 import json
 import pwd
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +33,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import listeners as listeners_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.listeners import Listener
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server import client as client_module
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server import session
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 
 #: What 4.1.0 answers, as recorded; the contract test compares with a real one.
@@ -335,6 +338,19 @@ def test_each_request_of_a_long_relaunch_can_be_a_sign_of_life(recorded: Recorde
     assert twin.list_models() == {}
     twin.close()
     assert len(beats) == 2
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_client_is_found_where_its_package_keeps_it(tmp_path: Path, elsewhere: bool) -> None:
+    """The synchronous half alone, where it is; a release that keeps it elsewhere has the same public name."""
+    package = tmp_path / "xinference_client"
+    place = package if elsewhere else package / "client/restful"
+    place.mkdir(parents=True)
+    (place / ("other.py" if elsewhere else "restful_client.py")).write_text("class Client: where = 'here'\n")
+    (package / "__init__.py").write_text("from .other import Client as RESTfulClient\n" if elsewhere else "raise ImportError('the asynchronous half')\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from {session.__name__} import ClientBase, MISSING; print(ClientBase.where, MISSING)"
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert done.stdout == "here None\n"
 
 
 def test_a_twin_has_the_same_login_and_connections_of_its_own(recorded: Recorded) -> None:
