@@ -27,7 +27,7 @@ from ansible_collections.inferops.xinference.tests.machine import ROOT, built, f
 
 BIN = Path(sys.executable).parent
 PORT = free_port()
-TREE = yaml.safe_load((ROOT / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))["xinference_volumes"]
+TREE = yaml.safe_load((ROOT / "roles/_common/defaults/main/volumes.yml").read_text(encoding="utf-8"))["xinference_volumes"]
 CHAT = {"uid": "chat", "name": "qwen3", "engine": "llama.cpp"}
 #: A custom model of several files.
 SPLIT = {

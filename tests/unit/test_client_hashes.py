@@ -25,7 +25,7 @@ def requirements(text: str) -> list[str]:
 
 
 def test_there_are_hashes_for_the_default_version_and_the_tests_take_them() -> None:
-    defaults = yaml.safe_load((ROOT / "roles/_common/defaults/main.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((ROOT / "roles/_common/defaults/main/client.yml").read_text(encoding="utf-8"))
     assert defaults["xinference_client_requirements"] == "default"
     assert ROOT / f"roles/_common/files/client-{defaults['xinference_client_version']}.txt" == CLIENT
     assert CLIENT in SHIPPED

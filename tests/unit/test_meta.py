@@ -58,6 +58,19 @@ def entry_points(role: str) -> dict[str, dict[str, Any]]:
     return specs
 
 
+def variables_of(role: str, kind: str) -> dict[str, Any]:
+    """The variables of a role, in one file or in those of a directory.
+
+    :param kind: defaults or vars.
+    """
+    place = ROOT / "roles" / role / kind
+    parts = [read(path) for path in [place / "main.yml", *sorted((place / "main").glob("*.yml"))]]
+    found = {name: value for part in parts for name, value in part.items()}
+    # None is in two files.
+    assert len(found) == sum(map(len, parts))
+    return found
+
+
 MODELS_ROLE = "inferops.xinference.models"
 
 
@@ -116,7 +129,7 @@ def occurs(word: str) -> bool:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_defaults_of_a_role_are_the_documented_ones(role: str) -> None:
-    defaults = read(ROOT / "roles" / role / "defaults/main.yml")
+    defaults = variables_of(role, "defaults")
     assert defaults == {name: option["default"] for name, option in documented(role).items() if "default" in option}
 
 
@@ -128,7 +141,7 @@ def test_a_documented_variable_without_a_default_is_required(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_variables_of_a_role_have_the_collection_s_prefix(role: str) -> None:
     assert [name for name in documented(role) if not name.startswith("xinference_")] == []
-    private = read(ROOT / "roles" / role / "vars/main.yml")
+    private = variables_of(role, "vars")
     assert [name for name in private if not name.startswith("_xinference_")] == []
 
 

@@ -24,7 +24,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _INDEX_SCHEMES = ("http", "https", "file")
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 #: Directories of the host that the roles make, or give a mode.
-_FOLDERS = ("xinference_data_root", "xinference_client_environment", "xinference_proxy_ca_folder")
+_FOLDERS = ("xinference_data_root", "xinference_client_environment", "xinference_proxy_ca_directory")
 
 
 def address_hint(name: str, text: str) -> str:

@@ -96,7 +96,7 @@ class Settings:
     :param values: the documented variables that are set, by name; those of roles that come later are among them only where a play sets them.
     :param proxy: the proxy; None where there should be none.
     :param admin_username: name of the administrator.
-    :param automation_username: name of the account that launches models; empty for the administrator.
+    :param service_account: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
     :param client_version: version of the client on the host.
@@ -129,7 +129,7 @@ class Settings:
     values: Mapping[str, Any] = field(default_factory=dict)
     proxy: ProxySettings | None = None
     admin_username: str = "admin"
-    automation_username: str = "automation"
+    service_account: str = "automation"
     accounts: Any = ()
     api_keys: Any = ()
     files: Sequence[str] = ()

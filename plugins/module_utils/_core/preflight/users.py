@@ -20,15 +20,15 @@ def check_account(settings: Settings) -> list[Failure]:
     if not settings.authentication:
         return []
     problems = accounts.check_name("xinference_admin_username", settings.admin_username)
-    if settings.automation_username:
-        problems = [*problems, *accounts.check_name("xinference_service_account", settings.automation_username)]
+    if settings.service_account:
+        problems = [*problems, *accounts.check_name("xinference_service_account", settings.service_account)]
     if problems:
         return [Failure("account", problem, "") for problem in problems]
-    if settings.automation_username == settings.admin_username:
+    if settings.service_account == settings.admin_username:
         return [
             Failure(
                 "account",
-                f"xinference_service_account '{settings.automation_username}' is the administrator.",
+                f"xinference_service_account '{settings.service_account}' is the administrator.",
                 "Choose another name, or leave it empty, so that models are launched as the administrator.",
             )
         ]
@@ -116,7 +116,7 @@ def _wrong_fields(item: Mapping[str, Any], fields: Mapping[str, Any]) -> list[st
 
 
 def _checked_account(item: Mapping[str, Any], settings: Settings) -> list[str]:
-    for name, whose in ((settings.admin_username, "of the administrator"), (settings.automation_username, "with which the roles launch models")):
+    for name, whose in ((settings.admin_username, "of the administrator"), (settings.service_account, "with which the roles launch models")):
         if item["name"] == name:
             return [f"is the name of the account {whose}; choose another one."]
     account = accounts.Account(**{key: item[key] for key in ("name", "state", "password", "permissions") if key in item})

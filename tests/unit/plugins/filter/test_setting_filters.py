@@ -37,7 +37,7 @@ def test_environment_and_labels() -> None:
 
 
 def test_the_defaults_of_all_roles_are_of_the_documented_kinds() -> None:
-    for path in ROLES.glob("*/defaults/main.yml"):
+    for path in [*ROLES.glob("*/defaults/main.yml"), *ROLES.glob("*/defaults/main/*.yml")]:
         assert variable_problems(yaml.safe_load(path.read_text(encoding="utf-8")), str(ROLES)) == []
 
 

@@ -15,7 +15,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.vol
 
 ROOT = "/srv/data"
 GOOD = {"directory": True, "owner": "root", "group": "root", "mode": "0755"}
-DEFAULTS = (Path(__file__).resolve().parents[6] / "roles/_common/defaults/main.yml").read_text(encoding="utf-8")
+DEFAULTS = (Path(__file__).resolve().parents[6] / "roles/_common/defaults/main/volumes.yml").read_text(encoding="utf-8")
 TREE = yaml.safe_load(DEFAULTS.replace("{{ xinference_home }}", "/root/.xinference"))["xinference_volumes"]
 
 

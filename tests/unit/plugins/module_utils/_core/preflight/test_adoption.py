@@ -16,7 +16,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.prefligh
 
 ROOT = "/srv/models"
 HOME = "/root/.xinference"
-DEFAULTS = (Path(__file__).resolve().parents[6] / "roles/_common/defaults/main.yml").read_text(encoding="utf-8")
+DEFAULTS = (Path(__file__).resolve().parents[6] / "roles/_common/defaults/main/volumes.yml").read_text(encoding="utf-8")
 
 
 def tree(home: str = HOME) -> list[dict[str, Any]]:

@@ -442,7 +442,7 @@ def test_options_of_an_engine_that_are_not_known_can_be_let_through() -> None:
 
 
 def test_a_server_without_authentication_asks_for_no_account() -> None:
-    settings = replace(SETTINGS, authentication=False, admin_username="", admin_password_length=0, automation_username="")
+    settings = replace(SETTINGS, authentication=False, admin_username="", admin_password_length=0, service_account="")
     assert check_host(HOST, settings) == []
 
 
@@ -781,13 +781,13 @@ def test_the_password_itself_is_never_part_of_the_settings(check: Callable[[Any]
 
 
 def test_the_account_of_the_automation_has_a_name_or_none() -> None:
-    assert check_host(HOST, replace(SETTINGS, automation_username="")) == []
-    (failure,) = check_host(HOST, replace(SETTINGS, automation_username=" automation"))
+    assert check_host(HOST, replace(SETTINGS, service_account="")) == []
+    (failure,) = check_host(HOST, replace(SETTINGS, service_account=" automation"))
     assert failure.problem == "xinference_service_account ' automation' must be a text that neither is empty nor begins or ends with a space."
 
 
 def test_options_have_the_names_of_variables() -> None:
-    texts = yaml.safe_load((REPOSITORY / "roles/_common/vars/main.yml").read_text(encoding="utf-8"))
+    texts = yaml.safe_load((REPOSITORY / "roles/_common/vars/main/models.yml").read_text(encoding="utf-8"))
     assert texts["_xinference_option_names"] == OPTION_NAMES
     documented = {
         name

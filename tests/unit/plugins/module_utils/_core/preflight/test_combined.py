@@ -79,8 +79,8 @@ def test_what_is_fine(name: str, value: str) -> None:
         ("client_environment", "client", "xinference_client_environment 'client' is no absolute path."),
         ("client_environment", "~/client", "xinference_client_environment '~/client' is no absolute path."),
         ("client_environment", "/opt", "xinference_client_environment '/opt' is not a directory of its own, but the roles set its mode."),
-        ("proxy_ca_folder", "/etc", "xinference_proxy_ca_folder '/etc' is not a directory of its own, but the roles set its mode."),
-        ("proxy_ca_folder", "", "xinference_proxy_ca_folder '' is no absolute path."),
+        ("proxy_ca_directory", "/etc", "xinference_proxy_ca_directory '/etc' is not a directory of its own, but the roles set its mode."),
+        ("proxy_ca_directory", "", "xinference_proxy_ca_directory '' is no absolute path."),
     ],
 )
 def test_more_than_belongs_there(name: str, value: str, problem: str) -> None:
