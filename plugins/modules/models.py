@@ -364,7 +364,10 @@ models:
       type: bool
       returned: always
     state:
-      description: State in which it was seen last, such as V(ready), V(creating), V(loading), V(error), V(absent).
+      description: >-
+        State in which it was seen last: V(ready), V(creating) and V(loading) (its launch is under way), V(scaling) (its number of replicas changes),
+        V(recovering) (the server makes it again), V(terminating), V(error), V(unlisted) (ready, but the server does not list it), V(absent), or V(unknown) (the
+        server was lost).
       type: str
       returned: always
     seconds:
@@ -393,7 +396,7 @@ models:
       type: float
       returned: always
     restored:
-      description: Whether rolled back to the previous model after a relaunch that failed.
+      description: Whether the previous model runs again, after a relaunch that failed.
       type: bool
       returned: always
     log:

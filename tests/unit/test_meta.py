@@ -16,7 +16,19 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.results import OUTCOMES
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS, HUBS, MODEL_TYPES, STATES
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import (
+    ABSENT,
+    CREATING,
+    ERROR,
+    LOADING,
+    READY,
+    RECOVERING,
+    SCALING,
+    TERMINATING,
+    UNLISTED,
+)
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import HANDED_ON
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,6 +238,17 @@ def test_the_fields_of_a_declared_model_are_the_documented_ones() -> None:
     assert {name: tuple(option["choices"]) for name, option in suboptions.items() if "choices" in option} == CHOICES
     assert {name: option["default"] for name, option in suboptions.items() if "default" in option} == {"state": "present", "type": "LLM", "replica": 1}
     assert [name for name, option in suboptions.items() if option.get("required")] == ["uid"]
+
+
+def test_the_results_and_states_of_a_model_are_the_documented_ones() -> None:
+    module = importlib.import_module(f"{COLLECTION}.plugins.modules.models")
+    fields = yaml.safe_load(module.RETURN)["models"]["contains"]
+
+    def words(field: str) -> set[str]:
+        return set(re.findall(r"V\((\w+)\)", fields[field]["description"]))
+
+    assert words("result") == {*OUTCOMES.values(), "updated", "failed"}
+    assert words("state") == {READY, CREATING, LOADING, SCALING, RECOVERING, TERMINATING, ERROR, UNLISTED, ABSENT, "unknown"}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -11,10 +11,10 @@ from typing import Any
 from ..observed.models import ABSENT, READY
 from ..plan.plan import CANCEL, DOWNLOAD, KEEP, LAUNCH, RELAUNCH, SCALE, TERMINATE, WAIT, Action, Plan
 
-__all__ = ["Result", "predict", "result_of"]
+__all__ = ["OUTCOMES", "Result", "predict", "result_of"]
 
 #: Action → result when it succeeds.
-_OUTCOMES = {
+OUTCOMES = {
     KEEP: "unchanged",
     WAIT: "waited",
     LAUNCH: "launched",
@@ -69,7 +69,7 @@ def predict(plan: Plan) -> list[Result]:
 
 def result_of(action: Action) -> Result:
     """The result of an action that succeeds."""
-    outcome = _OUTCOMES[action.kind]
+    outcome = OUTCOMES[action.kind]
     return Result(
         uid=action.uid,
         result="updated" if action.kind == KEEP and action.changing else outcome,
