@@ -39,18 +39,18 @@ from typing import Any
 from ansible.module_utils.common.yaml import yaml_load
 
 
-def documented_options(folder: str) -> dict[str, dict[str, Any]]:
+def documented_options(directory: str) -> dict[str, dict[str, Any]]:
     """What all roles in a directory document of their variables, by name."""
     found: dict[str, dict[str, Any]] = {}
-    for path in Path(folder).glob("*/meta/argument_specs.yml"):
+    for path in Path(directory).glob("*/meta/argument_specs.yml"):
         for spec in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
             found.update(spec.get("options") or {})
     return found
 
 
-def documented_variables(folder: str) -> list[str]:
+def documented_variables(directory: str) -> list[str]:
     """The names, sorted."""
-    return sorted(documented_options(folder))
+    return sorted(documented_options(directory))
 
 
 class FilterModule:

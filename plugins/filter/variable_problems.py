@@ -44,9 +44,9 @@ from ansible_collections.inferops.xinference.plugins.filter.documented_variables
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import check_kinds, plain
 
 
-def variable_problems(values: dict[str, Any], folder: str) -> list[str]:
+def variable_problems(values: dict[str, Any], directory: str) -> list[str]:
     """One sentence for each variable of another kind."""
-    found: list[str] = check_kinds(plain(values), documented_options(folder))
+    found: list[str] = check_kinds(plain(values), documented_options(directory))
     return found
 
 

@@ -39,7 +39,7 @@ options:
     description: Name of a container to describe.
     type: str
   image:
-    description: Reference of an image to look for on Docker.
+    description: Reference of an image to look for in Docker.
     type: str
   paths:
     description: Absolute paths to describe. They need not exist.

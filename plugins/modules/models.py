@@ -154,9 +154,9 @@ options:
     default: false
   on_drift:
     description:
-      - What becomes of a running model that differs from its declaration. V(relaunch) terminates and launches it, or adds and removes copies
+      - What becomes of a running model that differs from its declaration. V(relaunch) terminates and launches it, or adds and removes replicas
         in place where only O(models[].replica) differs and the server can (since 3.2). V(report) warns and leaves it. V(ignore) leaves it.
-      - When a relaunch fails, the previous model is rolled back and the model counts as failed. Options that nothing tells are then missing.
+      - When a relaunch fails, the module rolls back to the previous model, and the model counts as failed. Options that nothing tells are then missing.
     type: str
     choices: [relaunch, report, ignore]
     default: relaunch
@@ -165,7 +165,7 @@ options:
       - When the files of models are downloaded that come from a hub. V(first) gets all of them before anything is terminated or launched, on servers
         that can download without launching (since 3.4), so that nothing is down while a hub is slow; a download that fails then leaves what
         runs as it is. V(only) downloads and launches nothing, to prepare a change. V(with_launch) leaves it to the launch.
-      - A download that was interrupted is gone on with.
+      - An interrupted download is resumed.
     type: str
     choices: [first, only, with_launch]
     default: first

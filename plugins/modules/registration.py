@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Registers a custom model, compares a registration that exists with the declared one field by field, replaces it when it differs, or removes it.
   - >-
-    A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the old one is rolled back,
-    and the task fails with the server's words. Running models keep serving the old one unless O(on_running) says otherwise.
+    A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the module
+    rolls back to the old one, and the task fails with the server's words. Running models keep serving the old one unless O(on_running) says otherwise.
   - Fields that are not declared are not compared, except those that were declared when this module registered the model before.
   - Modules that launch a custom model do not need this one, because M(inferops.xinference.models) registers what its models bring with them.
 author:
@@ -73,9 +73,9 @@ options:
       - What becomes of the running models of this type and name when the registration is replaced or removed.
       - V(keep) leaves them. They serve what was registered when they were launched, and are listed in RV(running).
       - >-
-        V(relaunch) terminates and launches them one after the other, each as it was launched. When one cannot be launched or does not answer, it is rolled back
-        together with the old registration, the others are left alone, and the task fails. Nothing is changed at all where nothing tells what a model was
-        launched with. Not possible with O(state=absent).
+        V(relaunch) terminates and launches them one after the other, each as it was launched. When one cannot be launched or does not answer, the
+        module rolls back to that model and the old registration as they were, the others are left alone, and the task fails. Nothing is changed at all where
+        nothing tells what a model was launched with. Not possible with O(state=absent).
       - V(refuse) fails before anything is changed.
     type: str
     choices: [keep, relaunch, refuse]
@@ -113,7 +113,7 @@ EXAMPLES = r"""
           model_id: null
           model_uri: file:///models/all-MiniLM-L6-v2
 
-- name: Register a chat model again, and launch the models that serve it again
+- name: Replace the registration of a chat model, and relaunch the models that serve it
   inferops.xinference.registration:
     type: LLM
     name: smollm2-135m
@@ -263,7 +263,7 @@ def main() -> None:
     failed = [result for result in outcome.models if result.failed]
     if failed:
         words = " ".join(f"{result.uid}: {result.message.rstrip('.')}." for result in failed)
-        registration = "the previous registration was rolled back" if outcome.restored else "the new registration stays"
+        registration = "the module rolled back to the previous registration" if outcome.restored else "the new registration stays"
         module.fail_json(msg=f"{len(failed)} of {len(outcome.models)} models were not relaunched; {registration}. {words}", **answer)
     module.exit_json(**answer)
 

@@ -70,20 +70,20 @@ def model_killed(case: Case) -> float:
 
 
 def container_killed(case: Case) -> float:
-    """The container is killed (docker kill), which the engine takes for a wish and does not start it again."""
+    """The container is killed (docker kill). Docker takes that for somebody's wish and does not start it again."""
     case.host.run("docker kill xinference")
     return time.time()
 
 
-def engine_restarted(case: Case) -> float:
-    """The engine is restarted."""
+def docker_restarted(case: Case) -> float:
+    """Docker is restarted."""
     begun = time.time()
     case.host.run("systemctl restart docker")
     return begun
 
 
-def engine_killed(case: Case) -> float:
-    """The engine's process is killed (kill -9)."""
+def docker_killed(case: Case) -> float:
+    """Docker's process is killed (kill -9)."""
     case.host.run("pkill -9 -x dockerd")
     return time.time()
 
@@ -214,8 +214,8 @@ FAULTS: dict[str, Callable[[Case], float]] = {
         worker_killed,
         model_killed,
         container_killed,
-        engine_restarted,
-        engine_killed,
+        docker_restarted,
+        docker_killed,
         host_rebooted,
         power_cut_at_launch,
         power_cut_at_converge,

@@ -204,7 +204,7 @@ def check_catalogue(client: CatalogueApi, models: Iterable[DeclaredModel], names
 
     :param client: the server; one request per model, one per type with an unknown name, and one where a model names devices or workers.
     :param models: those that are about to be launched, as they are registered.
-    :param names: what options are called, as of :func:`~.values.called`.
+    :param names: what options are called, as of :func:`~.base.messages.called`.
     """
     return _check(client, models, names, _check_name, _check_place)
 

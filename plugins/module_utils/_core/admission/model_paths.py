@@ -209,6 +209,6 @@ def check_paths(models: Iterable[DeclaredModel], home: ServerFiles, names: Mappi
 
     :param models: those that are about to be launched or registered.
     :param home: the directories that the container sees; where none are known, nothing is said.
-    :param names: what options are called, as of :func:`~.values.called`.
+    :param names: what options are called, as of :func:`~.base.messages.called`.
     """
     return [f"{called('models', names)} (uid '{model.uid}'): {name} '{path}' {wrong}." for model in models for name, path, wrong in path_problems(model, home)]

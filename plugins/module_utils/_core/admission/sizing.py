@@ -197,7 +197,7 @@ def needs(models: Sequence[DeclaredModel], home: Sizes) -> list[Need]:
 def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Sizes, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence with the whole sum when the declared models cannot fit the memory, else nothing.
 
-    :param names: what options are called, as of :func:`~.values.called`.
+    :param names: what options are called, as of :func:`~.base.messages.called`.
     """
     found = needs(models, home)
     total = SERVER_MIB + sum(need.total for need in found)

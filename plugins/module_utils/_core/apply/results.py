@@ -37,7 +37,7 @@ class Result:
     :param unverified: declared fields that could not be compared with anything.
     :param seconds: time that it took.
     :param answered: seconds that its answer to the smoke test took; None without one.
-    :param restored: whether rolled back to the previous model after a relaunch that failed.
+    :param restored: whether the previous model runs again, after a relaunch that failed.
     :param message: the server's words, for a failure.
     :param log: the last lines of the server's log, and what the engine printed as errors, for a failure.
     """

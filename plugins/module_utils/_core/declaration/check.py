@@ -197,7 +197,7 @@ def check_models(raw: Any, *, strict: bool = True, names: Mapping[str, str] = Ma
 
     :param raw: what the operator wrote, of any type.
     :param strict: also refuse engine options that are not known here.
-    :param names: what options are called, as of :func:`~.values.called`; ``models`` is the list itself.
+    :param names: what options are called, as of :func:`~.base.messages.called`; ``models`` is the list itself.
     :returns: the models that are well-formed, and one sentence for each problem found in the others.
     """
     if not isinstance(raw, (list, tuple)):

@@ -290,7 +290,7 @@ def check_options(engine: str, options: Mapping[str, Any], model_type: str = "LL
     :param engine: name of the engine, as declared; engines that are not known here refuse a wrong option themselves.
     :param options: as declared.
     :param model_type: type of the model.
-    :param names: what options are called, as of :func:`~.values.called`.
+    :param names: what options are called, as of :func:`~.base.messages.called`.
     """
     anyway = f" Set {called('validate_engine_options', names)} to false for an option that only a newer server knows."
     problems: list[str] = []

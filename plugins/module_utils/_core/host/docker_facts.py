@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Docker of this host is and has: the engine, networks, the container. Standard library only. Private to this collection."""
+"""What Docker of this host is and has: the version, networks, the container. Standard library only. Private to this collection."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
         ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
-        ``neighbours`` (other containers that run, see :func:`~.adoption.neighbours`).
+        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},

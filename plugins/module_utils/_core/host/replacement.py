@@ -200,7 +200,7 @@ class Container:
         try:
             self.restore(timeout)
         except (NotHealthy, OSError) as error:
-            where = "is back in its place, but" if isinstance(error, NotHealthy) else "could not be rolled back"
+            where = "is back in its place, but" if isinstance(error, NotHealthy) else "could not take its place again"
             raise NotHealthy(reason, container, False, f"The container of before {where}: {docker_words(error)}") from error
         raise NotHealthy(reason, container, True, "The container of before is back in its place and healthy.")
 

@@ -224,7 +224,7 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
     shared.update(drift=differs, unverified=unverified(model, running, applied))
     if not differs or choices.on_drift != "relaunch":
         lost = register is not None and found is None
-        # A registration that disappeared under a running model is rolled back without touching the model.
+        # A registration that disappeared under a running model is made again without touching the model.
         return Action(model.uid, KEEP, state, register=register if lost else None, **shared)
     if set(differs) == {"replica"} and choices.scaling:
         return Action(model.uid, SCALE, state, request=request, **shared)

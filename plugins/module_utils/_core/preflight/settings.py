@@ -79,7 +79,7 @@ class ProxySettings:
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
-    :param validate_engine_options: whether options of Docker that are not known are refused.
+    :param validate_engine_options: whether options of llama.cpp that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
     :param files: paths of the host that the server writes and the roles look at.
     :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
@@ -97,8 +97,8 @@ class Settings:
     :param proxy: the proxy; None where there should be none.
     :param admin_username: name of the administrator.
     :param service_account: name of the account that launches models; empty for the administrator.
-    :param accounts: further accounts, each with ``name`` and fields of :class:`~.accounts.Account`.
-    :param api_keys: keys, each with ``name`` and fields of :class:`~.api_keys.ApiKey`.
+    :param accounts: further accounts, each with ``name`` and fields of :class:`~.resources.users.Account`.
+    :param api_keys: keys, each with ``name`` and fields of :class:`~.resources.api_keys.ApiKey`.
     :param client_version: version of the client on the host.
     :param check_memory: whether models are refused that by estimate do not fit.
     :param home: directory of the server inside its container.

@@ -30,7 +30,7 @@ class ReconcileOptions:
     :param check_memory: refuse models that cannot fit.
     :param cores: processor cores that the server may use; None asks it.
     :param memory_mib: memory that it may use, in MiB; None asks it.
-    :param names: what options are called in messages, as of :func:`~.values.called`.
+    :param names: what options are called in messages, as of :func:`~.base.messages.called`.
     :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
     """
 

@@ -128,7 +128,7 @@ class RegistrationOutcome:
 
     :param models: what became of the models that were relaunched.
     :param notes: what the operator should know besides, one sentence each.
-    :param restored: whether the previous registration was rolled back.
+    :param restored: whether the run rolled back to the previous registration.
     """
 
     change: Change
@@ -287,8 +287,8 @@ def _swap(client: RegistrationApi, change: Change) -> None:
             client.unregister(wanted.type, wanted.name)
             client.register(wanted.type, old, _persist(change, old))
         except XinferenceError as second:
-            raise with_words(error, f"Putting the previous registration back failed as well: {second}") from error
-        raise with_words(error, "The previous registration was rolled back.") from error
+            raise with_words(error, f"Rolling back to the previous registration failed as well: {second}") from error
+        raise with_words(error, "Rolled back to the previous registration.") from error
 
 
 def _is_there(client: RegistrationApi, wanted: Registration) -> bool:
@@ -329,7 +329,7 @@ def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around:
     :param change: what to do.
     :param waiting: how long to wait for relaunched models, in seconds.
     :param around: the server's files, as far as this host sees them.
-    :raises XinferenceError: when the server refuses; the previous registration was rolled back.
+    :raises XinferenceError: when the server refuses; then the previous registration is there again.
     """
     wanted, keeper = change.wanted, LaunchRecords(client, change.seen.observed.history, around.file)
     if not change.changed:
@@ -355,7 +355,7 @@ def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around:
 def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, around: Context, passing: Clock) -> list[Result]:
     """Launch models again, one after the other.
 
-    Each brings the registration with it, so that the core can put both back. The first that fails ends it: the others are not touched.
+    Each brings the registration with it, so that the core can roll back to both. The first that fails ends it: the others are not touched.
     """
     results: list[Result] = []
     end = passing.clock() + waiting.timeout

@@ -18,7 +18,7 @@ class StartRequest:
     :param path: of a file that systemd watches; None asks nobody.
     """
 
-    #: Seconds for which the engine may bring the container back by itself, for which a server may be of no use, and between two calls.
+    #: Seconds for which Docker may bring the container back by itself, for which a server may be of no use, and between two calls.
     patience, longer, pause = 10.0, 120.0, 30.0
 
     def __init__(self, path: str | None) -> None:

@@ -196,7 +196,7 @@ def test_a_relaunch_that_fails_puts_registration_and_model_back_and_leaves_the_o
     answer = run(**own(context_length=4096), on_running="relaunch")
     assert answer["failed"]
     assert answer["msg"].startswith(
-        "2 of 2 models were not relaunched; the previous registration was rolled back. a: POST http://x answered 503: Failed to init server"
+        "2 of 2 models were not relaunched; the module rolled back to the previous registration. a: POST http://x answered 503: Failed to init server"
     )
     assert [(model["uid"], model["result"], model["restored"], model["changed"]) for model in answer["models"]] == [
         ("a", "failed", True, True),
@@ -245,7 +245,7 @@ def test_what_the_server_refuses_is_its_own_sentence_and_loses_nothing(run: Runn
     entry = {**SPECIFICATION["model_specs"][0], "model_uri": "file:///models/missing.gguf"}
     answer = run(**own(model_specs=[entry]))
     assert answer["failed"]
-    assert answer["msg"].endswith("Invalid model URI file:///models/missing.gguf. The previous registration was rolled back.")
+    assert answer["msg"].endswith("Invalid model URI file:///models/missing.gguf. Rolled back to the previous registration.")
     assert answer["status"] == 400
     assert server.specifications[KEY]["model_specs"][0]["model_uri"] == "file:///models/a.gguf"
 

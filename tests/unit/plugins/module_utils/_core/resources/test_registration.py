@@ -385,7 +385,7 @@ def test_what_the_server_refuses_is_put_back_and_said_in_its_words() -> None:
     with pytest.raises(ApiError) as refused:
         reach(server, wanted(given={"max_tokens": 512}))
     assert refused.value.status == 400
-    assert str(refused.value) == "POST http://x answered 400: Invalid model URI file:///models/minilm. The previous registration was rolled back."
+    assert str(refused.value) == "POST http://x answered 400: Invalid model URI file:///models/minilm. Rolled back to the previous registration."
     assert server.writes() == [("unregister", "minilm"), ("register", 512, True), ("unregister", "minilm"), ("register", 256, True)]
     assert server.there["minilm"]["max_tokens"] == 256
 
@@ -393,7 +393,7 @@ def test_what_the_server_refuses_is_put_back_and_said_in_its_words() -> None:
 def test_what_cannot_be_put_back_is_said() -> None:
     server = Shelf("minilm")
     server.errors["register"] = [ApiError("POST", "http://x", 400, "no"), ApiError("POST", "http://x", 500, "worse")]
-    with pytest.raises(ApiError, match=r"no\. Putting the previous registration back failed as well: POST http://x answered 500: worse"):
+    with pytest.raises(ApiError, match=r"no\. Rolling back to the previous registration failed as well: POST http://x answered 500: worse"):
         reach(server, wanted(given={"max_tokens": 512}))
 
 
@@ -401,7 +401,7 @@ def test_what_cannot_be_put_back_is_said() -> None:
 def test_any_error_puts_the_previous_one_back(error: XinferenceError) -> None:
     server = Shelf("minilm")
     server.errors["register"] = [error]
-    with pytest.raises(type(error), match="The previous registration was rolled back") as refused:
+    with pytest.raises(type(error), match="Rolled back to the previous registration") as refused:
         reach(server, wanted(given={"max_tokens": 512}))
     assert type(refused.value) is type(error)
     assert server.there["minilm"]["max_tokens"] == 256
