@@ -84,7 +84,7 @@ def questions(template: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def choices(question: Mapping[str, Any]) -> list[str]:
-    """PlanOptions of a question, one per line in the data."""
+    """Choices of a question, one per line in the data."""
     return [line for line in str(question["choices"]).splitlines() if line.strip()]
 
 

@@ -114,7 +114,7 @@ def pull(image: str) -> bool:
 def pip_settings() -> tuple[dict[str, str], list[str]]:
     """The machine's own pip configuration, as environment and as the directories and files that it names.
 
-    A machine with a package mirror, a wheel directory or a private certificate CA builds with them.
+    A machine with a package mirror, a wheel directory or a private certificate authority builds with them.
     """
     listing = run(sys.executable, "-m", "pip", "config", "list", quiet=True).stdout
     environment: dict[str, str] = {}

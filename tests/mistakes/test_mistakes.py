@@ -329,7 +329,7 @@ MADE_BY_HAND: dict[str, tuple[tuple[str, ...], str]] = {
         "Set xinference_home to /home/me/.xinference.",
     ),
     "models elsewhere": (
-        ("-v", "{root}/.xinference:/root/.xinference", "-v", "{folder}/big:/models"),
+        ("-v", "{root}/.xinference:/root/.xinference", "-v", "{directory}/big:/models"),
         "sees {directory}/big at /models; the declared one would see {root}/models there. Put in the place of the entry of xinference_volumes with that target "
         "{{path: {directory}/big, target: /models}}",
     ),
@@ -348,7 +348,7 @@ def test_a_container_that_somebody_made(root: Path, case: str) -> None:
         for folder in (root / name, root.parent / "big"):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "kept").touch()
-    places = {"root": root, "folder": root.parent}
+    places = {"root": root, "directory": root.parent}
     try:
         command = ("docker", "run", "-d", "--name", "xinference-mistakes", *(word.format(**places) for word in options), built("base"), "sleep", "600")
         made = subprocess.run(command, check=True, text=True, capture_output=True).stdout.strip()
@@ -522,15 +522,24 @@ def test_a_restart_where_there_is_nothing_to_restart(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("serial", "met"), [({}, ["first", "second"]), ({"xinference_provision_serial": 1, "xinference_provision_max_fail_percentage": 0}, ["first"])]
+    ("given", "met"),
+    [
+        ({}, ["first", "second", "third"]),
+        ({"xinference_provision_serial": 2}, ["first", "second"]),
+        ({"xinference_provision_serial": "2", "xinference_provision_max_fail_percentage": 0}, ["first", "second"]),
+        ({"xinference_provision_serial": 2, "xinference_provision_max_fail_percentage": 50}, ["first", "second", "third"]),
+    ],
 )
-def test_a_batch_that_fails_keeps_the_next_hosts_from_being_changed(root: Path, tmp_path: Path, serial: dict[str, Any], met: list[str]) -> None:
+def test_a_batch_that_fails_keeps_the_next_hosts_from_being_changed(root: Path, tmp_path: Path, given: dict[str, Any], met: list[str]) -> None:
     inventory = tmp_path / "inventory.yml"
-    hosts = {name: {"ansible_connection": "local", **settings_of(root, {"xinference_port": 0})} for name in ("first", "second")}
+    hosts = {
+        name: {"ansible_connection": "local", **settings_of(root, {"xinference_port": port})}
+        for name, port in (("first", 0), ("second", PORT), ("third", PORT))
+    }
     inventory.write_text(yaml.safe_dump({"xinference": {"hosts": hosts}}), encoding="utf-8")
-    code, output = ansible("provision", "-i", inventory, "-e", json.dumps(serial))
+    code, output = ansible("provision", "-i", inventory, "--tags", "preflight", "-e", json.dumps(given))
     assert code == 2
-    assert re.findall(r"^(first|second) .* changed=0 ", output, re.MULTILINE) == met
+    assert re.findall(r"^(first|second|third) .* changed=0 ", output, re.MULTILINE) == met, output
 
 
 @pytest.fixture

@@ -382,7 +382,7 @@ def rotated(provisioned: Site) -> Site:
 
 @pytest.fixture(scope="session")
 def rotated_by_value(rotated: Site) -> Site:
-    """The host after a rotation without an the service account, with the new password itself."""
+    """The host after a rotation without a service account, with the new password itself."""
     before = AUTOMATION.read_text(encoding="utf-8")
     new = rotated.marks["new password"]
     rotated.play("rotate_credentials", *LOUD, xinference_service_account="", xinference_new_admin_password=new)

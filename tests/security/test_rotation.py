@@ -19,7 +19,7 @@ from holders import answers, automation, holder, session, status
 
 from ansible_collections.inferops.xinference.tests.machine import wait_until
 
-TASKS = ("Give the administrator the new password", "See that the new password works", "Give the automation another password", "Ensure the API keys")
+TASKS = ("Give the administrator the new password", "See that the new password works", "Give the service account another password", "Ensure the API keys")
 #: When a rotation is killed.
 MOMENTS = ("its beginning", "the beginning of its module", "the first file that its module changed, or the end of its module")
 NEW = "new-password"
@@ -172,7 +172,7 @@ def test_another_account_goes_on(rotated: Site, username: str) -> None:
     """What runs is known on the host, whoever launched it; only the server's autostart entry is each account's own."""
     rotated.settings["xinference_service_account"] = username
     # Without the container, which knows no accounts; the second run is whole.
-    assert "relaunched" not in rotated.play("provision", "--diff", "--tags=models,accounts")
+    assert "relaunched" not in rotated.play("provision", "--diff", "--tags=models,users")
     assert changes(rotated.play("provision")) == [0]
     if username:
         assert session(rotated, username, AUTOMATION.read_text(encoding="utf-8").strip())

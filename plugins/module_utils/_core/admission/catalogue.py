@@ -115,7 +115,7 @@ def _check_name(asked: _Asked, model: DeclaredModel) -> list[str]:
     """Name and engine of a model."""
     engines = asked.engines(model.type, model.name)
     if engines:
-        return _check_docker(model, engines)
+        return _check_engine(model, engines)
     names = asked.names(model.type) if model.registration is None else {}
     if model.registration is not None or model.name in names:
         return []
@@ -141,7 +141,7 @@ def _check_registration(asked: _Asked, model: DeclaredModel) -> list[str]:
     return [_ended(f"registration.model_family '{family}' is not in the server's catalogue, and {reason}{nearest(family, builtin)}")]
 
 
-def _check_docker(model: DeclaredModel, engines: Mapping[str, Any]) -> list[str]:
+def _check_engine(model: DeclaredModel, engines: Mapping[str, Any]) -> list[str]:
     """The engine, and what it should load."""
     able = [name for name, offers in engines.items() if isinstance(offers, list) and offers]
     given = model.given.get("engine")

@@ -19,7 +19,7 @@ from ..base.compare import same_size
 from ..base.errors import ApiError, AuthenticationError
 from ..base.messages import shown
 from ..declaration.model import DeclaredModel
-from ..declaration.specification import chosen, uris
+from ..declaration.specification import fitting, uris
 from ..server.api import DownloadApi
 
 __all__ = ["DOWNLOADS", "ENDED", "download", "is_cached", "other_source", "wanted_files"]
@@ -39,8 +39,8 @@ def wanted_files(model: DeclaredModel) -> bool:
     return model.registration is None or not uris(model.registration)
 
 
-def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The files of a model that are on the server; a field that is not declared matches any.
+def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What the server has that may be a model's files; a field that is not declared matches any.
 
     :param rows: what the server has.
     """
@@ -51,13 +51,16 @@ def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> Mapping[
             return True
         return same_size(wanted, actual) if name == "size_in_billions" else str(wanted).lower() == str(actual).lower()
 
-    for row in rows:
+    chosen = (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))
+    return [
+        row
+        for row in rows
         # Of files that somebody deleted, empty directories and links are left.
-        if row.get("size_bytes") == 0 or row.get("model_name") != model.name or str(row.get("model_type", model.type)).lower() != model.type.lower():
-            continue
-        if all(fits(row, *pair) for pair in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))):
-            return row
-    return None
+        if row.get("size_bytes") != 0
+        and row.get("model_name") == model.name
+        and str(row.get("model_type", model.type)).lower() == model.type.lower()
+        and all(fits(row, *pair) for pair in chosen)
+    ]
 
 
 def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
@@ -65,7 +68,7 @@ def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
 
     :param rows: what the server has.
     """
-    return _cached(model, rows) is not None
+    return bool(_cached(model, rows))
 
 
 def other_source(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -74,16 +77,17 @@ def other_source(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> str
     :param rows: what the server has.
     :returns: a sentence; empty where nothing is wrong, or nothing tells.
     """
-    row = _cached(model, rows)
-    repository = chosen(model.registration, model.given, model.type).get("model_id") if row is not None and model.registration is not None else None
-    # A directory of the hub's cache is named after the repository.
-    found = _REPOSITORY.search(str(row.get("real_path") or "")) if row is not None else None
-    if not isinstance(repository, str) or found is None or found[1].lower() == repository.replace("/", "--").lower():
+    if model.registration is None:
         return ""
-    other = shown(found[1].replace("--", "/", 1))
+    wanted = [str(spec["model_id"]) for spec in fitting(model.registration, model.given, model.type) if spec.get("model_id")]
+    # A directory of the hub's cache is named after the repository.
+    found = [_REPOSITORY.search(str(row.get("real_path") or "")) for row in _cached(model, rows)]
+    there = [match[1] for match in found if match is not None]
+    if not wanted or not there or len(there) < len(found) or {name.replace("/", "--").lower() for name in wanted} & {name.lower() for name in there}:
+        return ""
     return (
-        f"Model '{model.uid}': registration.model_id is '{shown(repository)}', but the server keeps files of '{other}' under the name '{shown(model.name)}' "
-        "and would load those. Give the model another name, or remove them with module cached_models."
+        f"Model '{model.uid}': registration.model_id is '{shown(wanted[0])}', but the server keeps files of '{shown(there[0].replace('--', '/', 1))}' under "
+        f"the name '{shown(model.name)}' and would load those. Give the model another name, or remove them with module cached_models."
     )
 
 

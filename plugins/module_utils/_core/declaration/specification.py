@@ -129,14 +129,16 @@ def registration_drift(wanted: Mapping[str, Any], actual: Mapping[str, Any], las
     return found
 
 
-def chosen(specification: Mapping[str, Any], given: Mapping[str, Any], model_type: str) -> Mapping[str, Any]:
-    """The entry of model_specs that a server takes for a model, the first that fits; the specification itself where it has none.
+def fitting(specification: Mapping[str, Any], given: Mapping[str, Any], model_type: str) -> list[Mapping[str, Any]]:
+    """The entries of model_specs that a server may take for a model; the specification itself where it has none.
 
     :param given: fields of the model: format, size_in_billions and quantization choose.
     """
     specs = specification.get("model_specs")
     entries = [spec for spec in specs if isinstance(spec, Mapping)] if isinstance(specs, list) else []
-    fitting = [
+    if not entries:
+        return [specification]
+    return [
         spec
         for spec in entries
         if all(
@@ -144,7 +146,11 @@ def chosen(specification: Mapping[str, Any], given: Mapping[str, Any], model_typ
             for name, key in (("format", "model_format"), ("size_in_billions", "model_size_in_billions"), ("quantization", "quantization"))
         )
     ]
-    return fitting[0] if fitting else specification if not entries else {}
+
+
+def chosen(specification: Mapping[str, Any], given: Mapping[str, Any], model_type: str) -> Mapping[str, Any]:
+    """The first of :func:`fitting`, which a server takes; nothing where none fits."""
+    return next(iter(fitting(specification, given, model_type)), {})
 
 
 def local_path(uri: Any) -> str | None:

@@ -50,7 +50,7 @@ print("\\n" + json.dumps(told))
 """
 
 
-def client_facts(folder: str | None, run: Run | None) -> dict[str, Any]:
+def client_facts(directory: str | None, run: Run | None) -> dict[str, Any]:
     """The client's virtual environment.
 
     :param directory: of the environment; None for none.
@@ -59,15 +59,15 @@ def client_facts(folder: str | None, run: Run | None) -> dict[str, Any]:
         be made again, a part of a sentence; None where it can, or where nothing is there yet), ``client_foreign`` (whether what is there is no virtual
         environment, and so not for the roles to remove), ``client_requirements``.
     """
-    if folder is None or run is None:
+    if directory is None or run is None:
         return {"client_version": None, "client_problem": None, "client_foreign": False, "client_requirements": None}
-    place = Path(folder)
+    place = Path(directory)
     version, problem = _looked_at(place, run)
     return {
         "client_version": version,
         "client_problem": problem,
         "client_foreign": problem is not None and not os.path.lexists(place / "pyvenv.cfg"),
-        "client_requirements": client_requirements(folder),
+        "client_requirements": client_requirements(directory),
     }
 
 
@@ -130,14 +130,14 @@ def _ask(python: Path, run: Run) -> dict[str, Any]:
     return told
 
 
-def client_records(folder: Path) -> list[Path]:
+def client_records(directory: Path) -> list[Path]:
     """What pip wrote down when it installed xinference-client in a virtual environment, for each Python that it was for."""
-    return [package / "RECORD" for package in files_below(folder, "lib/python3*/site-packages/xinference_client-*.dist-info")]
+    return [package / "RECORD" for package in files_below(directory, "lib/python3*/site-packages/xinference_client-*.dist-info")]
 
 
-def client_requirements(folder: str) -> str | None:
+def client_requirements(directory: str) -> str | None:
     """SHA-256 of the requirements that a virtual environment was last made from; None where it was made from none."""
     try:
-        return hashlib.sha256((Path(folder) / "requirements.installed").read_bytes()).hexdigest()
+        return hashlib.sha256((Path(directory) / "requirements.installed").read_bytes()).hexdigest()
     except OSError:
         return None

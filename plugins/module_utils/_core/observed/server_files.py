@@ -37,13 +37,13 @@ _DEEPEST = 256
 _ROOT = PurePosixPath("/")
 
 
-def _begun(path: str, folder: PurePosixPath) -> tuple[PurePosixPath, tuple[str, ...]]:
+def _begun(path: str, directory: PurePosixPath) -> tuple[PurePosixPath, tuple[str, ...]]:
     """Where a path begins, and the names from there on.
 
     :param directory: in which one begins that is not absolute.
     """
     whole = PurePosixPath(path)
-    return (_ROOT, whole.parts[1:]) if whole.is_absolute() else (folder, whole.parts)
+    return (_ROOT, whole.parts[1:]) if whole.is_absolute() else (directory, whole.parts)
 
 
 @dataclass
@@ -75,7 +75,7 @@ class ServerFiles:
             for inside, source in zip(self.mounts, sources)
         ]
         #: Names in the container, directory of this host, and the one that is trusted; the deepest in the container first.
-        self._folders = sorted(folders, key=lambda folder: -len(folder[0]))
+        self._folders = sorted(folders, key=lambda directory: -len(directory[0]))
 
     def on_host(self, path: str) -> Path | None:
         """Where a path of the container lies on this host; None where the container sees no directory of it there."""
@@ -103,7 +103,7 @@ class ServerFiles:
         located = self._located(path)
         return None if located is None else stat_below(*located, looks)
 
-    def followed(self, path: str, looks: Looks | None = None, folder: PurePosixPath = _ROOT) -> str | None:
+    def followed(self, path: str, looks: Looks | None = None, directory: PurePosixPath = _ROOT) -> str | None:
         """Where a path of the container leads when its links are followed there; None when they go round in circles.
 
         :param looks: what each name on the way counts for.
@@ -111,7 +111,7 @@ class ServerFiles:
         :raises OSError: when this host may not look at it, or that is too long a way.
         """
         looks = looks or Looks()
-        inside, names = _begun(path, folder)
+        inside, names = _begun(path, directory)
         steps = deque(names)
         links = 0
         while steps:
@@ -159,8 +159,8 @@ class ServerFiles:
         try:
             if located is None:
                 return False
-            with open_below(*located) as folder:
-                return os.access(".", os.R_OK | os.X_OK, dir_fd=folder)
+            with open_below(*located) as directory:
+                return os.access(".", os.R_OK | os.X_OK, dir_fd=directory)
         except OSError:
             return False
 
@@ -185,8 +185,8 @@ class ServerFiles:
         """What the workers launched a model with; None when this host cannot see it."""
         copies: list[dict[str, Any]] = []
         for worker in workers:
-            folder = worker.replace(":", "_").replace("/", "_")
-            running = self._json("worker_recovery", folder, "models.json")
+            directory = worker.replace(":", "_").replace("/", "_")
+            running = self._json("worker_recovery", directory, "models.json")
             if isinstance(running, dict):
                 copies += [arguments for replica, arguments in running.items() if _COPY.sub("", replica) == uid and isinstance(arguments, dict)]
         return from_worker(copies[0], uid, len(copies)) if copies else None

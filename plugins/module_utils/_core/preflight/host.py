@@ -24,7 +24,7 @@ from .settings import LEAST_MEMORY, Failure, Settings, installs, lacks, manages
 __all__ = ["check_disk", "check_docker", "check_home", "check_machine", "check_recovery", "declared_volumes"]
 
 MINIMUM_DOCKER = (20, 10)
-#: The API of that docker.
+#: The API of that version.
 _MINIMUM_API = (1, 41)
 #: The root, and two names below it.
 MINIMUM_DEPTH = 3

@@ -21,7 +21,7 @@ _DIGITS = frozenset(
     {
         *("xinference_admin_password", "xinference_new_admin_password", "xinference_image_tag", "xinference_threads"),
         *("xinference_memory", "xinference_shm_size", "xinference_log_max_size", "xinference_proxy_max_body_size", "xinference_proxy_max_upload_size"),
-        *("xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial", "owner", "group"),
+        *("xinference_provision_serial", "xinference_provision_max_fail_percentage", "xinference_restart_serial", "xinference_rotate_serial", "owner", "group"),
     }
 )
 _TRUE, _FALSE = frozenset({"y", "yes", "on", "1", "true", "t"}), frozenset({"n", "no", "off", "0", "false", "f"})

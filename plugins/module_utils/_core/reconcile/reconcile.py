@@ -67,8 +67,11 @@ def _registered(models: Sequence[DeclaredModel]) -> dict[str, set[str]]:
     return names
 
 
-def _missing(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> frozenset[str]:
-    """Models whose files are to be got before anything else happens; asked only where there is such a model."""
+def _missing(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, *, first: bool) -> frozenset[str]:
+    """Models whose files are to be got before anything else happens; asked only where there is such a model.
+
+    :param first: whether nothing was written yet, so that a run can be refused.
+    """
     wanted = [model for model in models if model.state == "present" and wanted_files(model)]
     if not wanted or run_options.download == "with_launch":
         return frozenset()
@@ -79,18 +82,21 @@ def _missing(client: Api, models: Sequence[DeclaredModel], run_options: Reconcil
             raise DeclarationError([problem])
         return frozenset()
     rows = client.cached()
-    problems = [problem for model in wanted for problem in [other_source(model, rows)] if problem]
+    problems = [problem for model in wanted for problem in [other_source(model, rows)] if problem and first]
     if problems:
         raise DeclarationError(problems)
     return frozenset(model.uid for model in wanted if not is_cached(model, rows))
 
 
-def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Plan, Context]:
-    """Read the server and plan."""
+def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, *, first: bool = True) -> tuple[Plan, Context]:
+    """Read the server and plan.
+
+    :param first: as of :func:`_missing`.
+    """
     kept = run_options.file.load()
     observed = survey(client, _registered(models), run_options.home, kept)
     if run_options.download == "only":
-        missing = _missing(client, models, run_options)
+        missing = _missing(client, models, run_options, first=first)
         return plan_downloads(models, observed, missing), Context(
             observed, run_options.home, run_options.file, run_options.report, missing, run_options.deaths, run_options.engine_errors
         )
@@ -103,7 +109,7 @@ def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOp
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
         plan = make_plan(models, observed, replace(run_options.choices, scaling=True))
     launched = [action.model for action in plan.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]
-    return plan, run_options.around(observed, _missing(client, launched, run_options))
+    return plan, run_options.around(observed, _missing(client, launched, run_options, first=first))
 
 
 def _refuse(client: Api, plan: Plan, models: Sequence[DeclaredModel], limits: Limits | None, run_options: ReconcileOptions) -> None:
@@ -154,8 +160,8 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
 
 
 def _look_again(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
-    """Compare the models that somebody else launched, maybe differently from its declaration here, now that they are ready."""
-    plan, around = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)))
+    """Compare the models that somebody else launched, maybe otherwise than they are declared here, now that they are ready."""
+    plan, around = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)), first=False)
     later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, around)}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
     for result in before.results:

@@ -78,13 +78,15 @@ class Connection:
             self.client.status(patient=False)
         return self.client
 
-    def has_worker(self) -> bool:
+    def has_worker(self, client: Api) -> bool:
         """Whether a server that was lost can launch models again; the journal is told that it is there.
+
+        :param client: what :meth:`use` gave.
 
         :raises XinferenceError: when the server cannot be asked.
         """
         if self.trouble:
-            if not (self.use().status().get("workers") or {}):
+            if not (client.status().get("workers") or {}):
                 self.trouble = "the server has no worker yet"
                 return False
             self.tell("the server is there")

@@ -167,7 +167,7 @@ class Watcher:
         same = rows == self.seen.rows and not self.statuses.due(self.seen.at, now) and not heard and now - self.seen.at < self.seen.lasts
         if same and (self.seen.calm or not self.shut_out):
             return intervals.idle if self.seen.calm else intervals.moving
-        if not self.connection.has_worker():
+        if not self.connection.has_worker(client):
             return intervals.down
         held = self.lock()
         self.shut_out = held is None
