@@ -9,7 +9,9 @@ import ipaddress
 import os
 import pwd
 import socket
-from collections.abc import Collection, Iterable
+import struct
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,15 @@ __all__ = ["Listener", "can_listen", "collide", "listeners", "own_addresses", "s
 
 #: State of a listening socket in the kernel's tables.
 _LISTENING = "0A"
+#: sock_diag(7): its protocol of netlink, and how messages of netlink(7) are called and laid out.
+_SOCK_DIAG, _BY_FAMILY, _DONE, _REQUEST_ALL = 4, 20, 3, 0x301
+_HEADER, _QUESTION = struct.Struct("=IHHII"), struct.Struct("=BBBBI")
+#: Bytes of a question that stand for any socket: it is asked for by its state alone.
+_ANY_SOCKET = 48
+#: Of an answer the port, the address and the number of the user, each at its place.
+_SOCKET = struct.Struct("!4xH2x16s16x24x4s")
+#: Seconds in which the kernel answers.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,11 +43,47 @@ class Listener:
     uid: int
 
 
-def listeners(tables: Path = Path("/proc/net")) -> list[Listener]:
+def listeners(tables: Path | None = None) -> list[Listener]:
     """Listening TCP sockets of this machine.
 
-    :param tables: directory with the kernel's tables; ``net`` of a process has those of its network.
+    :param tables: directory with the kernel's tables; ``net`` of a process has those of its network. None stands for this process's own network.
     """
+    if tables is None:
+        try:
+            return [listener for family in (socket.AF_INET, socket.AF_INET6) for listener in _asked(family)]
+        except (OSError, struct.error):
+            # A kernel without this interface.
+            tables = Path("/proc/net")
+    return _of_tables(tables)
+
+
+def _asked(family: int) -> Iterator[Listener]:
+    """Those of one family, of the kernel itself. Its tables tell the same, and take it fifty times as long: it goes through all connections for them.
+
+    :raises OSError: when it does not answer this.
+    :raises struct.error: when its answer is another one than sock_diag(7) describes.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG) as line:
+        line.settimeout(_PATIENCE)
+        question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, 0, 1 << int(_LISTENING, 16)) + bytes(_ANY_SOCKET)
+        line.sendto(_HEADER.pack(_HEADER.size + len(question), _BY_FAMILY, _REQUEST_ALL, 1, 0) + question, (0, 0))
+        while True:
+            # Messages of the kernel have at most this length; from nobody else anything is taken.
+            answer, (sender, _groups) = line.recvfrom(1 << 16)
+            at = 0
+            while sender == 0 and at < len(answer):
+                length, kind, _flags, _sequence, _port = _HEADER.unpack_from(answer, at)
+                if kind == _DONE:
+                    return
+                if kind != _BY_FAMILY or length < _HEADER.size:
+                    raise OSError("the kernel knows no sock_diag")
+                port, packed, uid = _SOCKET.unpack_from(answer, at + _HEADER.size)
+                yield Listener(socket.inet_ntop(family, packed[: 4 if family == socket.AF_INET else 16]), port, int.from_bytes(uid, sys.byteorder))
+                at += (length + 3) & ~3
+
+
+def _of_tables(tables: Path) -> list[Listener]:
+    """The same, of the kernel's tables."""
     found: list[Listener] = []
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         try:

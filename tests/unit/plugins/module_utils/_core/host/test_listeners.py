@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +69,58 @@ def test_who_should_not_be_there(monkeypatch: pytest.MonkeyPatch, address: str, 
     there = [Listener("127.0.0.1", 9997, 0), Listener("0.0.0.0", 8080, 12345), Listener("10.0.0.1", 9998, 54321), Listener("127.0.0.1", 9998, 0)]
     monkeypatch.setattr(module, "listeners", lambda: there)
     assert strangers([address], port, users) == names
+
+
+@pytest.fixture
+def listening() -> Iterator[set[Listener]]:
+    """Sockets that listen on this machine, of both families where it has them."""
+    with contextlib.ExitStack() as opened:
+        there = set()
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")):
+            with contextlib.suppress(OSError):
+                line = opened.enter_context(socket.socket(family))
+                line.bind((address, 0))
+                line.listen()
+                there.add(Listener(address, line.getsockname()[1], os.geteuid()))
+        yield there
+
+
+def test_the_kernel_and_its_tables_tell_the_same(listening: set[Listener]) -> None:
+    assert len(listening) >= 2
+    assert listening <= set(listeners())
+    assert listening <= set(listeners(Path("/proc/net")))
+
+
+@pytest.mark.parametrize("answer", [None, b"", struct.pack("=IHHIIi", 20, 2, 0, 1, 0, -95), struct.pack("=IHHII", 16, 20, 0, 1, 0), b"\0" * 7, b"\0" * 64])
+def test_where_the_kernel_does_not_answer_its_tables_do(monkeypatch: pytest.MonkeyPatch, listening: set[Listener], answer: bytes | None) -> None:
+    """Without the interface, with an error, or with something unheard-of."""
+
+    class Line(socket.socket):
+        def __init__(self, family: int = socket.AF_INET, *more: Any) -> None:
+            if answer is None:
+                raise OSError(97, "Address family not supported by protocol")
+            super().__init__(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+        def sendto(self, *_given: Any) -> int:
+            return 0
+
+        def recvfrom(self, *_given: Any) -> Any:
+            if not answer:
+                raise TimeoutError
+            return answer, (0, 0)
+
+    monkeypatch.setattr(module.socket, "socket", Line)
+    assert listening <= set(listeners())
+
+
+def test_what_others_send_is_no_answer(monkeypatch: pytest.MonkeyPatch, listening: set[Listener]) -> None:
+    forged = struct.pack("=IHHII", 88, 20, 0, 1, 0) + struct.pack("!4xH2x16s16x24x4s", 7, b"\x7f\0\0\1", b"\0" * 4) + b"\0" * 4
+    real = socket.socket.recvfrom
+    told = [(forged, (os.getpid(), 0))]
+    monkeypatch.setattr(module.socket.socket, "recvfrom", lambda line, size: told.pop() if told else real(line, size), raising=False)
+    found = listeners()
+    assert Listener("127.0.0.1", 7, 0) not in found
+    assert listening <= set(found)
 
 
 def test_which_addresses_are_our_own() -> None:
