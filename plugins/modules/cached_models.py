@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Deletes downloaded files, either those that are named, or all that no declared model needs.
   - >-
-    Files of a running model, of one that is being launched or downloaded, and files that are only linked are never deleted. Linked are the files of a
-    custom model whose registration names them (C(model_uri)), and all that are in no directory that a server downloads to.
+    Never deleted are files of a running model, of one that is being launched or downloaded, and files that the server only links to: those that a
+    registration names (C(model_uri)), and all that lie outside the server's download directories.
   - The server is read again afterwards, because it says yes to everything that it is told to delete.
 author:
   - inferops contributors (@inferops)

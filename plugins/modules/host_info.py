@@ -51,7 +51,8 @@ options:
     type: path
   data_root:
     description: >-
-      Directory in which the server's container can write. No link in it is followed for O(users_database) and O(server_environment_file), where they lie in it.
+      Directory that the server's container can write to. Where O(users_database) and O(server_environment_file) lie in it, no link below it is followed to
+      them.
     type: path
   users_database:
     description: File in which the server keeps its accounts, to list their names.

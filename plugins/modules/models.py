@@ -246,8 +246,8 @@ options:
     default: 1.0
   declaration_path:
     description:
-      - File of this host in which the declaration is left for the service of role P(inferops.xinference.recovery#role), which keeps it true without
-        anybody. Its owner alone can read it, because it holds the credentials. It is written when nothing was refused, before anything is changed.
+      - File of this host in which the declaration is stored for the service of role P(inferops.xinference.recovery#role), which keeps the models as declared
+        when no run is there. Its owner alone can read it, because it holds the credentials. It is written when nothing was refused, before anything is changed.
       - Never written with O(download=only), which launches nothing.
       - Never written in check mode. A declaration that is left for the first time, or another one, is no change of the models.
     type: path

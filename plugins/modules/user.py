@@ -65,9 +65,9 @@ options:
       - >-
         When it is set, every token of the account ends at once. Its API keys go on working.
       - >-
-        When O(name) is the account that the module logs in with, its password is changed last, the module logs in again with the new one, and RV(msg) says
-        that O(password) is out of date. A second run with the same O(password) logs in with the new password after the server has refused the old one,
-        and changes nothing. Every other task needs the new one.
+        When O(name) is the account that the module logs in with, its password is changed last. The module then logs in with the new one, and
+        RV(msg) says that O(password) is out of date. A second run with the old O(password) is refused once, logs in with the new one, and changes nothing.
+        Every other task needs the new one.
     type: str
   account_password_path:
     description:
