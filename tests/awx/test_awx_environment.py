@@ -29,7 +29,7 @@ def test_builder_accepts_the_definition(tmp_path: Path) -> None:
     builder("create", "--file", str(DATA / "execution-environment.yml"), "--context", str(tmp_path), "--output-filename", "Containerfile")
     lines = (tmp_path / "Containerfile").read_text(encoding="utf-8").splitlines()
     assert 'ARG EE_BASE_IMAGE="almalinux:9"' in lines
-    assert requirements((tmp_path / "_build/requirements.txt").read_text(encoding="utf-8")) == ["requests>=2.31", "xinference-client>=4.1.0"]
+    assert requirements((tmp_path / "_build/requirements.txt").read_text(encoding="utf-8")) == ["requests>=2.31,<3", "xinference-client>=4.1.0,<5"]
     collections = yaml.safe_load((tmp_path / "_build/requirements.yml").read_text(encoding="utf-8"))["collections"]
     assert {item["name"]: item["version"] for item in collections} == {"community.crypto": ">=3.0.0", "community.docker": ">=5.0.0"}
 
@@ -37,7 +37,7 @@ def test_builder_accepts_the_definition(tmp_path: Path) -> None:
 def test_an_environment_learns_what_the_collection_needs(controller: Controller) -> None:
     """From the collection as a project sync installs it: the metadata is part of what is built."""
     found = yaml.safe_load(builder("introspect", str(controller.collections)))
-    assert [line.split("#")[0].strip() for line in found["python"]] == ["requests>=2.31", "xinference-client>=4.1.0"]
+    assert [line.split("#")[0].strip() for line in found["python"]] == ["requests>=2.31,<3", "xinference-client>=4.1.0,<5"]
     assert found["system"] == []
 
 

@@ -216,7 +216,7 @@ def test_a_launch_with_default_answers_forgets_no_model(site: Site, provisioned:
     """As a schedule, in a workflow behind Status. What an earlier survey declared is looked after still, and the job says so."""
     answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
     # Host by host, as on a fleet.
-    answers |= {"xinference_provision_serial": "1", "xinference_provision_max_fail_percentage": 0}
+    answers |= {"xinference_provision_serial": "1", "xinference_provision_max_fail_percentage": "0"}
     artifacts = site.controller.launch(STATUS).summary["artifact_data"]
     assert list(artifacts) == ["xinference_status"]
     job = site.controller.launch(PROVISION, answers, artifacts=artifacts)
