@@ -250,8 +250,8 @@ def _copies(on: Play) -> None:
     if in_place:
         on.step("add a copy without a registration", lambda: client.add_replicas(UID, 1))
         on.look("after a copy that failed", UID)
-    on.step("register again", lambda: client.register("LLM", {**LLM, "context_length": 4096}))
-    on.step("registration again", lambda: client.registrations("LLM", {NAME}))
+    on.step("register another", lambda: client.register("LLM", {**LLM, "context_length": 4096}))
+    on.step("registration of another", lambda: client.registrations("LLM", {NAME}))
     on.step("terminate", lambda: client.terminate(UID))
     on.look("after terminate", UID)
 

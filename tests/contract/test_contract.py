@@ -207,7 +207,7 @@ def test_the_client_knows_whether_it_is_logged_in(played: dict[str, Any], server
         ("unregister a built-in model", None),
         ("built-in model after unregister", True),
         ("unregister a running model", None),
-        ("register again", None),
+        ("register another", None),
         ("engines of an unknown model", None),
         ("launch without a name", refusal(400, "Invalid input. Please specify the `model_name` field.")),
         ("launch without an engine", refusal(400, "Invalid input. Please specify the `model_engine` field.")),
@@ -349,7 +349,7 @@ def test_a_registration_comes_back_as_declared(played: dict[str, Any]) -> None:
 
 
 def test_a_registration_that_was_made_anew_shows_what_changed(played: dict[str, Any]) -> None:
-    assert list(registration_drift(LLM, played["registration again"][NAME])) == ["context_length"]
+    assert list(registration_drift(LLM, played["registration of another"][NAME])) == ["context_length"]
 
 
 def test_a_model_outlives_its_registration(played: dict[str, Any]) -> None:
