@@ -46,7 +46,8 @@ options:
   state:
     description:
       - With V(healthy), the replacement takes the place of the container, where there is one, and the container is started and healthy.
-      - With V(settled), only what an interrupted run left is tidied up: a replacement that was never started is removed; the container of before gets its
+      - >-
+        With V(settled), only what an interrupted run left is tidied up: a replacement that was never started is removed; the container of before gets its
         name back if no other container has it, and is removed if the other one is healthy.
       - With V(set_aside), the container is stopped and gets the name of the one of before.
       - With V(restored), the container of before is back in its place and healthy. The other one is removed. Nothing happens where there is none.
