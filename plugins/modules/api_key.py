@@ -238,7 +238,7 @@ api_key:
       returned: always
 problems:
   description: One sentence for each reason why nothing was changed.
-  returned: when the declaration is wrong or cannot be carried out
+  returned: when the declaration is wrong or cannot be applied
   type: list
   elements: str
 status:
@@ -280,7 +280,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def run(module: AnsibleModule) -> tuple[KeyChange, KeyOutcome]:
-    """Read, compare, and unless in check mode carry out."""
+    """Read, compare, and unless in check mode apply."""
     given = module.params
     names = ("name", "owner", "state", "description", "models", "model_types", "expires_at", "enabled", "rotate", "path")
     wanted = ApiKey(**{name: given[name] for name in names})

@@ -329,7 +329,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 models:
-  description: What became of each model, in the order in which the plan was carried out.
+  description: What became of each model, in the order in which the plan was applied.
   returned: always, once the server could be read
   type: list
   elements: dict
@@ -534,7 +534,7 @@ def _options_to_store(module: AnsibleModule, stored: dict[str, Any] | None, told
 
 
 def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
-    """Read, plan, and unless in check mode carry out."""
+    """Read, plan, and unless in check mode apply."""
     given = module.params
     wanted = reconcile_options(given, module.check_mode)
     stored = _stored(module)

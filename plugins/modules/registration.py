@@ -165,7 +165,7 @@ models:
   sample: []
 problems:
   description: One sentence for each reason why nothing was changed.
-  returned: when the declaration is wrong or cannot be carried out
+  returned: when the declaration is wrong or cannot be applied
   type: list
   elements: str
 status:
@@ -192,7 +192,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     STATES,
     Registration,
     RegistrationOutcome,
-    carry_out,
+    apply_registration,
     check,
     plan_registration,
     predicted,
@@ -220,7 +220,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def run(module: AnsibleModule) -> RegistrationOutcome:
-    """Read, compare, and unless in check mode carry out."""
+    """Read, compare, and unless in check mode apply."""
     given = module.params
     wanted = Registration(given["type"], given["name"], given["state"], dict(given["specification"] or {}), given["persist"], given["on_running"])
     limits = {"wait_timeout": 0, "wait_sleep": 0.1}
@@ -237,7 +237,7 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
             if module.check_mode:
                 return predicted(change)
             waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
-            return carry_out(client, change, waiting, Context(seen.observed, home, file))
+            return apply_registration(client, change, waiting, Context(seen.observed, home, file))
     finally:
         client.close()
 

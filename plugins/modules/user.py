@@ -262,7 +262,7 @@ def require_works(client: Any, change: AccountChange, password: str) -> None:
 
 
 def run(module: AnsibleModule) -> AccountChange:
-    """Read, compare, and unless in check mode carry out."""
+    """Read, compare, and unless in check mode apply."""
     given = module.params
     kept = None
     if given["account_password_path"] and given["state"] == "present":

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What carrying a plan out needs: how long to wait, where records go, how time passes. Private to this collection."""
+"""What applying a plan needs: how long to wait, where records go, how time passes. Private to this collection."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class LaunchRecords:
 
 @dataclass(frozen=True)
 class Context:
-    """What carrying a plan out needs besides the server.
+    """What applying a plan needs besides the server.
 
     :param observed: the server when the plan was made.
     :param home: its files, as far as this host sees them.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every phase of carrying a plan out uses: where each model stands, and how a request for it ends. Private to this collection."""
+"""What every phase of applying a plan uses: where each model stands, and how a request for it ends. Private to this collection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Before(NamedTuple):
 
 @dataclass
 class ModelRun:
-    """One action that is carried out.
+    """One action that is applied.
 
     :param action: what to do.
     :param result: what became of it so far.
@@ -81,7 +81,7 @@ class ModelRun:
 
 
 class PlanRun:
-    """One plan that is carried out: its models, and what each phase needs."""
+    """One plan that is applied: its models, and what each phase needs."""
 
     def __init__(self, plan: Plan, client: ModelsApi, waiting: Waiting, around: Context, passing: Clock) -> None:
         self.client = client

@@ -16,7 +16,7 @@ _REGISTERED = ("already registered", "conflicts with existing model")
 class Registrations:
     """Those of one plan: each is written once, however many models share it.
 
-    :param run: the plan that is carried out.
+    :param run: the plan that is applied.
     """
 
     def __init__(self, run: PlanRun) -> None:

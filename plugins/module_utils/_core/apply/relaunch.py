@@ -21,7 +21,7 @@ _ALREADY = "already in the model list"
 class Launches:
     """The requests that launch.
 
-    :param run: the plan that is carried out.
+    :param run: the plan that is applied.
     :param removal: gets models out of the way.
     :param registrations: what a launch needs before.
     """

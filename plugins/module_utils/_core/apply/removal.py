@@ -20,7 +20,7 @@ LEFT_BEHIND = "the server calls it ready, but does not list or serve it, and it 
 class Removal:
     """The requests that remove.
 
-    :param run: the plan that is carried out.
+    :param run: the plan that is applied.
     """
 
     def __init__(self, run: PlanRun) -> None:

@@ -63,7 +63,7 @@ class Result:
 
 
 def predict(plan: Plan) -> list[Result]:
-    """The results that carrying the plan out would have, for check mode."""
+    """The results that applying the plan would have, for check mode."""
     return [result_of(action) for action in plan.actions]
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying a plan out. Private to this collection."""
+"""Applying a plan. Private to this collection."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["apply_plan"]
 class _Steps:
     """The steps of a plan, in their order.
 
-    :param run: the plan that is carried out.
+    :param run: the plan that is applied.
     """
 
     def __init__(self, run: PlanRun) -> None:
@@ -40,7 +40,7 @@ class _Steps:
         self.registrations = Registrations(run)
         self.launches = Launches(run, self.removal, self.registrations)
 
-    def carry_out(self) -> None:
+    def apply(self) -> None:
         """Files, autostart entries that go, removals, copies, launches, and what the running models need."""
         run = self.run
         for model in run.models.values():
@@ -196,7 +196,7 @@ def apply_plan(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Result]:
-    """Carry a plan out.
+    """Apply a plan.
 
     :param plan: what to do.
     :param client: the server.
@@ -207,7 +207,7 @@ def apply_plan(
     """
     run = PlanRun(plan, client, waiting, around or Context(), Clock(clock, sleep))
     try:
-        _Steps(run).carry_out()
+        _Steps(run).apply()
     except XinferenceError as error:
         _lost(run, error)
     for model in run.models.values():

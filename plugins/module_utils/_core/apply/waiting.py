@@ -30,7 +30,7 @@ _LEAST = 0.01
 class UnderWay:
     """The launches of a plan that are waited for, a bounded number at a time.
 
-    :param run: the plan that is carried out.
+    :param run: the plan that is applied.
     :param removal: gets models off the server that do not answer.
     :param launches: asks for launches.
     """

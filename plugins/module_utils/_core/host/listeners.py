@@ -51,8 +51,8 @@ def listeners(tables: Path | None = None) -> list[Listener]:
     if tables is None:
         try:
             return [listener for family in (socket.AF_INET, socket.AF_INET6) for listener in _asked(family)]
-        except (OSError, struct.error):
-            # A kernel without this interface.
+        except (AttributeError, OSError, struct.error):
+            # A kernel without this interface, or a controller whose Python knows none.
             tables = Path("/proc/net")
     return _of_tables(tables)
 

@@ -90,7 +90,7 @@ class Action:
 
     @property
     def changing(self) -> bool:
-        """Whether carrying the action out writes anything that the operator declared."""
+        """Whether applying the action writes anything that the operator declared."""
         return self.kind in CHANGING or self.register is not None or self.entry is not None or self.drop_entry
 
 
@@ -106,7 +106,7 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        """Whether carrying the plan out writes anything."""
+        """Whether applying the plan writes anything."""
         return any(action.changing for action in self.actions)
 
     def side(self, name: str) -> dict[str, Any]:

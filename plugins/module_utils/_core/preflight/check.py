@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..host.volumes import check as check_volumes
-from . import combined as joined
+from . import combined
 from .container import check_container, check_image, check_sizes, check_start, check_texts, check_variables, check_versions
 from .host import check_disk, check_docker, check_home, check_machine, check_recovery, declared_volumes
 from .models import check_declared_models
@@ -32,7 +32,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *check_container(settings),
         *check_texts(host, settings),
         *check_sizes(settings.values),
-        *(Failure("joined", problem, remedy) for problem, remedy in joined.check(settings.values)),
+        *(Failure("joined", problem, remedy) for problem, remedy in combined.check(settings.values)),
         *check_machine(host, settings),
         *check_docker(host, settings),
         *check_port(host, settings),

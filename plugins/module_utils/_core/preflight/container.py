@@ -14,8 +14,7 @@ from ..base.messages import nearest, shown
 from ..base.sizes import MIB
 from ..host.docker_facts import PREVIOUS, REPLACEMENT
 from ..server import advisories
-from . import combined as joined
-from . import variables
+from . import combined, variables
 from .network import NETWORKS, is_address, network_problems
 from .settings import HANDED_ON, Failure, Settings, gateway_of
 
@@ -127,7 +126,7 @@ def check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if settings.image_tag.endswith("latest") or settings.image_tag.startswith("latest"):
         failures.append(Failure("image", f"xinference_image_tag '{settings.image_tag}' moves from release to release.", "Name a version such as v4.1.0-cpu."))
     elif not _TAG.fullmatch(settings.image_tag):
-        remedy = joined.tag_hint(settings.image_tag) or "Name a version such as v4.1.0-cpu."
+        remedy = combined.tag_hint(settings.image_tag) or "Name a version such as v4.1.0-cpu."
         failures.append(Failure("image", f"xinference_image_tag '{shown(settings.image_tag)}' is no image tag.", remedy))
     if settings.image_digest and not _DIGEST.fullmatch(settings.image_digest):
         failures.append(

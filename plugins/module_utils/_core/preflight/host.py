@@ -15,8 +15,7 @@ from ..base.messages import shown
 from ..base.sizes import MIB
 from ..host.listeners import collide
 from ..host.volumes import host_path, may_be_root
-from . import adoption
-from . import combined as joined
+from . import adoption, combined
 from .container import NOT_IN_A_PLACE
 from .network import holder, is_address, is_taken
 from .settings import LEAST_MEMORY, Failure, Settings, installs, lacks, manages
@@ -173,7 +172,7 @@ def check_recovery(host: Mapping[str, Any], settings: Settings) -> list[Failure]
     if not 1 <= port <= 65535:
         return [Failure("recovery", f"xinference_recovery_port '{port}' is no port.", "Use a number from 1 to 65535, or 0 for none.")]
     if not is_address(address):
-        remedy = joined.address_hint("xinference_recovery_address", address) or "Use an address of this host such as 127.0.0.1."
+        remedy = combined.address_hint("xinference_recovery_address", address) or "Use an address of this host such as 127.0.0.1."
         return [Failure("recovery", f"xinference_recovery_address '{shown(address)}' is no IP address.", remedy)]
     if port == settings.port and is_address(settings.address) and collide(address, settings.address):
         return [Failure("recovery", f"xinference_recovery_port '{port}' is the server's own port.", "Choose another one, or 0 for none.")]

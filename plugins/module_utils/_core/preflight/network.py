@@ -13,8 +13,7 @@ from typing import Any
 from ..base.messages import shown
 from ..host import firewall
 from ..host.listeners import collide
-from . import adoption
-from . import combined as joined
+from . import adoption, combined
 from .settings import Failure, Settings
 
 __all__ = ["check_network", "check_port", "holder", "is_address", "is_taken", "network_problems"]
@@ -97,7 +96,7 @@ def check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if not 1 <= port <= 65535:
         return [Failure("port", f"xinference_port '{port}' is no port.", "Use a number from 1 to 65535.")]
     if not is_address(settings.address):
-        remedy = joined.address_hint("xinference_address", settings.address) or "Use an address of this host such as 127.0.0.1."
+        remedy = combined.address_hint("xinference_address", settings.address) or "Use an address of this host such as 127.0.0.1."
         return [Failure("address", f"xinference_address '{shown(settings.address)}' is no IP address.", remedy)]
     if not ipaddress.ip_address(settings.address).is_loopback and not settings.authentication:
         failures.append(

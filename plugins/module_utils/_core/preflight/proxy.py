@@ -15,7 +15,7 @@ from ..base import sizes
 from ..base.messages import shown
 from ..host.certificates import days_left
 from ..host.listeners import collide
-from . import combined as joined
+from . import combined
 from .network import is_address, is_taken
 from .settings import Failure, ProxySettings, Settings, installs, lacks, manages
 
@@ -68,7 +68,7 @@ def check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySetting
 def _proxy_ports(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings) -> list[tuple[str, str]]:
     """What is wrong with where the proxy listens: problems and what to do."""
     if not is_address(proxy.address):
-        remedy = joined.address_hint("xinference_proxy_address", proxy.address) or "Use an address of this host, or 0.0.0.0 for all of them."
+        remedy = combined.address_hint("xinference_proxy_address", proxy.address) or "Use an address of this host, or 0.0.0.0 for all of them."
         return [(f"xinference_proxy_address '{shown(proxy.address)}' is no IP address.", remedy)]
     problems = []
     used = [("xinference_port", settings.address, settings.port)]

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base.messages import nearest, other_spelling, shown
-from ..resources import api_keys
-from ..resources import users as accounts
+from ..resources import api_keys, users
 from .settings import Failure, Settings
 
 __all__ = ["check_account", "check_declared_accounts"]
@@ -19,9 +18,9 @@ __all__ = ["check_account", "check_declared_accounts"]
 def check_account(settings: Settings) -> list[Failure]:
     if not settings.authentication:
         return []
-    problems = accounts.check_name("xinference_admin_username", settings.admin_username)
+    problems = users.check_name("xinference_admin_username", settings.admin_username)
     if settings.service_account:
-        problems = [*problems, *accounts.check_name("xinference_service_account", settings.service_account)]
+        problems = [*problems, *users.check_name("xinference_service_account", settings.service_account)]
     if problems:
         return [Failure("account", problem, "") for problem in problems]
     if settings.service_account == settings.admin_username:
@@ -71,7 +70,7 @@ _KEY_FIELDS: dict[str, type | tuple[type, ...]] = {
     "model_types": list,
     "path": str,
 }
-_CHOICES = {"state": accounts.STATES, "update_password": accounts.UPDATE_PASSWORD}
+_CHOICES = {"state": users.STATES, "update_password": users.UPDATE_PASSWORD}
 _WORDS = {str: "a text", list: "a list", bool: "true or false"}
 
 
@@ -119,8 +118,8 @@ def _checked_account(item: Mapping[str, Any], settings: Settings) -> list[str]:
     for name, whose in ((settings.admin_username, "of the administrator"), (settings.service_account, "with which the roles launch models")):
         if item["name"] == name:
             return [f"is the name of the account {whose}; choose another one."]
-    account = accounts.Account(**{key: item[key] for key in ("name", "state", "password", "permissions") if key in item})
-    problems = accounts.check(account, "password")
+    account = users.Account(**{key: item[key] for key in ("name", "state", "password", "permissions") if key in item})
+    problems = users.check(account, "password")
     if account.state == "present" and account.password is None:
         problems.append("password is missing.")
     return problems

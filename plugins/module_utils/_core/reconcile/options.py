@@ -50,7 +50,7 @@ class ReconcileOptions:
     leave: Callable[[], Any] = lambda: None
 
     def around(self, observed: Observed, missing: frozenset[str]) -> Context:
-        """What carrying a plan out needs besides the server."""
+        """What applying a plan needs besides the server."""
         return Context(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
 
 

@@ -28,7 +28,7 @@ from ..plan.plan import RELAUNCH, Action, Plan, describe
 from ..server.api import ModelsApi, RegistrationApi
 from .export import cleaned_registration
 
-__all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "carry_out", "check", "plan_registration", "predicted", "read"]
+__all__ = ["ON_RUNNING", "Change", "Registration", "RegistrationOutcome", "apply_registration", "check", "plan_registration", "predicted", "read"]
 
 #: Where the core names the specification by the name that it has in a list of models: at the beginning, and as a place for a field.
 _OWN_NAME = re.compile(r"(^|; it belongs into (?:the entries of )?|\? It belongs into (?:the entries of )?)registration\b")
@@ -322,7 +322,7 @@ def _notes(change: Change, now: Mapping[str, Any] | None) -> list[str]:
     return notes
 
 
-def carry_out(client: RegistrationApi, change: Change, waiting: Waiting, around: Context, passing: Clock | None = None) -> RegistrationOutcome:
+def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting, around: Context, passing: Clock | None = None) -> RegistrationOutcome:
     """Do it.
 
     :param client: the server.

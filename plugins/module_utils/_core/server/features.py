@@ -30,10 +30,10 @@ class Feature:
 
 
 RECOVERY_FILE = Feature(
-    "the worker's file with launch requests",
+    "the worker's file of launch requests",
     "2.8",
     "the file `worker_recovery/<address>/models.json`",
-    "what somebody else launched is known by its autostart entry or not at all",
+    "its autostart entry tells, or nothing",
 )
 ACCOUNTS = Feature(
     "authentication with an administrator", "2.9", "the command that makes the administrator, in the image", "only `xinference_authentication: false` is served"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeping the declared models running without anybody: the same plan, carried out whenever the server is not as declared. Private to this collection.
+"""Keeping the declared models running without anybody: the same plan, applied whenever the server is not as declared. Private to this collection.
 
 One look follows the other. While all is well a look is one request; when something moved, :mod:`reconcile` does what is needed, but without
 waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.

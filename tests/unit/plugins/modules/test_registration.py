@@ -49,7 +49,7 @@ def serve(run: Runner, server: FakeServer) -> FakeServer:
     """Let the module talk to this server, in the server's own time."""
     run.use(server)
     passing = Clock(server.clock, server.clock.sleep)
-    run.monkeypatch.setattr(registration, "carry_out", functools.partial(registration.carry_out, passing=passing))
+    run.monkeypatch.setattr(registration, "apply_registration", functools.partial(registration.apply_registration, passing=passing))
     return server
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of plans share: declaring, planning and carrying out on a server in memory, in the server's own time."""
+"""What the tests of plans share: declaring, planning and applying on a server in memory, in the server's own time."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Run:
         self.around = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, missing=missing, deaths=deaths)
         server.calls.clear()
 
-    def carry_out(self, **waiting: Any) -> dict[str, Result]:
+    def apply(self, **waiting: Any) -> dict[str, Result]:
         """Results by uid."""
         server = self.server
         results = apply_plan(self.plan, server, Waiting(**waiting), self.around, clock=server.clock, sleep=server.clock.sleep)
@@ -108,7 +108,7 @@ class Run:
 def reach(server: FakeServer, *items: dict[str, Any], **options: Any) -> dict[str, Result]:
     """Plan and carry out; options are those of :class:`Run` and of waiting."""
     planning = {key: options.pop(key) for key in ("choices", "home", "file", "report", "missing", "deaths") if key in options}
-    return Run(server, *items, **planning).carry_out(**options)
+    return Run(server, *items, **planning).apply(**options)
 
 
 def written(server: FakeServer) -> list[str]:

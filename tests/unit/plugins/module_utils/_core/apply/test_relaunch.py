@@ -416,7 +416,7 @@ def test_a_registration_that_does_not_survive_a_restart_is_made_anew() -> None:
     run = Run(FakeServer(), custom("chat"))
     run.server = server
     server.calls.clear()
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert written(server) == ["register", "unregister", "register", "launch", "remember"]
     assert (result.result, server.registrations("LLM", ["custom"])["custom"]["context_length"]) == ("launched", 8192)
 
@@ -426,7 +426,7 @@ def test_a_model_of_the_catalogue_resists() -> None:
     specification = {**SPECIFICATION, "model_family": "qwen3"}
     run = Run(FakeServer(registered={}), llm("chat", registration=specification), llm("other", name="bge-m3", type="embedding", engine="sentence_transformers"))
     run.server = server
-    results = run.carry_out()
+    results = run.apply()
     assert (results["chat"].result, results["chat"].state) == ("failed", "absent")
     assert results["chat"].message.endswith("Model qwen3 already registered")
     assert results["other"].result == "launched"

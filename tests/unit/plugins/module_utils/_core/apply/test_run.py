@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying a plan out on a server that behaves like the real one, without waiting for real."""
+"""applying a plan on a server that behaves like the real one, without waiting for real."""
 
 from __future__ import annotations
 
@@ -347,7 +347,7 @@ def test_the_server_is_asked_often_at_first_and_then_at_the_pace_that_was_given(
     run = Run(server, llm("chat"))
     read = server.list_instances
     server.list_instances = lambda: (looks.append(server.clock()), read())[1]  # type: ignore[method-assign, func-returns-value]
-    run.carry_out(sleep=sleep)
+    run.apply(sleep=sleep)
     looks.pop()
     pauses = [later - earlier for earlier, later in zip(looks, looks[1:])]
     assert pauses == sorted(pauses)
@@ -370,7 +370,7 @@ def test_what_the_list_names_is_ready_whatever_its_instance_says() -> None:
     known = server.list_models
     listed = {"chat": {"model_name": "qwen3", "model_type": "LLM", "model_engine": "llama.cpp", "replica": 1}}
     server.list_models = lambda: listed if server.clock() > 1020 else known()  # type: ignore[method-assign]
-    result = run.carry_out(smoke="none")["chat"]
+    result = run.apply(smoke="none")["chat"]
     assert (result.result, result.state) == ("launched", "ready")
     assert 20 <= result.seconds <= 26
 
@@ -383,7 +383,7 @@ def test_somebody_else_launched_it_in_the_meantime(status: str, outcome: str) ->
     server = FakeServer()
     run = Run(server, llm("chat"))
     server.put("chat", status)
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert (result.result, result.changed, result.state) == (outcome, False, "ready")
 
 
@@ -391,7 +391,7 @@ def test_somebody_else_registered_it_in_the_meantime() -> None:
     server = FakeServer()
     run = Run(server, custom("chat"))
     server.registered[("LLM", "custom")] = False
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert (result.result, result.changed) == ("launched", True)
 
 
@@ -399,7 +399,7 @@ def test_somebody_else_terminated_it_in_the_meantime() -> None:
     server = FakeServer().run("old")
     run = Run(server, gone("old"))
     server.become("old", "TERMINATED")()
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert (result.failed, result.changed, result.state) == (False, False, "absent")
 
 
@@ -407,7 +407,7 @@ def test_somebody_else_cancelled_it_in_the_meantime() -> None:
     server = FakeServer().put("old", "CREATING")
     run = Run(server, gone("old"))
     server.cancel("old")
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert (result.failed, result.changed) == (False, False)
 
 
@@ -416,7 +416,7 @@ def test_a_model_that_is_ready_before_it_is_cancelled_is_terminated() -> None:
     server = FakeServer().put("old", "CREATING")
     run = Run(server, gone("old"))
     server.become("old", "READY")()
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert written(server) == ["terminate"]
     assert (result.failed, result.changed) == (False, True)
     assert not server.models
@@ -426,7 +426,7 @@ def test_a_model_that_somebody_launches_again_before_it_is_terminated_is_cancell
     server = FakeServer().run("old")
     run = Run(server, gone("old"))
     server.put("old", "CREATING")
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert written(server) == ["cancel"]
     assert not result.failed
     assert server.ready() == set()
@@ -469,7 +469,7 @@ def test_credentials_that_expire_end_the_run_with_what_was_done(call: str) -> No
     server = FakeServer()
     run = Run(server, llm("one"), llm("two"))
     server.fail_next(call, AuthenticationError("GET", "http://fake", 401, "Could not validate credentials"))
-    results = run.carry_out()
+    results = run.apply()
     assert all(result.message == "GET http://fake answered 401: Could not validate credentials" for result in results.values())
 
 
@@ -478,7 +478,7 @@ def test_a_server_that_cannot_be_read_any_more_ends_the_run_with_what_was_done(s
     server = FakeServer()
     run = Run(server, llm("one"), llm("two"))
     server.clock.after(11, lambda: server.fail_next("list_models", refused("Internal Server Error", status)))
-    results = run.carry_out()
+    results = run.apply()
     assert (results["one"].result, results["one"].changed) == ("launched", True)
     assert (results["two"].result, results["two"].changed) == ("failed", True)
     assert results["two"].message == f"{ANSWERED} {status}: Internal Server Error"
@@ -509,7 +509,7 @@ def test_check_mode_predicts_what_a_run_that_goes_well_reports_and_writes_nothin
     run = Run(server, *(llm(uid) if wanted else gone(uid) for uid, wanted in declared), choices=PlanOptions(exclusive=exclusive))
     predicted = predict(run.plan)
     assert server.writes() == []
-    results = list(run.carry_out(at_once=at_once).values())
+    results = list(run.apply(at_once=at_once).values())
     assert facts(predicted) == facts(results)
     assert any(result.changed for result in results) == run.plan.changed
     assert set(run.plan.side("after")) == {result.uid for result in results if result.changed}
@@ -548,7 +548,7 @@ def test_a_model_that_is_ready_and_that_nobody_can_use_is_cleared_away_and_launc
     # After the last look at the loading model, and before the next.
     server.clock.after(10, lambda: server.cancel("chat"))
     server.load_seconds = 9.99
-    results = run.carry_out()
+    results = run.apply()
     assert {uid: (result.result, result.changed, result.state) for uid, result in results.items()} == dict.fromkeys(
         ("chat", "other"), ("launched", True, "ready")
     )
@@ -580,7 +580,7 @@ def test_a_launch_that_is_cancelled_too_late_is_cleared_away() -> None:
         cancel(uid)
 
     server.cancel = late  # type: ignore[method-assign]
-    (result,) = run.carry_out().values()
+    (result,) = run.apply().values()
     assert (result.result, result.changed, result.state) == ("cancelled", True, "absent")
     assert written(server) == ["cancel", "terminate", "clear_orphan"]
 
@@ -591,7 +591,7 @@ def test_a_launch_that_is_refused_after_clearing_away_is_a_failure_of_that_model
     server.clock.after(10, lambda: server.cancel("chat"))
     server.load_seconds = 9.99
     server.fail_next("launch", None, refused("Model is already in the model list, uid: chat"))
-    results = run.carry_out()
+    results = run.apply()
     assert results["chat"].failed
     assert results["other"].result == "launched"
 

@@ -28,7 +28,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     Registration,
     RegistrationOutcome,
     Seen,
-    carry_out,
+    apply_registration,
     check,
     plan_registration,
     predicted,
@@ -339,7 +339,7 @@ def reach(server: Shelf, declared: Registration, home: ServerFiles | None = None
     home = home or ServerFiles()
     there = read(server, declared, home, StateFile(None))
     server.calls.clear()
-    return carry_out(server, plan_registration(declared, there, home), Waiting(), Context(there.observed, home, StateFile(None)))
+    return apply_registration(server, plan_registration(declared, there, home), Waiting(), Context(there.observed, home, StateFile(None)))
 
 
 def test_it_is_registered_and_remembered_and_the_second_run_does_nothing() -> None:
@@ -439,7 +439,7 @@ def test_an_answer_that_was_lost_is_looked_for() -> None:
         kept(model_type, specification, persist)
 
     server.register = arrived  # type: ignore[method-assign]
-    assert carry_out(server, change, Waiting(), Context(change.seen.observed)).change.changed
+    assert apply_registration(server, change, Waiting(), Context(change.seen.observed)).change.changed
     assert server.writes() == [("unregister", "minilm"), ("register", 512, True), ("remember", RECORD, KEY)]
 
 
@@ -447,7 +447,7 @@ def test_somebody_else_registered_the_same_in_this_moment() -> None:
     server = Shelf()
     there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND)
-    assert carry_out(server, plan(WANTED, there), Waiting(), Context(there.observed)).change.changed
+    assert apply_registration(server, plan(WANTED, there), Waiting(), Context(there.observed)).change.changed
 
 
 def test_somebody_else_registered_another_in_this_moment() -> None:
@@ -455,7 +455,7 @@ def test_somebody_else_registered_another_in_this_moment() -> None:
     there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND, max_tokens=1)
     with pytest.raises(ApiError, match="Model minilm already registered"):
-        carry_out(server, plan(WANTED, there), Waiting(), Context(there.observed))
+        apply_registration(server, plan(WANTED, there), Waiting(), Context(there.observed))
     assert server.there["minilm"]["max_tokens"] == 1
 
 
@@ -467,7 +467,7 @@ def test_a_field_that_the_server_does_not_keep_is_said() -> None:
 def test_an_autostart_entry_that_a_removal_breaks_is_said() -> None:
     there = seen(running={"embed": READY}, entries={"embed": Entry("embed", 1, 2, 3)})
     change = plan(Registration("embedding", "minilm", "absent"), there)
-    (note,) = carry_out(Shelf("minilm"), change, Waiting(), Context(there.observed)).notes
+    (note,) = apply_registration(Shelf("minilm"), change, Waiting(), Context(there.observed)).notes
     assert note == "The autostart entries of embed stay; without the registration the server cannot start them after a restart."
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service import container_start as starter
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import container_start
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.container_start import bring_back, main
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import PACKAGE, install
 
@@ -97,7 +97,7 @@ def test_an_engine_that_does_not_answer_is_a_line_and_a_failure(tmp_path: object
 
 
 def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(starter, "DockerSocket", lambda address: Engine({"Status": "exited", "ExitCode": 137}))
+    monkeypatch.setattr(container_start, "DockerSocket", lambda address: Engine({"Status": "exited", "ExitCode": 137}))
     assert main(["--docker-host", "unix:///run/docker.sock", "--container", "xinference"]) == 0
     assert capsys.readouterr().out == "container xinference was killed; started it\n"
 
