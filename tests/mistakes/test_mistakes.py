@@ -542,6 +542,17 @@ def test_a_batch_that_fails_keeps_the_next_hosts_from_being_changed(root: Path, 
     assert re.findall(r"^(first|second|third) .* changed=0 ", output, re.MULTILINE) == met, output
 
 
+@pytest.mark.parametrize(
+    ("playbook", "variable"),
+    [("provision", "xinference_provision_serial"), ("restart", "xinference_restart_serial"), ("rotate_credentials", "xinference_rotate_serial")],
+)
+def test_a_batch_that_is_none(root: Path, playbook: str, variable: str) -> None:
+    code, message, output = play(playbook, root, **{variable: "two"})
+    assert code == 2
+    says(message, f"{variable} must be a number of hosts, or a share of them such as 25%, but is the text two.")
+    untouched(root, output)
+
+
 @pytest.fixture
 def image() -> str:
     """The server image of the tests."""

@@ -16,15 +16,18 @@ from ..base.messages import shown
 
 __all__ = ["LOOPBACK", "as_text", "check_allowed", "check_kinds", "check_texts", "past_proxies", "plain", "texts"]
 
+#: How many hosts a playbook takes at a time: a number, or a share.
+_BATCHES = frozenset({"xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial"})
 #: Texts for which a whole number or a date stands as well, because nobody can mean anything else by it.
 _DIGITS = frozenset(
     {
         *("xinference_admin_password", "xinference_new_admin_password", "xinference_image_tag", "xinference_threads"),
         *("xinference_memory", "xinference_shm_size", "xinference_log_max_size", "xinference_proxy_max_body_size", "xinference_proxy_max_upload_size"),
-        *("xinference_provision_serial", "xinference_provision_max_fail_percentage", "xinference_restart_serial", "xinference_rotate_serial", "owner", "group"),
+        *(*_BATCHES, "xinference_provision_max_fail_percentage", "owner", "group"),
     }
 )
 _TRUE, _FALSE = frozenset({"y", "yes", "on", "1", "true", "t"}), frozenset({"n", "no", "off", "0", "false", "f"})
+_BATCH = re.compile(r"[1-9][0-9]{0,5}|[1-9][0-9]?%|100%|")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
 #: What Docker reads as the end of a name, or what is no character of one.
@@ -71,7 +74,8 @@ def _wrong(name: str, value: Any, option: Mapping[str, Any]) -> str:
     """What a value must be instead; empty for one that is of the documented kind."""
     kind = option.get("type", "str")
     if kind in ("str", "path"):
-        return _text_wrong(name, value, option)
+        wrong = _text_wrong(name, value, option)
+        return wrong or ("" if name not in _BATCHES or _BATCH.fullmatch(str(value)) else "must be a number of hosts, or a share of them such as 25%")
     if kind == "bool":
         right = isinstance(value, bool) or (isinstance(value, (str, int, float)) and str(value).lower() in _TRUE | _FALSE)
         return "" if right else "must be true or false"

@@ -220,3 +220,14 @@ def test_a_list_that_would_shut_out_the_health_check(value: str, gateway: str | 
     ((told, what_to_do),) = check_allowed(value, gateway)
     assert told == problem
     assert what_to_do.startswith(remedy)
+
+
+@pytest.mark.parametrize("name", ["xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial"])
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [*((value, True) for value in (1, "2", "25%", "100%", "")), *((value, False) for value in (0, "two", "0%", "101%", "-1", "1.5", "5 %", "1\n"))],
+)
+def test_how_many_hosts_a_playbook_takes_at_a_time(name: str, value: Any, right: bool) -> None:
+    """Ansible itself ends in a traceback of Python."""
+    problems = check_kinds({name: value}, {name: {"type": "str", "default": "1"}})
+    assert [problem.partition(", but")[0] for problem in problems] == ([] if right else [f"{name} must be a number of hosts, or a share of them such as 25%"])
