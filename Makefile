@@ -24,7 +24,11 @@ export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 export XINFERENCE_TEST_VERSION := $(or $(SERVER),$(VERSION))
 export XINFERENCE_TEST_SUITE := $(SUITE)
-export PYTEST_PLUGINS := ansible_collections.inferops.xinference.tests.recorder.pytest_recorder
+# What make test has no time for, too.
+WHOLE ?=
+export XINFERENCE_TEST_WHOLE := $(WHOLE)
+TESTS := ansible_collections.inferops.xinference.tests
+export PYTEST_PLUGINS := $(TESTS).recorder.pytest_recorder,$(TESTS).suite.pytest_selection
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers exercised awx molecule clean
@@ -78,7 +82,7 @@ lint: setup ## ruff, mypy, yamllint, shellcheck, licences, ansible-lint (product
 	ansible-lint --offline --strict --profile production
 
 unit: setup ## tests of everything pure
-	python -m pytest tests/unit
+	python -m pytest --random-order tests/unit
 
 docs-check: setup ## documentation of modules, filters and roles, and the changelog
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -95,7 +99,7 @@ mistakes: setup images ## the obvious mistakes, each refused in one sentence
 	python -m pytest -v tests/mistakes
 
 contract: setup images ## what a real server answers to the calls that we use
-	python -m pytest -v tests/contract
+	python -m pytest -v --random-order tests/contract
 
 downloads: setup images ## a real server downloads from a hub of the tests
 	python -m pytest -v tests/downloads

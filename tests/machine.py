@@ -19,6 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 #: Version of the server that is tested.
 VERSION = os.environ.get("XINFERENCE_TEST_VERSION", "4.1.0")
+#: Whether everything runs, and not only what make test has time for.
+WHOLE = os.environ.get("XINFERENCE_TEST_WHOLE", "") not in ("", "0")
 
 #: Seconds until something that must happen has happened, on a slow machine, too.
 PATIENCE = 600.0

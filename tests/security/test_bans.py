@@ -97,6 +97,7 @@ def test_an_expired_token_is_used_once_and_renewed_and_a_ban_is_explained_listed
     client.close()
 
 
+@pytest.mark.test_all("six runs; another test here sets a ban off, sees it and lifts it")
 def test_a_ban_of_any_address_can_be_had_and_is_lifted_all_the_same(provisioned: Site, ask: Callable[..., int]) -> None:
     """The server believes X-Forwarded-For from whoever reaches its port: the automation is locked out, and so is who asks inside the container."""
     # The last one is no address, and is shown as what it is.
@@ -125,6 +126,7 @@ def test_what_cannot_be_lifted_is_one_sentence(unliftable: str) -> None:
     assert "No container xinference-nowhere runs on this host, so there is no server that bans anybody." in of_host(unliftable, "nowhere")
 
 
+@pytest.mark.test_all("another server is started for it; another test here lifts a ban")
 def test_a_ban_is_lifted_where_only_listed_addresses_are_let_in(site: Site, restricted: dict[str, Any], ask: Callable[..., int]) -> None:
     assert ask("GET", "/status", headers={"X-Forwarded-For": "127.0.0.2"}) == 403
     assert set(guess(ask)) == {401, 429}

@@ -63,8 +63,8 @@ def test_a_wrong_hash_is_refused_before_the_models(provisioned: Site, given: dic
     digest = after.partition("sha256:")[2][:64]
     pinned.write_text(before + name + after.replace(digest, digest[::-1], 1), encoding="utf-8")
     # What pip says, a check cannot predict.
-    provisioned.play("provision", "--check", **given)
-    output = provisioned.play("provision", code=2, **given)
+    provisioned.play(*PART, "--check", **given)
+    output = provisioned.play(*PART, code=2, **given)
     assert REFUSED in output
     assert digest in output
     assert "Ensure the declared models" not in output
@@ -72,6 +72,7 @@ def test_a_wrong_hash_is_refused_before_the_models(provisioned: Site, given: dic
     pinned.write_text(right, encoding="utf-8")
 
 
+@pytest.mark.test_all("every part that provisions a host installs the client by the hashes of the collection")
 def test_the_right_ones_are_installed_once(provisioned: Site, given: dict[str, Any]) -> None:
     assert "Ensure the declared models" in provisioned.play(*PART, **given)
     assert installed(provisioned) == ["xinference_client-4.1.0.dist-info"]
@@ -79,6 +80,7 @@ def test_the_right_ones_are_installed_once(provisioned: Site, given: dict[str, A
     assert changes(provisioned.play(*PART, **given)) == [0]
 
 
+@pytest.mark.test_all("every part that provisions a host installs the client by the hashes of the collection")
 def test_what_is_there_is_installed_again_when_the_hashes_change(provisioned: Site, given: dict[str, Any], pinned: Path) -> None:
     """An environment from before there were hashes, or from other ones."""
     right = pinned.read_text(encoding="utf-8")
@@ -93,6 +95,7 @@ def test_what_is_there_is_installed_again_when_the_hashes_change(provisioned: Si
     assert changes(provisioned.play("provision", **given)) == [0]
 
 
+@pytest.mark.test_all("every part that provisions a host installs the client by the hashes of the collection")
 def test_what_the_collection_brings_is_installed_once_where_there_were_no_hashes(provisioned: Site, given: dict[str, Any]) -> None:
     """It is the default. These wheels are what it names, so all versions are there already."""
     folder = provisioned.folder / "default-client"
@@ -109,6 +112,7 @@ def test_what_the_collection_brings_is_installed_once_where_there_were_no_hashes
     assert changes(provisioned.play("provision", **default)) == [0]
 
 
+@pytest.mark.test_all("it needs the environment that the tests before make")
 def test_what_pins_no_client_of_that_version_is_one_sentence(provisioned: Site, given: dict[str, Any], pinned: Path) -> None:
     hosts = {
         "another": {"xinference_client_version": "4.1.1"},

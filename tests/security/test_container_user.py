@@ -57,6 +57,7 @@ def test_what_it_writes_is_its_own(handed: Site) -> None:
     assert (handed.root / "models").stat().st_uid == 0
 
 
+@pytest.mark.test_all("idempotence is seen in each scenario, with the same roles")
 def test_a_second_run_changes_nothing(handed: Site) -> None:
     output = handed.play("provision", "unban")
     assert changes(output) == [0, 0]
@@ -64,6 +65,7 @@ def test_a_second_run_changes_nothing(handed: Site) -> None:
     assert changes(handed.play("provision", "--check")) == [0]
 
 
+@pytest.mark.test_all("another server is started for it; make test hands that of before to the user")
 def test_a_new_host_begins_with_it(renewed: Site) -> None:
     """The first administrator is made by the same user."""
     assert (renewed.root / ".xinference/auth/auth.db").stat().st_uid == NUMBER
@@ -71,6 +73,7 @@ def test_a_new_host_begins_with_it(renewed: Site) -> None:
     assert changes(renewed.play("provision", **BARE)) == [0]
 
 
+@pytest.mark.test_all("another server is started for it; make test hands that of before to the user")
 def test_it_is_handed_back(renewed: Site, restricted: dict[str, Any]) -> None:
     assert process()["Uid"] == "0"
     assert {path.lstat().st_uid for path in (renewed.root / ".xinference").rglob("*")} == {0}

@@ -54,6 +54,7 @@ def older_image(provisioned: Site) -> Iterator[str]:
     subprocess.run(("docker", "rmi", f"{image}:{OLDER}"), check=True, capture_output=True)
 
 
+@pytest.mark.test_all("an image is built for it; part first-admin of make test-all has older servers")
 def test_an_older_server_on_a_tree_with_accounts_lets_nobody_in(provisioned: Site, older_image: str) -> None:
     before = said("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", CONTAINER)
     besieged(provisioned, "older", ("provision",), code=2, xinference_image_tag=older_image, xinference_start_timeout=40)

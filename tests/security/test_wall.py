@@ -49,24 +49,27 @@ def test_nothing_of_the_host_comes_in_with_a_restart(restarted: Site) -> None:
     assert sources and [source for source in sources if os.path.realpath(source) != source] == []
 
 
-@pytest.mark.parametrize(
-    ("path", "leads_to"),
-    [(".xinference/cache", ""), (".xinference/logs", ""), (".xinference/auth", ""), (".xinference/auth/encryption_key", "/secret")],
-)
-def test_a_link_that_the_container_left_changes_no_file_of_the_host(provisioned: Site, path: str, leads_to: str) -> None:
-    folder, place = victim(provisioned, "victim"), f"/root/{path}"
-    # A mounted directory does not go away, but one above it might.
-    made = inside(f"mv {place} {place}.away && ln -s {folder}{leads_to} {place}")
-    if path == ".xinference/logs":
-        assert "busy" in made.stderr
-        return
-    try:
-        output = provisioned.play("provision", code=2)
-    finally:
-        inside(f"rm {place} && mv {place}.away {place}")
-    assert f"{provisioned.root}/{path} is a link." in output
-    assert changes(output) == [0]
-    assert modes(folder) == [0o711, 0o644]
+def test_a_mounted_directory_cannot_be_replaced(provisioned: Site) -> None:
+    assert "busy" in inside("mv /root/.xinference/logs /root/.xinference/logs.away").stderr
+
+
+def test_a_link_that_the_container_left_changes_no_file_of_the_host(provisioned: Site) -> None:
+    """A mounted directory does not go away, but one above it might."""
+    folder = victim(provisioned, "victim")
+    for links in ({".xinference/cache": "", ".xinference/auth": ""}, {".xinference/auth/encryption_key": "/secret"}):
+        for path, leads_to in links.items():
+            place = f"/root/{path}"
+            inside(f"mv {place} {place}.away && ln -s {folder}{leads_to} {place}")
+        try:
+            output = provisioned.play("provision", code=2)
+        finally:
+            for path in links:
+                place = f"/root/{path}"
+                inside(f"rm {place} && mv {place}.away {place}")
+        for path in links:
+            assert f"{provisioned.root}/{path} is a link." in output
+        assert changes(output) == [0]
+        assert modes(folder) == [0o711, 0o644]
     assert changes(provisioned.play("provision")) == [0]
 
 
@@ -130,6 +133,7 @@ def migrated(restricted: dict[str, Any], site: Site) -> dict[str, str]:
     return outputs
 
 
+@pytest.mark.test_all("hosts of versions before the first release; two more servers are started")
 def test_a_host_of_an_earlier_version_is_taken_over_without_losing_a_file(migrated: dict[str, str], site: Site) -> None:
     assert f"{site.root}/.cache/huggingface/hub is a link." in migrated["refused"]
     assert modes(site.folder / "second-victim") == [0o711, 0o644]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +35,14 @@ class Part:
 def _part(name: str, *needs: str, reason: str = "") -> Part:
     """A part whose target, scenario and version stand in its name."""
     target, scenario, version = ([*name.split(":"), "", ""])[:3]
-    variables = {key: value for key, value in (("SCENARIO", scenario), ("VERSION", version)) if value}
+    variables = {key: value for key, value in (("SCENARIO", scenario), ("VERSION", version), ("WHOLE", "1" if reason else "")) if value}
     return Part(name, target, variables, tuple(filter(None, needs)) if needs else ("setup",), (f"{target}:{scenario}".rstrip(":"),), reason)
+
+
+def _whole(name: str) -> Part:
+    """A part of ``make test`` with all that it leaves out there."""
+    part = _part(name, "setup", "images", reason="what make test leaves out of it; the reason stands beside each test")
+    return replace(part, name=f"whole:{name}")
 
 
 _SLOWER = "the same tests as on the newest server, which make test runs"
@@ -70,6 +76,7 @@ TEST: list[Part] = [
 ]
 
 ALL: list[Part] = [
+    *(_whole(name) for name in ("security", "mistakes", "awx", "molecule:default", "molecule:recovery")),
     _part("contract::3.5.0", "setup", "images", reason=_SLOWER),
     _part("contract::2.11.0", "setup", "images", reason=_SLOWER),
     _part("molecule:models:3.5.0", "setup", "images", reason=_SLOWER),

@@ -28,6 +28,7 @@ from ansible.plugins.callback import CallbackBase
 
 _PUBLIC = re.compile(r"^xinference_\w+$")
 _PLACE = re.compile(r"/(roles|playbooks)/(\w+)[./]")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
@@ -35,7 +36,7 @@ def _defaults() -> dict[str, Any]:
     """The defaults of all roles, as they are written."""
     found: dict[str, Any] = {}
     for path in _ROLES.glob("*/defaults/**/*.yml"):
-        found.update(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        found.update(yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {})
     return found
 
 
