@@ -15,6 +15,7 @@ BIN := $(CURDIR)/build/venv/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export ANSIBLE_HOME := $(CURDIR)/build/ansible
+export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export PYTHONPATH := $(CURDIR)/build/collections
 # Compiled once for all runs of Ansible, and outside the tree.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- versions: written by make test-all -->", "<!-- end of versions -->"
-HEAD = ("Xinference", "steps passed", "accounts", "autostart", "options of running models", "copies", "files first")
+HEAD = ("Xinference", "steps passed", "accounts", "autostart", "options of running models", "replicas", "files first")
 
 
 def tested() -> list[str]:

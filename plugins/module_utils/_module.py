@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError, XinferenceError, with_words
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.private_file import kept_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client, connection_arguments, first_accepted
@@ -103,4 +103,12 @@ def connect(module: AnsibleModule, password: str | None = None) -> Any:
     def log_in(tried: str | None) -> Client:
         return Client(parameters["endpoint"], password=tried, **connection_arguments(parameters))
 
-    return first_accepted([password] if password is not None else _passwords(module), log_in)
+    kept = parameters["password_path"] if password is None and not parameters["password"] else None
+    try:
+        return first_accepted([password] if password is not None else _passwords(module), log_in)
+    except AuthenticationError as error:
+        if error.status != 401 or not kept:
+            raise
+        # Such as that of a server whose accounts are of another time or another host.
+        way = f"The password is the one that password_path '{kept}' keeps. Remove that file and its copy, and provision again: the account gets another one."
+        raise with_words(error, way) from error

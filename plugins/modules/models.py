@@ -87,7 +87,7 @@ options:
         description: Quantization of the weights, such as C(Q4_K_M).
         type: str
       replica:
-        description: Number of copies of the model that the server keeps.
+        description: Number of replicas of the model that the server keeps.
         type: int
         default: 1
       path:

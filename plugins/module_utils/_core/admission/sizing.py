@@ -79,21 +79,21 @@ class Need:
     """
 
     uid: str
-    copies: int
+    replicas: int
     process: int
     weights: int | None
     context: int
 
     @property
     def total(self) -> int:
-        """All copies together."""
-        return self.copies * (self.process + (self.weights or 0) + self.context)
+        """All replicas together."""
+        return self.replicas * (self.process + (self.weights or 0) + self.context)
 
     def __str__(self) -> str:
         """The sum with its parts."""
         parts = [f"process {self.process}", f"weights {'unknown' if self.weights is None else self.weights}"]
         parts += [f"context {self.context}"] if self.context else []
-        return f"{self.uid} {self.total} ({f'{self.copies} times ' if self.copies > 1 else ''}{' + '.join(parts)})"
+        return f"{self.uid} {self.total} ({f'{self.replicas} times ' if self.replicas > 1 else ''}{' + '.join(parts)})"
 
 
 def _whole(value: Any) -> int:
@@ -206,7 +206,7 @@ def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Sizes, names
     parts = " + ".join([f"server {SERVER_MIB}", *map(str, found)])
     return [
         f"{called('models', names)}: they need about {total} MiB of memory, but the server has {limits.memory_mib}: {parts}."
-        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set"
+        " Declare fewer replicas or smaller contexts (engine_options n_ctx), give the server more memory, or set"
         f" {called('check_memory', names)} to false."
     ]
 

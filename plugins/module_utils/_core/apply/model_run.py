@@ -83,11 +83,11 @@ class ModelRun:
 class PlanRun:
     """One plan that is applied: its models, and what each phase needs."""
 
-    def __init__(self, plan: Plan, client: ModelsApi, waiting: Waiting, around: Context, passing: Clock) -> None:
+    def __init__(self, plan: Plan, client: ModelsApi, waiting: Waiting, context: Context, passing: Clock) -> None:
         self.client = client
         self.waiting = waiting
-        self.around = around
-        self.keeper = LaunchRecords(client, around.observed.history, around.file)
+        self.context = context
+        self.keeper = LaunchRecords(client, context.observed.history, context.file)
         self.clock = passing.clock
         self.sleep = passing.sleep
         self.begun = passing.clock()
@@ -107,7 +107,7 @@ class PlanRun:
 
     def look_around(self) -> Before:
         """What this host sees now."""
-        return Before(self.around.home.log_size(), self.around.deaths(), int(time.time()))
+        return Before(self.context.home.log_size(), self.context.deaths(), int(time.time()))
 
     def elapsed(self, model: ModelRun) -> float:
         """Seconds since work on a model began."""
@@ -119,8 +119,8 @@ class PlanRun:
 
     def say(self, model: ModelRun, state: str, answer: dict[str, Any] | None = None) -> None:
         """Tell the operator how far a model is."""
-        if self.around.report is not None:
-            self.around.report(model.uid, state, answer or {}, self.elapsed(model))
+        if self.context.report is not None:
+            self.context.report(model.uid, state, answer or {}, self.elapsed(model))
 
     def finish(self, model: ModelRun) -> None:
         """Record that a model is as declared."""
@@ -162,9 +162,9 @@ class PlanRun:
     def explain(self, model: ModelRun, words: str) -> str:
         """The server's words, with the cause where this host can see it, and the usual one where it cannot."""
         size, before, second = model.before or self.before
-        model.result.log = [*self.around.home.log_tail(model.uid, size), *self.around.engine_errors(second)]
+        model.result.log = [*self.context.home.log_tail(model.uid, size), *self.context.engine_errors(second)]
         words = words or "the server gave no reason"
-        now = self.around.deaths()
+        now = self.context.deaths()
         if before is not None and now is not None:
             if now.killed > before.killed or (now.killed and now.restarts > before.restarts):
                 return f"{words} (a process of the server was killed, because the container's memory was used up)"

@@ -81,8 +81,8 @@ def _installing(answer: Mapping[str, Any]) -> str:
     """An installation of packages: how many of how many, as far as the copy that is least far."""
     words = _INSTALLING.replace("_", " ")
     counts: list[tuple[int, int]] = []
-    copies = answer.get("replicas")
-    for copy in copies if isinstance(copies, list) else []:
+    replicas = answer.get("replicas")
+    for copy in replicas if isinstance(replicas, list) else []:
         if isinstance(copy, Mapping):
             done, total = _number(copy.get("dependency_install_completed")), _number(copy.get("dependency_install_total"))
             if done is not None and total:

@@ -40,13 +40,13 @@ class Registrations:
             self.run.write(model, lambda: self.client.unregister(*key))
             model.replaced_registration = (model_type, action.replaced)
         try:
-            self.run.write(model, lambda: self.client.register(model_type, specification, self.run.around.persist(specification)))
+            self.run.write(model, lambda: self.client.register(model_type, specification, self.run.context.persist(specification)))
         except ApiError as error:
             if not any(words in error.detail for words in _REGISTERED):
                 raise
             # One that does not survive a restart, or that somebody made in the meantime. The server's own models resist.
             self.run.write(model, lambda: self.client.unregister(*key))
-            self.run.write(model, lambda: self.client.register(model_type, specification, self.run.around.persist(specification)))
+            self.run.write(model, lambda: self.client.register(model_type, specification, self.run.context.persist(specification)))
         self.registered.add(key)
 
     def roll_back(self, model: ModelRun) -> None:
@@ -56,5 +56,5 @@ class Registrations:
             model.replaced_registration = None
             name = str(specification["model_name"])
             self.client.unregister(model_type, name)
-            self.client.register(model_type, specification, self.run.around.persist(specification))
+            self.client.register(model_type, specification, self.run.context.persist(specification))
             self.registered.discard((model_type, name))

@@ -35,7 +35,7 @@ class Removal:
 
     def drop_record(self, model: ModelRun) -> None:
         """Remove the record of a model that does not run any more."""
-        if model.uid in self.run.around.observed.records:
+        if model.uid in self.run.context.observed.records:
             self.run.keeper.drop(model.uid)
 
     def clear(self, model: ModelRun) -> bool:
@@ -75,8 +75,8 @@ class Removal:
             self.run.fail(model, LEFT_BEHIND, UNLISTED)
             return False
         model.orphan_cleared = True
-        copies = max(len(seen.models[model.uid].replicas), 1)
-        return self.run.attempt(model, lambda: self.run.write(model, lambda: self.client.clear_orphan(model.uid, copies)), state=UNLISTED)
+        replicas = max(len(seen.models[model.uid].replicas), 1)
+        return self.run.attempt(model, lambda: self.run.write(model, lambda: self.client.clear_orphan(model.uid, replicas)), state=UNLISTED)
 
     def ask_to_remove(self, model: ModelRun, state: str) -> bool:
         """Ask for a removal; False when the server refuses."""

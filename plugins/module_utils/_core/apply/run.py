@@ -41,10 +41,10 @@ class _Steps:
         self.launches = Launches(run, self.removal, self.registrations)
 
     def apply(self) -> None:
-        """Files, autostart entries that go, removals, copies, launches, and what the running models need."""
+        """Files, autostart entries that go, removals, replicas, launches, and what the running models need."""
         run = self.run
         for model in run.models.values():
-            if model.uid in run.around.missing:
+            if model.uid in run.context.missing:
                 self.fetch(model)
         self.removal.drop_entries()
         for model in run.going_on():
@@ -101,16 +101,16 @@ class _Steps:
                 self.scale(model, seen)
 
     def scale(self, model: ModelRun, seen: Observed) -> None:
-        """Add copies to a running model, or take some away."""
+        """Add replicas to a running model, or take some away."""
         run, uid, wanted = self.run, model.uid, int(model.action.request["replica"])
         model.started = run.clock()
-        copies = seen.models[uid].replicas
-        missing = wanted - len(copies)
+        replicas = seen.models[uid].replicas
+        missing = wanted - len(replicas)
         if missing > 0:
             # The server answers when they are ready.
             run.say(model, SCALING)
             run.attempt(model, lambda: run.write(model, lambda: self.client.add_replicas(uid, missing)))
-        for copy in sorted(copies, reverse=True)[: max(-missing, 0)]:
+        for copy in sorted(replicas, reverse=True)[: max(-missing, 0)]:
             run.attempt(model, lambda copy=copy: run.write(model, lambda: self.client.remove_replica(uid, copy)))  # type: ignore[misc]
 
     def ask_only(self, launches: list[ModelRun], waits: list[ModelRun]) -> None:
@@ -167,22 +167,22 @@ class _Steps:
         for model in run.models.values():
             if model.action.kind != KEEP or model.action.after is None:
                 continue
-            uid, found = model.uid, run.around.observed.models[model.uid]
-            record = run.around.observed.records.get(uid)
-            mute = record is not None and record.mute and record.created == found.created
-            if run.waiting.smoke != "all" and not mute:
+            uid, found = model.uid, run.context.observed.models[model.uid]
+            record = run.context.observed.records.get(uid)
+            unanswered = record is not None and record.unanswered and record.created == found.created
+            if run.waiting.smoke != "all" and not unanswered:
                 continue
             try:
                 model.result.answered = smoke_test(self.client, uid, found.spec, run.waiting.answer, self.may_run(model.action))
             except Unanswered as error:
                 run.fail(model, run.explain(model, f"is ready, but did not answer: {error}"), READY)
                 continue
-            if record is not None and mute:
-                run.attempt(model, lambda uid=uid, record=record: run.keeper.write(uid, replace(record, mute=False)))  # type: ignore[misc]
+            if record is not None and unanswered:
+                run.attempt(model, lambda uid=uid, record=record: run.keeper.write(uid, replace(record, unanswered=False)))  # type: ignore[misc]
 
     def may_run(self, action: Action) -> list[dict[str, Any]]:
         """Launch requests of which one is that of a model that this run did not touch: as declared, or as it was launched."""
-        applied = self.run.around.observed.applied.get(action.uid)
+        applied = self.run.context.observed.applied.get(action.uid)
         declared = [action.model.launch_request()] if action.model is not None else []
         return [*declared, applied.request if applied is not None else {}]
 
@@ -191,7 +191,7 @@ def apply_plan(
     plan: Plan,
     client: ModelsApi,
     waiting: Waiting,
-    around: Context | None = None,
+    context: Context | None = None,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -201,11 +201,11 @@ def apply_plan(
     :param plan: what to do.
     :param client: the server.
     :param waiting: how long to wait, in seconds.
-    :param around: what else is needed; by default a server whose files this host does not see.
+    :param context: what else is needed; by default a server whose files this host does not see.
     :returns: one result per action, in the order of the plan. A model that failed does not keep the others from being
         tried; when the server is lost on the way, every model that was not finished is reported as failed with the reason.
     """
-    run = PlanRun(plan, client, waiting, around or Context(), Clock(clock, sleep))
+    run = PlanRun(plan, client, waiting, context or Context(), Clock(clock, sleep))
     try:
         _Steps(run).apply()
     except XinferenceError as error:

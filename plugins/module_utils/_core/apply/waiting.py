@@ -133,7 +133,7 @@ class UnderWay:
             if action.request and found.created:
                 # So that the next run asks it again.
                 registration = action.model.registration if action.model is not None else None
-                run.attempt(model, lambda: run.keeper.write(model.uid, Record(action.request, found.created, registration, mute=True)))
+                run.attempt(model, lambda: run.keeper.write(model.uid, Record(action.request, found.created, registration, unanswered=True)))
             return True
         if restored:
             self.launches.rolled_back(model, found.created)
@@ -160,7 +160,7 @@ class UnderWay:
     def tell(self, seen: Observed) -> None:
         """Say how far each launch is."""
         run = self.run
-        if run.around.report is None or run.clock() < run.told + run.waiting.sleep:
+        if run.context.report is None or run.clock() < run.told + run.waiting.sleep:
             return
         run.told = run.clock()
         for model in self.models:

@@ -49,23 +49,23 @@ class Record:
     :param request: the launch request.
     :param created: when the server made the instance, in seconds since the epoch.
     :param registration: the custom model's specification as it was declared, None without one.
-    :param mute: whether the model did not answer when it was asked for the first time.
+    :param unanswered: whether the model did not answer when it was asked for the first time.
     """
 
     request: dict[str, Any]
     created: int
     registration: dict[str, Any] | None = None
-    mute: bool = False
+    unanswered: bool = False
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Record:
         """A record out of :meth:`data`."""
-        return cls(dict(data["request"]), data["created"], data.get("registration"), data.get("mute") is True)
+        return cls(dict(data["request"]), data["created"], data.get("registration"), data.get("unanswered") is True)
 
     def data(self) -> dict[str, Any]:
         """The record as it is stored."""
         kept = {"request": self.request, "created": self.created, "registration": self.registration}
-        return {**kept, "mute": True} if self.mute else kept
+        return {**kept, "unanswered": True} if self.unanswered else kept
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ def cleaned(request: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in request.items() if value is not None}
 
 
-def from_worker(arguments: Mapping[str, Any], uid: str, copies: int) -> Applied:
+def from_worker(arguments: Mapping[str, Any], uid: str, replicas: int) -> Applied:
     """What a worker's arguments say that a model was launched with.
 
     :param arguments: of one copy.
     :param uid: the model.
-    :param copies: how many copies there are.
+    :param replicas: how many replicas there are.
     """
     request = cleaned({key: value for key, value in arguments.items() if key not in _OF_THE_WORKER})
     hidden = set(_USED_UP)
@@ -126,7 +126,7 @@ def from_worker(arguments: Mapping[str, Any], uid: str, copies: int) -> Applied:
         request["envs"] = {name: value for name, value in request["envs"].items() if name not in _ADDED_VARIABLES}
         if not request["envs"]:
             del request["envs"]
-    return Applied({**request, "model_uid": uid, "replica": copies}, "worker", frozenset(hidden))
+    return Applied({**request, "model_uid": uid, "replica": replicas}, "worker", frozenset(hidden))
 
 
 def _is_record(data: Any) -> bool:

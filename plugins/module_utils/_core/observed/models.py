@@ -41,7 +41,7 @@ READY = "ready"
 CREATING = "creating"
 LOADING = "loading"
 TERMINATING = "terminating"
-#: Some copies serve, and another one loads.
+#: Some replicas serve, and another one loads.
 SCALING = "scaling"
 #: Its process died, and the server makes another one by itself.
 RECOVERING = "recovering"
@@ -76,7 +76,7 @@ class ObservedModel:
     :param spec: what the server reports about it; empty while it is not ready.
     :param message: the server's words about a failed launch.
     :param created: when the server made it, in seconds since the epoch; tells one launch from the next.
-    :param replicas: numbers of its copies.
+    :param replicas: numbers of its replicas.
     :param workers: addresses of the workers that run it.
     """
 
@@ -125,21 +125,21 @@ def _message(instance: Mapping[str, Any]) -> str:
 
 
 def _instance(instance: Mapping[str, Any]) -> ObservedModel:
-    """One row of the instances; a model is ready when all of its copies are."""
-    copies = [copy for copy in instance.get("replica_statuses") or [] if copy.get("status") != "TERMINATED"]
+    """One row of the instances; a model is ready when all of its replicas are."""
+    replicas = [copy for copy in instance.get("replica_statuses") or [] if copy.get("status") != "TERMINATED"]
     status = str(instance.get("status"))
     state = _STATES.get(status, status.lower())
-    if state == READY and any(_STATES.get(str(copy.get("status"))) in (CREATING, LOADING) for copy in copies):
+    if state == READY and any(_STATES.get(str(copy.get("status"))) in (CREATING, LOADING) for copy in replicas):
         state = SCALING
-    if state == ERROR and not _message(instance) and any(copy.get("status") == "TERMINATING" for copy in copies):
+    if state == ERROR and not _message(instance) and any(copy.get("status") == "TERMINATING" for copy in replicas):
         state = RECOVERING
     return ObservedModel(
         uid=str(instance.get("model_uid")),
         state=state,
         message=_message(instance),
         created=int(instance.get("instance_created_ts") or 0),
-        replicas=tuple(sorted(int(copy["replica_id"]) for copy in copies if copy.get("replica_id") is not None)),
-        workers=tuple(dict.fromkeys(str(copy["worker_address"]) for copy in copies if copy.get("worker_address"))),
+        replicas=tuple(sorted(int(copy["replica_id"]) for copy in replicas if copy.get("replica_id") is not None)),
+        workers=tuple(dict.fromkeys(str(copy["worker_address"]) for copy in replicas if copy.get("worker_address"))),
     )
 
 

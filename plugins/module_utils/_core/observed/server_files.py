@@ -183,13 +183,13 @@ class ServerFiles:
 
     def applied(self, uid: str, workers: Collection[str]) -> Applied | None:
         """What the workers launched a model with; None when this host cannot see it."""
-        copies: list[dict[str, Any]] = []
+        replicas: list[dict[str, Any]] = []
         for worker in workers:
             directory = worker.replace(":", "_").replace("/", "_")
             running = self._json("worker_recovery", directory, "models.json")
             if isinstance(running, dict):
-                copies += [arguments for replica, arguments in running.items() if _COPY.sub("", replica) == uid and isinstance(arguments, dict)]
-        return from_worker(copies[0], uid, len(copies)) if copies else None
+                replicas += [arguments for replica, arguments in running.items() if _COPY.sub("", replica) == uid and isinstance(arguments, dict)]
+        return from_worker(replicas[0], uid, len(replicas)) if replicas else None
 
     def log_tail(self, uid: str, since: int = 0) -> list[str]:
         """The last lines of the server's log; empty where this host cannot see it.

@@ -40,7 +40,7 @@ class PlanOptions:
     :param exclusive: also terminate what runs and is not declared, and remove the autostart entries of such models.
     :param on_drift: relaunch, report or ignore a running model that differs from its declaration.
     :param autostart: whether models that do not say get an autostart entry.
-    :param scaling: whether the server can add and remove copies of a running model.
+    :param scaling: whether the server can add and remove replicas of a running model.
     :param spared: models that are declared, though not in this run.
     """
 

@@ -49,7 +49,7 @@ class ReconcileOptions:
     names: Mapping[str, str] = field(default_factory=dict)
     leave: Callable[[], Any] = lambda: None
 
-    def around(self, observed: Observed, missing: frozenset[str]) -> Context:
+    def context(self, observed: Observed, missing: frozenset[str]) -> Context:
         """What applying a plan needs besides the server."""
         return Context(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
 

@@ -109,7 +109,7 @@ def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOp
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
         plan = make_plan(models, observed, replace(run_options.choices, scaling=True))
     launched = [action.model for action in plan.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]
-    return plan, run_options.around(observed, _missing(client, launched, run_options, first=first))
+    return plan, run_options.context(observed, _missing(client, launched, run_options, first=first))
 
 
 def _refuse(client: Api, plan: Plan, models: Sequence[DeclaredModel], limits: Limits | None, run_options: ReconcileOptions) -> None:
@@ -142,12 +142,12 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
     """
     limits = server_limits(client, run_options) if any(model.given.get("engine_options") == AUTO for model in declared) else None
     models = choose_options(declared, limits, run_options.home) if limits else list(declared)
-    plan, around = _plan(client, models, run_options)
+    plan, context = _plan(client, models, run_options)
     _refuse(client, plan, models, limits, run_options)
     if run_options.check:
         return Outcome(plan, predict(plan), plan.notes)
     run_options.leave()
-    outcome = Outcome(plan, apply_plan(plan, client, run_options.waiting, around), plan.notes)
+    outcome = Outcome(plan, apply_plan(plan, client, run_options.waiting, context), plan.notes)
     for _look in range(_LOOKS if run_options.waiting.wait else 0):
         again = [result.uid for result in outcome.results if result.result == "waited" and result.after is not None and result.uid not in outcome.compared]
         if not again:
@@ -161,8 +161,8 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
 
 def _look_again(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
     """Compare the models that somebody else launched, maybe otherwise than they are declared here, now that they are ready."""
-    plan, around = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)), first=False)
-    later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, around)}
+    plan, context = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)), first=False)
+    later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, context)}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
     for result in before.results:
         if result.uid in later:

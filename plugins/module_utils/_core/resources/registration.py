@@ -322,16 +322,16 @@ def _notes(change: Change, now: Mapping[str, Any] | None) -> list[str]:
     return notes
 
 
-def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting, around: Context, passing: Clock | None = None) -> RegistrationOutcome:
+def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting, context: Context, passing: Clock | None = None) -> RegistrationOutcome:
     """Do it.
 
     :param client: the server.
     :param change: what to do.
     :param waiting: how long to wait for relaunched models, in seconds.
-    :param around: the server's files, as far as this host sees them.
+    :param context: the server's files, as far as this host sees them.
     :raises XinferenceError: when the server refuses; then the previous registration is there again.
     """
-    wanted, keeper = change.wanted, LaunchRecords(client, change.seen.observed.history, around.file)
+    wanted, keeper = change.wanted, LaunchRecords(client, change.seen.observed.history, context.file)
     if not change.changed:
         return RegistrationOutcome(change)
     if change.kind == REMOVED:
@@ -343,8 +343,8 @@ def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting
         return RegistrationOutcome(change, notes=tuple(_notes(change, None)))
     _swap(client, change)
     notes = _notes(change, _again(client, wanted))
-    around = replace(around, persist=lambda specification: _persist(change, specification))
-    models = _relaunch(client, change.relaunches, waiting, around, passing or Clock())
+    context = replace(context, persist=lambda specification: _persist(change, specification))
+    models = _relaunch(client, change.relaunches, waiting, context, passing or Clock())
     failed = any(model.failed for model in models)
     if failed and registration_drift(wanted.specification, _again(client, wanted) or {}):
         return RegistrationOutcome(change, models, tuple(notes), restored=True)
@@ -352,7 +352,7 @@ def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting
     return RegistrationOutcome(change, models, tuple(notes))
 
 
-def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, around: Context, passing: Clock) -> list[Result]:
+def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, context: Context, passing: Clock) -> list[Result]:
     """Launch models again, one after the other.
 
     Each brings the registration with it, so that the core can roll back to both. The first that fails ends it: the others are not touched.
@@ -365,7 +365,7 @@ def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, ar
             result.result, result.changed, result.message = "failed", False, "was not relaunched, because another one failed"
         else:
             left = replace(waiting, timeout=max(0.0, end - passing.clock()))
-            (result,) = apply_plan(Plan((action,)), client, left, around, clock=passing.clock, sleep=passing.sleep)
+            (result,) = apply_plan(Plan((action,)), client, left, context, clock=passing.clock, sleep=passing.sleep)
         results.append(result)
     return results
 

@@ -66,7 +66,7 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     def launch(self, request: dict[str, Any]) -> None:
         """Ask for a launch."""
 
-    def clear_orphan(self, uid: str, copies: int) -> None:
+    def clear_orphan(self, uid: str, replicas: int) -> None:
         """Free what a launch left behind that was cancelled too late."""
 
     def terminate(self, uid: str) -> None:
@@ -79,7 +79,7 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
         """How far a launch is."""
 
     def add_replicas(self, uid: str, count: int) -> None:
-        """Add copies to a running model."""
+        """Add replicas to a running model."""
 
     def remove_replica(self, uid: str, replica_id: int) -> None:
         """Take a copy away."""

@@ -17,7 +17,7 @@ from .session import READ_TRIES
 __all__ = ["Client", "connection_arguments", "first_accepted"]
 
 
-#: Seconds for which the server may load copies of a model before it answers.
+#: Seconds for which the server may load replicas of a model before it answers.
 LOAD_TIMEOUT = 600.0
 #: Seconds after which a request for a download is left to the server.
 DOWNLOAD_MOMENT = 3.0
@@ -122,14 +122,14 @@ class Client(AdminClient):
         """
         self._call("POST", "/v1/models", json=request, params={"wait_ready": "false"})
 
-    def clear_orphan(self, uid: str, copies: int) -> None:
+    def clear_orphan(self, uid: str, replicas: int) -> None:
         """Free what a launch left behind that was cancelled too late.
 
         Every server clears it away when it refuses another launch of that name, and this launch can only be refused: nothing knows such an engine.
 
-        :param copies: how many there are of the model.
+        :param replicas: how many there are of the model.
         """
-        request = {"model_uid": uid, "model_name": uid, "model_type": "LLM", "model_engine": "none", "replica": copies}
+        request = {"model_uid": uid, "model_name": uid, "model_type": "LLM", "model_engine": "none", "replica": replicas}
         try:
             self._call("POST", "/v1/models", json=request, params={"wait_ready": "true"}, tries=1)
         except AuthenticationError:
@@ -151,7 +151,7 @@ class Client(AdminClient):
         return dict(self._api.get_launch_model_progress(quote(uid, safe="")))
 
     def add_replicas(self, uid: str, count: int) -> None:
-        """Add copies to a running model; the server answers when they are ready."""
+        """Add replicas to a running model; the server answers when they are ready."""
         self._call("POST", f"/v1/models/{quote(uid, safe='')}/replicas", json={"replica": count}, timeout=max(self._session.timeout, LOAD_TIMEOUT))
 
     def remove_replica(self, uid: str, replica_id: int) -> None:

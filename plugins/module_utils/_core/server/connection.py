@@ -116,7 +116,7 @@ class ServerConnection:
                 )
             return
 
-        def guard() -> None:
+        def check_listener() -> None:
             found = strangers(addresses, port, users)
             if found:
                 raise NotReached(
@@ -124,7 +124,7 @@ class ServerConnection:
                     "nothing was sent to it. End it, or name that user in listener_users if it is the server's."
                 )
 
-        self._session.guard = guard
+        self._session.check_listener = check_listener
 
     @property
     def username(self) -> str | None:
@@ -194,7 +194,7 @@ class ServerConnection:
         """The same login on connections of its own: for another thread, because a session of requests is for one."""
         other = copy.copy(self)
         other._session = Session(self._session.timeout)
-        for name in ("verify", "credentials", "guard", "trust_env", "pause"):
+        for name in ("verify", "credentials", "check_listener", "trust_env", "pause"):
             setattr(other._session, name, getattr(self._session, name))
         other._session.headers.update(self._session.headers)
         other._api = _Api(self.endpoint, other._session)

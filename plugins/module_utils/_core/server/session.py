@@ -117,7 +117,7 @@ class Session(SessionBase):  # type: ignore[misc]
         self.credentials = False
         self.renew: Any = None
         #: Called before anything is sent; raises where it must not be.
-        self.guard: Callable[[], None] = lambda: None
+        self.check_listener: Callable[[], None] = lambda: None
         #: Called before each try of a request.
         self.before: Callable[[], None] = lambda: None
         for scheme in ("http://", "https://"):
@@ -183,7 +183,7 @@ class Session(SessionBase):  # type: ignore[misc]
         for attempt in range(1, tries + 1):
             last = attempt == tries
             self.before()
-            self.guard()
+            self.check_listener()
             try:
                 response: requests.Response = super().request(method, url, **options)
             except TooMuch as error:

@@ -224,7 +224,7 @@ def test_the_smoke_test_is_chosen(run: Runner, smoke: str, asked: int) -> None:
 
 
 def test_a_model_that_does_not_answer_in_time_is_a_failure(run: Runner) -> None:
-    server = serve(run, FakeServer(mute={"chat"}))
+    server = serve(run, FakeServer(unanswered={"chat"}))
     answer = run(models=[CHAT, EMBED], smoke_test_timeout=7)
     assert answer["msg"].startswith("1 of 2 models are not as declared. chat: is ready, but did not answer: POST ")
     assert "no answer within 7 s" in answer["msg"]

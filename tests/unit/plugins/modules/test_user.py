@@ -267,3 +267,21 @@ def test_the_module_itself_can_log_in_from_a_file(run: Runner, tmp_path: Path) -
     tried.clear()
     run(**{**given, "password": "s3cret-pass"})
     assert tried[0] == "s3cret-pass"
+
+
+@pytest.mark.parametrize(("status", "named"), [(401, True), (429, False)])
+def test_a_refused_password_of_a_file_is_told_with_the_way(run: Runner, tmp_path: Path, status: int, named: bool) -> None:
+    path = tmp_path / "automation"
+    path.touch(mode=0o600)
+    path.write_text("kept-secret\n")
+
+    def connect(_endpoint: str, **_options: Any) -> FakeServer:
+        raise AuthenticationError("POST", "http://x/token", status, "Incorrect username or password")
+
+    run.monkeypatch.setattr(_module, "Client", connect)
+    answer = run(**{**APP, "password": None, "password_path": str(path)})
+    assert answer["status"] == status
+    words = f"Incorrect username or password. The password is the one that password_path '{path}' keeps. Remove that file and its copy, and provision again"
+    assert (words in answer["msg"]) == named
+    # The one of the option is not kept anywhere.
+    assert "password_path" not in run(**{**APP, "password": "s3cret-pass", "password_path": str(path)})["msg"]

@@ -188,7 +188,7 @@ class Clock:
 
 
 @dataclass
-class Copy:
+class Replica:
     """One copy of a model.
 
     :param status: its own; None while it is that of the model.
@@ -219,14 +219,14 @@ class Model:
     created: int = 0
     orphan: bool = False
     specification: dict[str, Any] = field(default_factory=dict)
-    copies: list[Copy] = field(default_factory=list)
+    replicas: list[Replica] = field(default_factory=list)
     loaded: float = 0.0
     returns: bool = False
     ended: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        if not self.copies:
-            self.copies = [Copy(number, self.created) for number in range(int(self.request.get("replica") or 1))]
+        if not self.replicas:
+            self.replicas = [Replica(number, self.created) for number in range(int(self.request.get("replica") or 1))]
 
     @property
     def uid(self) -> str:
@@ -245,7 +245,7 @@ class Model:
 
     def statuses(self) -> list[str]:
         """The status of each copy."""
-        return [one.status or self.status for one in self.copies]
+        return [one.status or self.status for one in self.replicas]
 
     @property
     def served(self) -> bool:
@@ -274,13 +274,13 @@ class FakeServer:
     """A server in memory.
 
     :param clock: its time.
-    :param load_seconds: time in which a copy of a model gets ready; copies load one after the other.
+    :param load_seconds: time in which a copy of a model gets ready; replicas load one after the other.
     :param terminate_seconds: time that a termination takes.
     :param cancel_seconds: time for which a cancellation blocks.
     :param download_seconds: time that a download takes.
     :param list_seconds: time for which the list does not name a model that is ready, as the real one, which is up to 3 s old.
     :param broken: models that fail to load, with the server's words.
-    :param mute: models that do not answer requests of inference.
+    :param unanswered: models that do not answer requests of inference.
     :param unreachable: names of models whose download fails, with the server's words.
     :param progresses: what the server answers for the progress of a model while it is loading, by uid.
     :param files: paths that exist inside the container; None for any.
@@ -289,7 +289,7 @@ class FakeServer:
     :param release: its version, which decides nothing; the next ones do.
     :param with_history: whether it has a launch history.
     :param with_autostart: whether it has autostart; only with a history.
-    :param with_replicas: whether copies can be added and removed while a model runs.
+    :param with_replicas: whether replicas can be added and removed while a model runs.
     :param with_downloads: whether it can download without launching.
     :param with_accounts: whether its accounts can be managed.
     :param with_unique_keys: whether two keys cannot have one name.
@@ -304,7 +304,7 @@ class FakeServer:
     download_seconds: float = 0.0
     list_seconds: float = 0.0
     broken: dict[str, str] = field(default_factory=dict)
-    mute: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
     unreachable: dict[str, str] = field(default_factory=dict)
     progresses: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: frozenset[str] | None = None
@@ -392,7 +392,7 @@ class FakeServer:
             elif uid in self.models:
                 model = self.models[uid]
                 model.status, model.message = status, message
-                for one in model.copies:
+                for one in model.replicas:
                     one.status = None
             else:
                 self.put(uid, status, message)
@@ -409,7 +409,7 @@ class FakeServer:
         def event() -> None:
             model = self.models[uid]
             model.status, model.message = "ERROR", None
-            for one in model.copies:
+            for one in model.replicas:
                 one.status = "TERMINATING"
             self.clock.after(self.load_seconds, self.become(uid, "READY"))
 
@@ -498,20 +498,20 @@ class FakeServer:
             raise self._refusal("POST", "/v1/models", 400, f"Model is already in the model list, uid: {uid}")
         self._begin(copy.deepcopy(request))
 
-    def clear_orphan(self, uid: str, copies: int) -> None:
+    def clear_orphan(self, uid: str, replicas: int) -> None:
         """A launch that can only be refused, and is waited for."""
         self._called("clear_orphan", uid)
         model = self.models.get(uid)
         if model is None or model.orphan or model.status not in _ACTIVE:
-            self._begin({"model_uid": uid, "model_name": uid, "model_type": "LLM", "model_engine": "none", "replica": copies})
+            self._begin({"model_uid": uid, "model_name": uid, "model_type": "LLM", "model_engine": "none", "replica": replicas})
 
     def terminate(self, uid: str) -> None:
         """Stop a running model; one that is loading counts as unknown, and one of which a copy is loading comes back with that copy."""
         self._called("terminate", uid)
         model = self.models.get(uid)
         if model is not None and model.served and "CREATING" in model.statuses():
-            number = next(one.number for one in model.copies if one.status == "CREATING")
-            model.copies = [one for one in model.copies if one.status == "CREATING"]
+            number = next(one.number for one in model.replicas if one.status == "CREATING")
+            model.replicas = [one for one in model.replicas if one.status == "CREATING"]
             model.returns = True
             del self.models[uid]
             raise self._refusal("DELETE", f"/v1/models/{uid}", 400, f"Model not found in the model list, uid: {uid}-rep{number}")
@@ -549,7 +549,7 @@ class FakeServer:
         if uid in self.progresses and "CREATING" in model.statuses():
             return copy.deepcopy(self.progresses[uid])
         parts = [1.0 if status == "READY" else 0.82 for status in model.statuses()]
-        copies: list[dict[str, Any]] = [
+        replicas: list[dict[str, Any]] = [
             {
                 "replica_id": one.number,
                 "replica_model_uid": f"{uid}-rep{one.number}",
@@ -567,34 +567,34 @@ class FakeServer:
                     )
                 ),
             }
-            for one, part in zip(model.copies, parts)
+            for one, part in zip(model.replicas, parts)
         ]
-        return {"progress": sum(parts) / len(parts), "stage": "loading", "download_files": [], "replicas": copies}
+        return {"progress": sum(parts) / len(parts), "stage": "loading", "download_files": [], "replicas": replicas}
 
     def add_replicas(self, uid: str, count: int) -> None:
-        """Add copies to a running model; answers when they are ready."""
+        """Add replicas to a running model; answers when they are ready."""
         self._called("add_replicas", (uid, count))
         path = f"/v1/models/{uid}/replicas"
         self._needs("replicas", "POST", path)
         model = self.models.get(uid)
-        if model is None or not model.copies or model.orphan or model.status in ("ERROR", "TERMINATING"):
+        if model is None or not model.replicas or model.orphan or model.status in ("ERROR", "TERMINATING"):
             raise self._refusal("POST", path, 400, f"Model not found in the model list, uid: {uid}")
         if model.statuses()[0] != "READY":
-            raise self._refusal("POST", path, 400, f"Cannot find worker for existing replica: {uid}-rep{model.copies[0].number}")
+            raise self._refusal("POST", path, 400, f"Cannot find worker for existing replica: {uid}-rep{model.replicas[0].number}")
         words = self.broken.get(uid)
         if words is None and (model.type, str(model.request["model_name"])) not in self.registered:
             words = _PREFIX + _unknown(model.request)
-        begun = len(model.copies)
+        begun = len(model.replicas)
         for _copy in range(count):
-            # The numbers of removed copies between the others are not used again.
-            added = Copy(max(one.number for one in model.copies) + 1, int(self.clock()), "CREATING", added=True)
-            model.copies.append(added)
+            # The numbers of removed replicas between the others are not used again.
+            added = Replica(max(one.number for one in model.replicas) + 1, int(self.clock()), "CREATING", added=True)
+            model.replicas.append(added)
             if self.load_seconds:
                 self.clock.sleep(self.load_seconds)
             if words is not None:
                 # All or nothing. The model goes on serving, but is called a failure.
-                del model.copies[begun:]
-                for one in model.copies:
+                del model.replicas[begun:]
+                for one in model.replicas:
                     one.status = one.status or "READY"
                 model.status = "ERROR"
                 raise ApiError("POST", f"{ENDPOINT}{path}", 400 if "not found" in words else 503, words)
@@ -608,10 +608,10 @@ class FakeServer:
         model = self.models.get(uid)
         if model is None or not model.served:
             raise self._refusal("DELETE", path, 400, f"Model not found in the model list, uid: {uid}")
-        if replica_id not in [one.number for one in model.copies]:
+        if replica_id not in [one.number for one in model.replicas]:
             raise self._refusal("DELETE", path, 400, f"Replica not found in the model list, uid: {uid}, replica_id: {replica_id}")
-        model.copies = [one for one in model.copies if one.number != replica_id]
-        if not model.copies:
+        model.replicas = [one for one in model.replicas if one.number != replica_id]
+        if not model.replicas:
             self.become(uid, "TERMINATED")()
 
     # Registrations and the catalogue.
@@ -786,7 +786,7 @@ class FakeServer:
             # A copy that still loads may be the one that gets the request.
             words = f"Model is loading, please retry later: {_PREFIX}Model {uid} is launching, not yet ready for inference"
             raise ApiError("POST", url, 503, words)
-        if uid in self.mute:
+        if uid in self.unanswered:
             self.clock.sleep(timeout)
             raise NoAnswer(f"POST {url}: no answer within {timeout:g} s.")
         return self._answer(url, route, model)
@@ -989,7 +989,7 @@ class FakeServer:
         if before is not None and before.orphan:
             # The first launch after it only clears the orphan away.
             model.status = "ERROR"
-            model.copies = [Copy(0, 0, "TERMINATED")] if self.with_history else []
+            model.replicas = [Replica(0, 0, "TERMINATED")] if self.with_history else []
         path, engine = request.get("model_path"), str(request.get("model_engine") or "")
         usable = {usable.lower() for usable in self._offers(kind, name)}
         if model.status == "ERROR":
@@ -1015,22 +1015,22 @@ class FakeServer:
 
     def _loaded(self, model: Model, number: int) -> None:
         words = self.broken.get(model.uid)
-        loading = next((one for one in model.copies if one.number == number), None)
+        loading = next((one for one in model.replicas if one.number == number), None)
         if model.returns:
             self.models.setdefault(model.uid, model)
         if self.models.get(model.uid) is not model or loading is None or "CREATING" not in model.statuses() or model.orphan:
             return
         if words is not None:
             model.status, model.message = "ERROR", words
-            for one in model.copies:
+            for one in model.replicas:
                 one.status = None
         else:
             if model.status == "CREATING":
-                for one in model.copies:
+                for one in model.replicas:
                     one.status = "CREATING"
                 model.status, model.message, model.loaded = "READY", None, self.clock()
             loading.status = None
-            if loading is not model.copies[-1]:
+            if loading is not model.replicas[-1]:
                 self._load(model, number + 1)
                 return
             if not model.request.get("model_path"):
@@ -1038,9 +1038,9 @@ class FakeServer:
         model.end()
 
     @staticmethod
-    def _counted(model: Model) -> list[Copy]:
-        """The copies that the server counts: those that are being added come later."""
-        return [one for one in model.copies if not (one.added and one.status == "CREATING")]
+    def _counted(model: Model) -> list[Replica]:
+        """The replicas that the server counts: those that are being added come later."""
+        return [one for one in model.replicas if not (one.added and one.status == "CREATING")]
 
     # Inside: registrations.
 
@@ -1251,7 +1251,7 @@ class FakeServer:
         }
 
     def _instance(self, uid: str, model: Model) -> dict[str, Any]:
-        copies = [
+        replicas = [
             {
                 "replica_id": one.number,
                 "replica_model_uid": "" if status == "TERMINATED" else f"{uid}-rep{one.number}",
@@ -1263,7 +1263,7 @@ class FakeServer:
                 "replica_uid": f"{uid}-{one.number}" if one.added else None,
                 "gpu_idx": None,
             }
-            for one, status in zip(model.copies, model.statuses())
+            for one, status in zip(model.replicas, model.statuses())
         ]
         ability = self._description(model)["model_ability"] if "READY" in model.statuses() else []
         return {
@@ -1275,7 +1275,7 @@ class FakeServer:
             "status": model.status,
             "instance_created_ts": model.created,
             "n_worker": 1,
-            "replica_statuses": copies,
+            "replica_statuses": replicas,
         }
 
 

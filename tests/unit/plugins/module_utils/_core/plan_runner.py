@@ -94,13 +94,13 @@ class Run:
         declared = parse_models(list(items))
         observed = look(server, declared, home, file)
         self.plan: Plan = make_plan(declared, observed, choices)
-        self.around = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, missing=missing, deaths=deaths)
+        self.context = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, missing=missing, deaths=deaths)
         server.calls.clear()
 
     def apply(self, **waiting: Any) -> dict[str, Result]:
         """Results by uid."""
         server = self.server
-        results = apply_plan(self.plan, server, Waiting(**waiting), self.around, clock=server.clock, sleep=server.clock.sleep)
+        results = apply_plan(self.plan, server, Waiting(**waiting), self.context, clock=server.clock, sleep=server.clock.sleep)
         assert [result.uid for result in results] == [action.uid for action in self.plan.actions]
         return {result.uid: result for result in results}
 

@@ -70,7 +70,7 @@ def options(models: list[DeclaredModel]) -> list[Any]:
 )
 def test_what_a_model_needs(fields: dict[str, Any], process: int, weights: int | None, context: int) -> None:
     (need,) = needs([model(**fields)], ServerFiles())
-    assert (need.uid, need.copies, need.process, need.weights, need.context) == ("chat", 1, process, weights, context)
+    assert (need.uid, need.replicas, need.process, need.weights, need.context) == ("chat", 1, process, weights, context)
     assert need.total == process + (weights or 0) + context
 
 
@@ -263,7 +263,7 @@ def test_the_refusal_shows_the_whole_sum() -> None:
     assert too_much(models, Limits(2, total - 1), ServerFiles()) == [
         f"models: they need about {total} MiB of memory, but the server has {total - 1}: server 920"
         " + chat 2288 (2 times process 460 + weights 572 + context 112) + embed 700 (process 700 + weights unknown)."
-        " Declare fewer copies or smaller contexts (engine_options n_ctx), give the server more memory, or set check_memory to false."
+        " Declare fewer replicas or smaller contexts (engine_options n_ctx), give the server more memory, or set check_memory to false."
     ]
 
 

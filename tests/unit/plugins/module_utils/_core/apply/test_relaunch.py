@@ -152,7 +152,7 @@ def lose_model(server: FakeServer) -> None:
     server.clock.after(5, server.become("chat", "TERMINATED"))
 
 
-def mute(server: FakeServer) -> None:
+def unanswered(server: FakeServer) -> None:
     """The next model does not answer."""
     server.fail_next("ask", ConnectionFailed("no answer within 120 s."))
 
@@ -161,13 +161,13 @@ FAILURES: list[tuple[Callable[[FakeServer], None], str]] = [
     (refuse_launch, f"{ANSWERED} 503: No available worker found"),
     (break_load, "Failed to init server"),
     (lose_model, "disappeared from the server while it was launching"),
-    (mute, "is ready, but did not answer: no answer within 120 s."),
+    (unanswered, "is ready, but did not answer: no answer within 120 s."),
 ]
 
 
 def test_a_model_that_comes_back_while_the_previous_one_is_put_back_is_terminated_again() -> None:
     server = with_old()
-    mute(server)
+    unanswered(server)
     launch, times = server.launch, []
 
     def late(what: dict[str, Any]) -> None:
@@ -825,12 +825,12 @@ def test_how_far_each_launch_is_is_told_at_the_pace_of_the_looks_and_at_its_end(
 
 
 def test_a_model_that_did_not_answer_at_its_launch_is_asked_again_until_it_does() -> None:
-    server = FakeServer(mute={"chat"})
+    server = FakeServer(unanswered={"chat"})
     words = "is ready, but did not answer: "
     for changed in (True, False, False):
         (result,) = reach(server, llm("chat")).values()
         assert (result.result, result.changed, result.message[: len(words)]) == ("failed", changed, words)
-    server.mute.clear()
+    server.unanswered.clear()
     (result,) = reach(server, llm("chat")).values()
     assert (result.result, result.changed) == ("unchanged", False)
     assert result.answered is not None
@@ -840,14 +840,14 @@ def test_a_model_that_did_not_answer_at_its_launch_is_asked_again_until_it_does(
 
 
 def test_nobody_who_wants_no_smoke_test_asks_a_model_that_did_not_answer() -> None:
-    server = FakeServer(mute={"chat"})
+    server = FakeServer(unanswered={"chat"})
     reach(server, llm("chat"))
     (result,) = reach(server, llm("chat"), smoke="none").values()
     assert (result.result, result.answered) == ("unchanged", None)
 
 
 def test_a_model_that_somebody_launched_anew_is_not_the_one_that_did_not_answer() -> None:
-    server = FakeServer(mute={"chat"})
+    server = FakeServer(unanswered={"chat"})
     reach(server, llm("chat"))
     server.terminate("chat")
     server.clock.sleep(5)

@@ -557,16 +557,16 @@ def test_a_model_that_is_ready_and_that_nobody_can_use_is_cleared_away_and_launc
     assert record_of(server, "chat") is not None
 
 
-@pytest.mark.parametrize("copies", [1, 3])
-def test_what_shall_be_absent_and_can_only_be_cleared_away(copies: int) -> None:
-    server = FakeServer().run("old", replica=copies)
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_what_shall_be_absent_and_can_only_be_cleared_away(replicas: int) -> None:
+    server = FakeServer().run("old", replica=replicas)
     server.cancel("old")
     asked = []
     clear = server.clear_orphan
     server.clear_orphan = lambda uid, count: (asked.append(count), clear(uid, count))[1]  # type: ignore[method-assign, func-returns-value]
     (result,) = reach(server, gone("old")).values()
     assert (result.result, result.changed, result.state) == ("terminated", True, "absent")
-    assert asked == [copies]
+    assert asked == [replicas]
     assert not server.ready()
 
 
@@ -598,7 +598,7 @@ def test_a_launch_that_is_refused_after_clearing_away_is_a_failure_of_that_model
 
 def test_what_cannot_be_cleared_away_is_given_up() -> None:
     server = orphan("chat", "old")
-    server.clear_orphan = lambda uid, copies: None  # type: ignore[method-assign]
+    server.clear_orphan = lambda uid, replicas: None  # type: ignore[method-assign]
     results = reach(server, llm("chat"), gone("old"))
     assert {uid: (result.result, result.state) for uid, result in results.items()} == dict.fromkeys(("chat", "old"), ("failed", "unlisted"))
     assert "restart the server" in results["old"].message

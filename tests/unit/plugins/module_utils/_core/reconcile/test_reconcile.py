@@ -192,7 +192,7 @@ def test_what_runs_afterwards_is_what_was_declared(server: FakeServer, items: li
         if model.state == "absent":
             continue
         result, actual, wanted = results[model.uid], cleaned(server.models[model.uid].request), cleaned(model.launch_request())
-        assert len(server.models[model.uid].copies) == wanted.pop("replica")
+        assert len(server.models[model.uid].replicas) == wanted.pop("replica")
         actual.pop("replica", None)
         if result.result in ("launched", "relaunched"):
             assert actual == wanted

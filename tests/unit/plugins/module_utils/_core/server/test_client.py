@@ -359,7 +359,7 @@ def test_a_twin_has_the_same_login_and_connections_of_its_own(recorded: Recorded
     logins = len(recorded.asked("POST /token"))
     twin = client.twin()
     assert twin._session is not client._session
-    assert (twin._session.timeout, twin._session.verify, twin._session.guard) == (7, client._session.verify, client._session.guard)
+    assert (twin._session.timeout, twin._session.verify, twin._session.check_listener) == (7, client._session.verify, client._session.check_listener)
     assert dict(twin._session.headers) == dict(client._session.headers)
     assert twin.list_models() == client.list_models()
     assert len(recorded.asked("POST /token")) == logins

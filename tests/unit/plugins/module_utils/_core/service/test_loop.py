@@ -257,11 +257,11 @@ def test_without_a_declaration_nothing_happens() -> None:
 
 
 def test_a_model_that_is_ready_and_does_not_answer_is_not_ready() -> None:
-    server = FakeServer(mute={"one"})
+    server = FakeServer(unanswered={"one"})
     stage = Stage(server, llm("one"), llm("two"))
     stage.run(60)
     assert not stage.watcher.ready
-    server.mute.clear()
+    server.unanswered.clear()
     stage.until_ready(400)
 
 
@@ -368,13 +368,13 @@ def test_a_process_that_the_server_makes_again_is_noticed_when_it_goes_and_when_
     stage.until_ready()
     stage.run(10)
     model = server.models["one"]
-    before = model.status, model.copies[0].status
-    model.status, model.copies[0].status = "ERROR", "TERMINATING"
+    before = model.status, model.replicas[0].status
+    model.status, model.replicas[0].status = "ERROR", "TERMINATING"
     stage.run(3)
     assert "one: lost; it is recovering" in stage.lines
     assert not stage.watcher.ready
     launched = launches(server)
-    model.status, model.copies[0].status = before
+    model.status, model.replicas[0].status = before
     # Its row is the same as before.
     assert stage.until_ready() < 3
     assert launches(server) == launched
@@ -473,7 +473,7 @@ def test_a_process_that_the_server_cannot_make_again_is_launched_anew(copies: li
     monkeypatch.setattr(server, "launch", refuse)
     monkeypatch.setattr(server, "terminate", free)
     server.models["one"].status = "ERROR"
-    server.models["one"].copies[0].status = copies[0]
+    server.models["one"].replicas[0].status = copies[0]
     server.calls.clear()
     assert stage.until_ready(1200) < 800
     assert written(server).count("terminate") == 1
@@ -608,7 +608,7 @@ def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.Mon
 
 
 def test_a_model_that_dies_of_its_question_pauses_as_any_other_that_fails() -> None:
-    server = FakeServer(with_autostart=False, mute={"one"}, load_seconds=1)
+    server = FakeServer(with_autostart=False, unanswered={"one"}, load_seconds=1)
     stage = Stage(server, llm("one"))
 
     def dying(question: Any) -> None:
@@ -653,10 +653,10 @@ def test_who_was_lost_is_not_ready_while_another_one_is_asked(monkeypatch: pytes
 
 
 def test_a_model_that_was_made_anew_is_asked_at_once_whatever_the_one_before_failed_at() -> None:
-    server = FakeServer(with_autostart=False, mute={"one"})
+    server = FakeServer(with_autostart=False, unanswered={"one"})
     stage = Stage(server, llm("one"))
     stage.run(3000)
-    server.mute.clear()
+    server.unanswered.clear()
     server.models["one"].created += 1
     assert stage.until_ready() < 10
 
@@ -723,7 +723,7 @@ def test_a_converge_that_comes_in_between_counts(monkeypatch: pytest.MonkeyPatch
 
 
 def test_who_only_pauses_is_declared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = FakeServer(with_autostart=False, mute={"one"}).run("other")
+    server = FakeServer(with_autostart=False, unanswered={"one"}).run("other")
     stage = Stage(server, llm("one"), llm("two"), exclusive=True)
     stage.run(600)
     assert server.ready() == {"one", "two"}
@@ -993,7 +993,7 @@ def test_a_server_that_goes_down_while_it_refuses_is_missed_and_asked_again_when
 
 
 def test_where_no_smoke_test_is_wanted_ready_is_enough() -> None:
-    server = FakeServer(mute={"one"})
+    server = FakeServer(unanswered={"one"})
     stage = Stage(server, llm("one"))
     assert stage.declaration is not None
     run_options = stage.declaration.run_options
