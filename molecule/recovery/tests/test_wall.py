@@ -103,12 +103,9 @@ def test_the_unit_of_root_needs_no_packages(host: Any) -> None:
 def test_a_reload_of_the_host_s_firewall_brings_the_rules_back_at_once(host: Any) -> None:
     """As the distribution ships it, its configuration begins with removing all rules of everybody."""
     assert "flush ruleset" in host.file("/etc/nftables.conf").content_string
-    # Of a start, systemd tells no other unit; the timer finds out.
-    host.check_output("systemctl start nftables")
-    wait_until(lambda: missing(host) == [], "the rules are back")
     host.check_output("systemctl stop xinference-check-firewall.timer xinference-check-firewall.service")
     try:
-        for step in ("reload", "restart"):
+        for step in ("start", "reload", "restart"):
             host.check_output(f"systemctl {step} nftables")
             wait_until(lambda: missing(host) == [], "the rules are back")
         # It removes all rules, too, and then there is nothing that it could reload.
@@ -118,6 +115,23 @@ def test_a_reload_of_the_host_s_firewall_brings_the_rules_back_at_once(host: Any
         host.check_output("systemctl start xinference-check-firewall.timer")
     wait_until(lambda: missing(host) == [], "the rules are back")
     assert host.service("xinference-firewall").is_running
+
+
+@pytest.mark.test_all("packages of the distribution are installed for it")
+def test_other_firewalls_can_be_started_and_the_rules_are_back(host: Any) -> None:
+    """Firewalld stops nftables, and removes all rules after it has said that it is started: the timer finds out."""
+    host.check_output("apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends firewalld ufw")
+    try:
+        for command in ("systemctl restart firewalld", "systemctl restart firewalld", "firewall-cmd --reload"):
+            host.check_output(command)
+            wait_until(lambda: missing(host) == [], "the rules are back")
+        host.check_output("systemctl stop firewalld && ufw allow 22/tcp && ufw --force enable")
+        for command in ("ufw reload", "systemctl restart ufw"):
+            host.check_output(command)
+            wait_until(lambda: missing(host) == [], "the rules are back")
+            assert host.service("xinference-firewall").is_running
+    finally:
+        host.run("ufw --force disable; systemctl stop firewalld; DEBIAN_FRONTEND=noninteractive apt-get purge --quiet --yes firewalld ufw")
 
 
 def test_rules_that_somebody_removes_come_back(host: Any) -> None:
