@@ -106,7 +106,7 @@ def untouched(root: Path, output: str, host: str = "localhost") -> None:
     """Require that a run left everything as it was."""
     assert re.search(rf"^{host} .* changed=0 ", output, re.MULTILINE)
     assert not root.exists() or not any(root.iterdir())
-    assert "xinference-mistakes" not in containers()
+    assert ours() == set()
 
 
 def docker(*words: str) -> str:
@@ -117,6 +117,11 @@ def docker(*words: str) -> str:
 def containers() -> dict[str, str]:
     """IDs of all containers by their names."""
     return dict(line.split() for line in docker("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines())
+
+
+def ours() -> set[str]:
+    """Names of the containers of these tests, and of whatever a run made beside them."""
+    return {name for name in containers() if "xinference-mistakes" in name}
 
 
 def on_hosts(folder: Path, hosts: dict[str, dict[str, Any]], playbook: str, *options: str) -> tuple[int, str]:
@@ -316,7 +321,7 @@ class Place:
     def run(self, *words: str) -> str:
         """Start a container in which nothing happens, under the name of the host's, and return its ID."""
         self.stack.callback(subprocess.run, ("docker", "rm", "--force", "--volumes", self.container), capture_output=True, check=False)
-        return docker("run", "--detach", "--name", self.container, *words, built("base"), "sleep", "600")
+        return docker("run", "--detach", "--name", self.container, *words, built("base"), "sleep", "infinity")
 
 
 def port_of_somebody_else(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -439,7 +444,7 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     """One run: each mistake is made on a host of its own, and each of them is this machine."""
     folder = tmp_path_factory.mktemp("fleet")
     said: dict[str, tuple[str, ...]] = {}
@@ -464,7 +469,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             said[case] = sentences
             hosts[host] = settings_of(place.root, variables)
         code, output = on_hosts(folder, hosts, "provision")
-        yield Fleet(code, output, folder, said, made, containers())
+        left = containers()
+    return Fleet(code, output, folder, said, made, left)
 
 
 @pytest.mark.parametrize("case", [*CASES, *PREPARED])
@@ -473,6 +479,7 @@ def test_mistake(case: str, fleet: Fleet) -> None:
     assert fleet.code == 2, fleet.output
     says(failure(fleet.output, host), *fleet.said[case])
     untouched(fleet.root(case), fleet.output, host)
+    assert {name for name in fleet.left if "xinference-mistakes" in name} == {*fleet.made}
 
 
 @pytest.mark.parametrize("case", MADE_BY_HAND)
@@ -491,13 +498,13 @@ STATES = ("running", "paused", "restarting", "created")
 
 
 @pytest.fixture(scope="module")
-def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def met(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Output of preflight on hosts whose container is in each of the states."""
     folder, hosts = tmp_path_factory.mktemp("met"), {}
     with ExitStack() as stack:
         for state in STATES:
             port, name = free_port(), f"xinference-mistakes-{state}"
-            command = "sleep 1; exit 1" if state == "restarting" else "exec sleep 600"
+            command = "sleep 1; exit 1" if state == "restarting" else "exec sleep infinity"
             options = ("--name", name, "--publish", f"127.0.0.1:{port}:9997", "--restart", "always", "--entrypoint", "sh")
             stack.callback(subprocess.run, ("docker", "rm", "--force", name), capture_output=True, check=False)
             docker("create", *options, "--label", "io.inferops.collection=inferops.xinference", built("base"), "-c", command)
@@ -506,7 +513,9 @@ def met(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if state == "paused":
                 docker("pause", name)
             hosts[state] = settings_of(folder / state, {"xinference_port": port, "xinference_container_name": name})
-        yield on_hosts(folder, hosts, "provision", "--tags", "preflight")[1]
+        code, output = on_hosts(folder, hosts, "provision", "--tags", "preflight")
+    assert code == 0, output
+    return output
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -706,7 +715,7 @@ def test_a_server_without_accounts_is_not_started_where_some_were_wanted(root: P
     code, _message, output = provision(root, "--tags", "volumes,server", xinference_image=repository, xinference_image_tag=tag)
     assert code == 2
     assert "The first administrator could not be made: this version of the server has no accounts, and would let in everybody" in output
-    assert "xinference-mistakes" not in containers()
+    assert ours() == set()
 
 
 def test_index_that_cannot_be_reached(root: Path) -> None:
@@ -790,7 +799,8 @@ def test_two_servers_of_one_host(tmp_path: Path, written: str) -> None:
         given = {name: value for name, value in settings_of(tmp_path / host, {}).items() if name not in ("xinference_container_name", "xinference_data_root")}
         roots = (("xinference-mistakes", tmp_path / host), ("xinference-mistakes-two", second))
         hosts[host] = {**given, "servers": [{"name": name, "root": str(root)} for name, root in roots]}
-    _code, output = on_hosts(tmp_path, hosts, str(playbook), "--check", "--tags", "preflight,all" if "loop" in written else "preflight")
+    code, output = on_hosts(tmp_path, hosts, str(playbook), "--check", "--tags", "preflight,all" if "loop" in written else "preflight")
+    assert code == 2, output
     assert failure(output, "good") == "", output
     assert re.search(r"^good .* failed=0 ", output, re.MULTILINE), output
     says(failure(output, "bad"), f"xinference_data_root '{tmp_path / 'home'}' is itself a server's home: auth lies in it.")

@@ -63,8 +63,8 @@ def test_a_wrong_hash_is_refused_before_the_models(provisioned: Site, given: dic
     digest = after.partition("sha256:")[2][:64]
     pinned.write_text(before + name + after.replace(digest, digest[::-1], 1), encoding="utf-8")
     # What pip says, a check cannot predict.
-    provisioned.play(*PART, "--check", **given)
-    output = provisioned.play(*PART, code=2, **given)
+    provisioned.play("provision", "--check", **given)
+    output = provisioned.play("provision", code=2, **given)
     assert REFUSED in output
     assert digest in output
     assert "Ensure the declared models" not in output

@@ -106,7 +106,7 @@ def test_what_others_changed_is_put_right(provisioned: Site) -> None:
     output = provisioned.play("provision", "--check")
     assert changed_tasks(output) == PREPARED[:1], output
     assert changes(output) == [1]
-    admin.update_account(before["id"], {"permissions": ["admin"], "enabled": False})
+    admin.update_account(before["id"], {"permissions": ["admin"]})
     provisioned.key_file.unlink()
     AUTOMATION.chmod(0o644)
     # A password that others could read is none any more.
@@ -122,6 +122,9 @@ def test_what_others_changed_is_put_right(provisioned: Site) -> None:
     assert changes(output) == [2]
     assert answers(provisioned) == 200
     assert automation(provisioned)
+    assert account() == before
+    admin.update_account(before["id"], {"enabled": False})
+    assert changes(provisioned.play("provision")) == [1]
     assert account() == before
     admin.close()
     assert changes(provisioned.play("provision")) == [0]
