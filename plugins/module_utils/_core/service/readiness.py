@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 from .signals import Notifier
 from .status_file import State
 
-#: Connections of load balancers at the same time.
+#: Connections of load balancers that are answered at the same time.
 _CONNECTIONS = 16
+#: Further ones that wait for their turn, with the kernel.
+_WAITING = 256
+#: Seconds for a whole question: connections that nobody uses must not keep others waiting.
+_QUESTION_SECONDS = 5
 
 
 class ReadinessServer:
@@ -61,8 +67,7 @@ def listening(state: State, address: str, port: int, live: Callable[[], bool]) -
     """
 
     class Handler(BaseHTTPRequestHandler):
-        #: Seconds for a whole question: connections that nobody uses must not use up the service's threads.
-        timeout = 5
+        timeout = _QUESTION_SECONDS
 
         def do_GET(self) -> None:
             """Answer one question."""
@@ -95,22 +100,43 @@ def listening(state: State, address: str, port: int, live: Callable[[], bool]) -
     class Listener(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         daemon_threads = True
+        request_queue_size = _WAITING
         #: Each connection has a thread for as long as it lasts, and systemd bounds these, the service's own among them.
         free = threading.BoundedSemaphore(_CONNECTIONS)
+        #: When each of them was taken, by the monotonic clock.
+        since: ClassVar[dict[socket.socket, float]] = {}
 
         def process_request(self, request: Any, client_address: Any) -> None:
-            """Take a connection, unless there are too many."""
-            if self.free.acquire(blocking=False):
+            """Take a connection when there is room: many questions at once are all answered, one after the other."""
+            while not self.free.acquire(timeout=0.1):
+                self.end_slow()
+            self.since[request] = time.monotonic()
+            try:
                 super().process_request(request, client_address)
-            else:
-                self.shutdown_request(request)
+            except RuntimeError:
+                # There is no thread to be had; the caller closes the connection.
+                self.forget(request)
+                raise
 
         def process_request_thread(self, request: Any, client_address: Any) -> None:
             """Answer it, in its thread."""
             try:
                 super().process_request_thread(request, client_address)
             finally:
-                self.free.release()
+                self.forget(request)
+
+        def forget(self, request: socket.socket) -> None:
+            """Make room for another one."""
+            del self.since[request]
+            self.free.release()
+
+        def end_slow(self) -> None:
+            """End connections whose question is not complete in time, also those that send a character now and then."""
+            for request, began in self.since.copy().items():
+                if time.monotonic() - began > _QUESTION_SECONDS:
+                    # Its thread reads the end of the question, and closes it.
+                    with contextlib.suppress(OSError):
+                        request.shutdown(socket.SHUT_RDWR)
 
         def server_bind(self) -> None:
             """Without looking up the name of the address, for which nobody asks, and which takes long where no resolver answers."""

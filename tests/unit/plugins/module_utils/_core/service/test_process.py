@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import platform
-import select
 import signal
 import socket
 import subprocess
@@ -17,6 +17,7 @@ import sys
 import threading
 import venv
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.pri
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import StoredDeclaration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import readiness as readiness_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.intervals import Intervals
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.loop import Watcher
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import ModelStatus
@@ -268,24 +270,55 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
         readiness.server.server_close()
 
 
-def test_silent_connections_take_no_more_threads_than_there_are() -> None:
-    port = free_port()
-    readiness = ReadinessServer(State(None), "127.0.0.1", port, lambda line: None, Notifier(None))
-    readiness.open()
-    before = threading.active_count()
+@pytest.fixture
+def readiness() -> Iterator[ReadinessServer]:
+    """A server for load balancers that listens."""
+    server = ReadinessServer(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
+    server.open()
+    yield server
+    assert server.server is not None
+    server.server.shutdown()
+    server.server.server_close()
+
+
+def test_silent_connections_take_no_more_threads_than_there_are(readiness: ReadinessServer) -> None:
+    before, port = threading.active_count(), readiness.place[1]
+    silent = [socket.create_connection(("127.0.0.1", port)) for _number in range(60)]
+    wait_until(lambda: threading.active_count() - before == CONNECTIONS, "as many as there are")
+    for line in silent:
+        line.close()
+    wait_until(lambda: threading.active_count() <= before, "the threads end")
+    assert ask(port, "/live")[0] == 200
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /live HTTP/1.1\r\nX: ", b"G"], ids=["silent", "half", "a character"])
+def test_connections_that_ask_nothing_do_not_keep_others_waiting(readiness: ReadinessServer, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr(readiness_module, "_QUESTION_SECONDS", 0.2)
+    port, stopped = readiness.place[1], threading.Event()
+    slow = [socket.create_connection(("127.0.0.1", port)) for _number in range(2 * CONNECTIONS)]
+
+    def drip() -> None:
+        """Say something now and then, so that no read of it takes long."""
+        while not stopped.wait(0.05):
+            for line in slow:
+                with contextlib.suppress(OSError):
+                    line.sendall(said)
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
     try:
-        silent = [socket.create_connection(("127.0.0.1", port)) for _number in range(60)]
-        # Those that are too many are shut at once, so that all that is left is within the bound.
-        wait_until(lambda: sum(line.recv(1) == b"" for line in silent if select.select([line], [], [], 0)[0]) >= 60 - CONNECTIONS, "the rest is refused")
-        assert threading.active_count() - before <= CONNECTIONS
-        for line in silent:
-            line.close()
-        wait_until(lambda: threading.active_count() <= before, "the threads end")
         assert ask(port, "/live")[0] == 200
     finally:
-        assert readiness.server is not None
-        readiness.server.shutdown()
-        readiness.server.server_close()
+        stopped.set()
+        dripping.join()
+        for line in slow:
+            line.close()
+
+
+def test_many_questions_at_once_are_all_answered(readiness: ReadinessServer) -> None:
+    # Anybody can ask through the proxy, and whoever asks often must not have the host taken out of service.
+    with ThreadPoolExecutor(4 * CONNECTIONS) as pool:
+        assert {status for status, _body in pool.map(lambda _number: ask(readiness.place[1], "/live"), range(400))} == {200}
 
 
 def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watcher) -> None:
