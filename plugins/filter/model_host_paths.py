@@ -47,8 +47,8 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.model_paths import container_paths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import check_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.local_files import container_paths
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
 
 

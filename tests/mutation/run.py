@@ -45,9 +45,11 @@ _PREFLIGHT = tuple(f"preflight/test_{part}.py" for part in ("check", "network", 
 MODULES: dict[str, tuple[str, ...]] = {
     "plan/plan": ("plan/test_plan.py",),
     "plan/drift": ("plan/test_plan.py",),
+    "plan/files": ("plan/test_files.py", "plan/test_plan.py"),
+    "declaration/local_files": ("declaration/test_local_files.py", "admission/test_model_paths.py", _REFUSED, _RIGHT),
     "admission/catalogue": ("admission/test_catalogue.py", _REFUSED, _RIGHT),
     "admission/model_paths": ("admission/test_model_paths.py", _REFUSED, _RIGHT),
-    "admission/sizing": ("admission/test_sizing.py", "declaration/test_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum"),
+    "plan/sizing": ("plan/test_sizing.py", "declaration/test_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum"),
     **{f"preflight/{part}": _PREFLIGHT for part in ("container", "host", "models", "network", "proxy", "users")},
 }
 #: What the tests of a module read.

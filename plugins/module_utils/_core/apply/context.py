@@ -79,7 +79,6 @@ class Context:
     :param home: its files, as far as this host sees them.
     :param file: where records go for a server without a launch history.
     :param report: told at each look how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
-    :param missing: models whose files are downloaded before anything else happens.
     :param engine_errors: what the engines printed as errors since a second; empty where this host cannot see it.
     :param persist: whether the registration of a specification survives a restart of the server.
     :param deaths: what ended in the server's container so far; None where this host cannot see it.
@@ -89,7 +88,6 @@ class Context:
     home: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
     report: Callable[[str, str, dict[str, Any], float], None] | None = None
-    missing: frozenset[str] = frozenset()
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
     persist: Callable[[dict[str, Any]], bool] = lambda specification: True

@@ -44,7 +44,7 @@ class _Steps:
         """Files, autostart entries that go, removals, replicas, launches, and what the running models need."""
         run = self.run
         for model in run.models.values():
-            if model.uid in run.context.missing:
+            if model.action.fetch:
                 self.fetch(model)
         self.removal.drop_entries()
         for model in run.going_on():

@@ -15,6 +15,7 @@ from typing import Any
 from ..base.errors import ApiError
 from ..server.api import ModelsReadApi
 from .last_applied import RECORDED, Applied, Entry, Record, entries_of, launched_by_entry, recorded
+from .limits import Limits
 from .server_files import ServerFiles
 
 __all__ = [
@@ -101,6 +102,8 @@ class Observed:
     :param autostart: whether the server has autostart.
     :param certain: whether it said so itself; else only its history has the columns, which a newer server may have left there.
     :param history: whether the server has a launch history.
+    :param limits: what the server may use of its machine; None where no plan asked for it.
+    :param cached: files of hubs that the server has, a row each; None where no plan asked for them, or the server downloads only when it launches.
     """
 
     models: dict[str, ObservedModel] = field(default_factory=dict)
@@ -111,6 +114,8 @@ class Observed:
     autostart: bool = False
     certain: bool = False
     history: bool = False
+    limits: Limits | None = None
+    cached: tuple[Mapping[str, Any], ...] | None = None
 
     def state(self, uid: str) -> str:
         """State of a model; ``absent`` when the server does not know it."""

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.compare import same_value
-from ..declaration.fields import FIELDS
+from ..declaration.fields import AUTO, FIELDS
 from ..declaration.model import DeclaredModel, effective
 from ..declaration.specification import registration_drift
 from ..observed.last_applied import Entry, cleaned
 from ..observed.models import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
+from ..observed.server_files import ServerFiles
 from ..server.features import AUTOSTART
 from .drift import REPORTED, drift, unverified
+from .files import is_cached, wanted_files
+from .sizing import Sizes, choose_options
 
 __all__ = ["CHANGING", "ON_DRIFT", "Action", "Plan", "PlanOptions", "describe", "make_plan", "plan_downloads"]
 
@@ -28,6 +31,8 @@ SCALE = "scale"
 TERMINATE = "terminate"
 CANCEL = "cancel"
 DOWNLOAD = "download"
+#: Where no file of the server is seen.
+_NO_FILES = ServerFiles()
 #: Actions that change which models run, or which files are there.
 CHANGING = frozenset({LAUNCH, RELAUNCH, SCALE, TERMINATE, CANCEL, DOWNLOAD})
 ON_DRIFT = ("relaunch", "report", "ignore")
@@ -69,6 +74,7 @@ class Action:
     :param entry: autostart entry to write.
     :param old_entry: the autostart entry that is there.
     :param drop_entry: whether the autostart entry is removed.
+    :param fetch: whether its files are downloaded before anything else happens.
     :param model: the declaration.
     """
 
@@ -86,6 +92,7 @@ class Action:
     entry: dict[str, Any] | None = None
     old_entry: Entry | None = None
     drop_entry: bool = False
+    fetch: bool = False
     model: DeclaredModel | None = None
 
     @property
@@ -99,10 +106,17 @@ class Plan:
     """Ordered actions, and what they amount to.
 
     :param notes: what the operator should know besides, one sentence each.
+    :param models: the declared models, with what was chosen for them.
     """
 
     actions: tuple[Action, ...] = ()
     notes: tuple[str, ...] = ()
+    models: tuple[DeclaredModel, ...] = ()
+
+    @property
+    def launched(self) -> list[DeclaredModel]:
+        """The models that it launches."""
+        return [action.model for action in self.actions if action.kind in (LAUNCH, RELAUNCH) and action.model is not None]
 
     @property
     def changed(self) -> bool:
@@ -213,8 +227,9 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
     after = {"state": READY, **model.shown()}
     request = model.launch_request()
     replaced = found if registration else None
+    fetch = _missing(model, observed)
     if running is None or running.state in (ERROR, TERMINATING):
-        return Action(model.uid, LAUNCH, state, after=after, request=request, register=register, replaced=replaced, **shared)
+        return Action(model.uid, LAUNCH, state, after=after, request=request, register=register, replaced=replaced, fetch=fetch, **shared)
     shared.update(before=describe(running), after=after)
     if running.state in BUSY or running.state == UNLISTED:
         return Action(model.uid, WAIT, state, **shared)
@@ -229,7 +244,12 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
     if set(differs) == {"replica"} and choices.scaling:
         return Action(model.uid, SCALE, state, request=request, **shared)
     previous = applied.request if applied is not None else _reported_request(running)
-    return Action(model.uid, RELAUNCH, state, request=request, register=register, replaced=replaced, previous=previous, **shared)
+    return Action(model.uid, RELAUNCH, state, request=request, register=register, replaced=replaced, previous=previous, fetch=fetch, **shared)
+
+
+def _missing(model: DeclaredModel, observed: Observed) -> bool:
+    """Whether a hub has a model's files and the server has not."""
+    return observed.cached is not None and wanted_files(model) and not is_cached(model, observed.cached)
 
 
 def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -> tuple[dict[str, Any] | None, Entry | None, bool]:
@@ -247,18 +267,21 @@ def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -
     return (wanted if differs else None), old, False
 
 
-def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: PlanOptions = PlanOptions()) -> Plan:
+def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: PlanOptions = PlanOptions(), sizes: Sizes = _NO_FILES) -> Plan:
     """Compare the declaration with the server.
 
     :param declared: the models as declared.
     :param observed: the server as it is, with what was applied.
     :param choices: what holds for the whole list.
+    :param sizes: the server's files, for options that are chosen by the memory that is left.
     :returns: one action per declared model and per model to remove: removals first, because they free memory for the
         launches, then the others in the order of the declaration.
     """
     removals: list[Action] = []
     others: list[Action] = []
     notes: list[str] = []
+    if observed.limits is not None and any(model.given.get("engine_options") == AUTO for model in declared):
+        declared = choose_options(declared, observed.limits, sizes)
     inline = _inline(declared)
     for model in declared:
         if model.state == "absent":
@@ -271,25 +294,25 @@ def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Pl
         names = choices.spared | {model.uid for model in declared}
         for uid in sorted({*observed.models, *observed.entries} - names):
             removals.append(_absent(DeclaredModel(uid, "absent"), observed))
-    return Plan(tuple(removals + others), tuple(notes))
+    return Plan(tuple(removals + others), tuple(notes), tuple(declared))
 
 
-def plan_downloads(declared: Sequence[DeclaredModel], observed: Observed, missing: Collection[str]) -> Plan:
+def plan_downloads(declared: Sequence[DeclaredModel], observed: Observed) -> Plan:
     """Only get the files of the declared models; what runs is left as it is.
 
-    :param missing: models whose files a hub has and the server has not.
+    :param declared: the models as declared.
+    :param observed: the server as it is, with the files that it has.
     """
     actions: list[Action] = []
     inline = _inline(declared)
     for model in declared:
         state = observed.state(model.uid)
-        if model.state == "absent" or model.uid not in missing:
+        if model.state == "absent" or not _missing(model, observed):
             actions.append(Action(model.uid, KEEP, state, model=model))
             continue
         found, _differs = _registration(model, observed, inline)
         wanted = inline.get((model.type, model.name))
         register = (model.type, wanted) if wanted is not None and found is None else None
-        actions.append(
-            Action(model.uid, DOWNLOAD, state, before={"files": ABSENT}, after={"files": "present", **model.shown()}, register=register, model=model)
-        )
-    return Plan(tuple(actions))
+        after = {"files": "present", **model.shown()}
+        actions.append(Action(model.uid, DOWNLOAD, state, before={"files": ABSENT}, after=after, register=register, fetch=True, model=model))
+    return Plan(tuple(actions), models=tuple(declared))

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..admission.model_paths import container_paths
-from ..admission.sizing import Limits, choose_options, too_much
 from ..base import sizes
 from ..base.sizes import MIB
 from ..declaration.check import check_models
+from ..declaration.local_files import container_paths
 from ..declaration.model import DeclaredModel
 from ..host.volumes import host_path
+from ..observed.limits import Limits
 from ..observed.server_files import Files
+from ..plan.sizing import choose_options, too_much
 from .settings import LEAST_MEMORY, OPTION_NAMES, Failure, Settings
 
 __all__ = ["check_declared_models"]

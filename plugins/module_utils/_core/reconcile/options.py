@@ -49,9 +49,9 @@ class ReconcileOptions:
     names: Mapping[str, str] = field(default_factory=dict)
     leave: Callable[[], Any] = lambda: None
 
-    def context(self, observed: Observed, missing: frozenset[str]) -> Context:
+    def context(self, observed: Observed) -> Context:
         """What applying a plan needs besides the server."""
-        return Context(observed, self.home, self.file, self.report, missing, self.deaths, self.engine_errors)
+        return Context(observed, self.home, self.file, self.report, self.deaths, self.engine_errors)
 
 
 _LEAST = {

@@ -15,12 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..apply.download import ENDED, is_cached
+from ..apply.download import ENDED
 from ..base.errors import ApiError, AuthenticationError, DeclarationError, XinferenceError
 from ..declaration.model import DeclaredModel
 from ..declaration.specification import CUSTOM_TYPES, uris
 from ..observed.models import ABSENT, ERROR, observe
 from ..plan.drift import REPORTED
+from ..plan.files import is_cached
 from ..server.api import CacheApi, CacheReadApi
 
 __all__ = ["CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]

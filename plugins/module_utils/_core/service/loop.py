@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..admission.sizing import choose_options
 from ..base.errors import AuthenticationError, XinferenceError
 from ..declaration.fields import AUTO
 from ..declaration.model import DeclaredModel
+from ..observed.limits import read_limits
 from ..observed.models import BUSY, Observed, observe
-from ..reconcile.reconcile import server_limits
+from ..plan.sizing import choose_options
 from ..server.api import Api
 from .connection import Connection
 from .intervals import INTERVALS, Intervals
@@ -185,7 +185,7 @@ class Watcher:
                 return intervals.moving
             if any(model.given.get("engine_options") == AUTO for model in declaration.models):
                 # For all models together, because they share the memory.
-                limits = server_limits(client, declaration.run_options)
+                limits = read_limits(client, declaration.run_options.cores, declaration.run_options.memory_mib)
                 chosen = choose_options(declaration.models, limits, declaration.run_options.home)
                 self.declaration = declaration = replace(declaration, models=tuple(chosen))
             seen, drifted = self.repair.tend(client, declaration, self.note)

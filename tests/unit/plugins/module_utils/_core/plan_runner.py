@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Context, Waiting
@@ -18,7 +19,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.doc
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Entry, Record, StateFile, entries_of, recorded
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Plan, PlanOptions, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions, make_plan
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import WRITES, FakeServer
 
 #: A custom model that a server takes.
@@ -93,8 +94,9 @@ class Run:
         self.server = server
         declared = parse_models(list(items))
         observed = look(server, declared, home, file)
-        self.plan: Plan = make_plan(declared, observed, choices)
-        self.context = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, missing=missing, deaths=deaths)
+        plan = make_plan(declared, observed, choices)
+        self.plan = replace(plan, actions=tuple(replace(action, fetch=action.uid in missing) for action in plan.actions))
+        self.context = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, deaths=deaths)
         server.calls.clear()
 
     def apply(self, **waiting: Any) -> dict[str, Result]:

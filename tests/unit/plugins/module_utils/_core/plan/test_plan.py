@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import AUTOSTART, FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied, Entry, Record, cleaned
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.limits import Limits
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, ObservedModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import REPORTED, UNREPORTED, drift, unverified
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT, Action, Plan, PlanOptions, make_plan, plan_downloads
@@ -697,15 +699,29 @@ def test_a_registration_serves_every_model_of_its_name() -> None:
 # Downloads only.
 
 
+#: The same model, whose files are on a hub.
+FROM_HUB = {**CUSTOM, "model_specs": [{"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_id": "org/one"}]}
+#: What the server has of the model that everybody declares here.
+HAS = {"model_name": "qwen3", "model_type": "LLM"}
+
+
 def test_only_files_that_are_missing_are_got() -> None:
-    models = [present("one", name="other"), present("two"), absent("three"), present("mine", registration=CUSTOM)]
-    plan = plan_downloads(models, seen(one="ready", three="ready"), {"one", "mine", "three"})
+    models = [
+        present("one", name="other"),
+        present("two"),
+        absent("three"),
+        present("mine", name="mine", registration=FROM_HUB),
+        present("here", path="/a.gguf"),
+    ]
+    plan = plan_downloads(models, replace(seen(one="ready", three="ready"), cached=(HAS,)))
     assert [(action.uid, action.kind, action.state, action.register) for action in plan.actions] == [
         ("one", "download", "ready", None),
         ("two", "keep", "absent", None),
         ("three", "keep", "ready", None),
-        ("mine", "download", "absent", ("LLM", DECLARED_CUSTOM)),
+        ("mine", "download", "absent", ("LLM", {"version": 2, **FROM_HUB, "model_name": "mine"})),
+        ("here", "keep", "absent", None),
     ]
+    assert [action.uid for action in plan.actions if action.fetch] == ["one", "mine"]
     assert [action.model for action in plan.actions] == models
     assert plan.side("before") == {"one": {"files": "absent"}, "mine": {"files": "absent"}}
     assert set(plan.side("after")) == {"one", "mine"}
@@ -714,8 +730,24 @@ def test_only_files_that_are_missing_are_got() -> None:
 
 def test_a_registration_that_is_there_is_not_touched_by_a_download() -> None:
     found = {("LLM", "qwen3"): {**REGISTERED, "context_length": 1}}
-    (action,) = plan_downloads([present(registration=CUSTOM)], Observed({}, found), {"chat"}).actions
+    (action,) = plan_downloads([present(registration=FROM_HUB)], Observed({}, found, cached=())).actions
     assert (action.kind, action.register, action.replaced) == ("download", None, None)
+
+
+@pytest.mark.parametrize(("cached", "fetched"), [(None, []), ((), ["two", "three"]), ((HAS,), ["three"])])
+def test_what_is_launched_gets_its_files_first_where_they_are_missing(cached: tuple[dict[str, Any], ...] | None, fetched: list[str]) -> None:
+    models = [present("one"), present("two"), present("three", name="other"), present("four", path="/a.gguf")]
+    plan = make_plan(models, replace(seen(one="ready"), cached=cached))
+    assert [action.uid for action in plan.actions if action.fetch] == fetched
+
+
+def test_automatic_options_are_chosen_by_what_the_server_may_use() -> None:
+    declared = present(engine_options="auto")
+    plan = make_plan([declared], replace(seen(), limits=Limits(3.0, 100_000)))
+    (model,) = plan.models
+    assert model.options == {"n_ctx": 4096, "n_parallel": 1, "n_threads": 3}
+    assert plan.actions[0].request["n_threads"] == 3
+    assert plan.launched == [model]
 
 
 # What holds for every plan.

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.sizing import Limits
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Waiting
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
@@ -24,8 +23,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as converging
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, reconcile, server_limits
-from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer, Script
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, reconcile
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION, custom, entry_of, gone, llm, written
 
 
@@ -289,7 +288,7 @@ def test_an_old_server_costs_no_more() -> None:
 def test_check_mode_of_a_launch_asks_the_catalogue_and_the_memory_once() -> None:
     server = FakeServer(allowed=frozenset())
     run(server, llm("one"), check=True)
-    assert reads(server) == ["list_instances", "list_models", "history", "autostart", "engines", "status"]
+    assert reads(server) == ["list_instances", "list_models", "history", "autostart", "status", "engines"]
 
 
 # What is refused before the first write.
@@ -359,26 +358,6 @@ def test_a_server_that_cannot_be_read_is_an_error_and_nothing_was_written() -> N
     with pytest.raises(XinferenceError, match="no history today"):
         run(server, llm("one"))
     assert written(server) == []
-
-
-@pytest.mark.parametrize(
-    ("run_options", "limits"),
-    [
-        ({}, Limits(4.0, 24105)),
-        ({"cores": 1.5}, Limits(1.5, 24105)),
-        ({"memory_mib": 900}, Limits(4.0, 900)),
-        ({"cores": 1.5, "memory_mib": 900}, Limits(1.5, 900)),
-    ],
-)
-def test_what_the_server_may_use_is_given_or_asked(run_options: dict[str, Any], limits: Limits) -> None:
-    server = FakeServer()
-    assert server_limits(server, ReconcileOptions(**run_options)) == limits
-    assert reads(server) == ([] if len(run_options) == 2 else ["status"])
-
-
-def test_a_server_without_workers_has_no_memory_to_count() -> None:
-    assert server_limits(Script(("status", {"uptime": 1, "workers": {}})), ReconcileOptions()) == Limits(1.0, 0)
-    assert server_limits(Script(("status", {"workers": None})), ReconcileOptions(cores=2)) == Limits(2, 0)
 
 
 # Options that fit the host.
@@ -531,6 +510,16 @@ def test_a_download_that_fails_leaves_what_runs() -> None:
     (result,) = run(server, llm("chat", quantization="Q8_0"), download="first").results
     assert (result.result, result.state, result.message) == ("failed", "ready", "Failed to download model qwen3")
     assert server.models["chat"].request["quantization"] == "Q4_K_M"
+
+
+@pytest.mark.parametrize("download", ["first", "only"])
+def test_files_of_another_repository_are_not_taken_for_a_model_s_own(download: str) -> None:
+    server = FakeServer()
+    spec = {**SPECIFICATION["model_specs"][0], "model_uri": None, "model_id": "org/one"}
+    server.files_cached.append({"model_name": "custom", "model_type": "LLM", "real_path": "/hub/models--org--other/snapshots/0"})
+    (problem,) = refusal(server, custom("mine", model_specs=[spec]), download=download)
+    assert problem.startswith("Model 'mine': registration.model_id is 'org/one', but the server keeps files of 'org/other' under the name 'custom'")
+    assert written(server) == []
 
 
 def test_a_server_that_cannot_download_alone_says_so() -> None:

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.sizing import CONTEXTS, Limits, choose_options, needs, too_much
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.limits import Limits
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.sizing import CONTEXTS, choose_options, needs, too_much
 
 MIB = 1 << 20
 

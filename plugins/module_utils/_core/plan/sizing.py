@@ -19,12 +19,13 @@ from ..base.messages import called
 from ..base.sizes import MIB
 from ..declaration.fields import AUTO
 from ..declaration.gguf import whole_of
+from ..declaration.local_files import loaded_besides
 from ..declaration.model import DeclaredModel
 from ..declaration.specification import chosen, file_names, local_path
+from ..observed.limits import Limits
 from ..observed.server_files import Files
-from .model_paths import loaded_besides
 
-__all__ = ["Limits", "Need", "Sizes", "choose_options", "needs", "too_much"]
+__all__ = ["Need", "Sizes", "choose_options", "needs", "too_much"]
 
 #: Processes of the server without any model.
 SERVER_MIB = 920
@@ -57,18 +58,6 @@ class Sizes(Protocol):
 
     def files(self, path: str) -> Files | None:
         """The files that a path of the container stands for; None where that is not known."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the server may use.
-
-    :param cores: processor cores.
-    :param memory_mib: memory in MiB.
-    """
-
-    cores: float
-    memory_mib: int
 
 
 @dataclass(frozen=True)
