@@ -125,7 +125,7 @@ def gather(
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
     :param firewall: arguments of :func:`firewall_facts`; None asks for none.
-    :param run: of :func:`firewall_facts`, which needs it.
+    :param run: runs a command; without it no unit and no firewall is known.
     :returns: the facts, with sizes in MiB.
     """
     mounts = mounted()
@@ -146,7 +146,7 @@ def gather(
         "users": user_facts(users_database, data_root) if users_database else None,
         "server_environment": server_environment(server_environment_file, data_root) if server_environment_file else {},
         "declared": stored_uids(declaration),
-        "service": service_facts(**service, client_environment=client_environment) if service else None,
-        "proxy": proxy_facts(**proxy) if proxy else None,
+        "service": service_facts(**service, client_environment=client_environment, run=run) if service else None,
+        "proxy": proxy_facts(**proxy, run=run) if proxy else None,
         "firewall": firewall_facts(**firewall, run=run) if firewall and run else None,
     }

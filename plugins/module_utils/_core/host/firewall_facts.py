@@ -65,7 +65,7 @@ def firewall_facts(units: Sequence[str], comment: str, directory: str, run: Run,
     # Of a timer, systemd leaves no mark that could be read.
     runs = timer.is_symlink() and run([str(root / "usr/bin/systemctl"), "is-active", "--quiet", units[-1]])[0] == 0
     return {
-        **unit_facts(units, root, files_below(place, "*")),
+        **unit_facts(units, root, files_below(place, "*"), run=run),
         "timer": runs,
         "files": files,
         "rules": found,

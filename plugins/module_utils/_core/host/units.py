@@ -11,13 +11,14 @@ import os
 import pwd
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ..base.bounded import read_json
 from ..base.fingerprint import folder_fingerprint
 from .certificates import certificate_facts
-from .client_environment import client_records
+from .client_environment import Run, client_records
 from .paths import files_below
 
 __all__ = ["proxy_facts", "service_facts", "unit_facts"]
@@ -26,6 +27,9 @@ __all__ = ["proxy_facts", "service_facts", "unit_facts"]
 _STATE_BYTES = 4 << 20
 #: What the service tells of itself and of each model, and of what type.
 _STATE = {"ready": bool, "trouble": str, "refused": bool, "models": dict}
+#: What systemd is asked of a unit, and the states in which its process runs or is being started.
+_SHOWN = ("ActiveState", "SubState", "ExecMainStartTimestamp")
+_RUNNING = frozenset({"active", "activating", "reloading"})
 _STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int, "message": str}
 
 
@@ -56,7 +60,7 @@ def _service_state(content: Any) -> dict[str, Any]:
 
 
 def service_facts(
-    units: Sequence[str], user: str, program: str, state: str, client_environment: str | None = None, *, root: Path = Path("/")
+    units: Sequence[str], user: str, program: str, state: str, client_environment: str | None = None, *, run: Run | None = None, root: Path = Path("/")
 ) -> dict[str, Any]:
     """The recovery service of this host.
 
@@ -65,6 +69,7 @@ def service_facts(
     :param program: directory with its program.
     :param state: file in which it writes what it knows.
     :param client_environment: directory of the virtual environment that it runs in.
+    :param run: runs a command.
     :param root: where the host's file system begins.
     :returns: ``systemd`` (whether that runs this host), ``units`` (content of the unit files that are there, by name), ``enabled`` and ``active`` of the
         service itself, ``behind`` (whether a unit, the program or the client was written after it started), ``user`` (whether there is that user),
@@ -74,7 +79,7 @@ def service_facts(
     client = client_records(root / client_environment.lstrip("/")) if client_environment else []
     facts: dict[str, Any] = {
         "systemd": (root / "run/systemd/system").is_dir(),
-        **unit_facts(units, root, [*files_below(place, "**/*.py"), *client]),
+        **unit_facts(units, root, [*files_below(place, "**/*.py"), *client], run=run),
         "program": folder_fingerprint(place),
         "state": None,
         "user": _is_user(user),
@@ -85,13 +90,15 @@ def service_facts(
     return facts
 
 
-def unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = ()) -> dict[str, Any]:
+def unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = (), *, run: Run | None = None) -> dict[str, Any]:
     """``units`` (content of the unit files that are there, by name), and of the first one ``enabled``, ``active`` and ``behind``.
 
+    :param root: where the host's file system begins.
     :param uses: files that it reads when it starts, besides the units.
+    :param run: runs a command; without it no unit is known to run.
     """
     folder = root / "etc/systemd/system"
-    running = _started(units[0], root)
+    started = _started(units[0], root, run)
     found: dict[str, str] = {}
     for name in units:
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -99,28 +106,42 @@ def unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = ()) -> d
     return {
         "units": found,
         "enabled": (folder / "multi-user.target.wants" / units[0]).is_symlink(),
-        "active": running.is_symlink(),
-        "behind": _is_behind(running, [*(folder / name for name in units), *uses]),
+        "active": started is not None,
+        "behind": _is_behind(started, [*(folder / name for name in units), *uses]),
     }
 
 
-def _started(unit: str, root: Path) -> Path:
-    """The link that systemd makes when a unit starts, and keeps for the journal as long as it runs; asking systemd would need another process."""
-    return root / "run/systemd/units" / f"invocation:{unit}"
+def _started(unit: str, root: Path, run: Run | None) -> float | None:
+    """When the process of a unit was started, in seconds since the epoch, rounded up; None when the unit does not run."""
+    if run is None or not (root / "run/systemd/system").is_dir():
+        return None
+    # It writes whole seconds, in the time zone of whoever asks.
+    command = [str(root / "usr/bin/env"), "LC_ALL=C", "TZ=UTC", "systemctl", "show", f"--property={','.join(_SHOWN)}", unit]
+    status, answer, _error = run(command)
+    said = dict(line.partition("=")[::2] for line in answer.splitlines())
+    if status or said.get("ActiveState") not in _RUNNING or said.get("SubState") == "auto-restart":
+        return None
+    try:
+        _day, date, clock, _zone = said["ExecMainStartTimestamp"].split()
+        return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp() + 1
+    except (KeyError, ValueError):
+        # It is being started, and has no process yet.
+        return time.time()
 
 
-def _is_behind(read: Path, files: Sequence[Path]) -> bool:
-    """Whether any of some files was written after something was; no when that is not there.
+def _is_behind(since: float | None, files: Sequence[Path]) -> bool:
+    """Whether any of some files was written after a moment; no when there was no such moment.
 
     A run that is cut off between writing a file and starting what reads it leaves it so.
+
+    :param since: seconds since the epoch.
     """
-    with contextlib.suppress(OSError):
-        since, now = read.lstat().st_mtime, time.time()
-        for file in files:
-            with contextlib.suppress(OSError):
-                # A time to come is that of a clock that was wrong.
-                if since < file.lstat().st_mtime <= now:
-                    return True
+    now = time.time()
+    for file in files if since is not None else ():
+        with contextlib.suppress(OSError):
+            # A time to come is that of a clock that was wrong.
+            if since is not None and since < file.lstat().st_mtime <= now:
+                return True
     return False
 
 
@@ -134,13 +155,21 @@ def _is_user(name: str) -> bool:
     return True
 
 
-def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], root: Path = Path("/")) -> dict[str, Any]:
+def _read_at(reloaded: Path, unit: str, root: Path, run: Run | None) -> float | None:
+    """When the proxy read its configuration, in seconds since the epoch; None when it does not run."""
+    with contextlib.suppress(OSError):
+        return reloaded.lstat().st_mtime
+    return _started(unit, root, run)
+
+
+def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], *, run: Run | None = None, root: Path = Path("/")) -> dict[str, Any]:
     """The proxy of this host.
 
     :param unit: name of its unit.
     :param user: whom its workers run as.
     :param config: its configuration file.
     :param certificates: files with certificates in PEM format.
+    :param run: runs a command.
     :param root: where the host's file system begins.
     :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``behind`` (whether the unit was written after it
         started), ``unread`` (whether the configuration was written after it was read), ``user`` (whether there is that user), ``config`` (its content, None
@@ -151,8 +180,8 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     reloaded = root / "run" / name / "reloaded"
     facts: dict[str, Any] = {
         "nginx": os.access(root / "usr/sbin/nginx", os.X_OK),
-        **unit_facts([unit], root),
-        "unread": _is_behind(reloaded if reloaded.exists() else _started(unit, root), [file]),
+        **unit_facts([unit], root, run=run),
+        "unread": _is_behind(_read_at(reloaded, unit, root, run), [file]),
         "user": _is_user(user),
         "config": None,
         "certificates": {},

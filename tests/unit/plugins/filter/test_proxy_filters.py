@@ -16,6 +16,7 @@ from ansible_collections.inferops.xinference.plugins.filter.alternative_name imp
 from ansible_collections.inferops.xinference.plugins.filter.proxy_gaps import FilterModule as Gaps
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import proxy_facts
+from ansible_collections.inferops.xinference.tests.unit.plugins.systemctl import systemctl
 
 alternative_name = Names().filters()["alternative_name"]
 proxy_gaps = Gaps().filters()["proxy_gaps"]
@@ -31,10 +32,13 @@ def test_names_as_certificates_write_them(name: str, written: str) -> None:
     assert alternative_name(name) == written
 
 
-def host(root: Path, user: str = "root") -> dict[str, Any]:
-    """Facts of a host whose file system is a directory."""
+def host(root: Path, user: str = "root", started: float | None = None) -> dict[str, Any]:
+    """Facts of a host whose file system is a directory.
+
+    :param started: when its proxy was started, in seconds since the epoch.
+    """
     place = str(root / CERTIFICATE.lstrip("/"))
-    return {"proxy": proxy_facts(UNIT, user, CONFIG, [CERTIFICATE], root), "paths": {CERTIFICATE: path_facts(place)}}
+    return {"proxy": proxy_facts(UNIT, user, CONFIG, [CERTIFICATE], run=systemctl(started), root=root), "paths": {CERTIFICATE: path_facts(place)}}
 
 
 def put(root: Path, path: str, text: str) -> None:
@@ -59,32 +63,29 @@ def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     assert proxy_gaps(host(tmp_path), *wanted) == ["start"]
     put(tmp_path, f"/etc/systemd/system/multi-user.target.wants/{UNIT}.of", "")
     (tmp_path / f"etc/systemd/system/multi-user.target.wants/{UNIT}").symlink_to("x")
-    (tmp_path / "run/systemd/units").mkdir(parents=True)
-    (tmp_path / f"run/systemd/units/invocation:{UNIT}").symlink_to("0123")
-    assert proxy_gaps(host(tmp_path), *wanted) == []
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    started = time.time() + 60
+    assert proxy_gaps(host(tmp_path, started=started), *wanted) == []
     put(tmp_path, CONFIG, "another")
-    assert proxy_gaps(host(tmp_path), *wanted) == ["config", "start"]
+    assert proxy_gaps(host(tmp_path, started=started), *wanted) == ["config", "start"]
 
 
 def test_what_was_written_and_never_read(tmp_path: Path) -> None:
     """As a run leaves a host that was cut off before it restarted or reloaded the proxy."""
     put(tmp_path, CONFIG, "config")
     put(tmp_path, f"/etc/systemd/system/{UNIT}", "[Unit]\n")
-    (tmp_path / "run/systemd/units").mkdir(parents=True)
-    started = tmp_path / f"run/systemd/units/invocation:{UNIT}"
-    started.symlink_to("0123")
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    begin = time.time() - 1000
 
-    def found() -> tuple[bool, bool]:
-        facts = host(tmp_path)["proxy"]
+    def found(started: float = 10) -> tuple[bool, bool]:
+        facts = host(tmp_path, started=begin + started)["proxy"]
         return facts["behind"], facts["unread"]
 
-    def at(seconds: float, path: str | Path) -> None:
-        place = tmp_path / path.lstrip("/") if isinstance(path, str) else path
-        os.utime(place, times=(time.time() - 1000 + seconds,) * 2, follow_symlinks=False)
+    def at(seconds: float, path: str) -> None:
+        os.utime(tmp_path / path.lstrip("/"), times=(begin + seconds,) * 2, follow_symlinks=False)
 
     at(0, f"/etc/systemd/system/{UNIT}")
     at(0, CONFIG)
-    at(10, started)
     assert found() == (False, False)
     at(20, CONFIG)
     assert found() == (False, True)
@@ -97,8 +98,7 @@ def test_what_was_written_and_never_read(tmp_path: Path) -> None:
     at(25, f"/etc/systemd/system/{UNIT}")
     at(0, CONFIG)
     assert found() == (True, False)
-    at(50, started)
-    assert found() == (False, False)
+    assert found(started=50) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.filter.recovery_gaps import FilterModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install
+from ansible_collections.inferops.xinference.tests.unit.plugins.systemctl import systemctl
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 recovery_gaps = FilterModule().filters()["recovery_gaps"]
@@ -22,9 +23,13 @@ UNIT = "[Unit]\n"
 UNITS = {"xinference-models.service": UNIT, "xinference-start.path": "[Path]\n"}
 
 
-def host(tmp_path: Path) -> dict[str, Any]:
-    """Facts of a host whose file system is a directory."""
-    return {"service": service_facts(list(UNITS), "root", "/usr/local/lib/x/program", "/var/lib/x/state.json", "/opt/client", root=tmp_path)}
+def host(tmp_path: Path, started: float | None = None) -> dict[str, Any]:
+    """Facts of a host whose file system is a directory.
+
+    :param started: when its service was started, in seconds since the epoch.
+    """
+    run = systemctl(started)
+    return {"service": service_facts(list(UNITS), "root", "/usr/local/lib/x/program", "/var/lib/x/state.json", "/opt/client", run=run, root=tmp_path)}
 
 
 def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
@@ -34,22 +39,18 @@ def test_what_is_missing_on_a_host(tmp_path: Path) -> None:
     assert recovery_gaps({"service": {**found["service"], "user": False}}, UNITS) == ["user", "program", "units", "start"]
     install(tmp_path / "usr/local/lib/x/program")
     assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
-    units, running = tmp_path / "etc/systemd/system", tmp_path / "run/systemd/units"
+    units = tmp_path / "etc/systemd/system"
     (units / "multi-user.target.wants").mkdir(parents=True)
     (tmp_path / "run/systemd/system").mkdir(parents=True)
-    running.mkdir()
     (units / "xinference-models.service").write_text("other")
     (units / "multi-user.target.wants/xinference-models.service").symlink_to(units / "xinference-models.service")
-    started = running / "invocation:xinference-models.service"
-    started.symlink_to("0123")
     # It is started when everything has been written.
-    os.utime(started, times=(time.time() + 60,) * 2, follow_symlinks=False)
-    assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
+    started = time.time() + 60
+    assert recovery_gaps(host(tmp_path, started), UNITS) == ["units", "start"]
     (units / "xinference-models.service").write_text(UNIT)
-    assert recovery_gaps(host(tmp_path), UNITS) == ["units", "start"]
+    assert recovery_gaps(host(tmp_path, started), UNITS) == ["units", "start"]
     (units / "xinference-start.path").write_text("[Path]\n")
-    assert recovery_gaps(host(tmp_path), UNITS) == []
-    started.unlink()
+    assert recovery_gaps(host(tmp_path, started), UNITS) == []
     assert recovery_gaps(host(tmp_path), UNITS) == ["start"]
 
 
@@ -75,19 +76,16 @@ def test_what_was_written_and_never_started(tmp_path: Path, written: str) -> Non
     for name, text in UNITS.items():
         (units / name).write_text(text)
     (units / "multi-user.target.wants/xinference-models.service").symlink_to("x")
-    (tmp_path / "run/systemd/units").mkdir(parents=True)
-    started = tmp_path / "run/systemd/units/invocation:xinference-models.service"
-    started.symlink_to("0123")
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
     now = time.time()
     for path in tmp_path.rglob("*"):
         os.utime(path, times=(now - 100,) * 2, follow_symlinks=False)
-    os.utime(started, times=(now - 50,) * 2, follow_symlinks=False)
-    assert recovery_gaps(host(tmp_path), UNITS) == []
+    assert recovery_gaps(host(tmp_path, now - 50), UNITS) == []
     os.utime(tmp_path / written, times=(now - 10,) * 2)
-    assert recovery_gaps(host(tmp_path), UNITS) == ["start"]
+    assert recovery_gaps(host(tmp_path, now - 50), UNITS) == ["start"]
     # The clock went back since: a restart would not end it.
     os.utime(tmp_path / written, times=(now + 1000,) * 2)
-    assert recovery_gaps(host(tmp_path), UNITS) == []
+    assert recovery_gaps(host(tmp_path, now - 50), UNITS) == []
 
 
 def test_whether_there_is_a_user(tmp_path: Path) -> None:
