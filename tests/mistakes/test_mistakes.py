@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port
+from ansible_collections.inferops.xinference.tests.machine import ROOT, WHOLE, built, free_port
 
 BIN = Path(sys.executable).parent
 PORT = free_port()
@@ -298,6 +298,39 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "missing archive": ({"xinference_image_archive": "/nowhere/image.tar"}, "xinference_image_archive '/nowhere/image.tar' does not exist on this host."),
 }
+#: Another sentence of a variable that has a mistake above: unit tests ask the function for it, and the way from there into a play is the same.
+LATER = frozenset(
+    {
+        "memory that is no size",
+        "tag that is true",
+        "accounts or not",
+        "tag with its image",
+        "address with its port",
+        "path of the host that is not there",
+        "mode that YAML counts",
+        "address of another host",
+        "network that Docker keeps for itself",
+        "addresses of the host itself",
+        "name of a container that is replaced",
+        "line that is none",
+        "misspelt field",
+        "hyphen in a field",
+        "field among the options",
+        "missing model file",
+        "part of a split file",
+        "model file outside",
+        "no list",
+        "text for a list",
+        "text for an item",
+        "limit above the machine",
+        "no password",
+        "short password",
+        "moving tag",
+        "home in no volume",
+    }
+)
+#: Those that this run makes.
+MADE = [case for case in CASES if WHOLE or case not in LATER]
 
 
 @dataclass(frozen=True)
@@ -451,7 +484,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     made: dict[str, str] = {}
     hosts: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
-        for case in [*CASES, *PREPARED, *MADE_BY_HAND]:
+        for case in [*MADE, *PREPARED, *MADE_BY_HAND]:
             host = host_of(case)
             place = Place(folder / host / "xinference_data", f"xinference-mistakes-{host}" if case in MADE_BY_HAND else "xinference-mistakes", stack)
             place.folder.mkdir()
@@ -473,7 +506,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     return Fleet(code, output, folder, said, made, left)
 
 
-@pytest.mark.parametrize("case", [*CASES, *PREPARED])
+_ANOTHER = pytest.mark.test_all("another sentence of the same variable; unit tests ask for it")
+
+
+@pytest.mark.parametrize("case", [*(pytest.param(case, marks=_ANOTHER) if case in LATER else case for case in CASES), *PREPARED])
 def test_mistake(case: str, fleet: Fleet) -> None:
     host = host_of(case)
     assert fleet.code == 2, fleet.output
