@@ -15,6 +15,7 @@ from ..observed.last_applied import RECORD, Record, StateFile
 from ..observed.models import Observed
 from ..observed.server_files import ServerFiles
 from ..server.api import ModelsApi
+from ..server.rows import Progress
 
 __all__ = ["SMOKE_TESTS", "Context", "LaunchRecords", "Waiting"]
 
@@ -87,7 +88,7 @@ class Context:
     observed: Observed = field(default_factory=Observed)
     home: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
-    report: Callable[[str, str, dict[str, Any], float], None] | None = None
+    report: Callable[[str, str, Progress, float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
     persist: Callable[[dict[str, Any]], bool] = lambda specification: True

@@ -17,6 +17,7 @@ from typing import Any
 from ..base.errors import ApiError, AuthenticationError
 from ..declaration.model import DeclaredModel
 from ..server.api import DownloadApi
+from ..server.rows import Progress
 
 __all__ = ["DOWNLOADS", "ENDED", "download"]
 
@@ -40,7 +41,7 @@ def download(
     model: DeclaredModel,
     late: Callable[[], bool],
     sleep: Callable[[], None],
-    report: Callable[[str, dict[str, Any]], None],
+    report: Callable[[str, Progress], None],
 ) -> str:
     """Download the files of one model.
 

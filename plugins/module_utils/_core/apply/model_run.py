@@ -16,6 +16,7 @@ from ..host.docker import Deaths
 from ..observed.models import READY
 from ..plan.plan import DOWNLOAD, LAUNCH, RELAUNCH, SCALE, Action, Plan
 from ..server.api import ModelsApi
+from ..server.rows import Progress
 from .context import Clock, Context, LaunchRecords, Waiting
 from .results import Result, result_of
 
@@ -117,7 +118,7 @@ class PlanRun:
         """Whether the time for the plan is over."""
         return self.clock() - self.begun >= self.waiting.timeout
 
-    def say(self, model: ModelRun, state: str, answer: dict[str, Any] | None = None) -> None:
+    def say(self, model: ModelRun, state: str, answer: Progress | None = None) -> None:
         """Tell the operator how far a model is."""
         if self.context.report is not None:
             self.context.report(model.uid, state, answer or {}, self.elapsed(model))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.bounded import parse_json
+from ..server.rows import Progress
 
 __all__ = ["ProgressFile", "latest_lines", "progress_file", "progress_line"]
 
@@ -49,7 +50,7 @@ def _size(count: float) -> str:
     return f"{count:.1f} {_UNITS[power]}" if power > 2 else f"{count:.0f} {_UNITS[power]}"
 
 
-def _files(answer: Mapping[str, Any]) -> dict[tuple[str, str], tuple[float, float | None]]:
+def _files(answer: Progress) -> dict[tuple[str, str], tuple[float, float | None]]:
     """Bytes so far and in all, if known, of each file; a file that the server shows twice counts once."""
     found: dict[tuple[str, str], tuple[float, float | None]] = {}
     listed = answer.get("download_files")
@@ -63,7 +64,7 @@ def _files(answer: Mapping[str, Any]) -> dict[tuple[str, str], tuple[float, floa
     return found
 
 
-def _downloading(answer: Mapping[str, Any], done: float | None) -> str:
+def _downloading(answer: Progress, done: float | None) -> str:
     """A download: per cent and bytes.
 
     The server's own per cent counts each file alike, whatever its size, and in a launch the whole download is only 80 of them. So the bytes
@@ -77,7 +78,7 @@ def _downloading(answer: Mapping[str, Any], done: float | None) -> str:
     return f"{words}, {_size(sum(file[0] for file in files))}" if files else words
 
 
-def _installing(answer: Mapping[str, Any]) -> str:
+def _installing(answer: Progress) -> str:
     """An installation of packages: how many of how many, as far as the copy that is least far."""
     words = _INSTALLING.replace("_", " ")
     counts: list[tuple[int, int]] = []
@@ -98,7 +99,7 @@ def _per_cent(part: float) -> int:
     return min(100, math.floor(part * 100 + 1e-6))
 
 
-def progress_line(uid: str, state: str, answer: Mapping[str, Any], seconds: float) -> str:
+def progress_line(uid: str, state: str, answer: Progress, seconds: float) -> str:
     """One line that says how far a model is, such as ``chat: downloading 41 % of 98 MB, 12 s``.
 
     :param uid: the model.
@@ -140,7 +141,7 @@ class ProgressFile:
             # Others may write to the directory: neither their file nor their link is followed.
             self.handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
-    def tell(self, uid: str, state: str, answer: Mapping[str, Any], seconds: float) -> None:
+    def tell(self, uid: str, state: str, answer: Progress, seconds: float) -> None:
         """Write how far a model is; the parameters are those of :func:`progress_line`."""
         now, kind = self.clock(), (state, str(answer.get("stage") or ""))
         before = self.last.get(uid)

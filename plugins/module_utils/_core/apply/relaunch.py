@@ -9,6 +9,7 @@ from ..base.errors import ApiError, AuthenticationError
 from ..observed.last_applied import Record, cleaned
 from ..observed.models import ABSENT, BUSY, ERROR, READY, UNLISTED, Observed, observe
 from ..plan.plan import RELAUNCH
+from ..server.rows import AutostartEntry
 from .model_run import ModelRun, PlanRun
 from .registrations import Registrations
 from .removal import Removal
@@ -79,7 +80,7 @@ class Launches:
         # To other accounts than its owner's the server does not show what an entry launches; then it is what ran.
         launch = (old.launch if old is not None else None) or model.action.previous
         if old is not None and launch:
-            self.client.set_autostart({"enabled": True, **old.policy, "launch": cleaned(launch)})
+            self.client.set_autostart(AutostartEntry(enabled=True, **old.policy, launch=cleaned(launch)))
 
     def roll_back(self, model: ModelRun, words: str) -> bool:
         """Launch the previous model after a relaunch that failed; False where there is none or that failed, too."""
@@ -137,7 +138,7 @@ class Launches:
             entry = action.entry
         elif action.kind == RELAUNCH and action.old_entry is not None and not action.drop_entry:
             # Somebody else's entry, taken away for the time of the relaunch. It brings the declared model from now on.
-            entry = {"enabled": True, **action.old_entry.policy, "launch": cleaned(action.request)}
+            entry = AutostartEntry(enabled=True, **action.old_entry.policy, launch=cleaned(action.request))
         else:
             return
         self.run.write(model, lambda: self.client.set_autostart(entry))

@@ -12,6 +12,7 @@ from typing import Any
 from ..base.errors import ApiError, AuthenticationError, ConnectionFailed
 from ..base.messages import whole
 from ..server.api import SmokeTestApi
+from ..server.rows import ModelRow
 
 __all__ = ["Unanswered", "smoke_test"]
 
@@ -50,7 +51,7 @@ def _token(answer: Mapping[str, Any]) -> None:
         raise Unanswered(f"no choice in the answer {dict(answer)!r:.200}")
 
 
-def _lengths(spec: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> list[int]:
+def _lengths(spec: ModelRow, requests: Sequence[Mapping[str, Any]]) -> list[int]:
     """Lengths that a vector may have; empty for any. A launch with the option dimensions shortens what the model is registered for."""
     wanted = [whole(request.get("dimensions") or spec.get("dimensions")) for request in requests]
     return sorted({length for length in wanted if isinstance(length, int)}) if all(isinstance(length, int) for length in wanted) else []
@@ -70,7 +71,7 @@ def _score(answer: Mapping[str, Any]) -> None:
         raise Unanswered(f"no score in the answer {dict(answer)!r:.200}")
 
 
-def _ask(client: SmokeTestApi, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> None:
+def _ask(client: SmokeTestApi, uid: str, spec: ModelRow, timeout: float, requests: Sequence[Mapping[str, Any]]) -> None:
     kind, abilities = spec.get("model_type"), spec.get("model_ability")
     if kind == "LLM" and isinstance(abilities, list) and "chat" in abilities:
         question: dict[str, Any] = {"model": uid, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
@@ -100,7 +101,7 @@ def _patiently(timeout: float, begun: float, ask: Callable[[], None]) -> None:
         time.sleep(_PAUSE)
 
 
-def smoke_test(client: SmokeTestApi, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]] = ({},)) -> float:
+def smoke_test(client: SmokeTestApi, uid: str, spec: ModelRow, timeout: float, requests: Sequence[Mapping[str, Any]] = ({},)) -> float:
     """Let a model answer one token, vector or score; other types must be described by the server.
 
     :param spec: the server's description of the model.

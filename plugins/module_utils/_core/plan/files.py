@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ..base.compare import same_size
 from ..base.messages import shown
 from ..declaration.model import DeclaredModel
 from ..declaration.specification import fitting, uris
+from ..server.rows import CachedRow
 
 __all__ = ["is_cached", "other_source", "wanted_files"]
 
@@ -26,13 +26,13 @@ def wanted_files(model: DeclaredModel) -> bool:
     return model.registration is None or not uris(model.registration)
 
 
-def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _cached(model: DeclaredModel, rows: Iterable[CachedRow]) -> list[CachedRow]:
     """What the server has that may be a model's files; a field that is not declared matches any.
 
     :param rows: what the server has.
     """
 
-    def fits(row: Mapping[str, Any], name: str, key: str) -> bool:
+    def fits(row: CachedRow, name: str, key: str) -> bool:
         wanted, actual = model.given.get(name), row.get(key)
         if wanted is None or actual is None:
             return True
@@ -50,7 +50,7 @@ def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> list[Map
     ]
 
 
-def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
+def is_cached(model: DeclaredModel, rows: Iterable[CachedRow]) -> bool:
     """Whether the files of a model are on the server.
 
     :param rows: what the server has.
@@ -58,7 +58,7 @@ def is_cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> bool:
     return bool(_cached(model, rows))
 
 
-def other_source(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> str:
+def other_source(model: DeclaredModel, rows: Iterable[CachedRow]) -> str:
     """What is wrong where the server has files of another repository under the name of a model: it would load those, and fetch none.
 
     :param rows: what the server has.

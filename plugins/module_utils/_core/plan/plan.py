@@ -17,6 +17,7 @@ from ..observed.last_applied import Entry, cleaned
 from ..observed.models import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
 from ..observed.server_files import ServerFiles
 from ..server.features import AUTOSTART
+from ..server.rows import AutostartEntry, ModelRow
 from .drift import REPORTED, drift, unverified
 from .files import is_cached, wanted_files
 from .sizing import Sizes, choose_options
@@ -89,7 +90,7 @@ class Action:
     previous: dict[str, Any] | None = None
     drift: dict[str, Any] = field(default_factory=dict)
     unverified: tuple[str, ...] = ()
-    entry: dict[str, Any] | None = None
+    entry: AutostartEntry | None = None
     old_entry: Entry | None = None
     drop_entry: bool = False
     fetch: bool = False
@@ -135,7 +136,7 @@ def _side(action: Action, name: str) -> dict[str, Any]:
     if action.kind in (RELAUNCH, SCALE):
         shown.update({field_name: values[key] for field_name, values in action.drift.items()})
     if action.entry is not None or action.drop_entry:
-        policy = action.entry if name == "after" else None
+        policy: Mapping[str, object] | None = action.entry if name == "after" else None
         if name == "before" and action.old_entry is not None:
             old = action.old_entry
             policy = dict(old.policy)
@@ -145,22 +146,28 @@ def _side(action: Action, name: str) -> dict[str, Any]:
 
 def _reported_request(running: ObservedModel) -> dict[str, Any]:
     """As much of a launch request as a server reports."""
-    request = {FIELDS[name].sent: running.spec[key] for name, key in REPORTED.items() if running.spec.get(key) is not None}
+    request = {FIELDS[name].sent: running.spec.get(key) for name, key in REPORTED.items() if running.spec.get(key) is not None}
     return {**request, "model_uid": running.uid}
 
 
 def describe(running: ObservedModel) -> dict[str, Any]:
     """A running model in the terms of a declaration."""
-    spec = {name: running.spec[key] for name, key in REPORTED.items() if running.spec.get(key) is not None}
+    spec = {name: running.spec.get(key) for name, key in REPORTED.items() if running.spec.get(key) is not None}
     return {"state": running.state, **spec}
 
 
-def entry_of(model: DeclaredModel, policy: Mapping[str, int]) -> dict[str, Any]:
+def entry_of(model: DeclaredModel, policy: Mapping[str, int]) -> AutostartEntry:
     """The autostart entry of a model."""
-    return {"enabled": True, **policy, "launch": cleaned(model.launch_request())}
+    return {
+        "enabled": True,
+        "priority": policy["priority"],
+        "max_retries": policy["max_retries"],
+        "retry_interval_seconds": policy["retry_interval_seconds"],
+        "launch": cleaned(model.launch_request()),
+    }
 
 
-def _entry_differs(wanted: Mapping[str, Any], found: Entry | None, spec: Mapping[str, Any], ours: Collection[str]) -> bool:
+def _entry_differs(wanted: AutostartEntry, found: Entry | None, spec: ModelRow, ours: Collection[str]) -> bool:
     """Whether an entry has to be written.
 
     :param spec: the server's description of the model, empty while it does not run.
@@ -252,7 +259,7 @@ def _missing(model: DeclaredModel, observed: Observed) -> bool:
     return observed.cached is not None and wanted_files(model) and not is_cached(model, observed.cached)
 
 
-def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -> tuple[dict[str, Any] | None, Entry | None, bool]:
+def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -> tuple[AutostartEntry | None, Entry | None, bool]:
     """The autostart entry to write, the one that is there, and whether that one is removed."""
     old = observed.entries.get(model.uid)
     policy = model.autostart(choices.autostart)

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ..base.errors import ApiError, XinferenceError, with_words
 from ..base.private_file import replace_private
 from ..server.api import ApiKeysApi
+from ..server.rows import KeyChanges, KeyRequest, NewKey
 from .api_keys import ALL_MODELS, OLD_NAME, REMOVED, UPDATED, KeyChange, KeyOutcome, access_of, rows_of
 
 __all__ = ["apply_key"]
@@ -34,7 +35,7 @@ def apply_key(client: ApiKeysApi, change: KeyChange) -> KeyOutcome:
     aside = OLD_NAME.format(name=change.wanted.name, id=old)
     if old is not None:
         client.update_key(old, {"name": aside})
-    made: dict[str, Any] = {}
+    made: NewKey = {}
     kept = False
     try:
         made = _make(client, change)
@@ -52,14 +53,16 @@ def apply_key(client: ApiKeysApi, change: KeyChange) -> KeyOutcome:
     return KeyOutcome(described, made["key"] if change.wanted.path is None else None)
 
 
-def _make(client: ApiKeysApi, change: KeyChange) -> dict[str, Any]:
+def _make(client: ApiKeysApi, change: KeyChange) -> NewKey:
     """Make a key; what the server answered, with the key."""
     key, found = change.key or {}, change.seen.found
     access = change.wanted.access if change.wanted.access is not None else access_of(found[0]) if found else ALL_MODELS
-    request = {"name": key["name"], "description": key["description"], "expires_at": key["expires_at"], "model_permissions": rows_of(access)}
-    made = client.create_key({**request, **({"owner": change.seen.owner_id} if change.seen.owner_id is not None else {})})
+    request: KeyRequest = {"name": key["name"], "description": key["description"], "expires_at": key["expires_at"], "model_permissions": rows_of(access)}
+    if change.seen.owner_id is not None:
+        request["owner"] = change.seen.owner_id
+    made = client.create_key(request)
     # A new key is enabled, and one without any permission would get all of them.
-    later: dict[str, Any] = {} if key["enabled"] else {"enabled": False}
+    later: KeyChanges = {} if key["enabled"] else {"enabled": False}
     if not access:
         later["model_permissions"] = []
     if later:
@@ -72,7 +75,8 @@ def _make(client: ApiKeysApi, change: KeyChange) -> dict[str, Any]:
 
 def _update(client: ApiKeysApi, change: KeyChange) -> None:
     """Change a key that is there, and write its file."""
-    fields: dict[str, Any] = {name: pair["declared"] for name, pair in change.drift.items() if name not in ("models", "model_types")}
+    # Of the names of fields only these two are not the server's.
+    fields = cast("KeyChanges", {name: pair["declared"] for name, pair in change.drift.items() if name not in ("models", "model_types")})
     if change.wanted.access is not None and ("models" in change.drift or "model_types" in change.drift):
         fields["model_permissions"] = rows_of(change.wanted.access)
     if fields:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..base.bounded import read_regular
 from ..base.errors import DeclarationError, XinferenceError
 from ..base.messages import nearest, shown, unsendable
 from ..server.api import ApiKeysApi
+from ..server.rows import KeyPermission, KeyRow
 from .users import LOCAL, NO_ACCOUNTS, check_name
 
 __all__ = [
@@ -107,9 +108,9 @@ class KeySeen:
 
     owner: str
     owner_id: int | None
-    rows: Sequence[dict[str, Any]]
-    found: Sequence[dict[str, Any]]
-    left: Sequence[dict[str, Any]] = ()
+    rows: Sequence[KeyRow]
+    found: Sequence[KeyRow]
+    left: Sequence[KeyRow] = ()
     secret: str | None = field(default=None, repr=False)
     kept: str | None = field(default=None, repr=False)
 
@@ -129,7 +130,7 @@ class KeyChange:
     kind: str = UNCHANGED
     drift: dict[str, Any] = field(default_factory=dict)
     writes: bool = False
-    clears: Sequence[dict[str, Any]] = ()
+    clears: Sequence[KeyRow] = ()
 
     @property
     def changed(self) -> bool:
@@ -210,7 +211,7 @@ def _same_moment(declared: str | None, running: Any) -> bool:
     return kept.tzinfo is None and kept.replace(microsecond=0).isoformat() == declared
 
 
-def access_of(row: Mapping[str, Any]) -> Access:
+def access_of(row: KeyRow) -> Access:
     """What a key may ask, as the server keeps it."""
     rows = row.get("model_permissions") or []
     return frozenset((str(each["permission_type"]), each.get("permission_value")) for each in rows)
@@ -224,13 +225,13 @@ def _models(access: Access) -> dict[str, list[str]]:
     return {option: sorted(str(value) for kind, value in access if kind == word) for option, word in chosen.items()}
 
 
-def rows_of(access: Access) -> list[dict[str, str | None]]:
+def rows_of(access: Access) -> list[KeyPermission]:
     """The same, as it is sent."""
     ordered = sorted(access, key=lambda each: (each[0], each[1] or ""))
     return [{"permission_type": kind, "permission_value": value} for kind, value in ordered]
 
 
-def _shown(row: Mapping[str, Any], owner: str) -> dict[str, Any]:
+def _shown(row: KeyRow, owner: str) -> dict[str, Any]:
     """A key as the server has it, or would make it where nothing is declared."""
     return {
         "id": row.get("id"),
@@ -244,7 +245,7 @@ def _shown(row: Mapping[str, Any], owner: str) -> dict[str, Any]:
     }
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _name(row: KeyRow) -> str:
     """The name of a key; older servers, such as 3.5.0, let it be empty."""
     return str(row.get("name") or "").strip()
 
@@ -352,7 +353,7 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
     return change
 
 
-def _drift(wanted: ApiKey, found: Mapping[str, Any] | None) -> dict[str, Any]:
+def _drift(wanted: ApiKey, found: KeyRow | None) -> dict[str, Any]:
     """The declared fields that differ from a key, or from what the server makes of a key of which no more is said than its name."""
     running = _shown(found or {}, "")
     drift: dict[str, Any] = {}

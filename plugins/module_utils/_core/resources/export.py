@@ -111,7 +111,7 @@ def _given(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def _reported(model: ObservedModel) -> dict[str, Any]:
     """The fields that a server reports."""
-    request = {FIELDS[name].sent: model.spec[key] for name, key in REPORTED.items() if model.spec.get(key) not in (None, "")}
+    request = {FIELDS[name].sent: model.spec.get(key) for name, key in REPORTED.items() if model.spec.get(key) not in (None, "")}
     return _given(effective(request, model.spec))[0]
 
 

@@ -10,7 +10,7 @@ is asked, and afterwards the server is read again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +23,7 @@ from ..observed.models import ABSENT, ERROR, observe
 from ..plan.drift import REPORTED
 from ..plan.files import is_cached
 from ..server.api import CacheApi, CacheReadApi
+from ..server.rows import CachedRow
 
 __all__ = ["CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]
 
@@ -58,7 +59,7 @@ class CachedModel:
     engines: list[str] | None = None
 
     @property
-    def row(self) -> dict[str, Any]:
+    def row(self) -> CachedRow:
         """The same in the server's terms."""
         return {
             "model_name": self.name,
@@ -132,7 +133,7 @@ def _as_type(model: DeclaredModel, files: CachedModel) -> DeclaredModel:
     return model if files.type else DeclaredModel(model.uid, model.state, {**model.given, "type": ""})
 
 
-def _files(row: Mapping[str, Any]) -> CachedModel:
+def _files(row: CachedRow) -> CachedModel:
     """One row of what the server has."""
     version = str(row.get("model_version") or "")
     form, quantization = row.get("model_format"), row.get("quantization")
@@ -173,7 +174,7 @@ def _running(client: CacheReadApi) -> tuple[tuple[DeclaredModel, ...], frozenset
     for uid, seen in observe(client).models.items():
         if seen.state in (ABSENT, ERROR):
             continue
-        given = {name: seen.spec[key] for name, key in REPORTED.items() if seen.spec.get(key) is not None}
+        given = {name: seen.spec.get(key) for name, key in REPORTED.items() if seen.spec.get(key) is not None}
         if "name" in given:
             models.append(DeclaredModel(uid, "present", given))
         else:

@@ -19,6 +19,7 @@ from ..base.messages import nearest, shown, unsendable
 from ..base.private_file import keep_secrets, kept_secrets
 from ..server.api import UsersApi
 from ..server.features import MANAGED_USERS
+from ..server.rows import AccountRow
 
 __all__ = [
     "ALWAYS",
@@ -92,8 +93,8 @@ class AccountSeen:
     :param shortest: characters that a new password must have.
     """
 
-    found: dict[str, Any] | None
-    rows: Sequence[dict[str, Any]]
+    found: AccountRow | None
+    rows: Sequence[AccountRow]
     own: bool
     works: bool | None = None
     shortest: int = 1
@@ -158,7 +159,7 @@ class AccountChange:
         return []
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _shown(row: AccountRow) -> dict[str, Any]:
     """An account as the server has it."""
     return {"name": row["username"], "enabled": bool(row["enabled"]), "permissions": sorted(row["permissions"])}
 
@@ -297,7 +298,7 @@ def plan_account(wanted: Account, seen: AccountSeen) -> AccountChange:
     return change
 
 
-def _update(wanted: Account, seen: AccountSeen, found: dict[str, Any]) -> AccountChange:
+def _update(wanted: Account, seen: AccountSeen, found: AccountRow) -> AccountChange:
     """What to do about an account that is there."""
     drift: dict[str, Any] = {}
     if wanted.enabled is not None and wanted.enabled != bool(found["enabled"]):

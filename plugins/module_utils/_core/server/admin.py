@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import Any
+from typing import cast
 
 from ..base.errors import ApiError, AuthenticationError
 from .connection import ServerConnection
+from .rows import AccountChanges, AccountRow, KeyChanges, KeyRequest, KeyRow, NewKey, SetupStatus
 from .session import Session
 
 __all__ = ["AdminClient"]
@@ -19,7 +20,7 @@ __all__ = ["AdminClient"]
 class AdminClient(ServerConnection):
     """The requests for them."""
 
-    def accounts(self) -> list[dict[str, Any]] | None:
+    def accounts(self) -> list[AccountRow] | None:
         """Accounts of every source; None where the server has none that can be managed."""
         rows = self._if_there("GET", "/v1/admin/users") if self._setup else None
         return None if rows is None else list(rows)
@@ -28,7 +29,7 @@ class AdminClient(ServerConnection):
         """Make an account, and return its number. It is enabled."""
         return int(self._call("POST", "/v1/admin/users", json={"username": name, "password": password, "permissions": permissions})["id"])
 
-    def update_account(self, account: int, changes: dict[str, Any]) -> None:
+    def update_account(self, account: int, changes: AccountChanges) -> None:
         """Change ``enabled`` or the whole list ``permissions`` of an account."""
         self._call("PUT", f"/v1/admin/users/{account}", json=changes)
 
@@ -65,23 +66,23 @@ class AdminClient(ServerConnection):
         return int(self._setup["password_min_length"])
 
     @functools.cached_property
-    def _setup(self) -> dict[str, Any]:
+    def _setup(self) -> SetupStatus:
         """What the server says of its first administrator, which needs no account; nothing where there are no accounts that this client can manage.
 
         Servers before 3.0 are among these: their accounts have other fields, scopes and rules.
         """
-        return self._if_there("GET", "/v1/admin/setup/status") or {}
+        return cast("SetupStatus", self._if_there("GET", "/v1/admin/setup/status") or {})
 
-    def keys(self) -> list[dict[str, Any]] | None:
+    def keys(self) -> list[KeyRow] | None:
         """API keys, without the keys themselves: of all accounts, or of this one where it may not see others. None where the server has none."""
         rows = self._if_there("GET", "/v1/admin/keys") if self._setup else None
         return None if rows is None else list(rows)
 
-    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
+    def create_key(self, request: KeyRequest) -> NewKey:
         """Make an API key; ``id``, ``prefix`` and ``key``. Without ``owner``, the number of an account, it belongs to this account."""
-        return dict(self._call("POST", "/v1/admin/keys", json=request))
+        return cast("NewKey", dict(self._call("POST", "/v1/admin/keys", json=request)))
 
-    def update_key(self, key: int, changes: dict[str, Any]) -> None:
+    def update_key(self, key: int, changes: KeyChanges) -> None:
         """Change ``name``, ``description``, ``enabled``, ``expires_at`` or ``model_permissions`` of an API key."""
         self._call("PUT", f"/v1/admin/keys/{key}", json=changes)
 

@@ -8,26 +8,45 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from .rows import (
+    AccountChanges,
+    AccountRow,
+    AutostartEntry,
+    AutostartRow,
+    CachedRow,
+    DownloadRow,
+    Engines,
+    HistoryRow,
+    InstanceRow,
+    KeyChanges,
+    KeyRequest,
+    KeyRow,
+    ModelRow,
+    NewKey,
+    Progress,
+    ServerStatus,
+)
+
 
 class ModelsReadApi(Protocol):
     """The reading half of the client."""
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         """Descriptions of the running models by uid."""
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         """Every instance that the server remembers, with its state."""
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         """Description of one running model."""
 
     def registrations(self, model_type: str, names: Collection[str]) -> dict[str, dict[str, Any]]:
         """Specifications of the registered models of a type among these names."""
 
-    def history(self) -> list[dict[str, Any]] | None:
+    def history(self) -> list[HistoryRow] | None:
         """Rows of the launch history; None where there is none."""
 
-    def autostart(self) -> list[dict[str, Any]] | None:
+    def autostart(self) -> list[AutostartRow] | None:
         """Autostart entries with what became of them; None where there is no autostart."""
 
 
@@ -37,7 +56,7 @@ class SmokeTestApi(Protocol):
     def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Answer of a model."""
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         """Description of one running model."""
 
 
@@ -50,7 +69,7 @@ class DownloadApi(Protocol):
     def resume_download(self, cache_uid: str) -> None:
         """Let the server go on with a download that was interrupted."""
 
-    def downloads(self) -> list[dict[str, Any]]:
+    def downloads(self) -> list[DownloadRow]:
         """Downloads that have not ended well."""
 
 
@@ -75,7 +94,7 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     def cancel(self, uid: str) -> None:
         """Stop a launch under way."""
 
-    def progress(self, uid: str) -> dict[str, Any]:
+    def progress(self, uid: str) -> Progress:
         """How far a launch is."""
 
     def add_replicas(self, uid: str, count: int) -> None:
@@ -84,7 +103,7 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     def remove_replica(self, uid: str, replica_id: int) -> None:
         """Take a copy away."""
 
-    def set_autostart(self, entry: dict[str, Any]) -> None:
+    def set_autostart(self, entry: AutostartEntry) -> None:
         """Write an autostart entry."""
 
     def remove_autostart(self, uid: str) -> None:
@@ -100,13 +119,13 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
 class CatalogueApi(Protocol):
     """The part of the client that knows what the server can launch."""
 
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+    def engines(self, model_type: str, name: str) -> Engines | None:
         """Engines for a model."""
 
     def registered_names(self, model_type: str) -> dict[str, bool]:
         """Names of the models of a type, and whether each is built in."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ServerStatus:
         """The workers with their resources."""
 
 
@@ -132,10 +151,10 @@ class Api(ModelsApi, CatalogueApi, Protocol):
     def close(self) -> None:
         """Close its connections."""
 
-    def cached(self) -> list[dict[str, Any]]:
+    def cached(self) -> list[CachedRow]:
         """Models whose files are there."""
 
-    def status(self, *, patient: bool = True) -> dict[str, Any]:
+    def status(self, *, patient: bool = True) -> ServerStatus:
         """Resources of its workers."""
 
 
@@ -150,13 +169,13 @@ class UsersApi(Protocol):
     def username(self) -> str | None:
         """The account that is logged in."""
 
-    def accounts(self) -> list[dict[str, Any]] | None:
+    def accounts(self) -> list[AccountRow] | None:
         """All accounts; None where the server has none that can be managed."""
 
     def create_account(self, name: str, password: str, permissions: list[str]) -> int:
         """Make an account."""
 
-    def update_account(self, account: int, changes: dict[str, Any]) -> None:
+    def update_account(self, account: int, changes: AccountChanges) -> None:
         """Change an account."""
 
     def set_account_password(self, account: int, password: str) -> None:
@@ -182,16 +201,16 @@ class ApiKeysApi(Protocol):
     def username(self) -> str | None:
         """The account that is logged in."""
 
-    def accounts(self) -> list[dict[str, Any]] | None:
+    def accounts(self) -> list[AccountRow] | None:
         """All accounts; None where the server has none that can be managed."""
 
-    def keys(self) -> list[dict[str, Any]] | None:
+    def keys(self) -> list[KeyRow] | None:
         """API keys; None where the server has none."""
 
-    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
+    def create_key(self, request: KeyRequest) -> NewKey:
         """Make a key."""
 
-    def update_key(self, key: int, changes: dict[str, Any]) -> None:
+    def update_key(self, key: int, changes: KeyChanges) -> None:
         """Change a key."""
 
     def remove_key(self, key: int) -> None:
@@ -204,13 +223,13 @@ class ApiKeysApi(Protocol):
 class CacheReadApi(ModelsReadApi, RegistrationsApi, Protocol):
     """The part of the client that knows what is downloaded and who uses it."""
 
-    def cached(self) -> list[dict[str, Any]]:
+    def cached(self) -> list[CachedRow]:
         """Models whose files are on the server."""
 
     def routes(self) -> frozenset[str]:
         """What the server offers."""
 
-    def downloads(self) -> list[dict[str, Any]]:
+    def downloads(self) -> list[DownloadRow]:
         """Downloads that have not ended well."""
 
 

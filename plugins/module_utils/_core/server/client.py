@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from ..base.errors import ApiError, AuthenticationError, NoAnswer
 from .admin import AdminClient
+from .rows import AutostartEntry, AutostartRow, CachedRow, DownloadRow, Engines, HistoryRow, InstanceRow, ModelRow, Progress, ServerStatus
 from .session import READ_TRIES
 
 __all__ = ["Client", "connection_arguments", "first_accepted"]
@@ -58,18 +59,18 @@ def connection_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
 class Client(AdminClient):
     """Everything that is asked of a server."""
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         """Descriptions of the running models by uid."""
         return dict(self._api.list_models())
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         """Description of a running model; empty for one that still loads, None for one that is not served.
 
         Fresher than the list, which the server keeps for some seconds.
         """
         try:
             # 503 says that it is loading, so it is an answer and no reason to try again.
-            return dict(self._call("GET", f"/v1/models/{quote(uid, safe='')}", tries=1))
+            return cast("ModelRow", dict(self._call("GET", f"/v1/models/{quote(uid, safe='')}", tries=1)))
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -77,7 +78,7 @@ class Client(AdminClient):
                 return {} if error.status == 503 else None
             raise
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         """Every instance that the server remembers, failed ones included."""
         return list(self._api.get_instance_info(None, None))
 
@@ -102,7 +103,7 @@ class Client(AdminClient):
         """Names of the registered models of a type, and whether each is built in."""
         return {str(item["model_name"]): bool(item["is_builtin"]) for item in self._api.list_model_registrations(model_type)}
 
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+    def engines(self, model_type: str, name: str) -> Engines | None:
         """Engines for a model of the catalogue: a list of what each can load, or its reason why not; None for an unknown model."""
         answer = self._call("GET", f"/v1/engines/{model_type}/{quote(name, safe='')}")
         return answer if isinstance(answer, dict) else None
@@ -146,9 +147,9 @@ class Client(AdminClient):
         """Stop a launch under way; the server answers when it has unwound."""
         self._call("POST", f"/v1/models/{quote(uid, safe='')}/cancel", timeout=max(self._session.timeout, 90))
 
-    def progress(self, uid: str) -> dict[str, Any]:
+    def progress(self, uid: str) -> Progress:
         """How far a launch is: ``progress`` from 0 to 1 and, on newer servers, ``stage`` and ``download_files``."""
-        return dict(self._api.get_launch_model_progress(quote(uid, safe="")))
+        return cast("Progress", dict(self._api.get_launch_model_progress(quote(uid, safe=""))))
 
     def add_replicas(self, uid: str, count: int) -> None:
         """Add replicas to a running model; the server answers when they are ready."""
@@ -158,7 +159,7 @@ class Client(AdminClient):
         """Take one copy of a running model away."""
         self._call("DELETE", f"/v1/models/{quote(uid, safe='')}/replicas/{replica_id}")
 
-    def history(self) -> list[dict[str, Any]] | None:
+    def history(self) -> list[HistoryRow] | None:
         """Rows of the launch history with the columns of autostart; None where the server has no history.
 
         Only rows of this account show their whole content.
@@ -174,12 +175,12 @@ class Client(AdminClient):
         """Remove a row of the launch history, if it is there."""
         self._if_there("DELETE", f"/v1/launch_history/{quote(name, safe='')}/{quote(uid, safe='')}")
 
-    def autostart(self) -> list[dict[str, Any]] | None:
+    def autostart(self) -> list[AutostartRow] | None:
         """Autostart entries with what became of them, secrets masked; None where the server has no autostart."""
         answer = self._if_there("GET", "/v1/autostart/models")
         return None if answer is None else list(answer["models"])
 
-    def set_autostart(self, entry: dict[str, Any]) -> None:
+    def set_autostart(self, entry: AutostartEntry) -> None:
         """Write an autostart entry. The server launches its model at once, unless it is there."""
         self._api.upsert_autostart_model(entry)
 
@@ -192,7 +193,7 @@ class Client(AdminClient):
         paths = self._call("GET", "/openapi.json")["paths"]
         return frozenset(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods)
 
-    def cached(self) -> list[dict[str, Any]]:
+    def cached(self) -> list[CachedRow]:
         """Models whose files are on the server."""
         return list(self._call("GET", "/v1/cache/models")["list"])
 
@@ -208,7 +209,7 @@ class Client(AdminClient):
         """Let the server go on with a download that was interrupted."""
         self._call("POST", f"/v1/downloads/{quote(cache_uid, safe='')}/resume")
 
-    def downloads(self) -> list[dict[str, Any]]:
+    def downloads(self) -> list[DownloadRow]:
         """Downloads that have not ended well, those under way included."""
         return list(self._call("GET", "/v1/downloads")["list"])
 
@@ -220,12 +221,12 @@ class Client(AdminClient):
         """Answer of a model to a request of inference, such as ``chat/completions``."""
         return dict(self._call("POST", f"/v1/{route}", json=question, timeout=timeout))
 
-    def status(self, *, patient: bool = True) -> dict[str, Any]:
+    def status(self, *, patient: bool = True) -> ServerStatus:
         """Uptime and workers of the server with their resources; needs no account.
 
         :param patient: whether it is asked again when no answer comes, as with any other read.
         """
-        return dict(self._session.get(f"{self.endpoint}/status", tries=READ_TRIES if patient else 1).json())
+        return cast("ServerStatus", dict(self._session.get(f"{self.endpoint}/status", tries=READ_TRIES if patient else 1).json()))
 
     def workers(self) -> list[str]:
         """Addresses of the registered workers; needs no account."""

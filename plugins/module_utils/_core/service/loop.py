@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..base.errors import AuthenticationError, XinferenceError
 from ..declaration.fields import AUTO
@@ -22,6 +21,7 @@ from ..observed.limits import read_limits
 from ..observed.models import BUSY, Observed, observe
 from ..plan.sizing import choose_options
 from ..server.api import Api
+from ..server.rows import InstanceRow
 from .connection import Connection
 from .intervals import INTERVALS, Intervals
 from .model_status import ModelStatuses, is_settled
@@ -40,7 +40,7 @@ class _Seen:
     :param lasts: seconds for which it counts while nothing is seen to move.
     """
 
-    rows: Any = None
+    rows: list[InstanceRow] | None = None
     at: float = 0.0
     calm: bool = False
     lasts: float = 0.0

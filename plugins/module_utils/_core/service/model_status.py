@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..declaration.model import DeclaredModel
 from ..observed.models import ABSENT, ERROR, READY, UNLISTED, Observed, ObservedModel
+from ..server.rows import Progress
 from .intervals import Intervals
 
 __all__ = ["ModelStatus", "ModelStatuses", "is_settled"]
@@ -47,7 +47,7 @@ class ModelStatus:
     next_try: float = 0.0
     message: str = ""
     since: float = 0.0
-    progress: Any = None
+    progress: Progress | None = None
 
 
 def is_settled(model: DeclaredModel, status: ModelStatus) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..apply.context import Waiting
 from ..apply.download import ROUTE as DOWNLOAD
@@ -18,6 +17,7 @@ from ..observed.models import ABSENT, BUSY, PATIENCE, READY, RECOVERING, SETTLIN
 from ..reconcile.options import ReconcileOptions
 from ..reconcile.reconcile import reconcile
 from ..server.api import Api
+from ..server.rows import Progress
 from .model_status import ModelStatuses, is_settled
 from .smoke_tests import REFUSALS, SmokeTests
 from .stored import Declaration
@@ -123,7 +123,7 @@ class Repair:
             status.asked, status.state = False, ABSENT
 
     @staticmethod
-    def progress(client: Api, uid: str) -> dict[str, Any]:
+    def progress(client: Api, uid: str) -> Progress:
         """How far a launch is; empty where the server does not say, as after its end."""
         try:
             return client.progress(uid)

@@ -15,6 +15,7 @@ from ..apply.smoke_test import Unanswered, smoke_test
 from ..declaration.model import DeclaredModel
 from ..observed.models import READY, Observed
 from ..server.api import Api
+from ..server.rows import ModelRow
 from .model_status import ModelStatuses
 
 __all__ = ["REFUSALS", "SmokeTests"]
@@ -23,7 +24,7 @@ __all__ = ["REFUSALS", "SmokeTests"]
 REFUSALS = 2
 
 
-def _asked(client: Api, uid: str, spec: Mapping[str, Any], timeout: float, requests: Sequence[Mapping[str, Any]]) -> float:
+def _asked(client: Api, uid: str, spec: ModelRow, timeout: float, requests: Sequence[Mapping[str, Any]]) -> float:
     """A smoke test with a client of its own; the parameters are those of :func:`smoke_test`."""
     try:
         return smoke_test(client, uid, spec, timeout, requests)
