@@ -14,6 +14,7 @@ from ..base.errors import ApiError, AuthenticationError
 from ..base.messages import called, nearest
 from ..declaration.model import DeclaredModel
 from ..server.api import CatalogueApi
+from ..server.rows import EngineOffer, Engines, WorkerRow, WorkerStatus
 
 __all__ = ["check_catalogue", "check_registrations"]
 
@@ -37,7 +38,7 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else text + "."
 
 
-def _offers(usable: list[Any], key: str) -> list[str]:
+def _offers(usable: list[EngineOffer], key: str) -> list[str]:
     """The values of a field that an engine can load; servers name quantizations in the singular or in the plural."""
     found: list[str] = []
     for offer in usable:
@@ -48,7 +49,7 @@ def _offers(usable: list[Any], key: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _check_choice(model: DeclaredModel, engine: str, usable: list[Any]) -> list[str]:
+def _check_choice(model: DeclaredModel, engine: str, usable: list[EngineOffer]) -> list[str]:
     """Format, size, quantization and projector against what the engine can load; each narrows the next."""
     offers = usable
     for field_name, key in _CHOICES:
@@ -58,7 +59,7 @@ def _check_choice(model: DeclaredModel, engine: str, usable: list[Any]) -> list[
         if wanted is None or not allowed or (field_name == "multimodal_projector" and str(wanted).startswith("/")):
             continue
 
-        def fits(offer: Any, name: str = field_name, key: str = key, wanted: Any = wanted) -> bool:
+        def fits(offer: EngineOffer, name: str = field_name, key: str = key, wanted: Any = wanted) -> bool:
             return any(same_choice(name, wanted, one, model.type) for one in _offers([offer], key))
 
         offers = [offer for offer in offers if fits(offer)]
@@ -68,7 +69,7 @@ def _check_choice(model: DeclaredModel, engine: str, usable: list[Any]) -> list[
     return []
 
 
-def _check_format(model: DeclaredModel, engine: str, engines: Mapping[str, Any]) -> list[str]:
+def _check_format(model: DeclaredModel, engine: str, engines: Engines) -> list[str]:
     """Whether a server would choose files that the engine cannot load: where no format is given, it takes the first of its catalogue that fits."""
     if engine.lower() != "llama.cpp" or "format" in model.given:
         return []
@@ -88,8 +89,8 @@ class _Asked:
     def __init__(self, client: CatalogueApi) -> None:
         self.client = client
         self._names: dict[str, dict[str, bool]] = {}
-        self._engines: dict[tuple[str, str], dict[str, Any] | None] = {}
-        self._workers: dict[str, Any] | None = None
+        self._engines: dict[tuple[str, str], Engines | None] = {}
+        self._workers: dict[str, WorkerRow] | None = None
 
     def names(self, model_type: str) -> dict[str, bool]:
         """Names of the models of a type, and whether each is built in."""
@@ -97,14 +98,14 @@ class _Asked:
             self._names[model_type] = self.client.registered_names(model_type)
         return self._names[model_type]
 
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+    def engines(self, model_type: str, name: str) -> Engines | None:
         """Engines for a model of the catalogue; None for an unknown one."""
         key = (model_type, name)
         if key not in self._engines:
             self._engines[key] = self.client.engines(model_type, name)
         return self._engines[key]
 
-    def workers(self) -> dict[str, Any]:
+    def workers(self) -> dict[str, WorkerStatus]:
         """The workers by address, each with its devices."""
         if self._workers is None:
             self._workers = self.client.status().get("workers") or {}
@@ -141,7 +142,7 @@ def _check_registration(asked: _Asked, model: DeclaredModel) -> list[str]:
     return [_ended(f"registration.model_family '{family}' is not in the server's catalogue, and {reason}{nearest(family, builtin)}")]
 
 
-def _check_engine(model: DeclaredModel, engines: Mapping[str, Any]) -> list[str]:
+def _check_engine(model: DeclaredModel, engines: Engines) -> list[str]:
     """The engine, and what it should load."""
     able = [name for name, offers in engines.items() if isinstance(offers, list) and offers]
     given = model.given.get("engine")

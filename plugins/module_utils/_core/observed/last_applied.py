@@ -24,6 +24,7 @@ from typing import Any
 from ..base.bounded import parse_json, read_regular
 from ..base.errors import XinferenceError
 from ..base.private_file import replace_private
+from ..server.rows import AutostartPolicy, AutostartRow, HistoryRow
 
 __all__ = ["RECORD", "RECORDED", "Applied", "Entry", "Record", "StateFile", "cleaned", "entries_of", "launched_by_entry", "recorded"]
 
@@ -98,7 +99,7 @@ class Entry:
     updated: float = field(default=0.0, compare=False)
 
     @property
-    def policy(self) -> dict[str, int]:
+    def policy(self) -> AutostartPolicy:
         """When and how often the server tries."""
         return {"priority": self.priority, "max_retries": self.max_retries, "retry_interval_seconds": self.retry_interval_seconds}
 
@@ -134,7 +135,7 @@ def _is_record(data: Any) -> bool:
     return isinstance(data, Mapping) and isinstance(data.get("request"), Mapping) and isinstance(data.get("created"), int)
 
 
-def recorded(rows: Iterable[Mapping[str, Any]]) -> dict[str, Record]:
+def recorded(rows: Iterable[HistoryRow]) -> dict[str, Record]:
     """Our own rows of the launch history, by uid; rows of other accounts do not show their content."""
     found: dict[str, Record] = {}
     for row in rows:
@@ -152,7 +153,7 @@ def _seconds(stamp: Any) -> float:
         return 0.0
 
 
-def entries_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Entry]:
+def entries_of(rows: Iterable[HistoryRow]) -> dict[str, Entry]:
     """Enabled autostart entries in the launch history, by uid."""
     found: dict[str, Entry] = {}
     for row in rows:
@@ -172,7 +173,7 @@ def entries_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Entry]:
     return found
 
 
-def launched_by_entry(entry: Entry, answers: Iterable[Mapping[str, Any]], created: int) -> bool:
+def launched_by_entry(entry: Entry, answers: Iterable[AutostartRow], created: int) -> bool:
     """Whether the server launched a model from its autostart entry as it is now.
 
     :param answers: autostart entries with their states.

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from ..base.errors import ApiError
 from ..server.api import ModelsReadApi
+from ..server.rows import AutostartRow, CachedRow, InstanceRow, ModelRow
 from .last_applied import RECORDED, Applied, Entry, Record, entries_of, launched_by_entry, recorded
 from .limits import Limits
 from .server_files import ServerFiles
@@ -83,7 +84,7 @@ class ObservedModel:
 
     uid: str
     state: str
-    spec: dict[str, Any] = field(default_factory=dict)
+    spec: ModelRow = field(default_factory=ModelRow)
     message: str = ""
     created: int = 0
     replicas: tuple[int, ...] = ()
@@ -115,7 +116,7 @@ class Observed:
     certain: bool = False
     history: bool = False
     limits: Limits | None = None
-    cached: tuple[Mapping[str, Any], ...] | None = None
+    cached: tuple[CachedRow, ...] | None = None
 
     def state(self, uid: str) -> str:
         """State of a model; ``absent`` when the server does not know it."""
@@ -123,13 +124,13 @@ class Observed:
         return found.state if found else ABSENT
 
 
-def _message(instance: Mapping[str, Any]) -> str:
+def _message(instance: InstanceRow) -> str:
     """The server's words about a failed instance."""
     words = [str(replica.get("error_message") or "").strip() for replica in instance.get("replica_statuses") or []]
     return "; ".join(dict.fromkeys(word for word in words if word))
 
 
-def _instance(instance: Mapping[str, Any]) -> ObservedModel:
+def _instance(instance: InstanceRow) -> ObservedModel:
     """One row of the instances; a model is ready when all of its replicas are."""
     replicas = [copy for copy in instance.get("replica_statuses") or [] if copy.get("status") != "TERMINATED"]
     status = str(instance.get("status"))
@@ -174,14 +175,14 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
     for uid, spec in listed.items():
         known = models.get(uid)
         if known is None:
-            models[uid] = ObservedModel(uid, READY, dict(spec))
+            models[uid] = ObservedModel(uid, READY, cast("ModelRow", dict(spec)))
         elif known.state not in (TERMINATING, READY, *SETTLING):
             # The list names only what finished loading: newer than a row that still says creating, or error of an earlier try.
             models[uid] = _with(known, READY, spec)
     return Observed(models)
 
 
-def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, dict[str, Any]]:
+def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, ModelRow]:
     """The running models; nothing where one that was cancelled too late breaks the list, as it does before 3.0, and each model is looked up then."""
     try:
         return reader.list_models()
@@ -192,9 +193,9 @@ def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, dict[str,
         raise
 
 
-def _with(seen: ObservedModel, state: str, spec: Mapping[str, Any] | None) -> ObservedModel:
+def _with(seen: ObservedModel, state: str, spec: ModelRow | None) -> ObservedModel:
     """The same model with another state and description."""
-    return ObservedModel(seen.uid, state, dict(spec or {}), seen.message, seen.created, seen.replicas, seen.workers)
+    return ObservedModel(seen.uid, state, cast("ModelRow", dict(spec or {})), seen.message, seen.created, seen.replicas, seen.workers)
 
 
 def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], home: ServerFiles, kept: Mapping[str, Record]) -> Observed:
@@ -218,7 +219,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
     records = dict(kept) if rows is None else recorded(rows)
     entries = entries_of(rows or [])
     known = bool(rows) and "autostart_enabled" in (rows or [{}])[0]
-    answers: list[dict[str, Any]] | None = None
+    answers: list[AutostartRow] | None = None
     if rows is not None and not rows:
         # An empty history does not say whether the server has autostart.
         answers = reader.autostart()

@@ -17,6 +17,7 @@ from ..observed.last_applied import StateFile
 from ..observed.models import Observed
 from ..observed.server_files import ServerFiles
 from ..plan.plan import PlanOptions
+from ..server.rows import Progress
 
 __all__ = ["ReconcileOptions", "reconcile_options", "server_files"]
 
@@ -43,7 +44,7 @@ class ReconcileOptions:
     memory_mib: int | None = None
     home: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
-    report: Callable[[str, str, dict[str, Any], float], None] | None = None
+    report: Callable[[str, str, Progress, float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
     names: Mapping[str, str] = field(default_factory=dict)

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..admission.catalogue import check_catalogue, check_registrations
 from ..admission.model_paths import check_paths
@@ -26,6 +25,7 @@ from ..plan.plan import LAUNCH, RELAUNCH, Plan, make_plan, plan_downloads
 from ..plan.sizing import too_much
 from ..server.api import Api
 from ..server.features import DOWNLOADS
+from ..server.rows import CachedRow
 from .options import ReconcileOptions
 
 __all__ = ["Outcome", "reconcile"]
@@ -58,7 +58,7 @@ def _registered(models: Sequence[DeclaredModel]) -> dict[str, set[str]]:
     return names
 
 
-def _cached(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Mapping[str, Any], ...] | None:
+def _cached(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[CachedRow, ...] | None:
     """What the server has of hubs' files; None where no model wants any, or where the server downloads only when it launches.
 
     :param models: those that may need files.
