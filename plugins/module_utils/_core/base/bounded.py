@@ -288,7 +288,7 @@ class Answer(http.client.HTTPResponse):
 
     #: Bytes of all of it, and seconds that it may take longer than its first byte.
     limit, longer = 32 << 20, 60.0
-    clock: Callable[[], float] = staticmethod(time.monotonic)
+    clock = staticmethod(time.monotonic)
 
     def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)

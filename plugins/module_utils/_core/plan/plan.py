@@ -179,7 +179,7 @@ def _entry_differs(wanted: AutostartEntry, found: Entry | None, spec: ModelRow, 
     # An entry that another client wrote may leave out the one copy that the server takes then.
     there = effective({"replica": 1, **found.launch}, spec, options)
     return not same_value(effective(wanted["launch"], spec, options), there) or any(
-        wanted[key] != getattr(found, key) for key in ("priority", "max_retries", "retry_interval_seconds")
+        wanted.get(key) != getattr(found, key) for key in ("priority", "max_retries", "retry_interval_seconds")
     )
 
 

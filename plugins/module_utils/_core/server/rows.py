@@ -94,8 +94,8 @@ class InstanceRow(TypedDict, total=False):
     model_name: str
     #: As of :class:`ReplicaRow`; READY as soon as the first replica is.
     status: str
-    #: When the server made it, in seconds since the epoch.
-    instance_created_ts: int
+    #: When the server made it, in seconds since the epoch. Older servers may not say.
+    instance_created_ts: int | None
     #: Its replicas; null or absent before there is one.
     replica_statuses: list[ReplicaRow] | None
 
@@ -146,8 +146,8 @@ class AutostartEntry(AutostartPolicy, total=False):
 class AutostartState(TypedDict, total=False):
     """What became of an autostart entry."""
 
-    #: When the server last began to launch it, in seconds since the epoch; absent before the first try.
-    last_attempt_ts: int
+    #: When the server last began to launch it, in seconds since the epoch; null or absent before the first try.
+    last_attempt_ts: int | None
 
 
 class AutostartRow(AutostartEntry, total=False):
@@ -243,8 +243,8 @@ class EngineOffer(TypedDict, total=False):
     model_format: str
     #: Billions of parameters; only of an LLM.
     model_size_in_billions: int | float | str
-    #: The one quantization, of embedding and rerank models.
-    quantization: str
+    #: The quantization, or all of them, of embedding and rerank models.
+    quantization: str | list[str]
     #: All quantizations, of an LLM.
     quantizations: list[str]
     #: Names of the projectors' files; null where there is none.
