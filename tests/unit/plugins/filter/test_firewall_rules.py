@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.inferops.xinference.plugins.filter.firewall_rules import FilterModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
 
 
 def test_texts_and_marks_of_both_families() -> None:
-    wanted = {"comment": "xinference-firewall", "prefix": "xinference", "bridge": "xinference0", "port": 9997, "users": [0], "blocked": [], "allowed": []}
+    wanted: dict[str, Any] = {
+        "comment": "xinference-firewall",
+        "prefix": "xinference",
+        "bridge": "xinference0",
+        "port": 9997,
+        "users": [0],
+        "blocked": [],
+        "allowed": [],
+    }
     found = FilterModule().filters()["firewall_rules"](wanted)
     made = rules(Firewall(**wanted))
     assert found == {family: {"text": made[family].text, "marks": made[family].marks} for family in ("ipv4", "ipv6")}

@@ -19,7 +19,7 @@ status_table = StatusTable().filters()["status_table"]
 DIGEST = "sha256:" + "0f" * 32
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
 CLIENT = {"client_version": "4.1.0", "client_problem": None, "client_foreign": False}
-HOST = {
+HOST: dict[str, Any] = {
     "docker": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
     **CLIENT,
@@ -32,7 +32,7 @@ RUNNING = {
         {"uid": "bad", "state": "error", "message": "out of memory", "spec": {}},
     ],
 }
-GOOD = {
+GOOD: dict[str, Any] = {
     "container": "running",
     "image": IMAGE,
     "health": "healthy",

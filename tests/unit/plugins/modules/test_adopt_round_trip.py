@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import UNREPORTED
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import AutostartEntry, AutostartPolicy
 from ansible_collections.inferops.xinference.plugins.modules import models, models_info
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION
@@ -38,7 +39,7 @@ CHAT: dict[str, Any] = {
 }
 #: As somebody wrote it by hand.
 EMBED = {"model_uid": "embed", "model_name": "bge-m3", "model_type": "embedding", "model_format": "pytorch"}
-POLICY = {"priority": 7, "max_retries": 5, "retry_interval_seconds": 11}
+POLICY: AutostartPolicy = {"priority": 7, "max_retries": 5, "retry_interval_seconds": 11}
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def by_hand(*runners: Runner, **options: Any) -> FakeServer:
         server.launch(request)
         server.clock.sleep(server.load_seconds)
     if server.with_autostart:
-        server.set_autostart({"enabled": True, **POLICY, "launch": CHAT})
+        server.set_autostart(AutostartEntry(enabled=True, **POLICY, launch=CHAT))
     assert server.ready() == {"chat", "embed"}
     server.allowed = frozenset()
     for runner in runners:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         return {}
 
     monkeypatch.setattr(host_info, "gather", gather)
-    options = {
+    options: dict[str, Any] = {
         "docker_host": "unix:///x",
         "container": "c",
         "image": "i",

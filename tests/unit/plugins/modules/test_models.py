@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils import _module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
@@ -41,7 +42,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The warnings of the module; where Ansible keeps them depends on what else runs in the process."""
     texts: list[str] = []
-    monkeypatch.setattr(models.AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: texts.append(text))
     return texts
 
 
@@ -334,7 +335,7 @@ def test_records_of_an_old_server_are_in_a_file_of_this_host(run: Runner, tmp_pa
 def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer())
     place, lock = str(tmp_path / "declaration.json"), str(tmp_path / "lock")
-    options = {"declaration_path": place, "lock_path": lock, "username": "admin", "password": "marked-secret", "exclusive": True}
+    options: dict[str, Any] = {"declaration_path": place, "lock_path": lock, "username": "admin", "password": "marked-secret", "exclusive": True}
     run(check=True, models=[CHAT], **options)
     assert list(tmp_path.iterdir()) == []
     assert run(models=[CHAT], **options)["changed"]
@@ -447,7 +448,7 @@ def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(r
     old = {"version": 2, "model_lang": ["en"], "model_ability": ["chat"], "model_family": "other", "context_length": 2048, "chat_template": "{{ messages }}"}
     spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4", "model_uri": "file:///models/m.gguf"}
     spec["model_file_name_template"] = "m.gguf"
-    mine = {"name": "mine", "engine": "llama.cpp", "registration": {**old, "model_specs": [spec]}}
+    mine: dict[str, Any] = {"name": "mine", "engine": "llama.cpp", "registration": {**old, "model_specs": [spec]}}
     answer = run(models=[{**mine, "uid": "a"}, {**mine, "uid": "b"}], declaration_path=place)
     assert not answer["failed"], answer["msg"]
     newer = {**mine, "registration": {**mine["registration"], "context_length": 4096}}

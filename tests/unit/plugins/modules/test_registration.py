@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Clock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.registration import apply_registration
 from ansible_collections.inferops.xinference.plugins.modules import registration
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import SPECIFICATION
@@ -20,7 +21,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_r
 
 KEY = ("LLM", "own")
 OWN: dict[str, Any] = {"type": "LLM", "name": "own", "specification": {**SPECIFICATION, "model_family": "other"}}
-ABSENT = {"type": "LLM", "name": "own", "state": "absent"}
+ABSENT: dict[str, Any] = {"type": "LLM", "name": "own", "state": "absent"}
 LAUNCH = {
     "model_type": "LLM",
     "model_name": "own",
@@ -49,7 +50,7 @@ def serve(run: Runner, server: FakeServer) -> FakeServer:
     """Let the module talk to this server, in the server's own time."""
     run.use(server)
     passing = Clock(server.clock, server.clock.sleep)
-    run.monkeypatch.setattr(registration, "apply_registration", functools.partial(registration.apply_registration, passing=passing))
+    run.monkeypatch.setattr(registration, "apply_registration", functools.partial(apply_registration, passing=passing))
     return server
 
 
@@ -131,7 +132,7 @@ def test_check_mode_predicts_changed_and_diff_and_writes_nothing(run: Runner, re
     def server() -> FakeServer:
         if start == "nothing":
             return serve(run, FakeServer())
-        return serve(run, registered("chat", **({"context_length": 1} if start == "other" else {})))
+        return serve(run, registered("chat", context_length=1) if start == "other" else registered("chat"))
 
     looked_at = server()
     now = looked_at.clock.now

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,9 +36,16 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             calls.append(timeout)
             return contextlib.nullcontext()
 
+    def noted(name: str) -> Callable[..., bool]:
+        def call(_self: Container, *arguments: Any) -> bool:
+            calls.append((name, *arguments))
+            return True
+
+        return call
+
     monkeypatch.setattr(server_container, "Lock", Lock)
     for name in ("make_healthy", "restore", "settle", "set_aside", "predict"):
-        monkeypatch.setattr(Container, name, lambda _self, *arguments, name=name: calls.append((name, *arguments)) or True)
+        monkeypatch.setattr(Container, name, noted(name))
     return calls
 
 

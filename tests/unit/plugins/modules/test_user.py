@@ -18,7 +18,7 @@ from ansible_collections.inferops.xinference.plugins.modules import user
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 
-LOGIN = {"username": "admin", "password": "s3cret-pass"}
+LOGIN: dict[str, Any] = {"username": "admin", "password": "s3cret-pass"}
 APP: dict[str, Any] = {**LOGIN, "name": "app", "account_password": "app-password", "permissions": ["models:read", "models:list"]}
 SECRETS = ("s3cret-pass", "app-password", "other-password")
 

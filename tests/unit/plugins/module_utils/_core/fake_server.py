@@ -13,9 +13,28 @@ import copy
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, NoAnswer, NotReached
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import (
+    AccountChanges,
+    AccountRow,
+    AutostartEntry,
+    AutostartRow,
+    CachedRow,
+    DownloadRow,
+    EngineOffer,
+    Engines,
+    HistoryRow,
+    InstanceRow,
+    KeyChanges,
+    KeyRequest,
+    KeyRow,
+    ModelRow,
+    NewKey,
+    Progress,
+    ServerStatus,
+)
 
 ENDPOINT = "http://fake:9997"
 WORKER = "0.0.0.0:20425"
@@ -162,13 +181,13 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.events: list[tuple[float, Callable[[], None]]] = []
+        self.events: list[tuple[float, Callable[[], object]]] = []
 
     def __call__(self) -> float:
         """The time in seconds."""
         return self.now
 
-    def after(self, seconds: float, event: Callable[[], None]) -> None:
+    def after(self, seconds: float, event: Callable[[], object]) -> None:
         """Let something happen that many seconds from now."""
         self.events.append((self.now + seconds, event))
 
@@ -306,7 +325,7 @@ class FakeServer:
     broken: dict[str, str] = field(default_factory=dict)
     unanswered: set[str] = field(default_factory=set)
     unreachable: dict[str, str] = field(default_factory=dict)
-    progresses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    progresses: dict[str, Progress] = field(default_factory=dict)
     files: frozenset[str] | None = None
     allowed: frozenset[str] | None = None
     authenticated: bool = True
@@ -331,7 +350,7 @@ class FakeServer:
     temporary: set[tuple[str, str]] = field(default_factory=set)
     #: Rows of the launch history, as stored.
     rows: list[dict[str, Any]] = field(default_factory=list)
-    files_cached: list[dict[str, Any]] = field(default_factory=list)
+    files_cached: list[CachedRow] = field(default_factory=list)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Accounts by number, as stored, with the password in clear.
     people: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -453,7 +472,7 @@ class FakeServer:
 
     # The client's methods: models.
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         """Descriptions of the running models by uid."""
         self._called("list_models", None)
         listed = {}
@@ -469,9 +488,9 @@ class FakeServer:
                 **self._description(model),
                 "replica": len(self._counted(model)),
             }
-        return listed
+        return cast("dict[str, ModelRow]", listed)
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         """Description of a running model; empty for one that loads, None for one that is not served."""
         self._called("describe", uid)
         model = self.models.get(uid)
@@ -480,12 +499,12 @@ class FakeServer:
             return {}
         if model is None or not model.served or model.statuses()[0] in _BUSY:
             return None
-        return {**self._description(model), "n_worker": 1, "replica": len(self._counted(model))}
+        return cast("ModelRow", {**self._description(model), "n_worker": 1, "replica": len(self._counted(model))})
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         """Every instance that the server remembers."""
         self._called("list_instances", None)
-        return [self._instance(uid, model) for uid, model in sorted(self.models.items())]
+        return [cast("InstanceRow", self._instance(uid, model)) for uid, model in sorted(self.models.items())]
 
     def launch(self, request: dict[str, Any]) -> None:
         """Ask for a launch; it is validated and loaded later, as with wait_ready=false."""
@@ -540,7 +559,7 @@ class FakeServer:
         if self.cancel_seconds:
             self.clock.sleep(self.cancel_seconds)
 
-    def progress(self, uid: str) -> dict[str, Any]:
+    def progress(self, uid: str) -> Progress:
         """How far a launch is; one that failed looks like one that was never asked for."""
         self._called("progress", uid)
         model = self.models.get(uid)
@@ -569,7 +588,7 @@ class FakeServer:
             }
             for one, part in zip(model.replicas, parts)
         ]
-        return {"progress": sum(parts) / len(parts), "stage": "loading", "download_files": [], "replicas": replicas}
+        return cast("Progress", {"progress": sum(parts) / len(parts), "stage": "loading", "download_files": [], "replicas": replicas})
 
     def add_replicas(self, uid: str, count: int) -> None:
         """Add replicas to a running model; answers when they are ready."""
@@ -633,7 +652,7 @@ class FakeServer:
         self._called("registered_names", model_type)
         return {name: builtin for (kind, name), builtin in self.registered.items() if kind == model_type}
 
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+    def engines(self, model_type: str, name: str) -> Engines | None:
         """Engines for a model: a list of what each can load, or its reason why not."""
         self._called("engines", (model_type, name))
         if (model_type, name) not in self.registered:
@@ -667,12 +686,12 @@ class FakeServer:
 
     # Launch history and autostart.
 
-    def history(self) -> list[dict[str, Any]] | None:
+    def history(self) -> list[HistoryRow] | None:
         """Rows of the launch history, the latest first; None where the server has no history."""
         self._called("history", None)
         if not self.with_history:
             return None
-        return [self._shown(row) for row in sorted(self.rows, key=lambda row: row["updated"], reverse=True)]
+        return [cast("HistoryRow", self._shown(row)) for row in sorted(self.rows, key=lambda row: row["updated"], reverse=True)]
 
     def remember(self, name: str, uid: str, data: dict[str, Any]) -> bool:
         """Write a row of the launch history; False where the server has no history."""
@@ -689,7 +708,7 @@ class FakeServer:
         self._called("forget", (name, uid))
         self.rows = [row for row in self.rows if (row["name"], row["uid"], row["owner"]) != (name, uid, self.username)]
 
-    def autostart(self) -> list[dict[str, Any]] | None:
+    def autostart(self) -> list[AutostartRow] | None:
         """Autostart entries with what became of them; None where the server has no autostart."""
         self._called("autostart", None)
         if not self.with_autostart:
@@ -702,9 +721,9 @@ class FakeServer:
                 state["instance_status"] = self.models[row["uid"]].status
             data = self._shown(row)["data"]
             answer.append({"enabled": True, **row["policy"], "launch": _redacted(data), "state": state})
-        return answer
+        return cast("list[AutostartRow]", answer)
 
-    def set_autostart(self, entry: dict[str, Any]) -> None:
+    def set_autostart(self, entry: AutostartEntry) -> None:
         """Write an autostart entry; launches all models with an entry that are not there, this one included."""
         self._called("set_autostart", entry)
         path = "/v1/autostart/models"
@@ -712,9 +731,10 @@ class FakeServer:
         launch = {key: value for key, value in copy.deepcopy(entry.get("launch") or {}).items() if value is not None and key != "wait_ready"}
         if not launch.get("model_name"):
             raise self._refusal("POST", path, 400, "Autostart launch config requires a non-empty model_name.")
-        policy = {"priority": int(entry.get("priority", 100))}
+        sent: Mapping[str, Any] = entry
+        policy = {"priority": int(sent.get("priority", 100))}
         for name, default in (("max_retries", 3), ("retry_interval_seconds", 30)):
-            policy[name] = int(entry.get(name, default))
+            policy[name] = int(sent.get(name, default))
             if policy[name] < 1:
                 raise self._refusal("POST", path, 400, f"Autostart model {name} must be greater than 0.")
         launch = {"model_uid": launch["model_name"], "model_type": "LLM", **launch}
@@ -733,7 +753,7 @@ class FakeServer:
 
     # Files, answers and the server itself.
 
-    def cached(self) -> list[dict[str, Any]]:
+    def cached(self) -> list[CachedRow]:
         """Models whose files are on the server."""
         self._called("cached", None)
         return copy.deepcopy(self.files_cached)
@@ -761,11 +781,11 @@ class FakeServer:
             raise self._refusal("POST", path, 409, f"Cache operation {cache_uid} does not exist")
         self.clock.after(_BEGIN, lambda: self._start_download(cache_uid, self.tasks[cache_uid]["request"]))
 
-    def downloads(self) -> list[dict[str, Any]]:
+    def downloads(self) -> list[DownloadRow]:
         """Downloads that have not ended well, those under way included."""
         self._called("downloads", None)
         self._needs("downloads", "GET", "/v1/downloads")
-        return [self._task(uid, task) for uid, task in self.tasks.items()]
+        return [cast("DownloadRow", self._task(uid, task)) for uid, task in self.tasks.items()]
 
     def remove_cached(self, model_version: str) -> None:
         """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
@@ -797,13 +817,13 @@ class FakeServer:
         later = (routes for what, routes in _LATER_ROUTES.items() if getattr(self, f"with_{what}"))
         return frozenset(_ROUTES).union(*later)
 
-    def status(self, *, patient: bool = True) -> dict[str, Any]:
+    def status(self, *, patient: bool = True) -> ServerStatus:
         """Uptime and workers of the server with their resources."""
         self._called("status", None)
         memory = self.memory_mib << 20
         machine = {"usage": 0.5, "total": self.cores, "memory_used": memory // 4, "memory_available": memory - memory // 4, "memory_total": memory}
         worker = {"update_time": self.clock(), "failure_remaining_count": 5, "status": {"cpu": machine}}
-        return {"uptime": int(self.clock() - 900), "workers": {WORKER: worker}}
+        return cast("ServerStatus", {"uptime": int(self.clock() - 900), "workers": {WORKER: worker}})
 
     def workers(self) -> list[str]:
         """Addresses of the registered workers."""
@@ -825,12 +845,12 @@ class FakeServer:
 
     # The client's methods: accounts and API keys.
 
-    def accounts(self) -> list[dict[str, Any]] | None:
+    def accounts(self) -> list[AccountRow] | None:
         """All accounts."""
         self._called("accounts", None)
         if not self.with_accounts:
             return None
-        return [{key: copy.deepcopy(value) for key, value in row.items() if key != "password"} for row in self.people.values()]
+        return [cast("AccountRow", {key: copy.deepcopy(value) for key, value in row.items() if key != "password"}) for row in self.people.values()]
 
     def create_account(self, name: str, password: str, permissions: list[str]) -> int:
         """Make an account."""
@@ -842,7 +862,7 @@ class FakeServer:
         assert len(permissions) == len(set(permissions)), "the server breaks on a permission that is given twice"
         return self.account(name, password, *permissions)
 
-    def update_account(self, account: int, changes: dict[str, Any]) -> None:
+    def update_account(self, account: int, changes: AccountChanges) -> None:
         """Change an account."""
         self._called("update_account", (account, changes))
         row = self._stored(self.people, account, "PUT", "users")
@@ -880,7 +900,7 @@ class FakeServer:
         """How many characters a password must have."""
         return 8
 
-    def keys(self) -> list[dict[str, Any]] | None:
+    def keys(self) -> list[KeyRow] | None:
         """All API keys, without the keys themselves."""
         self._called("keys", None)
         if not self.with_accounts:
@@ -890,9 +910,9 @@ class FakeServer:
             stored = {key: copy.deepcopy(value) for key, value in row.items() if key != "key"}
             permissions = [{"id": number, "api_key_id": row["id"], **each} for number, each in enumerate(row["model_permissions"], start=1)]
             rows.append({**stored, "model_permissions": permissions, "owner_username": self.people[row["user_id"]]["username"]})
-        return rows
+        return cast("list[KeyRow]", rows)
 
-    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
+    def create_key(self, request: KeyRequest) -> NewKey:
         """Make a key; an empty list of models is none, and means all of them."""
         self._called("create_key", request)
         self._free(str(request["name"]), None, "POST", "")
@@ -912,9 +932,9 @@ class FakeServer:
             "created_at": _STORED,
             "key": key,
         }
-        return {"id": number, "key": key, "prefix": key[:7], "name": request["name"]}
+        return cast("NewKey", {"id": number, "key": key, "prefix": key[:7], "name": request["name"]})
 
-    def update_key(self, key: int, changes: dict[str, Any]) -> None:
+    def update_key(self, key: int, changes: KeyChanges) -> None:
         """Change a key."""
         self._called("update_key", (key, changes))
         row = self._stored(self.api_keys, key, "PUT", "keys")
@@ -1049,7 +1069,7 @@ class FakeServer:
         given = self.specifications.get(key) or {**_CATALOGUE.get(model_type, {}), "model_name": name}
         return _filled(model_type, given, self.registered.get(key, False))
 
-    def _offers(self, model_type: str, name: str) -> dict[str, list[dict[str, Any]]]:
+    def _offers(self, model_type: str, name: str) -> dict[str, list[EngineOffer]]:
         """What each engine that is there can load."""
         offers: dict[str, list[dict[str, Any]]] = {}
         for spec in self._specification(model_type, name).get("model_specs") or []:
@@ -1068,7 +1088,7 @@ class FakeServer:
             if form == "ggufv2":
                 offer["multimodal_projectors"] = spec.get("multimodal_projectors")
             offers.setdefault(engine, []).append({**offer, "support_draft_model": form == "ggufv2"})
-        return offers
+        return cast("dict[str, list[EngineOffer]]", offers)
 
     # Inside: history.
 
@@ -1136,7 +1156,7 @@ class FakeServer:
     def _keep(self, kind: str, specification: Mapping[str, Any], request: Mapping[str, Any]) -> None:
         row = self._cached_row(kind, specification, request)
         if row not in self.files_cached:
-            self.files_cached.append(row)
+            self.files_cached.append(cast("CachedRow", row))
 
     def _start_download(self, uid: str, request: Mapping[str, Any]) -> None:
         """Download in the background."""

@@ -20,6 +20,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions, make_plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import Progress
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import WRITES, FakeServer
 
 #: A custom model that a server takes.
@@ -87,7 +88,7 @@ class Run:
         choices: PlanOptions = _PLAIN,
         home: ServerFiles | None = None,
         file: StateFile | None = None,
-        report: Callable[[str, str, dict[str, Any], float], None] | None = None,
+        report: Callable[[str, str, Progress, float], None] | None = None,
         missing: frozenset[str] = frozenset(),
         deaths: Callable[[], Deaths | None] = lambda: None,
     ) -> None:

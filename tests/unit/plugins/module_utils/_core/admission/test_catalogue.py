@@ -13,22 +13,23 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.admissio
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import EngineOffer, Engines, ServerStatus, WorkerRow
 
 
-def offer(form: str, size: Any, *quantizations: str) -> dict[str, Any]:
+def offer(form: str, size: Any, *quantizations: str) -> EngineOffer:
     """One thing that an engine can load, as a server of 4.1.0 says it of a model of type LLM."""
-    return {"model_name": "qwen3", "model_format": form, "model_size_in_billions": size, "quantizations": list(quantizations)}
+    return {"model_format": form, "model_size_in_billions": size, "quantizations": list(quantizations)}
 
 
-LLM = {
+LLM: Engines = {
     "Transformers": [offer("pytorch", "0_6", "none"), offer("pytorch", 4, "none")],
     "llama.cpp": [offer("ggufv2", "0_6", "Q4_K_M", "Q8_0"), offer("ggufv2", 4, "Q4_K_M")],
     "vLLM": "vLLM requires CUDA or MLU GPUs",
     "SGLang": [],
 }
-EMBEDDING = {
-    "sentence_transformers": [{"model_name": "bge-m3", "model_format": "pytorch", "quantization": "none", "dimensions": 1024}],
-    "llama.cpp": [{"model_name": "bge-m3", "model_format": "ggufv2", "quantization": ["Q4_K_M", "F16"]}],
+EMBEDDING: dict[str, list[EngineOffer]] = {
+    "sentence_transformers": [{"model_format": "pytorch", "quantization": "none"}],
+    "llama.cpp": [{"model_format": "ggufv2", "quantization": ["Q4_K_M", "F16"]}],
 }
 
 
@@ -37,12 +38,12 @@ class Server:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-        self.catalogue = {("LLM", "qwen3"): LLM, ("embedding", "bge-m3"): EMBEDDING}
+        self.catalogue: dict[tuple[str, str], Engines] = {("LLM", "qwen3"): LLM, ("embedding", "bge-m3"): {**EMBEDDING}}
         self.names = {"LLM": {"qwen3": True, "qwen2.5": True}, "embedding": {"bge-m3": True}, "image": {"flux": True}}
-        self.workers: dict[str, Any] | None = {"10.0.0.5:40001": {"status": {"cpu": {}}}}
+        self.workers: dict[str, WorkerRow] | None = {"10.0.0.5:40001": {"status": {"cpu": {}}}}
         self.asked: list[tuple[str, ...]] = []
 
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+    def engines(self, model_type: str, name: str) -> Engines | None:
         """The engines, or the error."""
         self.asked.append(("engines", model_type, name))
         if self.error:
@@ -54,10 +55,10 @@ class Server:
         self.asked.append(("names", model_type))
         return self.names.get(model_type, {})
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ServerStatus:
         """The workers."""
         self.asked.append(("status",))
-        return {"workers": self.workers, "supervisor": {}}
+        return {"workers": self.workers}
 
 
 def model(**fields: Any) -> DeclaredModel:
@@ -192,7 +193,7 @@ def test_the_case_of_a_quantization_counts_where_the_model_is_no_llm(quantizatio
 )
 def test_what_is_told_limits_the_choice_and_nothing_else_does(fields: dict[str, Any], words: str) -> None:
     server = Server()
-    told = {"model_format": "ggufv2", "quantization": "Q4_K_M", "multimodal_projectors": ["mmproj-F16.gguf", "mmproj-F32.gguf"]}
+    told: EngineOffer = {"model_format": "ggufv2", "quantization": "Q4_K_M", "multimodal_projectors": ["mmproj-F16.gguf", "mmproj-F32.gguf"]}
     server.catalogue["LLM", "qwen3"] = {"llama.cpp": [told]}
     assert check_catalogue(server, [model(format="ggufv2", **fields)]) == ([f"models (uid 'chat'): {words}"] if words else [])
 
@@ -214,7 +215,7 @@ def test_where_the_server_looks_for_an_engine_there_must_be_one(fields: dict[str
     assert problems == (["models (uid 'chat'): no engine of this server can run 'flux': diffusers (no GPU), mlx (no Apple)."] if refused else [])
 
 
-GPUS = {"cpu": {}, "gpu-0": {}, "gpu-1": {}}
+GPUS: dict[str, Any] = {"cpu": {}, "gpu-0": {}, "gpu-1": {}}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.do
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, ConnectionFailed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import DownloadRow, Progress
 
 
 def model(**fields: Any) -> DeclaredModel:
@@ -27,7 +28,7 @@ class Server:
     :param looks: what the list of unfinished downloads says of ours, look by look; None where it is not in it.
     """
 
-    def __init__(self, *looks: dict[str, Any] | Exception | None, done: bool = False, error: Exception | None = None) -> None:
+    def __init__(self, *looks: DownloadRow | Exception | None, done: bool = False, error: Exception | None = None) -> None:
         self.looks = list(looks)
         self.done = done
         self.error = error
@@ -42,16 +43,15 @@ class Server:
             raise self.error
         return self.done
 
-    def resume_download(self, cache_uid: str) -> bool:
+    def resume_download(self, cache_uid: str) -> None:
         """Go on."""
         self.asked.append(("resume", cache_uid))
-        return self.done
 
-    def downloads(self) -> list[dict[str, Any]]:
+    def downloads(self) -> list[DownloadRow]:
         """The list; ours is in it from the first look after it was asked for."""
-        others = [{"cache_uid": "other", "status": "failed", "error": "of another"}]
+        others: list[DownloadRow] = [{"cache_uid": "other", "status": "failed", "error": "of another"}]
         if not self.asked:
-            return [*others, *({"cache_uid": name} for name in [self.name] if name)]
+            return [*others, {"cache_uid": self.name}] if self.name else others
         look = self.looks.pop(0)
         if isinstance(look, Exception):
             raise look
@@ -74,7 +74,7 @@ class Watch:
         """Wait."""
         self.naps += 1
 
-    def report(self, state: str, row: dict[str, Any]) -> None:
+    def report(self, state: str, row: Progress) -> None:
         """Keep what is told."""
         self.told.append((state, row.get("progress")))
 
@@ -155,15 +155,14 @@ def test_an_interrupted_download_is_gone_on_with() -> None:
         ({"status": "paused"}, "the download is paused"),
     ],
 )
-def test_a_download_that_ended_otherwise_gives_the_server_s_words(look: dict[str, Any], words: str) -> None:
+def test_a_download_that_ended_otherwise_gives_the_server_s_words(look: DownloadRow, words: str) -> None:
     assert Watch().get(Server({"status": "downloading"}, look)) == words
 
 
 def test_a_download_that_takes_too_long_goes_on() -> None:
     watch = Watch(patience=2)
-    assert watch.get(Server(*[{"status": "downloading", "progress": 0.256}] * 9)) == (
-        "is downloading (26 %) and not ready in time (wait_timeout); the download goes on"
-    )
+    under_way: DownloadRow = {"status": "downloading", "progress": 0.256}
+    assert watch.get(Server(*[under_way] * 9)) == ("is downloading (26 %) and not ready in time (wait_timeout); the download goes on")
     assert watch.naps == 2
 
 

@@ -10,13 +10,14 @@ import os
 import signal
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.progress import ProgressFile, latest_lines, progress_file, progress_line
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import Progress
 
 SNAPSHOT = "Downloading (incomplete total...)"
 
@@ -26,12 +27,13 @@ def file_of(done: Any, total: Any, name: str = "(…)lve/main/SmolLM2-135M-Instr
     return {"name": name, "downloaded_bytes": done, "total_bytes": total, "replica_id": replica, "replica_model_uid": f"chat-rep{replica}"}
 
 
-def launch(stage: str, progress: float, *files: dict[str, Any], **more: Any) -> dict[str, Any]:
+def launch(stage: str, progress: float, *files: dict[str, Any], **more: Any) -> Progress:
     """Answer of a 4.1 server about a launch."""
-    return {"progress": progress, "stage": stage, "download_files": list(files), "replicas": [{"replica_id": 0, "stage": stage, **more}]}
+    answer = {"progress": progress, "stage": stage, "download_files": list(files), "replicas": [{"replica_id": 0, "stage": stage, **more}]}
+    return cast("Progress", answer)
 
 
-LINES: dict[str, tuple[str, dict[str, Any], str]] = {
+LINES: dict[str, tuple[str, Any, str]] = {
     # In a launch the download is 80 of 100 for the server.
     "one file": ("creating", launch("downloading", 0.341, file_of(41943040, 98362432)), "chat: downloading 42 % of 98 MB, 12 s"),
     "snapshot": (
@@ -86,7 +88,7 @@ LINES: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("state", "answer", "line"), LINES.values(), ids=LINES.keys())
-def test_a_line_says_the_stage_the_per_cent_the_bytes_and_the_seconds(state: str, answer: dict[str, Any], line: str) -> None:
+def test_a_line_says_the_stage_the_per_cent_the_bytes_and_the_seconds(state: str, answer: Any, line: str) -> None:
     assert progress_line("chat", state, answer, 12.3) == line
 
 
@@ -117,7 +119,7 @@ KEYS = ["name", "downloaded_bytes", "total_bytes", "dependency_install_completed
         ),
     )
 )
-def test_a_strange_answer_still_gives_one_line(answer: dict[str, Any]) -> None:
+def test_a_strange_answer_still_gives_one_line(answer: Any) -> None:
     line = progress_line("chat", "creating", answer, 7)
     assert line.startswith("chat: ")
     assert line.endswith(", 7 s")

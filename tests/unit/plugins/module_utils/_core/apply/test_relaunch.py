@@ -170,12 +170,12 @@ def test_a_model_that_comes_back_while_the_previous_one_is_put_back_is_terminate
     unanswered(server)
     launch, times = server.launch, []
 
-    def late(what: dict[str, Any]) -> None:
-        times.append(what)
+    def late(request: dict[str, Any]) -> None:
+        times.append(request)
         if len(times) == 2:
             # A copy of the new model was still on its way when that was terminated.
             server.put("chat", "READY")
-        launch(what)
+        launch(request)
 
     server.launch = late  # type: ignore[method-assign]
     (result,) = reach(server, NEW, choices=WITH_AUTOSTART).values()

@@ -17,6 +17,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.doc
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import observe
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import ModelRow
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.plan_runner import (
     Run,
@@ -368,7 +369,7 @@ def test_what_the_list_names_is_ready_whatever_its_instance_says() -> None:
     server = FakeServer(load_seconds=50)
     run = Run(server, llm("chat"))
     known = server.list_models
-    listed = {"chat": {"model_name": "qwen3", "model_type": "LLM", "model_engine": "llama.cpp", "replica": 1}}
+    listed: dict[str, ModelRow] = {"chat": {"model_name": "qwen3", "model_type": "LLM", "model_engine": "llama.cpp", "replica": 1}}
     server.list_models = lambda: listed if server.clock() > 1020 else known()  # type: ignore[method-assign]
     result = run.apply(smoke="none")["chat"]
     assert (result.result, result.state) == ("launched", "ready")
@@ -561,9 +562,14 @@ def test_a_model_that_is_ready_and_that_nobody_can_use_is_cleared_away_and_launc
 def test_what_shall_be_absent_and_can_only_be_cleared_away(replicas: int) -> None:
     server = FakeServer().run("old", replica=replicas)
     server.cancel("old")
-    asked = []
+    asked: list[int] = []
     clear = server.clear_orphan
-    server.clear_orphan = lambda uid, count: (asked.append(count), clear(uid, count))[1]  # type: ignore[method-assign, func-returns-value]
+
+    def counted(uid: str, replicas: int) -> None:
+        asked.append(replicas)
+        clear(uid, replicas)
+
+    server.clear_orphan = counted  # type: ignore[method-assign]
     (result,) = reach(server, gone("old")).values()
     assert (result.result, result.changed, result.state) == ("terminated", True, "absent")
     assert asked == [replicas]

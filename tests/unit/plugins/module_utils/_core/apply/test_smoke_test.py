@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply import smoke_test as smoke
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.smoke_test import Unanswered, smoke_test
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError, AuthenticationError, ConnectionFailed
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import ModelRow
 
-CHAT = {"model_type": "LLM", "model_ability": ["chat", "tools"]}
-TEXT = {"model_type": "LLM", "model_ability": ["generate"]}
-EMBEDDING = {"model_type": "embedding", "dimensions": 3}
-RERANK = {"model_type": "rerank"}
+CHAT: ModelRow = {"model_type": "LLM", "model_ability": ["chat", "tools"]}
+TEXT: ModelRow = {"model_type": "LLM", "model_ability": ["generate"]}
+EMBEDDING: ModelRow = {"model_type": "embedding", "dimensions": 3}
+RERANK: ModelRow = {"model_type": "rerank"}
 CHOICE = {"id": "1", "choices": [{"index": 0, "text": "", "finish_reason": "length"}]}
 
 
@@ -36,12 +38,12 @@ class Model:
         answer: dict[str, Any] = self.answer
         return answer
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         """The description, or the error."""
         self.asked.append(("describe", uid))
         if isinstance(self.described, Exception):
             raise self.described
-        described: dict[str, Any] | None = self.described
+        described: ModelRow | None = self.described
         return described
 
 
@@ -56,7 +58,7 @@ class Model:
         (RERANK, {"results": [{"index": 0, "relevance_score": 0.0}]}, "rerank", {"model": "m", "query": "Hello", "documents": ["Hello"]}),
     ],
 )
-def test_each_type_is_asked_in_its_own_way(spec: dict[str, Any], answer: dict[str, Any], route: str, question: dict[str, Any]) -> None:
+def test_each_type_is_asked_in_its_own_way(spec: ModelRow, answer: dict[str, Any], route: str, question: dict[str, Any]) -> None:
     model = Model(answer)
     assert smoke_test(model, "m", spec, 7.5) >= 0
     assert model.asked == [(route, question, 7.5)]
@@ -92,7 +94,7 @@ def test_other_types_must_be_described(kind: str) -> None:
         (RERANK, {"results": [{"index": 0, "relevance_score": None}]}, "no score in the answer {'results': [{'index': 0, 'relevance_score': None}]}"),
     ],
 )
-def test_an_answer_of_another_kind_is_none(spec: dict[str, Any], answer: dict[str, Any], words: str) -> None:
+def test_an_answer_of_another_kind_is_none(spec: ModelRow, answer: dict[str, Any], words: str) -> None:
     with pytest.raises(Unanswered) as raised:
         smoke_test(Model(answer), "m", spec, 1)
     assert str(raised.value) == words
@@ -112,7 +114,7 @@ def test_a_long_answer_is_cut() -> None:
     ],
 )
 @pytest.mark.parametrize("spec", [CHAT, EMBEDDING, RERANK])
-def test_an_error_and_a_timeout_are_no_answer(spec: dict[str, Any], error: Exception, words: str) -> None:
+def test_an_error_and_a_timeout_are_no_answer(spec: ModelRow, error: Exception, words: str) -> None:
     with pytest.raises(Unanswered) as raised:
         smoke_test(Model(error), "m", spec, 5)
     assert str(raised.value) == words
@@ -122,7 +124,7 @@ REFUSED = AuthenticationError("POST", "http://x", 401, "expired")
 
 
 @pytest.mark.parametrize(("spec", "model"), [(CHAT, Model(REFUSED)), (EMBEDDING, Model(REFUSED)), ({"model_type": "image"}, Model(described=REFUSED))])
-def test_refused_credentials_are_not_the_model_s_failure(spec: dict[str, Any], model: Model) -> None:
+def test_refused_credentials_are_not_the_model_s_failure(spec: ModelRow, model: Model) -> None:
     with pytest.raises(AuthenticationError):
         smoke_test(model, "m", spec, 5)
 
@@ -181,7 +183,7 @@ def test_but_not_for_ever(error: ApiError, patience: float, monkeypatch: pytest.
 
 def test_the_time_of_the_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([100.0, 100.12345])
-    monkeypatch.setattr(smoke.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
     assert smoke_test(Model(CHOICE), "m", CHAT, 5) == 0.123
 
 

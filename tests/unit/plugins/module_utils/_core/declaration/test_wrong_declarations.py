@@ -30,6 +30,15 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import reconcile
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import (
+    AutostartRow,
+    Engines,
+    HistoryRow,
+    InstanceRow,
+    ModelRow,
+    ServerStatus,
+    WorkerStatus,
+)
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import REPEAT
 
 MODULE = "ansible_collections.inferops.xinference.plugins.modules.models"
@@ -184,9 +193,9 @@ UNKNOWN: list[tuple[str, dict[str, Any], list[str]]] = [
     ("part of autostart", {**LLM, "priority": 10}, ["field 'priority' is unknown; it belongs into autostart."]),
     ("part of the registration", {**LLM, "model_uri": "/models/a.gguf"}, ["field 'model_uri' is unknown; it belongs into registration."]),
     ("like nothing", {**LLM, "zzzzzz": 1}, ["field 'zzzzzz' is unknown; allowed are uid, state, name, type, engine", "registration."]),
-    ("a number as key", {**LLM, 7: 1}, ["field '7' is unknown; allowed are uid"]),
+    ("a number as key", {**LLM, written("7"): 1}, ["field '7' is unknown; allowed are uid"]),
     ("a key that YAML reads as true", {**LLM, written("yes"): 1}, ["field 'true' is unknown; allowed are uid"]),
-    ("null as key", {**LLM, None: 1}, ["field 'null' is unknown; allowed are uid"]),
+    ("null as key", {**LLM, written("null"): 1}, ["field 'null' is unknown; allowed are uid"]),
     ("with a secret", {**LLM, "enviroment": {"HF_TOKEN": SECRET}}, ["field 'enviroment' is unknown; did you mean 'environment'?"]),
     ("in an absent one", {"uid": "x", "state": "absent", "exclusive": True}, ["field 'exclusive' is unknown; allowed are"]),
 ]
@@ -1092,7 +1101,7 @@ NAMES: dict[str, list[str]] = {
     "world": ["Astra"],
     "flexible": [],
 }
-MACHINE = {"cpu": {"usage": 0.1, "total": 2, "memory_used": 1 << 30, "memory_available": 15 << 30, "memory_total": 16 << 30}}
+MACHINE: WorkerStatus = {"cpu": {"total": 2, "memory_total": 16 << 30}}
 
 
 class Server:
@@ -1104,22 +1113,22 @@ class Server:
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"the run went on to {name}")
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         """Nothing runs."""
         self.reads.append("list_models")
         return {}
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         """Nothing ever ran."""
         self.reads.append("list_instances")
         return []
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[HistoryRow]:
         """No rows."""
         self.reads.append("history")
         return []
 
-    def autostart(self) -> list[dict[str, Any]]:
+    def autostart(self) -> list[AutostartRow]:
         """No entries."""
         self.reads.append("autostart")
         return []
@@ -1134,15 +1143,15 @@ class Server:
         self.reads.append("registered_names")
         return dict.fromkeys(NAMES[model_type], True)
 
-    def engines(self, model_type: str, name: str) -> dict[str, Any] | None:
+    def engines(self, model_type: str, name: str) -> Engines | None:
         """What can load a model."""
         self.reads.append("engines")
         return ENGINES.get((model_type, name))
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, patient: bool = True) -> ServerStatus:
         """One worker without GPU."""
         self.reads.append("status")
-        return {"uptime": 60, "workers": {"10.0.0.5:40001": {"status": MACHINE}}}
+        return {"workers": {"10.0.0.5:40001": {"status": MACHINE}}}
 
     def routes(self) -> frozenset[str]:
         """No route that matters here."""

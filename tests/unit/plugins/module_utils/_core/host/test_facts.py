@@ -24,7 +24,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Answer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Answer, read_bytes
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import facts as host
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import paths, server_data
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths, DockerSocket, deaths, engine_errors
@@ -36,7 +36,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.ser
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
-CONTAINER = {
+CONTAINER: dict[str, Any] = {
     "Id": "0123456789abcdef0123",
     "RestartCount": 2,
     "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z", "Health": {"Status": "healthy"}},
@@ -906,7 +906,12 @@ def test_nothing_is_written_through_a_link_beside_a_database(database: Path, tmp
 def test_what_lies_in_place_of_a_database_is_not_read(database: Path, tmp_path: Path, scratch: Path, end: str) -> None:
     place = database.with_name(f"auth.db{end}")
     (tmp_path / "elsewhere").write_bytes(database.read_bytes())
-    for make in (lambda: place.symlink_to(tmp_path / "elsewhere"), lambda: place.symlink_to("nowhere"), lambda: os.mkfifo(place)):
+    makes: tuple[Callable[[], None], ...] = (
+        lambda: place.symlink_to(tmp_path / "elsewhere"),
+        lambda: place.symlink_to("nowhere"),
+        lambda: os.mkfifo(place),
+    )
+    for make in makes:
         place.unlink(missing_ok=True)
         make()
         assert user_facts(str(database)) is None
@@ -976,7 +981,7 @@ def test_a_database_has_its_limits(database: Path, scratch: Path, monkeypatch: p
 def test_a_database_is_read_again_when_it_was_written_meanwhile(
     database: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, writes: int, facts: dict[str, Any] | None
 ) -> None:
-    real, left = server_data.read_bytes, [writes]
+    real, left = read_bytes, [writes]
 
     def read(base: Path, parts: tuple[str, ...], limit: int) -> bytes:
         content = real(base, parts, limit)
@@ -1138,15 +1143,13 @@ def test_what_no_service_writes_is_not_told(tmp_path: Path, told: Path, content:
     assert state_of(tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda place: place.symlink_to(place.parents[3] / "elsewhere"),
-        os.mkfifo,
-        lambda place: place.mkdir(),
-        lambda place: (place.touch(), os.truncate(place, 1 << 33)),
-    ],
-)
+def huge(place: Path) -> None:
+    """A file of more bytes than anybody reads, which takes no room."""
+    place.touch()
+    os.truncate(place, 1 << 33)
+
+
+@pytest.mark.parametrize("make", [lambda place: place.symlink_to(place.parents[3] / "elsewhere"), os.mkfifo, lambda place: place.mkdir(), huge])
 def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, told: Path, make: Callable[[Path], Any]) -> None:
     (tmp_path / "elsewhere").write_text(json.dumps(STATE), encoding="utf-8")
     make(told)

@@ -109,13 +109,13 @@ def test_where_the_kernel_does_not_answer_its_tables_do(monkeypatch: pytest.Monk
                 raise TimeoutError
             return answer, (0, 0)
 
-    monkeypatch.setattr(module.socket, "socket", Line)
+    monkeypatch.setattr(socket, "socket", Line)
     assert listening <= set(listeners())
 
 
 def test_on_a_system_without_netlink_its_tables_are_read(monkeypatch: pytest.MonkeyPatch, listening: set[Listener]) -> None:
     """The client alone runs on other systems than Linux, too, where this is no reason to fail."""
-    monkeypatch.delattr(module.socket, "AF_NETLINK")
+    monkeypatch.delattr(socket, "AF_NETLINK")
     assert listening <= set(listeners())
 
 
@@ -123,7 +123,7 @@ def test_what_others_send_is_no_answer(monkeypatch: pytest.MonkeyPatch, listenin
     forged = struct.pack("=IHHII", 88, 20, 0, 1, 0) + struct.pack("!4xH2x16s16x24x4s", 7, b"\x7f\0\0\1", b"\0" * 4) + b"\0" * 4
     real = socket.socket.recvfrom
     told = [(forged, (os.getpid(), 0))]
-    monkeypatch.setattr(module.socket.socket, "recvfrom", lambda line, size: told.pop() if told else real(line, size), raising=False)
+    monkeypatch.setattr(socket.socket, "recvfrom", lambda line, size: told.pop() if told else real(line, size), raising=False)
     found = listeners()
     assert Listener("127.0.0.1", 7, 0) not in found
     assert listening <= set(found)
@@ -143,7 +143,7 @@ def test_a_name_is_looked_at_with_all_its_addresses(monkeypatch: pytest.MonkeyPa
 
     def stand_for(*addresses: str) -> None:
         found = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (address, 9)) for address in addresses]
-        monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_asked, **_options: found)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_options: found)
 
     stand_for("127.0.0.2", "127.0.0.1", "127.0.0.1")
     assert own_addresses("somewhere", 9) == ["127.0.0.2", "127.0.0.1"]

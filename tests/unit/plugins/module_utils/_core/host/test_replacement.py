@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from fake_docker import ENDS, FAILS, GONE, HEALTHY, NEVER, FakeDocker
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy, docker_words
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_docker import ENDS, FAILS, GONE, HEALTHY, NEVER, FakeDocker
 
 
 class Clock:

@@ -231,7 +231,7 @@ def test_a_path_of_the_host_is_mounted_where_it_is_and_left_alone() -> None:
     ],
 )
 def test_what_no_path_of_the_host_may_be(volume: dict[str, Any], problem: str) -> None:
-    facts = {**THERE, "/mnt/none": {"exists": False}, "/mnt/link": {"exists": True, "links": ["/mnt/link"]}}
+    facts: dict[str, dict[str, Any]] = {**THERE, "/mnt/none": {"exists": False}, "/mnt/link": {"exists": True, "links": ["/mnt/link"]}}
     assert [found for found, _remedy in check([{**HOST_PATH, **volume}], ROOT, facts)] == [f"xinference_volumes {problem}"]
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -28,14 +28,15 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
     launched_by_entry,
     recorded,
 )
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import AutostartRow, HistoryRow
 
 REQUEST = {"model_uid": "chat", "model_name": "qwen3", "model_type": "LLM", "replica": 1, "n_ctx": 2048}
 SPECIFICATION = {"version": 2, "model_name": "qwen3"}
 
 
-def row(uid: str = "chat", name: str = RECORD, **changes: Any) -> dict[str, Any]:
+def row(uid: str = "chat", name: str = RECORD, **changes: Any) -> HistoryRow:
     """A row of the launch history, as a server answers it."""
-    return {
+    answered = {
         "id": 1,
         "model_name": name,
         "model_uid": uid,
@@ -52,6 +53,7 @@ def row(uid: str = "chat", name: str = RECORD, **changes: Any) -> dict[str, Any]
         "is_owner": True,
         **changes,
     }
+    return cast("HistoryRow", answered)
 
 
 # Records in the launch history.
@@ -137,7 +139,7 @@ def test_a_time_that_cannot_be_read_is_none(updated: Any) -> None:
 
 
 def test_servers_before_autostart_have_no_entries() -> None:
-    old = {key: value for key, value in row().items() if not key.startswith("autostart")}
+    old = cast("HistoryRow", {key: value for key, value in row().items() if not key.startswith("autostart")})
     assert entries_of([old]) == {}
     assert recorded([old]) == {"chat": Record(REQUEST, 1700000000)}
 
@@ -146,9 +148,9 @@ WRITTEN = 1769860800
 ENTRY = Entry("chat", 100, 3, 30, REQUEST, float(WRITTEN))
 
 
-def answer(begun: Any, uid: str = "chat") -> dict[str, Any]:
+def answer(begun: Any, uid: str = "chat") -> AutostartRow:
     """An autostart entry with its state, as far as it is read."""
-    return {"enabled": True, "launch": {"model_uid": uid}, "state": {"status": "active", "last_attempt_ts": begun}}
+    return {"enabled": True, "launch": {"model_uid": uid}, "state": {"last_attempt_ts": begun}}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,19 +16,20 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import RECORD, Entry, Record
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, observe, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import AutostartRow, HistoryRow, InstanceRow, ModelRow, ReplicaRow
 
 WORKER = "0.0.0.0:20425"
 CREATED = 1769860900
-SPEC = {"model_name": "qwen3", "model_type": "LLM", "replica": 1}
+SPEC: ModelRow = {"model_name": "qwen3", "model_type": "LLM", "replica": 1}
 REQUEST = {"model_uid": "chat", "model_name": "qwen3", "model_type": "LLM", "model_engine": "llama.cpp", "replica": 1, "n_ctx": 2048}
 
 
-def copy_of(uid: str, status: str, number: int = 0, message: str | None = None, worker: str = WORKER) -> dict[str, Any]:
+def copy_of(uid: str, status: str, number: int = 0, message: str | None = None, worker: str = WORKER) -> ReplicaRow:
     """A copy of a model as a server describes it, as far as it is read."""
-    return {"replica_id": number, "replica_model_uid": f"{uid}-rep{number}", "worker_address": worker, "status": status, "error_message": message}
+    return {"replica_id": number, "worker_address": worker, "status": status, "error_message": message}
 
 
-def instance(uid: str, status: str, *copies: dict[str, Any], created: int = CREATED) -> dict[str, Any]:
+def instance(uid: str, status: str, *copies: ReplicaRow, created: int = CREATED) -> InstanceRow:
     """An instance as a server describes it, as far as it is read; without copies given it has one in the same state."""
     return {"model_uid": uid, "status": status, "instance_created_ts": created, "replica_statuses": list(copies) or [copy_of(uid, status)]}
 
@@ -36,29 +37,29 @@ def instance(uid: str, status: str, *copies: dict[str, Any], created: int = CREA
 class Server:
     """Answers what a server reports, and keeps what it was asked."""
 
-    def __init__(self, *instances: dict[str, Any], listed: dict[str, Any] | None = None) -> None:
+    def __init__(self, *instances: InstanceRow, listed: dict[str, ModelRow] | None = None) -> None:
         self.instances = list(instances)
-        self.listed = listed if listed is not None else {row["model_uid"]: dict(SPEC) for row in instances if row["status"] == "READY"}
-        self.described: dict[str, dict[str, Any]] = {}
+        self.listed = listed if listed is not None else {row["model_uid"]: SPEC.copy() for row in instances if row["status"] == "READY"}
+        self.described: dict[str, ModelRow] = {}
         self.registered: dict[tuple[str, str], dict[str, Any]] = {}
-        self.rows: list[dict[str, Any]] | None = []
-        self.entries: list[dict[str, Any]] | None = []
+        self.rows: list[HistoryRow] | None = []
+        self.entries: list[AutostartRow] | None = []
         self.asked: list[Any] = []
         self.fails: ApiError | None = None
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         """The instances."""
         self.asked.append("instances")
         return self.instances
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         """The list."""
         self.asked.append("models")
         if self.fails is not None:
             raise self.fails
         return self.listed
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         """One model, looked up again."""
         self.asked.append(("describe", uid))
         return self.described.get(uid)
@@ -68,12 +69,12 @@ class Server:
         self.asked.append(("registrations", model_type, sorted(names)))
         return {name: spec for (kind, name), spec in self.registered.items() if kind == model_type and name in names}
 
-    def history(self) -> list[dict[str, Any]] | None:
+    def history(self) -> list[HistoryRow] | None:
         """The launch history."""
         self.asked.append("history")
         return self.rows
 
-    def autostart(self) -> list[dict[str, Any]] | None:
+    def autostart(self) -> list[AutostartRow] | None:
         """Autostart entries with their states."""
         self.asked.append("autostart")
         return self.entries
@@ -147,7 +148,7 @@ def test_a_model_is_ready_when_all_of_its_copies_are(statuses: tuple[str, ...], 
         ([copy_of("a", "ERROR")], "error"),
     ],
 )
-def test_a_model_whose_process_died_is_made_again_by_the_server_itself(copies: list[dict[str, Any]], state: str) -> None:
+def test_a_model_whose_process_died_is_made_again_by_the_server_itself(copies: list[ReplicaRow], state: str) -> None:
     assert observe(Server(instance("a", "ERROR", *copies))).state("a") == state
 
 
@@ -235,7 +236,7 @@ def test_the_server_s_words_about_a_failure(messages: tuple[str | None, ...], wo
 
 
 def test_an_old_server_reports_instances_without_copies() -> None:
-    row = {"model_uid": "a", "status": "ERROR"}
+    row: InstanceRow = {"model_uid": "a", "status": "ERROR"}
     assert observe(Server(row)).models == {"a": ObservedModel("a", "error")}
     assert observe(Server({**row, "replica_statuses": None, "instance_created_ts": None})).models == {"a": ObservedModel("a", "error")}
 
@@ -243,9 +244,9 @@ def test_an_old_server_reports_instances_without_copies() -> None:
 # What a plan needs besides.
 
 
-def row(uid: str, name: str, data: Any, **changes: Any) -> dict[str, Any]:
+def row(uid: str, name: str, data: Any, **changes: Any) -> HistoryRow:
     """A row of the launch history, as far as it is read."""
-    return {
+    answered = {
         "model_name": name,
         "model_uid": uid,
         "data": data,
@@ -257,19 +258,20 @@ def row(uid: str, name: str, data: Any, **changes: Any) -> dict[str, Any]:
         "is_owner": True,
         **changes,
     }
+    return cast("HistoryRow", answered)
 
 
-def record(created: int = CREATED, **changes: Any) -> dict[str, Any]:
+def record(created: int = CREATED, **changes: Any) -> HistoryRow:
     """Our own row about the launch of the model."""
     return row("chat", RECORD, {"request": {**REQUEST, **changes}, "created": created, "registration": None})
 
 
-def entry(**changes: Any) -> dict[str, Any]:
+def entry(**changes: Any) -> HistoryRow:
     """A row that is an autostart entry of the model."""
     return row("chat", "qwen3", REQUEST, **{"autostart_enabled": True, **changes})
 
 
-def state(begun: int | None) -> dict[str, Any]:
+def state(begun: int | None) -> AutostartRow:
     """The state of the autostart entry."""
     return {"launch": {**REQUEST, "n_ctx": "******"}, "state": {"last_attempt_ts": begun}}
 
@@ -326,7 +328,7 @@ def test_a_server_with_an_empty_history_is_asked_for_autostart() -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [{key: value for key, value in record().items() if not key.startswith("autostart")}]])
-def test_a_server_before_autostart_has_a_history_only(rows: list[dict[str, Any]]) -> None:
+def test_a_server_before_autostart_has_a_history_only(rows: list[HistoryRow]) -> None:
     server = Server(instance("chat", "READY"))
     server.rows, server.entries = rows, None
     observed = look(server)

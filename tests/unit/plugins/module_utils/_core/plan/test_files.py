@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.files import is_cached, other_source, wanted_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import CachedRow
 
-ROW = {
+ROW: CachedRow = {
     "model_name": "qwen3",
     "model_type": "LLM",
     "model_format": "ggufv2",
@@ -75,7 +76,7 @@ def test_files_of_another_repository_under_the_same_name(path: str | None, repos
     spec = {"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_id": repository, "model_file_name_template": "a.gguf"}
     registration = {"version": 2, "model_lang": ["en"], "model_ability": ["generate"], "model_family": "mine", "context_length": 8192, "model_specs": [spec]}
     declared = model(name="mine", registration=registration)
-    rows = [{"model_name": "mine", "model_type": "LLM", "model_format": "ggufv2", "quantization": "Q4_1", "real_path": path}]
+    rows: list[CachedRow] = [{"model_name": "mine", "model_type": "LLM", "model_format": "ggufv2", "quantization": "Q4_1", "real_path": path}]
     said = other_source(declared, rows)
     assert (problem in said) if problem else said == ""
     assert other_source(declared, []) == ""

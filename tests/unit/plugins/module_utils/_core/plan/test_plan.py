@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,8 +20,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, ObservedModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import REPORTED, UNREPORTED, drift, unverified
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT, Action, Plan, PlanOptions, make_plan, plan_downloads
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import CachedRow, ModelRow
 
-SPEC = {
+SPEC: ModelRow = {
     "model_name": "qwen3",
     "model_type": "LLM",
     "model_engine": "llama.cpp",
@@ -32,7 +33,6 @@ SPEC = {
     "replica": 1,
     # Reported, and not what it was launched with.
     "context_length": 40960,
-    "address": "0.0.0.0:37693",
 }
 RUNNING = {
     "name": "qwen3",
@@ -71,7 +71,7 @@ def absent(uid: str = "chat") -> DeclaredModel:
 
 def running(uid: str = "chat", **reported: Any) -> ObservedModel:
     """A model that runs."""
-    return ObservedModel(uid, "ready", {**SPEC, **reported}, created=CREATED, replicas=(0,))
+    return ObservedModel(uid, "ready", cast("ModelRow", {**SPEC, **reported}), created=CREATED, replicas=(0,))
 
 
 def seen(**states: str) -> Observed:
@@ -124,7 +124,7 @@ def test_what_is_done(model: DeclaredModel, state: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "spec"), [("scaling", SPEC), ("recovering", {})])
-def test_a_model_that_the_server_is_about_to_make_whole_is_terminated_and_not_cancelled(state: str, spec: dict[str, Any]) -> None:
+def test_a_model_that_the_server_is_about_to_make_whole_is_terminated_and_not_cancelled(state: str, spec: ModelRow) -> None:
     observed = Observed({"chat": ObservedModel("chat", state, spec)})
     assert only(absent(), observed).kind == "terminate"
     assert only(present(), observed).kind == "wait"
@@ -204,13 +204,14 @@ def test_drift_is_what_was_declared_and_is_reported_otherwise(fields: dict[str, 
 
 
 def test_fields_that_are_not_declared_are_not_compared_with_what_is_reported() -> None:
-    reported = {"model_format": "other", "model_size_in_billions": 99, "quantization": "other", "multimodal_projector": "other"}
+    reported: dict[str, Any] = {"model_format": "other", "model_size_in_billions": 99, "quantization": "other", "multimodal_projector": "other"}
     assert drift(present(), running(**reported)) == {}
 
 
 @pytest.mark.parametrize("missing", [{"model_engine": None}, {}])
 def test_what_an_older_server_does_not_report_is_known_from_the_launch(missing: dict[str, Any]) -> None:
-    model = ObservedModel("chat", "ready", {key: value for key, value in {**SPEC, **missing}.items() if key != "model_engine" or missing})
+    spec = {key: value for key, value in {**SPEC, **missing}.items() if key != "model_engine" or missing}
+    model = ObservedModel("chat", "ready", cast("ModelRow", spec))
     if not missing:
         assert "model_engine" not in model.spec
     launched = applied(present(), model_engine="vLLM")
@@ -349,7 +350,7 @@ def test_a_text_that_says_none_is_not_nothing() -> None:
 def test_a_projector_is_verified_where_the_server_reports_that_there_is_none(launched: Applied | None) -> None:
     model = present(multimodal_projector="mmproj-F16.gguf")
     assert unverified(model, running(), launched) == ()
-    silent = ObservedModel("chat", "ready", {key: value for key, value in SPEC.items() if key != "multimodal_projector"})
+    silent = ObservedModel("chat", "ready", cast("ModelRow", {key: value for key, value in SPEC.items() if key != "multimodal_projector"}))
     assert unverified(model, silent, launched) == ("multimodal_projector",)
     assert drift(model, silent, launched) == {}
 
@@ -702,7 +703,7 @@ def test_a_registration_serves_every_model_of_its_name() -> None:
 #: The same model, whose files are on a hub.
 FROM_HUB = {**CUSTOM, "model_specs": [{"model_format": "ggufv2", "model_size_in_billions": 1, "quantization": "Q4_1", "model_id": "org/one"}]}
 #: What the server has of the model that everybody declares here.
-HAS = {"model_name": "qwen3", "model_type": "LLM"}
+HAS: CachedRow = {"model_name": "qwen3", "model_type": "LLM"}
 
 
 def test_only_files_that_are_missing_are_got() -> None:
@@ -735,7 +736,7 @@ def test_a_registration_that_is_there_is_not_touched_by_a_download() -> None:
 
 
 @pytest.mark.parametrize(("cached", "fetched"), [(None, []), ((), ["two", "three"]), ((HAS,), ["three"])])
-def test_what_is_launched_gets_its_files_first_where_they_are_missing(cached: tuple[dict[str, Any], ...] | None, fetched: list[str]) -> None:
+def test_what_is_launched_gets_its_files_first_where_they_are_missing(cached: tuple[CachedRow, ...] | None, fetched: list[str]) -> None:
     models = [present("one"), present("two"), present("three", name="other"), present("four", path="/a.gguf")]
     plan = make_plan(models, replace(seen(one="ready"), cached=cached))
     assert [action.uid for action in plan.actions if action.fetch] == fetched
@@ -914,7 +915,8 @@ REAL = {"model_ability": ["chat"]}
 def test_what_the_server_ignores_is_no_difference(source: str, fields: dict[str, Any], spec: dict[str, Any], sent: dict[str, Any]) -> None:
     model = present(**fields)
     # The specification of the tests has fields of an LLM, which other types do not report.
-    runs = ObservedModel("chat", "ready", {**(SPEC if fields.get("type", "LLM") == "LLM" else {"model_name": "qwen3"}), **spec}, created=CREATED)
+    reported = {**(SPEC if fields.get("type", "LLM") == "LLM" else {"model_name": "qwen3"}), **spec}
+    runs = ObservedModel("chat", "ready", cast("ModelRow", reported), created=CREATED)
     assert drift(model, runs, applied(model, source, **sent)) == {}
     entry_of_others = entry(model, launch=cleaned({**model.launch_request(), **sent}))
     observed = Observed({"chat": runs}, applied={"chat": applied(model, source, **sent)}, entries={"chat": entry_of_others}, autostart=True)

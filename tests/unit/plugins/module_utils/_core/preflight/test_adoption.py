@@ -177,7 +177,7 @@ def test_downloads_elsewhere() -> None:
 
 
 def test_a_container_of_ours_may_change() -> None:
-    ours = {"labels": {"io.inferops.collection": "inferops.xinference"}}
+    ours: dict[str, Any] = {"labels": {"io.inferops.collection": "inferops.xinference"}}
     assert problems((f"{ROOT}/.xinference", HOME), ("/mnt/big", "/big"), **ours) == []
     # But its data root is not left behind without a word.
     (said,) = problems(("/old/.xinference", HOME), **ours)
@@ -209,7 +209,7 @@ def test_a_data_root_that_is_a_home(part: str) -> None:
     assert said({f"{ROOT}/{part}": {"exists": False}}) == []
 
 
-LISTED = [
+LISTED: list[dict[str, Any]] = [
     {
         "Names": ["/xinference-cpu", "/other/alias"],
         "Image": "xprobe/xinference:v4.1.0-cpu",

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Waiting
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.fields import FIELDS
@@ -31,7 +32,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
 @pytest.fixture(autouse=True, scope="module")
 def the_server_s_own_time() -> Iterator[None]:
     """No test waits for real."""
-    real = converging.apply_plan
+    real = apply_plan
 
     def in_its_time(plan: Any, client: Any, *arguments: Any) -> Any:
         clock = getattr(client, "clock", None)
@@ -418,8 +419,8 @@ def test_what_is_cancelled_too_late_again_and_again_is_a_failure() -> None:
     server.cancel("chat")
     clear = server.clear_orphan
 
-    def again(uid: str, copies: int) -> None:
-        clear(uid, copies)
+    def again(uid: str, replicas: int) -> None:
+        clear(uid, replicas)
         # Somebody else launches it, and cancels it in the moment in which it is ready.
         server.clock.after(1, lambda: server.put(uid, "READY"))
         server.clock.after(1, lambda: server.cancel(uid))

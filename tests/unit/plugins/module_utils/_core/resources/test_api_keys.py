@@ -70,7 +70,7 @@ def test_a_key_is_made_for_all_models_where_nothing_is_declared() -> None:
 def test_a_key_is_made_as_declared() -> None:
     server = FakeServer()
     number = server.account("app", "app-password")
-    declared = {
+    declared: dict[str, Any] = {
         "description": "Shop",
         "models": ["b", "a"],
         "model_types": ["LLM"],

@@ -18,8 +18,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import UNREPORTED
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Plan, PlanOptions, make_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import Export, cleaned_registration, custom_registrations, export
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import ModelRow
 
-CHAT = {
+CHAT: ModelRow = {
     "model_name": "qwen3",
     "model_type": "LLM",
     "model_engine": "llama.cpp",
@@ -29,9 +30,8 @@ CHAT = {
     "multimodal_projector": None,
     "replica": 1,
     "context_length": 40960,
-    "address": "0.0.0.0:37693",
 }
-EMBED = {
+EMBED: ModelRow = {
     "model_name": "bge-m3",
     "model_type": "embedding",
     "model_engine": "sentence_transformers",
@@ -107,8 +107,8 @@ WORKER = "0.0.0.0:33376"
 POLICY = {"priority": 7, "max_retries": 5, "retry_interval_seconds": 11}
 
 
-def model(uid: str, spec: dict[str, Any], **more: Any) -> ObservedModel:
-    return ObservedModel(uid, READY, dict(spec), created=100, replicas=(0,), workers=(WORKER,), **more)
+def model(uid: str, spec: ModelRow, **more: Any) -> ObservedModel:
+    return ObservedModel(uid, READY, spec.copy(), created=100, replicas=(0,), workers=(WORKER,), **more)
 
 
 def entry(uid: str, launch: dict[str, Any] | None) -> Entry:
@@ -200,7 +200,7 @@ def test_whatever_it_was_launched_with_a_run_with_the_declaration_relaunches_not
 
 
 def test_only_ready_models_are_in_it_sorted_by_uid() -> None:
-    models = {"b": model("b", CHAT), "a": model("a", EMBED), "c": ObservedModel("c", LOADING, dict(CHAT)), "d": ObservedModel("d", ERROR, message="broken")}
+    models = {"b": model("b", CHAT), "a": model("a", EMBED), "c": ObservedModel("c", LOADING, CHAT.copy()), "d": ObservedModel("d", ERROR, message="broken")}
     assert [item["uid"] for item in export(Observed(models), {}).declaration] == ["a", "b"]
     assert [item["uid"] for item in export(Observed(models), {}, uids=["b", "c", "x"]).declaration] == ["b"]
 
@@ -322,7 +322,7 @@ def test_an_entry_for_another_number_of_copies_is_said() -> None:
 
 def test_on_which_worker_it_shall_run_is_said_where_there_are_several() -> None:
     known = {"chat": applied(FORM, "worker"), "embed": applied({"model_uid": "embed"}, "record")}
-    other = ObservedModel("embed", READY, dict(EMBED), created=100, replicas=(0,), workers=("10.0.0.2:1",))
+    other = ObservedModel("embed", READY, EMBED.copy(), created=100, replicas=(0,), workers=("10.0.0.2:1",))
     several = Observed({"chat": model("chat", CHAT), "embed": other}, applied=known)
     assert export(several, {}).unknown == {"chat": ["engine_options.gpu_idx", "engine_options.n_worker", "worker_ip"]}
     alone = Observed({"chat": model("chat", CHAT)}, applied=known)
@@ -389,7 +389,7 @@ def test_defaults_of_another_field_s_name_stay() -> None:
 
 
 def custom(records: dict[str, Record] | None = None, *uids: str) -> Observed:
-    spec = {**CHAT, "model_name": "own", "model_size_in_billions": "0_135", "quantization": "Q4_1"}
+    spec: ModelRow = {**CHAT, "model_name": "own", "model_size_in_billions": "0_135", "quantization": "Q4_1"}
     return Observed(
         {uid: model(uid, spec) for uid in uids or ("own",)}, registrations={("LLM", "own"): ECHO}, records=records or {}, autostart=True, history=True
     )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -23,15 +23,16 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     remove,
     survey_cache,
 )
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import CachedRow, DownloadRow, InstanceRow, ModelRow
 
 HOME = "/root/.xinference"
 WORKER = "0.0.0.0:20425"
 
 
-def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> dict[str, Any]:
+def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> CachedRow:
     """Files of a downloaded LLM, as a server of version 4.1.0 tells them."""
     path = f"{HOME}/cache/v2/{name}-ggufv2-0_6b-{quantization}"
-    return {
+    row = {
         "model_name": name,
         "model_type": "LLM",
         "model_engine": ["llama.cpp"],
@@ -45,11 +46,12 @@ def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> dict[
         "size_bytes": 1000,
         **more,
     }
+    return cast("CachedRow", row)
 
 
-def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> dict[str, Any]:
+def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> CachedRow:
     """The same of an embedding model, of which the server tells neither format nor quantization."""
-    return {
+    row = {
         "model_name": name,
         "model_type": "embedding",
         "model_engine": ["sentence_transformers"],
@@ -63,11 +65,12 @@ def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> dict[
         "size_bytes": 500,
         **more,
     }
+    return cast("CachedRow", row)
 
 
-def old(row: dict[str, Any]) -> dict[str, Any]:
+def old(row: CachedRow) -> CachedRow:
     """The same as a server of version 3.4 tells it."""
-    return {key: value for key, value in row.items() if key not in ("model_type", "model_engine", "size_bytes")}
+    return cast("CachedRow", {key: value for key, value in row.items() if key not in ("model_type", "model_engine", "size_bytes")})
 
 
 def chat(uid: str = "chat", **fields: Any) -> dict[str, Any]:
@@ -77,23 +80,26 @@ def chat(uid: str = "chat", **fields: Any) -> dict[str, Any]:
 class Cache:
     """A server with downloaded files; deletions that it does not carry out are said to have been."""
 
-    def __init__(self, *rows: dict[str, Any], running: dict[str, dict[str, Any]] | None = None, instances: list[dict[str, Any]] | None = None) -> None:
+    def __init__(self, *rows: CachedRow, running: dict[str, ModelRow] | None = None, instances: list[InstanceRow] | None = None) -> None:
         self.rows = list(rows)
         self.running = running or {}
         self.instances = instances or []
         self.custom: dict[tuple[str, str], dict[str, Any]] = {}
-        self.unfinished: list[dict[str, Any]] = []
+        self.unfinished: list[DownloadRow] = []
         self.stubborn: set[str] = set()
         self.errors: dict[str, Exception] = {}
         self.deleted: list[str] = []
         self.offered = frozenset({"GET /v1/downloads"})
         self.asked: list[str] = []
 
-    def cached(self) -> list[dict[str, Any]]:
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"unexpected call {name}")
+
+    def cached(self) -> list[CachedRow]:
         self.asked.append("cached")
         if "cached" in self.errors:
             raise self.errors["cached"]
-        return [dict(row) for row in self.rows]
+        return [row.copy() for row in self.rows]
 
     def remove_cached(self, model_version: str) -> None:
         if model_version in self.errors:
@@ -102,14 +108,14 @@ class Cache:
         if model_version not in self.stubborn:
             self.rows = [row for row in self.rows if row["model_version"] != model_version]
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         return dict(self.running)
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         self.asked.append("list_instances")
         return list(self.instances)
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         return self.running.get(uid)
 
     def registered_names(self, model_type: str) -> dict[str, bool]:
@@ -122,7 +128,7 @@ class Cache:
     def routes(self) -> frozenset[str]:
         return self.offered
 
-    def downloads(self) -> list[dict[str, Any]]:
+    def downloads(self) -> list[DownloadRow]:
         assert self.offered, "the server has no such route"
         return self.unfinished
 
@@ -219,7 +225,7 @@ def test_the_format_of_an_embedding_model_is_read_from_the_name_of_its_files() -
 
 
 def test_an_empty_list_keeps_only_what_runs() -> None:
-    running = {"embed": {"model_name": "bge-m3", "model_type": "embedding", "model_format": "pytorch", "quantization": "none"}}
+    running: dict[str, ModelRow] = {"embed": {"model_name": "bge-m3", "model_type": "embedding", "model_format": "pytorch", "quantization": "none"}}
     removal = plan(Cache(llm(), embedding(), running=running), keep=[])
     assert removal.versions == ["qwen3--0_6B--ggufv2--Q4_K_M"]
     assert removal.kept == (("bge-m3--8192--1024--pytorch--none", "used by the running embed"),)
@@ -244,11 +250,11 @@ def test_files_on_two_workers_are_deleted_by_one_name() -> None:
 # What must stay.
 
 
-def instance(uid: str, status: str, name: str = "qwen3") -> dict[str, Any]:
+def instance(uid: str, status: str, name: str = "qwen3") -> InstanceRow:
     return {"model_uid": uid, "model_name": name, "status": status, "replica_statuses": []}
 
 
-REASONS = {
+REASONS: dict[str, tuple[str, dict[str, Any]]] = {
     "running": (
         "used by the running a, b",
         {"running": {"b": {"model_name": "qwen3", "model_type": "LLM"}, "a": {"model_name": "qwen3", "model_type": "LLM"}}},
@@ -284,7 +290,9 @@ def test_a_failed_launch_uses_nothing() -> None:
 
 
 def test_another_quantization_than_the_one_that_runs_is_deleted() -> None:
-    running = {"chat": {"model_name": "qwen3", "model_type": "LLM", "model_format": "ggufv2", "model_size_in_billions": "0_6", "quantization": "Q4_K_M"}}
+    running: dict[str, ModelRow] = {
+        "chat": {"model_name": "qwen3", "model_type": "LLM", "model_format": "ggufv2", "model_size_in_billions": "0_6", "quantization": "Q4_K_M"}
+    }
     removal = plan(Cache(llm("Q4_K_M"), llm("Q8_0"), running=running), keep=[])
     assert removal.versions == ["qwen3--0_6B--ggufv2--Q8_0"]
 
@@ -310,7 +318,9 @@ def test_files_that_are_linked_by_hand_stay() -> None:
 
 
 def test_on_an_old_server_the_name_decides() -> None:
-    running = {"chat": {"model_name": "qwen3", "model_type": "LLM", "model_format": "ggufv2", "model_size_in_billions": "0_6", "quantization": "Q4_K_M"}}
+    running: dict[str, ModelRow] = {
+        "chat": {"model_name": "qwen3", "model_type": "LLM", "model_format": "ggufv2", "model_size_in_billions": "0_6", "quantization": "Q4_K_M"}
+    }
     removal = plan(Cache(old(llm("Q4_K_M")), old(llm("Q8_0")), old(embedding()), running=running), keep=[{"uid": "e", "name": "bge-m3", "type": "embedding"}])
     assert removal.versions == ["qwen3--0_6B--ggufv2--Q8_0"]
 

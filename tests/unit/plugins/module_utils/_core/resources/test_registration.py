@@ -34,6 +34,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     predicted,
     read,
 )
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import AutostartRow, HistoryRow, InstanceRow, ModelRow
 
 GIVEN: dict[str, Any] = {
     "dimensions": 384,
@@ -52,7 +53,7 @@ FOUND = {
     "virtualenv": None,
     "is_builtin": False,
 }
-RUNNING = {"model_type": "embedding", "model_name": "minilm", "model_engine": "sentence_transformers", "replica": 1}
+RUNNING: ModelRow = {"model_type": "embedding", "model_name": "minilm", "model_engine": "sentence_transformers", "replica": 1}
 REQUEST = {"model_uid": "embed", "model_name": "minilm", "model_type": "embedding", "model_engine": "sentence_transformers", "replica": 1}
 KEY = "registration:embedding:minilm"
 
@@ -67,7 +68,7 @@ def seen(
     found: dict[str, Any] | None = None, running: dict[str, str] | None = None, builtin: bool = False, persistent: bool | None = None, **observed: Any
 ) -> Seen:
     """What is there: this registration, or the usual one."""
-    models = {uid: ObservedModel(uid, state, dict(RUNNING), created=100) for uid, state in (running or {}).items()}
+    models = {uid: ObservedModel(uid, state, RUNNING.copy(), created=100) for uid, state in (running or {}).items()}
     return Seen(found or FOUND, builtin, persistent, running or {}, Observed(models, history=True, **observed))
 
 
@@ -277,9 +278,12 @@ class Shelf:
         self.drops = drops
         self.calls: list[tuple[Any, ...]] = []
         self.errors: dict[str, list[Exception | None]] = {}
-        self.rows: list[dict[str, Any]] = []
-        self.models: dict[str, dict[str, Any]] = {}
-        self.instances: list[dict[str, Any]] = []
+        self.rows: list[HistoryRow] = []
+        self.models: dict[str, ModelRow] = {}
+        self.instances: list[InstanceRow] = []
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"unexpected call {name}")
 
     def _called(self, name: str, *arguments: Any) -> None:
         self.calls.append((name, *arguments))
@@ -291,7 +295,7 @@ class Shelf:
         assert model_type == "embedding"
         return {"bge-m3": True, **dict.fromkeys(self.there, False)}
 
-    def registrations(self, model_type: str, names: set[str]) -> dict[str, dict[str, Any]]:
+    def registrations(self, model_type: str, names: Any) -> dict[str, dict[str, Any]]:
         return {name: spec for name, spec in self.there.items() if name in names}
 
     def register(self, model_type: str, specification: dict[str, Any], persist: bool = True) -> None:
@@ -314,20 +318,20 @@ class Shelf:
         self._called("forget", name, uid)
         self.rows = []
 
-    def history(self) -> list[dict[str, Any]] | None:
+    def history(self) -> list[HistoryRow] | None:
         return self.rows
 
-    def autostart(self) -> list[dict[str, Any]] | None:
+    def autostart(self) -> list[AutostartRow] | None:
         return []
 
-    def list_models(self) -> dict[str, dict[str, Any]]:
+    def list_models(self) -> dict[str, ModelRow]:
         return self.models
 
-    def list_instances(self) -> list[dict[str, Any]]:
+    def list_instances(self) -> list[InstanceRow]:
         self._called("list_instances")
         return self.instances
 
-    def describe(self, uid: str) -> dict[str, Any] | None:
+    def describe(self, uid: str) -> ModelRow | None:
         return self.models.get(uid)
 
     def writes(self) -> list[tuple[Any, ...]]:
@@ -474,7 +478,7 @@ def test_an_autostart_entry_that_a_removal_breaks_is_said() -> None:
 def test_models_of_this_type_and_name_are_found_in_any_state() -> None:
     server = Shelf("minilm")
 
-    def instance(uid: str, status: str, name: str = "minilm") -> dict[str, Any]:
+    def instance(uid: str, status: str, name: str = "minilm") -> InstanceRow:
         return {"model_uid": uid, "model_name": name, "status": status, "instance_created_ts": 1, "replica_statuses": []}
 
     server.instances = [instance("b", "READY"), instance("a", "CREATING"), instance("c", "CREATING", "bge-m3"), instance("d", "ERROR"), instance("e", "READY")]

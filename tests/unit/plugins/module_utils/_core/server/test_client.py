@@ -225,7 +225,12 @@ def test_a_password_goes_to_another_machine_with_tls_or_because_somebody_said_so
         ConnectionFailed, match=r"endpoint 'http://192\.0\.2\.1:9997' is on another machine and without TLS, where the password could be read on its"
     ):
         Client("http://192.0.2.1:9997", username="admin", password="s3cret-pass", timeout=0.1)
-    for endpoint, options in (("http://192.0.2.1:9997", {"allow_plain_http": True}), ("https://192.0.2.1:9997", {}), ("https://192.0.2.1", {"verify": False})):
+    reached: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("http://192.0.2.1:9997", {"allow_plain_http": True}),
+        ("https://192.0.2.1:9997", {}),
+        ("https://192.0.2.1", {"verify": False}),
+    )
+    for endpoint, options in reached:
         with pytest.raises(ConnectionFailed, match=r"no answer|no connection"):
             Client(endpoint, username="admin", password="s3cret-pass", timeout=0.1, **options)
 
@@ -569,7 +574,11 @@ def late(recorded: Recorded, route: str, body: Any) -> None:
 def silent() -> Iterator[Callable[[Any], None]]:
     """An answer that does not come before the test has ended, however long that takes."""
     ended = threading.Event()
-    yield lambda handler: bool(ended.wait(60)) and None
+
+    def wait(_handler: Any) -> None:
+        ended.wait(60)
+
+    yield wait
     ended.set()
 
 

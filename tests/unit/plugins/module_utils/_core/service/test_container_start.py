@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ class Engine(DockerSocket):
         assert route == "/containers/xinference/json"
         return None if self.state is None else {"State": self.state}
 
-    def send(self, route: str, timeout: float | None = None) -> None:
+    def send(self, route: str, timeout: float | None = None, body: Mapping[str, Any] | None = None) -> None:
         """Take a request down."""
         assert timeout is None or timeout > 30
+        assert body is None
         self.sent.append(route)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.run import apply_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import (
     ApiError,
     AuthenticationError,
@@ -24,6 +25,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import PlanOptions
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile import reconcile as pipeline
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.api import Api
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.loop import Watcher
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.model_status import ModelStatus
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.stored import Declaration
@@ -234,7 +236,7 @@ def test_credentials_that_are_refused_are_not_tried_often() -> None:
 @pytest.mark.parametrize(("on_drift", "left"), [("relaunch", "Q4_K_M"), ("report", "Q8_0"), ("ignore", "Q8_0")])
 def test_what_somebody_changed_is_relaunched_only_where_the_declaration_says_so(on_drift: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer(with_autostart=False)
-    real = pipeline.apply_plan
+    real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
     stage = Stage(server, llm("one", quantization="Q4_K_M"), llm("two"), on_drift=on_drift)
     stage.until_ready()
@@ -501,7 +503,7 @@ def test_a_removal_without_an_answer_keeps_no_other_model_down(call: str, monkey
 
 def test_what_differs_after_a_relaunch_as_well_is_not_relaunched_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer(with_autostart=False)
-    real = pipeline.apply_plan
+    real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
     stage = Stage(server, llm("one", quantization="Q4_K_M"), on_drift="relaunch")
     stage.until_ready()
@@ -518,7 +520,7 @@ def test_what_differs_after_a_relaunch_as_well_is_not_relaunched_for_ever(monkey
 def test_one_that_never_comes_up_keeps_nobody_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not declared goes, and what somebody changed is relaunched."""
     server = FakeServer(with_autostart=False, broken={"bad": "no such file"}, load_seconds=1)
-    real = pipeline.apply_plan
+    real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
     stage = Stage(server, llm("bad"), llm("one", quantization="Q4_K_M"), exclusive=True, on_drift="relaunch")
     stage.run(200)
@@ -533,7 +535,7 @@ def test_one_that_never_comes_up_keeps_nobody_from_the_others(monkeypatch: pytes
 def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes long, and a run waits for the lock meanwhile."""
     server = FakeServer(with_autostart=False)
-    real = pipeline.apply_plan
+    real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
     stage = Stage(server, llm("one"), llm("two"), llm("three"), on_drift="relaunch")
     stage.until_ready()
@@ -552,7 +554,7 @@ def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_model_serves_until_the_files_of_the_next_are_there(hub: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that a run did not get any more."""
     server = FakeServer(with_autostart=False, download_seconds=300, load_seconds=1)
-    real = pipeline.apply_plan
+    real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
     stage = Stage(server, llm("one", quantization="Q4_K_M"))
     stage.until_ready()
@@ -678,7 +680,7 @@ def test_a_model_that_is_busy_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_model_serves_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer(with_autostart=False)
-    real = pipeline.apply_plan
+    real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
     stage = Stage(server, llm("one"), on_drift="relaunch")
     stage.until_ready()
@@ -975,7 +977,7 @@ def test_a_server_that_goes_down_while_it_refuses_is_missed_and_asked_again_when
     real, error = stage.watcher.connection.connect, AuthenticationError("GET", "http://fake/v1/models/instances", 429, "banned")
     banned = True
 
-    def connect() -> FakeServer:
+    def connect() -> Api:
         if banned and not server.lost:
             raise error
         return real()
@@ -1097,7 +1099,7 @@ def test_a_leftover_that_cannot_be_cleared_away_is_tried_more_and_more_seldom() 
     server.models["one"].orphan = True
     stage = Stage(server, llm("one"), llm("two"))
 
-    def refuse(uid: str, _copies: int) -> None:
+    def refuse(uid: str, replicas: int) -> None:
         server.calls.append(("clear_orphan", uid))
         raise refused("it is stuck", 500)
 

@@ -340,7 +340,8 @@ def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watche
 
 
 def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
-    stopped, told, looks = Stop(), [], 0
+    told: list[str] = []
+    stopped, looks = Stop(), 0
     watcher.tell = watcher.connection.tell = told.append
     watcher.intervals = Intervals(odd=0.0)
 
@@ -420,7 +421,7 @@ def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to
     install(tmp_path / "program")
     StoredDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
     port = free_port()
-    command = [sys.executable, "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
+    command: list[str | Path] = [sys.executable, "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
     with subprocess.Popen([*command, "--state", tmp_path / "state.json", "--port", str(port)], env=environment, stdout=subprocess.PIPE, text=True) as service:
         try:
@@ -448,7 +449,15 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
         if served:
             server.listen()
         StoredDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=endpoint))
-        command = [tmp_path / "client/bin/python", "-I", tmp_path / "program", "--declaration", tmp_path / "declaration.json", "--lock", tmp_path / "lock"]
+        command: list[str | Path] = [
+            tmp_path / "client/bin/python",
+            "-I",
+            tmp_path / "program",
+            "--declaration",
+            tmp_path / "declaration.json",
+            "--lock",
+            tmp_path / "lock",
+        ]
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PATH": os.environ["PATH"]}
         with subprocess.Popen([*command, "--state", tmp_path / "state.json"], env=environment, stdout=subprocess.PIPE, text=True) as service:
             try:
@@ -462,6 +471,7 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
             finally:
                 service.send_signal(signal.SIGTERM)
                 assert service.wait(PATIENCE) == 0
+                assert service.stdout is not None
                 assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
 
 
@@ -514,11 +524,13 @@ def test_whether_anything_listens(left: StoredDeclaration) -> None:
 def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, seen = tmp_path / "automation", []
 
-    def connect(_endpoint: str, **given: Any) -> str:
+    client = object()
+
+    def connect(_endpoint: str, **given: Any) -> object:
         seen.append(given["password"])
         if given["password"] == "new":
             raise AuthenticationError("POST", "http://x/token", 401, "no")
-        return "client"
+        return client
 
     monkeypatch.setattr(sys.modules[DeclarationReader.__module__], "Client", connect)
     reader = DeclarationReader(left, lambda line: None)
@@ -528,5 +540,5 @@ def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclarat
         kept.write_text(text)
         kept.chmod(0o600)
         seen.clear()
-        assert reader.connect() == "client"
+        assert reader.connect() is client
         assert seen == tried
