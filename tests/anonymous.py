@@ -30,7 +30,7 @@ def answered(described: Mapping[str, Any], ask: Callable[..., int], more: Iterab
     calls = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
     found = {}
     for method, path in sorted(calls | {("GET", page) for page in (*PAGES, *more)}):
-        body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+        body: dict[str, dict[str, str]] = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
         status = ask(method, re.sub(r"\{[^}]*\}", "anything", path), **body)
         if status not in REFUSALS:
             found[f"{method} {path}"] = status

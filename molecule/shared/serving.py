@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -57,4 +58,4 @@ class Server:
 def similarity(one: list[float], other: list[float]) -> float:
     """Cosine of the angle between two vectors."""
     product = sum(a * b for a, b in zip(one, other, strict=True))
-    return product / (sum(a * a for a in one) ** 0.5 * sum(b * b for b in other) ** 0.5)
+    return product / (math.sqrt(sum(a * a for a in one)) * math.sqrt(sum(b * b for b in other)))

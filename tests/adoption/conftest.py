@@ -119,7 +119,7 @@ class Site:
         inventory = self.folder / "inventory.json"
         host = {"ansible_connection": "local", **self.settings, **variables}
         inventory.write_text(json.dumps({"xinference": {"hosts": {"by-hand": host}}}), encoding="utf-8")
-        command = (BIN / "ansible-playbook", "-i", inventory, "--diff", *options, playbook if "/" in playbook else f"inferops.xinference.{playbook}")
+        command = (str(BIN / "ansible-playbook"), "-i", str(inventory), "--diff", *options, playbook if "/" in playbook else f"inferops.xinference.{playbook}")
         done = subprocess.run(command, check=False, text=True, capture_output=True, cwd=self.folder)
         output = done.stdout + done.stderr
         self.outputs.append(output)
@@ -154,7 +154,7 @@ def site() -> Iterator[Site]:
     image = built("server")
     repository, _colon, tag = image.rpartition(":")
     token = f"marked{secrets.token_hex(12)}"
-    settings = {
+    settings: dict[str, Any] = {
         "ansible_python_interpreter": sys.executable,
         "xinference_data_root": str(folder / "models"),
         "xinference_container_name": CONTAINER,

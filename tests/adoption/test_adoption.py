@@ -62,10 +62,17 @@ def test_what_is_written_down(exported: Site) -> None:
     assert exported.file.stat().st_mode & 0o777 == 0o600
     assert exported.file.parent.stat().st_mode & 0o777 == 0o700
     assert exported.file.stat().st_uid == os.getuid()
-    loader = type("Loader", (yaml.SafeLoader,), {})
     marked: list[str] = []
-    loader.add_constructor("!unsafe", lambda loader, node: marked.append(loader.construct_scalar(node)) or marked[-1])
-    (model,) = yaml.load(text, loader)["xinference_models"]
+
+    class Loader(yaml.SafeLoader):
+        """Reads Ansible's tag for a text that is no template."""
+
+    def note(loader: Loader, node: yaml.ScalarNode) -> str:
+        marked.append(str(loader.construct_scalar(node)))
+        return marked[-1]
+
+    Loader.add_constructor("!unsafe", note)
+    (model,) = yaml.load(text, Loader)["xinference_models"]
     assert model["engine_options"] == {"n_ctx": 512, "n_parallel": 1, "n_threads": 1}
     assert model["environment"] == {"EXAMPLE_TOKEN": exported.token}
     assert model["registration"]["chat_template"] == TEMPLATE

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import ApiError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import HistoryRow
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
 USERNAME = "admin"
@@ -73,7 +74,7 @@ def _launch(fake: FakeServer, request: Request) -> dict[str, Any]:
     return {"model_uid": request.body["model_uid"]}
 
 
-def _history(fake: FakeServer, _request: Request) -> list[dict[str, Any]]:
+def _history(fake: FakeServer, _request: Request) -> list[HistoryRow]:
     rows = fake.history()
     if rows is None:
         raise NO_ROUTE

@@ -54,7 +54,7 @@ class Server:
     accounts: bool
 
     @property
-    def credentials(self) -> dict[str, str]:
+    def credentials(self) -> dict[str, Any]:
         """What the client is given."""
         return {"username": USERNAME, "password": PASSWORD} if self.accounts else {}
 

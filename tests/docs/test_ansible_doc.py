@@ -33,7 +33,7 @@ EXAMPLES = [("module", name) for name in MODULES] + [("filter", name) for name i
 def pages(kind: str) -> dict[str, Any]:
     """All pages of a kind, by the names of what they describe: one run of ansible-doc."""
     wanted = {"module": MODULES, "filter": FILTERS, "role": ROLES}[kind]
-    command = [BIN / "ansible-doc", "--type", kind, "--json", *(f"{NAMESPACE}.{name}" for name in wanted)]
+    command = [str(BIN / "ansible-doc"), "--type", kind, "--json", *(f"{NAMESPACE}.{name}" for name in wanted)]
     done = subprocess.run(command, check=True, text=True, capture_output=True)
     # ansible-core warns of a part of its own here.
     assert not [line for line in done.stderr.splitlines() if "WARNING" in line and "_protomatter" not in line]

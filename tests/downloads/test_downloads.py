@@ -88,7 +88,7 @@ def run(server: Server, module: str = "models", **options: Any) -> dict[str, Any
 def created(client: Client) -> int:
     """When the server made the model that runs."""
     (instance,) = [found for found in client.list_instances() if found["model_uid"] == "chat" and found["status"] == "READY"]
-    return int(instance["instance_created_ts"])
+    return int(instance["instance_created_ts"] or 0)
 
 
 def sent(hub: Hub) -> int:

@@ -46,7 +46,11 @@ class _Dumper(yaml.SafeDumper):
     """Writes it."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: _Unsafe(loader.construct_scalar(node)))
+def _unsafe(loader: _Loader, node: yaml.ScalarNode) -> _Unsafe:
+    return _Unsafe(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("!unsafe", _unsafe)
 _Dumper.add_representer(_Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style='"'))
 
 

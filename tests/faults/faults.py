@@ -139,7 +139,7 @@ def network_gone(case: Case) -> float:
         answer = case.host.until_ready(case.uids, 900)
         if answer["ready"] is None:
             raise Broken(f"without a network: {answer['reason']}")
-        spent = answer["ready"] - begun
+        spent = float(answer["ready"]) - begun
     finally:
         case.host.outside("docker", "network", "connect", "bridge", case.host.name)
     # All is asked again with a network; what counts is the time without.
@@ -200,7 +200,7 @@ def model_absent(case: Case) -> float:
     answer = case.host.until_ready(case.uids, 900)
     if answer["ready"] is None:
         raise Broken(str(answer["reason"]))
-    spent = answer["ready"] - begun
+    spent = float(answer["ready"]) - begun
     # Longer than the server's own autostart needs to begin.
     time.sleep(30)
     return time.time() - spent

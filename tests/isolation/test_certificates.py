@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -72,7 +73,7 @@ REQUESTS: dict[str, Callable[[Builder], Builder]] = {
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Output of a run of hosts that each bring a request."""
-    hosts = {}
+    hosts: dict[str, dict[str, Any]] = {}
     for name, made in REQUESTS.items():
         request = made(Builder()).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
         hosts[name.replace(" ", "-")] = {"request": request.public_bytes(serialization.Encoding.PEM).decode()}

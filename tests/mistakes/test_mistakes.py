@@ -406,7 +406,7 @@ def read_only_data_root(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     mounted = place.folder / "read-only"
     mounted.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", mounted], check=True)
-    place.stack.callback(subprocess.run, ["umount", mounted], check=True)
+    place.stack.callback(lambda: subprocess.run(["umount", mounted], check=True))
     root = mounted / "xinference_data"
     return {"xinference_data_root": str(root)}, (f"xinference_data_root '{root}' cannot be written: {mounted} is read-only here.",)
 
@@ -496,7 +496,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
                     (each / "kept").touch()
                 stack.callback(subprocess.run, ("docker", "volume", "rm", place.container), capture_output=True, check=False)
                 made[place.container] = place.run(*(word.format(**given) for word in words))
-                variables, sentences = {"xinference_container_name": place.container}, (sentence.format(**given),)
+                variables = {"xinference_container_name": place.container}
+                sentences: tuple[str, ...] = (sentence.format(**given),)
             else:
                 variables, sentences = PREPARED[case](place) if case in PREPARED else (CASES[case][0], (CASES[case][1],))
             said[case] = sentences

@@ -244,7 +244,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         "environment": {"EXAMPLE_TOKEN": marks["environment"]},
         "registration": registration,
     }
-    settings = {
+    settings: dict[str, Any] = {
         "ansible_python_interpreter": sys.executable,
         "xinference_hosts": "all",
         "xinference_data_root": str(folder / "data"),

@@ -13,7 +13,7 @@ import pytest
 from conftest import BARE, CONTAINER, NUMBER, Site, changes
 from holders import answers
 
-USER = {"xinference_container_user": f"{NUMBER}:{NUMBER}"}
+USER: dict[str, Any] = {"xinference_container_user": f"{NUMBER}:{NUMBER}"}
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,12 @@ import stat
 import tempfile
 import threading
 from collections import Counter
+from typing import Any
 
 from ansible_collections.inferops.xinference.tests.machine import VERSION
 
 #: Who asks to become the administrator.
-SETUP = {"username": "intruder", "password": "long-enough-for-anybody"}
+SETUP: dict[str, Any] = {"username": "intruder", "password": "long-enough-for-anybody"}
 #: Versions that let everybody in, unless they are told to have accounts. Nobody can be made administrator through them, so an intruder asks for models.
 OPEN = VERSION.startswith("2.")
 METHOD, PATH, REFUSED = ("GET", "/v1/models", 401) if OPEN else ("POST", "/v1/admin/setup", 403)
