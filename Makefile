@@ -73,9 +73,7 @@ images: setup engine ## server image and model files of the tests
 lint: setup ## ruff, mypy, yamllint, shellcheck, licences, ansible-lint (production)
 	ruff check .
 	ruff format --check .
-	mypy plugins tests/images/build.py tests/recorder
-	# Scripts that import each other by their names.
-	cd tests/suite && mypy --config-file ../../pyproject.toml .
+	tools/types.sh
 	yamllint --strict .
 	shellcheck --external-sources tools/*.sh roles/*/files/*.sh molecule/machines/*.sh tests/images/*/*.sh .ci/run
 	tools/words.sh
