@@ -30,12 +30,15 @@ OUTCOMES = {
 class Result:
     """What became of one model.
 
+    :param uid: the model.
     :param result: unchanged, updated, downloaded, launched, relaunched, scaled, waited, terminated, cancelled or failed.
     :param changed: whether something was written for it.
     :param state: the state in which it was seen last.
+    :param before: what was there, in the terms of a declaration; None when nothing was.
+    :param after: what should be there; None when nothing should.
     :param drift: fields in which it differed from its declaration.
     :param unverified: declared fields that could not be compared with anything.
-    :param seconds: time that it took.
+    :param seconds: time that it took, in seconds.
     :param answered: seconds that its answer to the smoke test took; None without one.
     :param restored: whether the previous model runs again, after a relaunch that failed.
     :param message: the server's words, for a failure.

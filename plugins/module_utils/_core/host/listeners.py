@@ -35,6 +35,7 @@ class Listener:
     """A listening TCP socket.
 
     :param address: that it is bound to.
+    :param port: of TCP.
     :param uid: number of the user who made it.
     """
 

@@ -36,7 +36,14 @@ _RESTARTS = 3
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is looked at of a container."""
+    """What is looked at of a container.
+
+    :param status: Docker's word, such as running or exited.
+    :param health: healthy, unhealthy or starting; none without a health check.
+    :param restarts: how often Docker started it again.
+    :param code: exit code of its last end; 0 while it runs.
+    :param networks: Docker's description of each network that it is in, by name.
+    """
 
     status: str
     health: str

@@ -106,6 +106,7 @@ class Action:
 class Plan:
     """Ordered actions, and what they amount to.
 
+    :param actions: one for each model, in the order in which they are applied.
     :param notes: what the operator should know besides, one sentence each.
     :param models: the declared models, with what was chosen for them.
     """

@@ -64,7 +64,11 @@ class Sizes(Protocol):
 class Need:
     """Memory of one model in MiB: for each copy a process, its weights and its context.
 
-    :param weights: None when neither its files nor its size are known.
+    :param uid: the model.
+    :param replicas: how many of it.
+    :param process: of one replica without its model, in MiB.
+    :param weights: of one replica, in MiB; None when neither its files nor its size are known.
+    :param context: of one replica, in MiB; 0 for other engines than llama.cpp.
     """
 
     uid: str

@@ -59,6 +59,7 @@ def _kept(volumes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 class _Declared:
     """The declared container.
 
+    :param name: of the container.
     :param home: of its server, inside it.
     :param root: where the tree stands on the host.
     :param wanted: what it would see of the host, source without links by target.

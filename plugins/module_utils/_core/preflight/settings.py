@@ -55,6 +55,8 @@ class Failure:
 class ProxySettings:
     """The settings of the proxy.
 
+    :param address: of this host on which it listens.
+    :param port: of this host on which it listens, with TLS.
     :param http_port: port that only redirects; 0 for none.
     :param names: names and addresses by which clients call it.
     :param certificate: file of the host with a certificate that was given; empty for one of the local CA.
@@ -79,16 +81,24 @@ class ProxySettings:
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
+    :param data_root: absolute path of the host under which the volume tree stands.
+    :param address: address of this host on which the server is published.
+    :param port: port of this host on which the server is published.
+    :param container: name of the server's container.
+    :param manage_docker: whether Docker is installed where there is none.
+    :param minimum_disk_mib: free space that the host must have, in MiB.
+    :param minimum_memory_mib: memory that the host must have, in MiB.
+    :param memory: what the container may use: a size with a unit, such as 12g, or auto.
+    :param image_tag: tag of the image.
+    :param image_digest: digest of the image, such as sha256:…; empty where the tag alone counts.
+    :param image_archive: file of the host that holds the image; empty where it is pulled.
+    :param authentication: whether the server asks for accounts.
+    :param admin_password_length: characters of the administrator's password, which itself is not needed here.
+    :param models: the list of models, as it was written.
     :param validate_engine_options: whether options of llama.cpp that are not known are refused.
     :param volumes: the volume tree, each entry with ``path`` and optionally ``target``.
-    :param files: paths of the host that the server writes and the roles look at.
-    :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
-    :param cpus: processors that the container may use; 0 for all.
-    :param networks: names of further networks of Docker that the container joins.
-    :param network_subnet: addresses of the container's network; empty for those that Docker chooses.
-    :param blocked_destinations: what the container must not reach.
-    :param allowed_destinations: exceptions of that.
     :param recovery: what brings the models back: auto, service, autostart or none.
+    :param recovery_address: address of this host on which the service answers load balancers.
     :param recovery_port: port for load balancers; 0 for none.
     :param variables: every variable of the play whose name starts with the collection's prefix.
     :param known_variables: the names that the roles document.
@@ -99,6 +109,13 @@ class Settings:
     :param service_account: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.resources.users.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.resources.api_keys.ApiKey`.
+    :param files: paths of the host that the server writes and the roles look at.
+    :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
+    :param cpus: processors that the container may use; 0 for all.
+    :param networks: names of further networks of Docker that the container joins.
+    :param network_subnet: addresses of the container's network; empty for those that Docker chooses.
+    :param blocked_destinations: what the container must not reach.
+    :param allowed_destinations: exceptions of that.
     :param client_version: version of the client on the host.
     :param check_memory: whether models are refused that by estimate do not fit.
     :param home: directory of the server inside its container.

@@ -59,10 +59,14 @@ Access = frozenset[tuple[str, "str | None"]]
 class ApiKey:
     """A key as declared. What is None is not compared.
 
+    :param name: by which it is known, together with its owner.
     :param owner: name of its account; None for the one that is logged in.
+    :param state: ``present`` or ``absent``.
+    :param description: what is said about it.
     :param models: uids of the models that it may ask, or the one item ``*``.
     :param model_types: types of model that it may ask.
     :param expires_at: a time of ISO 8601, in UTC where it names no offset, or ``never``.
+    :param enabled: whether it works.
     :param rotate: whether a new one takes its place in any case.
     :param path: absolute path of a file of this host that should hold the key.
     """
@@ -119,6 +123,8 @@ class KeySeen:
 class KeyChange:
     """What is to be done.
 
+    :param wanted: the key as declared.
+    :param seen: what is there.
     :param kind: unchanged, created, updated, rotated or removed. A file that is written is an update.
     :param drift: fields that differ: field → {declared, running}.
     :param writes: whether the file is written.

@@ -38,11 +38,15 @@ class CachedModel:
     """Files of one model on one worker.
 
     :param model_version: the server's name for them.
+    :param name: of the model, in the catalogue or in its registration.
     :param type: type of the model; None where the server is too old to say.
+    :param format: such as ggufv2; None where nothing tells it.
+    :param size_in_billions: billions of parameters, as the server writes them, such as 0_6; None where nothing tells it.
+    :param quantization: None where nothing tells it.
     :param path: where the server expects them.
     :param real_path: directory in which they really are.
-    :param size_bytes: their size; None where the server is too old to say.
-    :param worker: address of the worker.
+    :param size_bytes: their size in bytes; None where the server is too old to say.
+    :param worker: address of the worker, as host:port.
     :param engines: engines that can load them; None where the server does not say.
     """
 
@@ -90,7 +94,7 @@ class Users:
 
     :param running: the running models.
     :param names: names of models that are being launched or downloaded; which of their files, nothing tells.
-    :param linked: (type, name) → specification of the custom models that name files of their own.
+    :param linked: type and name of the custom models whose registrations name files of their own.
     """
 
     running: tuple[DeclaredModel, ...] = ()

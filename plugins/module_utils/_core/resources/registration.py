@@ -44,6 +44,9 @@ REMOVED = "removed"
 class Registration:
     """A registration as declared.
 
+    :param type: of the model, such as LLM.
+    :param name: of the model.
+    :param state: ``present`` or ``absent``.
     :param given: the specification as it was written; empty when it should be absent.
     :param persist: whether it should survive a restart of the server.
     :param on_running: what becomes of the models that run: keep, relaunch or refuse.
@@ -75,6 +78,7 @@ class Seen:
     :param builtin: whether the server brings a model of this name itself.
     :param persistent: whether the registration survives a restart; None where this host cannot see it.
     :param running: uid → state, of the models of this type and name.
+    :param observed: the server at that moment.
     """
 
     found: dict[str, Any] | None
@@ -88,6 +92,8 @@ class Seen:
 class Change:
     """What is to be done.
 
+    :param wanted: the registration as declared.
+    :param seen: what is there.
     :param kind: unchanged, registered, replaced or removed.
     :param drift: fields in which the registration differs from its declaration: field → {declared, running}.
     :param relaunches: the models that are launched again afterwards.
@@ -126,6 +132,7 @@ class Change:
 class RegistrationOutcome:
     """What a run did, or would do.
 
+    :param change: what was to be done.
     :param models: what became of the models that were relaunched.
     :param notes: what the operator should know besides, one sentence each.
     :param restored: whether the run rolled back to the previous registration.

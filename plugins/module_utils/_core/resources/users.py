@@ -69,8 +69,11 @@ LOCAL = "local"
 class Account:
     """An account as declared. What is None is not compared.
 
+    :param name: by which it logs in.
+    :param state: ``present`` or ``absent``.
     :param password: what it should log in with.
     :param permissions: all that it may do; an account that is made without any can only log in.
+    :param enabled: whether it can log in.
     :param renew: whether an account that is there gets the password when it does not work; not for people who choose their own.
     """
 
@@ -104,6 +107,8 @@ class AccountSeen:
 class AccountChange:
     """What is to be done.
 
+    :param wanted: the account as declared.
+    :param seen: what is there.
     :param kind: unchanged, created, updated or removed.
     :param drift: fields that differ, without the password: field → {declared, running}.
     :param password: whether the password is set.

@@ -36,6 +36,8 @@ __all__ = ["Watcher"]
 class _Seen:
     """What the last comparison found, so that the next look knows whether anything moved.
 
+    :param rows: the instances that the server listed; None before the first comparison.
+    :param at: when that was, on the watcher's clock, in seconds.
     :param calm: whether nothing was left to be done.
     :param lasts: seconds for which it counts while nothing is seen to move.
     """
