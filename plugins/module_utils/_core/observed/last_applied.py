@@ -87,6 +87,10 @@ class Applied:
 class Entry:
     """An enabled autostart entry.
 
+    :param uid: name under which the model is served.
+    :param priority: which entry comes first: the lowest.
+    :param max_retries: how often the server tries.
+    :param retry_interval_seconds: seconds between two tries.
     :param launch: its launch request; None when another account owns it, to whom alone the server shows it.
     :param updated: when it was written, in seconds since the epoch.
     """

@@ -26,11 +26,18 @@ __all__ = ["ReconcileOptions", "reconcile_options", "server_files"]
 class ReconcileOptions:
     """What the operator wants of a run.
 
+    :param choices: what holds for the whole list.
+    :param waiting: how long to wait for models, in seconds, and what they must answer.
     :param check: predict only.
-    :param download: get files from hubs first, only, or with the launch.
+    :param download: get files from hubs ``first``, ``only``, or ``with_launch``.
     :param check_memory: refuse models that cannot fit.
     :param cores: processor cores that the server may use; None asks it.
     :param memory_mib: memory that it may use, in MiB; None asks it.
+    :param home: the server's files, as far as this host sees them.
+    :param file: where records go for a server without a launch history; by default nowhere.
+    :param report: told how far launches are, as of :class:`~.apply.context.Context`; None asks no server for it.
+    :param deaths: what ended in the server's container so far; None where this host cannot see it.
+    :param engine_errors: what the engines printed as errors since a second of the epoch; empty where this host cannot see it.
     :param names: what options are called in messages, as of :func:`~.base.messages.called`.
     :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
     """

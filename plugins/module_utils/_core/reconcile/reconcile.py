@@ -39,6 +39,8 @@ _ADD_COPY = "POST /v1/models/{model_uid}/replicas"
 class Outcome:
     """What a run did, or would do.
 
+    :param plan: what was to be done.
+    :param results: what became of each model, in the order of the plan.
     :param notes: what the operator should know besides, one sentence each.
     :param compared: models of others that were waited for and then compared.
     """
