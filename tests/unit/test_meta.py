@@ -299,6 +299,38 @@ def test_no_file_of_the_core_is_too_long() -> None:
     assert {part: lines for part, lines in long.items() if lines > 400} == {}
 
 
+def fields_without_a_word(source: str) -> list[str]:
+    """Fields of data classes, named tuples and typed dictionaries that neither a ``:param`` nor a comment above describes."""
+    lines, missing = source.splitlines(), []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        kinds = [ast.unparse(kind) for kind in (*node.decorator_list, *node.bases)]
+        rows = any(kind.endswith(("TypedDict", "NamedTuple")) or kind in ROWS for kind in kinds)
+        if not rows and not any(kind.startswith("dataclass") for kind in kinds):
+            continue
+        told = ast.get_docstring(node) or ""
+        fields = [(part.target.id, part.lineno) for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
+        missing += [f"{node.name}.{name}" for name, line in fields if f":param {name}:" not in told and not lines[line - 2].strip().startswith("#: ")]
+    return missing
+
+
+#: Typed dictionaries that others extend.
+ROWS = frozenset({"AutostartPolicy", "AutostartEntry", "Progress"})
+
+
+@pytest.mark.parametrize("part", PARTS_OF_THE_CORE)
+def test_each_field_of_the_core_s_data_is_described(part: str) -> None:
+    assert fields_without_a_word((ROOT / CORE / f"{part}.py").read_text(encoding="utf-8")) == []
+
+
+def test_a_field_that_nothing_describes_is_found() -> None:
+    source = (
+        "class Row(TypedDict):\n    #: Said.\n    one: int\n    two: int\n@dataclass\nclass Data:\n    ''':param one: said.'''\n    one: int\n    two: int\n"
+    )
+    assert fields_without_a_word(source) == ["Row.two", "Data.two"]
+
+
 @pytest.mark.parametrize("name", FILTERS)
 def test_each_filter_is_found_under_the_name_of_its_file(name: str) -> None:
     module = importlib.import_module(f"{COLLECTION}.plugins.filter.{name}")
