@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 here=$PWD
 collection=ansible_collections/inferops/xinference
 failed=0
+export MYPY_CACHE_DIR=${MYPY_CACHE_DIR:-$here/build/mypy}
 # What mypy says, run in a directory, with paths from here on.
 check() {
   local directory=$1
