@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: host_status
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: State of one inference host from what the roles read
+short_description: State of one inference host from what the roles read (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Sums up the results that playbook C(inferops.xinference.status) registered for a host.
 options:
   _input:

@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: server_advisories
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: What the server of a host is open to, as far as it is public
+short_description: What the server of a host is open to, as far as it is public (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Looks up the version in a table of known ways to run code on a server, and what the host's image was found to lack.
 options:
   _input:

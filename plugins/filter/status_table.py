@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: status_table
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Aligned table of inference hosts and their models
+short_description: Aligned table of inference hosts and their models (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Lays out the states of several hosts as lines of equal columns, one line per model.
 options:
   _input:
