@@ -38,8 +38,8 @@ COLLECTION = Path("ansible_collections/inferops/xinference")
 CORE = COLLECTION / "plugins/module_utils/_core"
 TESTS = COLLECTION / "tests/unit/plugins/module_utils/_core"
 
-_RIGHT = "declaration/test_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
-_REFUSED = "declaration/test_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
+_RIGHT = "declaration/test_check_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
+_REFUSED = "declaration/test_check_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
 _PREFLIGHT = tuple(f"preflight/test_{part}.py" for part in ("check", "network", "proxy", "users"))
 #: Module → the tests that say what it should do. Those of other modules run it too, slowly and by the way.
 MODULES: dict[str, tuple[str, ...]] = {
@@ -49,7 +49,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "declaration/local_files": ("declaration/test_local_files.py", "admission/test_model_paths.py", _REFUSED, _RIGHT),
     "admission/catalogue": ("admission/test_catalogue.py", _REFUSED, _RIGHT),
     "admission/model_paths": ("admission/test_model_paths.py", _REFUSED, _RIGHT),
-    "plan/sizing": ("plan/test_sizing.py", "declaration/test_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum"),
+    "plan/sizing": (
+        "plan/test_sizing.py",
+        "declaration/test_check_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum",
+    ),
     **{f"preflight/{part}": _PREFLIGHT for part in ("container", "host", "models", "network", "proxy", "users")},
 }
 #: What the tests of a module read.

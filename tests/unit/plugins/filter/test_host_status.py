@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters of playbook ``status``: what the roles read, as a state and as a table."""
+"""What the roles read, as the state of a host."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.host_status import FilterModule as HostStatus
-from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
 
 host_status = HostStatus().filters()["host_status"]
-status_table = StatusTable().filters()["status_table"]
 
 DIGEST = "sha256:" + "0f" * 32
+
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
+
 CLIENT = {"client_version": "4.1.0", "client_problem": None, "client_foreign": False}
+
 HOST = {
     "docker": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
     **CLIENT,
 }
+
 UNITS = {"xinference-models.service": "[Unit]"}
+
 RUNNING = {
     "server": {"version": "4.1.0", "authenticated": True, "workers": ["0.0.0.0:1"]},
     "models": [
@@ -32,6 +35,7 @@ RUNNING = {
         {"uid": "bad", "state": "error", "message": "out of memory", "spec": {}},
     ],
 }
+
 GOOD = {
     "container": "running",
     "image": IMAGE,
@@ -45,9 +49,12 @@ GOOD = {
     ],
     "trouble": "",
 }
+
 #: What the service knows about a model.
 KEPT = {"declared": "present", "state": "absent", "answered": False, "tries": 3, "message": "no such file"}
+
 OLD = {**KEPT, "declared": "absent"}
+
 NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
 
 
@@ -109,6 +116,7 @@ def test_the_state_of_a_host(variables: dict[str, Any], status: dict[str, Any]) 
 
 
 PROBLEM = "it was made for Python 3.11.2, and its interpreter is Python 3.13.5 now"
+
 BROKEN = {**HOST, "client_version": None, "client_problem": PROBLEM}
 
 
@@ -161,40 +169,6 @@ def test_why_a_host_does_not_serve(host: dict[str, Any], more: dict[str, Any], r
     assert status["container"] == host["docker"]["container"]["status"]
 
 
-def test_the_table() -> None:
-    served = {**GOOD, "recovery": "ready"}
-    empty = {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": ""}
-    lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
-    assert lines == [
-        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
-        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
-        "                                                                                bad    -     -          error",
-        "second-host  absent             -                    -       -        -         -      -     -          -",
-        "three        unknown            -                    -       -        -         -      -     -          -",
-        "one: bad: out of memory",
-        "three: The host could not be read.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("image", "shown"),
-    [
-        ("xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
-        ("registry.example:5000/xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
-        ("registry.example:5000/xprobe/xinference", "xinference"),
-        (IMAGE, "sha256:0f0f0f0f0f0f"),
-        (f"xprobe/xinference:v4.1.0-cpu@{DIGEST}", "sha256:0f0f0f0f0f0f"),
-    ],
-)
-def test_an_image_in_the_table(image: str, shown: str) -> None:
-    _header, line = status_table({"one": {**GOOD, "image": image, "models": []}})
-    assert line.split()[3] == shown
-
-
-def test_no_hosts() -> None:
-    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]
-
-
 @pytest.mark.parametrize(
     ("proxy", "trouble"),
     [
@@ -235,6 +209,7 @@ def test_a_server_whose_processes_ask_for_no_key(known: dict[str, bool], contain
 
 
 RULES = rules(Firewall("xinference-firewall", "xinference", "xinference0", 9997))
+
 FIREWALL = {
     "units": {"xinference-firewall.service": "[Unit]\n"},
     "files": {f"{family}.rules": made.text for family, made in RULES.items()},
