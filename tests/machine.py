@@ -31,7 +31,7 @@ class NotBuilt(Exception):
 
 
 def record(kind: str, **fields: Any) -> None:
-    """Add a record to those of this run, where somebody wants them; see tests/recorder."""
+    """Add a record to those of this run, where they are wanted; see tests/recorder."""
     folder = os.environ.get("XINFERENCE_TEST_RECORDS", "")
     if folder:
         with (Path(folder) / f"tests-{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:

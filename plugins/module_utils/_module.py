@@ -52,7 +52,7 @@ def locked(module: AnsibleModule, report: Callable[[str, float], None] | None = 
     """A context in which nobody else changes the server; in check mode one that keeps nobody out.
 
     :param report: told again and again what is waited for, and the seconds so far.
-    :raises XinferenceError: when somebody else does it for longer than ``wait_timeout``.
+    :raises XinferenceError: when another process does it for longer than ``wait_timeout``.
     """
     lock = Lock(None if module.check_mode else module.params["lock_path"])
 

@@ -355,7 +355,7 @@ models:
     result:
       description: >-
         V(unchanged), V(launched), V(relaunched) (it differed), V(scaled) (another number of replicas), V(updated) (its autostart entry),
-        V(downloaded) (its files, with O(download=only)), V(waited) (somebody else was launching or terminating it), V(terminated), V(cancelled)
+        V(downloaded) (its files, with O(download=only)), V(waited) (another client was launching or terminating it), V(terminated), V(cancelled)
         (while it was launching) or V(failed). In check mode, what would become of it.
       type: str
       returned: always

@@ -190,7 +190,7 @@ msg:
   type: str
 problems:
   description: One sentence for each reason why nothing was changed.
-  returned: when the declaration is wrong or would lock somebody out
+  returned: when the declaration is wrong or would lock a user out
   type: list
   elements: str
 status:

@@ -79,8 +79,8 @@ def test_writing_it_down_again_changes_nothing(exported: Site) -> None:
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_somebody_s_own_file_is_left_alone(exported: Site, changed: bool) -> None:
-    """Also one that somebody made of what the playbook had written."""
+def test_a_file_of_the_user_is_left_alone(exported: Site, changed: bool) -> None:
+    """Also one that was edited after the playbook had written it."""
     own = exported.folder / ("changed" if changed else "own") / "by-hand.yml"
     own.parent.mkdir()
     content = f"{exported.file.read_text(encoding='utf-8') if changed else ''}mine: true\n"

@@ -194,7 +194,7 @@ def test_launch_needs_no_answer(template: dict[str, Any]) -> None:
     assert template["job_type"] == "run"
 
 
-def test_nothing_waits_for_somebody() -> None:
+def test_nothing_waits_for_a_person() -> None:
     """No prompt and no pause in playbooks and roles: in AWX nobody could answer."""
     files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     assert len(files) > 3

@@ -156,7 +156,7 @@ class FakeApi:
         address = urlsplit(target)
         with self._lock:
             self.requests.append(f"{method} {target}")
-            # The clock in memory moves only when somebody waits; here it follows the machine's.
+            # The clock in memory moves only when a caller waits; here it follows the machine's.
             now = time.monotonic()
             self.fake.clock.sleep(max(now - self._looked, 1e-6))
             self._looked = now

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Models that somebody launched with the server's own command line: they can be taken over as they are, by an export or by hand."""
+"""Models that were launched with the server's own command line: they can be taken over as they are, by an export or by hand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = {"cli-chat": ("LLM", LLM), "cli-embed": ("embedding", EMBEDDING)}
 LAUNCHES: dict[str, tuple[str, ...]] = {
     "cli-chat": (
         *("--model-engine", "llama.cpp", "--model-format", "ggufv2", "--size-in-billions", "0_135", "--quantization", "Q4_1"),
-        # The second one is not what somebody meant who wrote it, and the server takes it in silence.
+        # The second one is surely a mistake, and the server accepts it without a warning.
         *("--n_ctx", "512", "--n-parallel", "1"),
     ),
     "cli-embed": ("--model-type", "embedding", "--model-engine", "sentence_transformers", "--dimensions", "128"),

@@ -442,7 +442,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, metavar="BYTES_PER_SECOND", help="for all transfers together; 0 lets nothing through")
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer the first N requests for files with 503")
     arguments = parser.parse_args()
-    # Blocked, also in the threads of the hub, until somebody waits for them.
+    # Blocked, also in the threads of the hub, until a caller waits for them.
     ends = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:

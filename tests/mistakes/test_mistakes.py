@@ -357,7 +357,7 @@ class Place:
         return docker("run", "--detach", "--name", self.container, *words, built("base"), "sleep", "infinity")
 
 
-def port_of_somebody_else(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
+def port_of_another_program(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Something else listens on the port."""
     other = place.stack.enter_context(socket.socket())
     other.bind(("127.0.0.1", 0))
@@ -420,7 +420,7 @@ def several_at_once(_place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 #: Mistakes for which the machine is prepared, and the sentences that they give.
 PREPARED: dict[str, Callable[[Place], tuple[dict[str, Any], tuple[str, ...]]]] = {
-    "port of somebody else": port_of_somebody_else,
+    "port of another program": port_of_another_program,
     "podman in the place of docker": podman,
     "environment that is none": environment_that_is_none,
     "read-only data root": read_only_data_root,
@@ -460,7 +460,7 @@ class Fleet:
     """What a run did on hosts of which each has made a mistake.
 
     :param said: the sentences that each host gives, by case.
-    :param made: IDs of the containers that somebody made by hand.
+    :param made: IDs of the containers that were made by hand.
     :param left: IDs of the containers that were there afterwards, by name.
     """
 
@@ -519,7 +519,7 @@ def test_mistake(case: str, fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("case", MADE_BY_HAND)
-def test_a_container_that_somebody_made(case: str, fleet: Fleet) -> None:
+def test_a_container_that_was_made_by_hand(case: str, fleet: Fleet) -> None:
     host = host_of(case)
     message = failure(fleet.output, host)
     assert message.startswith(("1 problem, nothing was changed.", "2 problems, nothing was changed."))

@@ -335,7 +335,7 @@ def rotation_checked(provisioned: Site) -> str:
 
 @pytest.fixture(scope="session")
 def tempted(provisioned: Site) -> str:
-    """Output of a run while somebody else listens in the server's place; before, root of the container put links in the place of all that it could.
+    """Output of a run while another program listens in the server's place; before, root of the container put links in the place of all that it could.
 
     The next stage starts the server again.
     """
@@ -350,7 +350,7 @@ def tempted(provisioned: Site) -> str:
     said("stop", "--time", "30", CONTAINER)
     impostor = Impostor(provisioned.port)
     try:
-        wait_until(lambda: any(listener.port == provisioned.port for listener in listeners()), "somebody listens in the server's place")
+        wait_until(lambda: any(listener.port == provisioned.port for listener in listeners()), "a program listens in the server's place")
         output = provisioned.play(str(ROOT / "tests/security/ask.yml"), *LOUD, code=2)
     finally:
         came = impostor.stop()
@@ -410,7 +410,7 @@ def restricted(provisioned: Site) -> dict[str, Any]:
 
 @pytest.fixture
 def ask(site: Site) -> Callable[..., int]:
-    """Status of an answer to somebody without an account; 0 for none."""
+    """Status of an answer to a client without an account; 0 for none."""
     import requests
 
     session = requests.Session()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts with few rights, and new credentials for old: whenever it is interrupted, somebody knows one that works."""
+"""Accounts with few rights, and new credentials for old: whenever it is interrupted, one that works is known."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def interrupt(site: Site, task: str, moment: str) -> None:
 
 @pytest.fixture(scope="session")
 def interrupted(provisioned: Site) -> Site:
-    """A host whose rotation was killed, again and again. Somebody knew a credential that worked after each of them."""
+    """A host whose rotation was killed, again and again. A working credential was known after each of them."""
     site, new = provisioned, provisioned.folder / NEW
     site.marks["first key"], site.marks["first automation"] = site.key(), AUTOMATION.read_text(encoding="utf-8").strip()
     for task, moment in KILLS:

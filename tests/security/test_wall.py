@@ -79,7 +79,7 @@ def test_no_user_of_the_host_commands_the_server(provisioned: Site) -> None:
     (key,) = [line.partition("=")[2] for line in kept if line.startswith("XOSCAR_AUTH_KEY=")]
     assert len(key) == 64
     others = [port for port in ports() if port != 9997]
-    # Somebody who knows it can, so that the attack is one.
+    # A client that knows it can, which proves that the attack works.
     assert [port for port in others if take_over(port, key)] != []
     assert [port for port in others if take_over(port)] == []
     assert [port for port in others if take_over(port, "0" * 64)] == []

@@ -200,6 +200,6 @@ def latest_lines(text: str, after: int) -> tuple[dict[str, str], int]:
             continue
         if isinstance(number, int) and isinstance(uid, str) and isinstance(line, str) and number > after:
             after = number
-            # Printed as it is on somebody's terminal.
+            # Printed unchanged on a user's terminal.
             lines[uid] = "".join(sign for sign in line if sign.isprintable())
     return lines, after

@@ -51,7 +51,7 @@ class Launches:
                 return True
             state = observe(self.client).state(model.uid)
             if state in (*BUSY, READY, UNLISTED):
-                # Somebody else launched it in the meantime: the same model is waited for.
+                # Another client launched it in the meantime: the same model is waited for.
                 model.result.result = "waited"
                 return True
             if state == action.state == ERROR:
@@ -136,7 +136,7 @@ class Launches:
         if action.entry is not None:
             entry = action.entry
         elif action.kind == RELAUNCH and action.old_entry is not None and not action.drop_entry:
-            # Somebody else's entry, taken away for the time of the relaunch. It brings the declared model from now on.
+            # An entry of another client, removed for the time of the relaunch. It brings the declared model from now on.
             entry = {"enabled": True, **action.old_entry.policy, "launch": cleaned(action.request)}
         else:
             return

@@ -85,7 +85,7 @@ class Removal:
         except AuthenticationError:
             raise
         except ApiError as error:
-            # Somebody else was faster: look again whether it is gone.
+            # Another client was faster: check again whether it is gone.
             if _NOT_FOUND in error.detail or _NOT_LAUNCHED in error.detail:
                 return True
             self.run.fail(model, str(error), state)

@@ -87,7 +87,7 @@ class _Steps:
             run.finish(model)
 
     def leave(self, model: ModelRun) -> None:
-        """Report a model that somebody else is launching or terminating as it is, without waiting for it."""
+        """Report a model that another client is launching or terminating as it is, without waiting for it."""
         model.result.result, model.result.state = "updated" if model.action.changing else "unchanged", model.action.state
         if self.run.attempt(model, lambda: self.launches.keep_entry(model), state=model.action.state):
             self.run.finish(model)

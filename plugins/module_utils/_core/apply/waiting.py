@@ -147,7 +147,7 @@ class UnderWay:
         if state == UNLISTED and model.rolling_back is None:
             if not self.removal.clear_orphan(model, seen):
                 return False
-            # What somebody else launched is planned again when it is gone and all others are done.
+            # What another client launched is planned again when it is gone and all others are done.
             if model.action.kind != WAIT:
                 self.launches.launch(model)
             return not model.failed

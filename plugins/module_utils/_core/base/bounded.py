@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what somebody else may have written: files below a directory, JSON, answers over HTTP. Private to this collection.
+"""Reading what others may have written: files below a directory, JSON, answers over HTTP. Private to this collection.
 
 Root of the server's container owns the directories that are mounted there, and a service owns its own. They can put a link to a file of root in place of each
 of their files, a pipe that nobody writes to, a device, or a hole of terabytes. So nothing here follows a link below its base, waits for anybody without end, or
@@ -90,7 +90,7 @@ def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = Non
     :param looks: what each of these names counts for.
     :raises OSError: when it is not there, lies behind a link, or may not be looked at.
     """
-    # The dot has a directory mounted that is mounted when somebody looks into it.
+    # The dot triggers an automount.
     handle = os.open(os.path.join(base, ".") if parts else base, os.O_PATH | os.O_CLOEXEC)
     try:
         for part in parts:

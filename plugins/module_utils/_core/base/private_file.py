@@ -41,7 +41,7 @@ def kept_secrets(option: str, path: str) -> list[str]:
     """The secrets that a file and its copy hold, one in each line; none where there is neither.
 
     The first is the one that counts. Further ones came before it, while it is not sure that the first one works. The copy, with ``.copy`` behind its name, is
-    there for a file that somebody damaged.
+    there for a damaged file.
 
     :param option: name of the option that names the file, for the error.
     :param path: of the file.

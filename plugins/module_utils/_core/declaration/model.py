@@ -110,7 +110,7 @@ def effective(request: Mapping[str, Any], spec: Mapping[str, Any], ours: Collect
 
     :param request: as it was sent; what it does not say of type, engine and format is looked up in the description.
     :param spec: the server's description of the running model, empty where there is none.
-    :param ours: options that somebody declared; they count even where they are not known here.
+    :param ours: options that were declared; they count even where they are not known here.
     """
     said = {**spec, **{key: value for key, value in request.items() if value is not None}}
     model_type, engine = str(said.get("model_type") or "LLM"), str(said.get("model_engine") or "")

@@ -174,7 +174,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
 def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str | None:
     """Number of a Docker Engine; name and number of another program that speaks the same API, whose number would be taken for an old Docker's."""
     names = [str(part.get("Name")) for part in version.get("Components") or [] if isinstance(part, Mapping) and part.get("Name")]
-    # What is built on Buildah is Podman, whatever somebody in between makes of its parts.
+    # What is built on Buildah is Podman, whatever a proxy in between reports.
     if any("podman" in name.lower() for name in names) or "BuildahVersion" in info:
         return f"Podman {version.get('Version')}"
     # Docker has named its parts since 18.06, and itself is Engine.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container keeps that somebody else made, and the containers beside ours. Standard library only. Private to this collection."""
+"""What a container keeps that the roles did not make, and the containers beside ours. Standard library only. Private to this collection."""
 
 from __future__ import annotations
 

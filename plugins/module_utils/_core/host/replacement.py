@@ -24,7 +24,7 @@ __all__ = ["Container", "NotHealthy", "docker_words"]
 
 #: Seconds for which Docker lets a container end by itself, and between two looks at one.
 _STOPPING, _PAUSE = 30, 0.5
-#: Seconds for which a name is waited for that somebody else is removing.
+#: Seconds for which a name is waited for that another process is removing.
 _REMOVED = 60.0
 #: Seconds for which the exit code of a container that ended so often is looked for; Docker lets it wait longer from time to time.
 _CODE = 30.0

@@ -80,7 +80,7 @@ def _rows(connection: sqlite3.Connection, question: str) -> list[tuple[Any, ...]
 
 
 def _is_plain(connection: sqlite3.Connection) -> bool:
-    """Whether a database has the tables with accounts, and nothing that runs when somebody reads them."""
+    """Whether a database has the tables with accounts, and nothing that runs when they are read."""
     made = _rows(connection, "SELECT type, name, sql FROM sqlite_master LIMIT ?")
     tables = {name for kind, name, _sql in made if kind == "table"}
     # SQLite goes by the text, whatever stands beside it. What it makes by itself has none.

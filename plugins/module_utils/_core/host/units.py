@@ -34,7 +34,7 @@ _STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int
 
 
 def _fields(content: Any, types: Mapping[str, type]) -> dict[str, Any]:
-    """The fields of a dictionary that somebody else wrote.
+    """The fields of a dictionary that others wrote.
 
     :param types: of each of them; there may be more, which are left out.
     :raises TypeError: when it is no such dictionary.

@@ -35,7 +35,7 @@ def may_be_root(data_root: str) -> bool:
 
 
 def is_host_path(path: str) -> bool:
-    """Whether a directory of the tree is given by its path on the host: somebody else's, whose owner, mode and label are left alone."""
+    """Whether a directory of the tree is given by its path on the host: one that the roles do not manage, whose owner, mode and label are left alone."""
     return path.startswith("/")
 
 

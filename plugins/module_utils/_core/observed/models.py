@@ -53,7 +53,7 @@ UNLISTED = "unlisted"
 ABSENT = "absent"
 #: Neither may be terminated nor cancelled: the server would say that there is no such model, and bring it back when it has settled.
 SETTLING = frozenset({SCALING, RECOVERING})
-#: Somebody is launching the model: wait, do not launch a second time.
+#: A client is launching the model: wait, do not launch a second time.
 BUSY = frozenset({CREATING, LOADING}) | SETTLING
 #: Seconds after which a model that is not as it should be will not become so by itself; longer than the server keeps its list.
 PATIENCE = 5.0

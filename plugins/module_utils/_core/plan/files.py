@@ -42,7 +42,7 @@ def _cached(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> list[Map
     return [
         row
         for row in rows
-        # Of files that somebody deleted, empty directories and links are left.
+        # Deleted files leave empty directories and links behind.
         if row.get("size_bytes") != 0
         and row.get("model_name") == model.name
         and str(row.get("model_type", model.type)).lower() == model.type.lower()

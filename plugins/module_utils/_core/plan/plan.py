@@ -257,7 +257,7 @@ def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -
     old = observed.entries.get(model.uid)
     policy = model.autostart(choices.autostart)
     if policy is None:
-        # Where nobody said anything, an entry that somebody else made is left alone.
+        # Where nobody said anything, an entry that another client made is left alone.
         return None, old, old is not None and model.given.get("autostart") is False
     if not observed.autostart:
         return None, old, False

@@ -283,7 +283,7 @@ def read(client: ApiKeysApi, wanted: ApiKey) -> KeySeen:
         raise XinferenceError(NO_ACCOUNTS)
     owner, number = wanted.owner or client.username or "", None
     if owner != client.username:
-        # The owner's number is asked only where it is somebody else, because not everybody who may make keys may see accounts.
+        # The owner's number is asked only where it is another account, because not everybody who may make keys may see accounts.
         number = _owner(client, owner)
         if number is None and wanted.state == "present":
             names = [str(row["username"]) for row in client.accounts() or []]

@@ -279,7 +279,7 @@ def _swap(client: RegistrationApi, change: Change) -> None:
         client.register(wanted.type, wanted.specification, _persist(change, wanted.specification))
     except XinferenceError as error:
         if _is_there(client, wanted):
-            # Somebody else registered the same in this moment, or the answer was lost.
+            # Another client just registered the same, or the answer was lost.
             return
         if old is None:
             raise

@@ -279,7 +279,7 @@ def _sets_password(wanted: Account, seen: AccountSeen) -> bool:
 def plan_account(wanted: Account, seen: AccountSeen) -> AccountChange:
     """Compare a declaration with what is there.
 
-    :raises DeclarationError: when it cannot be done, or would lock somebody out; nothing was changed.
+    :raises DeclarationError: when it cannot be done, or would lock a user out; nothing was changed.
     """
     if wanted.state == "absent":
         change = AccountChange(wanted, seen, REMOVED if seen.found is not None else UNCHANGED)
@@ -337,7 +337,7 @@ def apply_account(client: UsersApi, change: AccountChange) -> None:
         try:
             client.remove_account(found["id"])
         except ApiError as error:
-            # Somebody else removed it in this moment.
+            # Another client just removed it.
             if error.status != 404:
                 raise
     elif found is not None and change.kind == UPDATED:
@@ -361,7 +361,7 @@ def _create(client: UsersApi, change: AccountChange) -> None:
     try:
         number = client.create_account(wanted.name, wanted.password or "", permissions if account["enabled"] else [])
     except ApiError as error:
-        # Somebody else may have made the same one in this moment.
+        # Another client may just have made the same one.
         if error.status == 409 and not plan_account(wanted, read(client, wanted)).changed:
             return
         raise

@@ -41,7 +41,7 @@ class AdminClient(ServerConnection):
         self._call("DELETE", f"/v1/admin/users/{account}")
 
     def accepts(self, name: str, password: str) -> bool:
-        """Whether somebody can log in so; tried once, in a session of its own that is logged out again.
+        """Whether this login works; tried once, in a session of its own that is logged out again.
 
         The server says no to a disabled account too, whatever its password is. It does not count these tries.
         """

@@ -56,7 +56,7 @@ class ServerConnection:
     :param keep_alive: whether a connection is kept for the next request. A server that is stopped waits up to five seconds for whoever keeps one.
     :param listener_users: users of this machine, by name or number, who may listen where the endpoint is on it.
     :param allow_plain_http: whether a password may go to another machine without TLS.
-    :raises ConnectionFailed: when the server does not answer, or somebody would get the password who should not.
+    :raises ConnectionFailed: when the server does not answer, or when a stranger would get the password.
     :raises AuthenticationError: when it refuses the credentials; they are tried once.
     """
 

@@ -136,7 +136,7 @@ class Session(SessionBase):  # type: ignore[misc]
         :param method: HTTP method.
         :param url: address.
         :returns: an answer with a status below 400.
-        :raises ConnectionFailed: when no answer comes, or from somebody who should not get what is sent.
+        :raises ConnectionFailed: when no answer comes, or when a stranger would get what is sent.
         :raises AuthenticationError: on 401, 403 and 429.
         :raises ApiError: on any other status of 400 and above.
         """

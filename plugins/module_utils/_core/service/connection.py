@@ -113,7 +113,7 @@ class Connection:
             self.useless = self.clock() if useless is None else useless
 
     def is_outdated(self, error: AuthenticationError) -> bool:
-        """Whether what worked until now is worth nothing any more: somebody gave the account another password, and left it where it is read at each login."""
+        """Whether what worked until now has become invalid: the account has another password, which is stored where each login reads it."""
         return self.inherited or (self.proven and error.status == _UNKNOWN)
 
     def refuse(self, error: AuthenticationError) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Starting the server's container when it was killed, or when nothing but that helps. Private to this collection.
 
-Docker takes a container that somebody killed for one that somebody stopped, and leaves it down. A server before 4.1 whose inner process died goes on
+Docker takes a container that was killed for one that was stopped, and does not start it again. A server before 4.1 whose inner process died goes on
 answering errors for ever. Who may talk to Docker may do everything on a host, so the service does not: it asks for this one thing through a file that
 systemd watches, and a unit of root does it and ends.
 """
@@ -71,7 +71,7 @@ def _left_alone(state: Mapping[str, Any]) -> str:
         return f"is {state['Status']}; nothing to do"
     # Docker's word on memory would be about any process of the container, at any time before.
     if state["Status"] == "exited" and state["ExitCode"] != KILLED:
-        # One that ends by itself is started again by Docker, which left this one alone as somebody had told it to.
+        # Docker itself restarts one that ends by itself. It does not restart this one, because a command ended it.
         how = "was stopped in good order" if state["ExitCode"] in _IN_GOOD_ORDER else "was stopped, and did not end in good order"
         return f"{how} (exit code {state['ExitCode']}), so it stays down"
     return ""

@@ -22,7 +22,7 @@ class Intervals:
     :param loading: the same, while all that moves is being loaded, or paused after a failure. Comparing costs the server what it needs for loading.
     :param first: before the second try of a model that failed; each further one comes after twice the time.
     :param most: at most between two tries.
-    :param first_drift: before the second try to relaunch a model that somebody changed; each further one comes after twice the time. Each costs a model
+    :param first_drift: before the second try to relaunch a model that was changed by hand; each further one comes after twice the time. Each costs a model
         that works the time of two launches.
     :param most_drift: at most between two of these.
     :param odd: after an answer that nobody expected.

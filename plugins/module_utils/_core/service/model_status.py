@@ -27,7 +27,7 @@ class ModelStatus:
     :param refusals: how often in a row the server itself refused an answer of what runs now.
     :param stuck: launches in a row that were given up because nothing moved.
     :param made: the second in which the server made the instance that was ready last.
-    :param drift_tries: relaunches in a row after which it still ran differently from its declaration, since somebody changed it.
+    :param drift_tries: relaunches in a row after which it still ran differently from its declaration, since it was changed by hand.
     :param drift_after: when it is relaunched again.
     :param next_try: when it is tried again, on the watcher's clock.
     :param message: why the last try failed.
@@ -96,7 +96,7 @@ class ModelStatuses(dict[str, ModelStatus]):
             state, model = seen.state(uid), seen.models.get(uid)
             if model is None or (model.created or 1) != status.answered or state != READY:
                 if status.answered:
-                    self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by somebody else'}")
+                    self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by another client'}")
                 status.answered = 0
             if state == READY and model is not None and model.created != status.made:
                 # What the one before failed at says nothing of this one.

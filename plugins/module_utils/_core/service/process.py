@@ -60,7 +60,7 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
 
 
 def require_client(missing: Exception | None, reader: DeclarationReader) -> None:
-    """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or somebody removed a package.
+    """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or a package was removed.
 
     :param missing: what the import raised; None where it went well.
     :param reader: of the declaration.

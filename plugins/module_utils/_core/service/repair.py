@@ -146,7 +146,7 @@ class Repair:
             return [result for model in due for result in self.launch(client, [model], run_options)]
 
     def relaunch(self, client: Api, model: DeclaredModel, run_options: ReconcileOptions) -> None:
-        """Relaunch what somebody changed, with its way back, when all others are up."""
+        """Relaunch a model that was changed by hand, or roll back, when all others are up."""
         first = run_options.download == "first"
         run_options = replace(run_options, choices=replace(run_options.choices, exclusive=False), check=False, download="with_launch")
         status = self.statuses[model.uid]

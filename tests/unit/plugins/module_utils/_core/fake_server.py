@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server in memory that behaves like the real one, and a clock that only moves when somebody waits.
+"""A server in memory that behaves like the real one, and a clock that only moves when a caller waits.
 
 It offers the methods of the core's client. The contract test compares its answers with those of a real server, so that
 what the unit tests prove holds there too.
@@ -365,7 +365,7 @@ class FakeServer:
         return self
 
     def put(self, uid: str, status: str, message: str | None = None, **request: Any) -> FakeServer:
-        """Put a model in any state on the server; one that somebody else is launching or terminating goes on to its end."""
+        """Put a model in any state on the server; one that another client is launching or terminating goes on to its end."""
         model = self._put(uid, status, message, request)
         if status == "CREATING":
             self._load(model)

@@ -22,7 +22,7 @@ def model(**fields: Any) -> DeclaredModel:
 
 
 class Server:
-    """Downloads that go on while somebody looks.
+    """Downloads that go on while a caller polls.
 
     :param looks: what the list of unfinished downloads says of ours, look by look; None where it is not in it.
     """

@@ -113,7 +113,7 @@ def test_a_model_whose_options_nothing_tells_is_left_and_they_are_named() -> Non
 
 def test_a_record_of_another_launch_is_not_believed() -> None:
     server = with_old(choices=PlanOptions())
-    # Somebody terminates the model and launches it otherwise.
+    # Another client terminates the model and launches it with other options.
     server.terminate("chat")
     server.clock.sleep(60)
     server.launch({**request(OLD), "n_ctx": 512})
@@ -231,7 +231,7 @@ def test_a_registration_that_is_refused_is_a_relaunch_that_fails() -> None:
     assert "chat" in server.ready()
 
 
-def test_a_model_of_somebody_else_is_put_back_as_it_was_reported() -> None:
+def test_a_model_of_another_client_is_rolled_back_to_what_was_reported() -> None:
     server = FakeServer().run("chat", model_engine="llama.cpp", quantization="Q4_K_M", model_format="ggufv2", model_size_in_billions="0_6", n_ctx=1024)
     refuse_launch(server)
     (result,) = reach(server, llm("chat", quantization="Q8_0")).values()
@@ -374,7 +374,7 @@ def test_without_waiting_a_relaunch_is_asked_for_and_written_down() -> None:
 
 
 class Faster(FakeServer):
-    """Somebody else launches the model a moment before we do."""
+    """Another client launches the model just before we do."""
 
     theirs: dict[str, Any] | None = None
 
@@ -386,7 +386,7 @@ class Faster(FakeServer):
         super().launch(request)
 
 
-def test_somebody_else_launches_it_between_the_termination_and_the_relaunch() -> None:
+def test_another_client_launches_it_between_the_termination_and_the_relaunch() -> None:
     server = Faster()
     with_old(server)
     server.theirs = {**request(NEW), "n_ctx": 512}
@@ -536,7 +536,7 @@ def test_an_entry_with_another_policy_is_written_again(autostart: dict[str, int]
     assert entry.policy == {**AUTOSTART, **autostart}
 
 
-def test_an_entry_of_somebody_else_is_kept_through_a_relaunch_and_brings_what_is_declared() -> None:
+def test_an_entry_of_another_client_is_kept_through_a_relaunch_and_brings_what_is_declared() -> None:
     """Its model does not say whether it starts by itself, and by default none does: the entry is not ours to end."""
     server = with_old(choices=PlanOptions())
     server.set_autostart({"enabled": True, "priority": 7, "max_retries": 8, "retry_interval_seconds": 9, "launch": request(OLD)})
@@ -582,7 +582,7 @@ def test_an_entry_that_cannot_be_written_is_the_failure_of_its_model_only(wait: 
     assert (results["other"].result, entry_of(server, "other") is not None) == ("launched", True)
 
 
-def test_without_waiting_a_model_that_somebody_else_launches_gets_its_entry() -> None:
+def test_without_waiting_a_model_that_another_client_launches_gets_its_entry() -> None:
     server = FakeServer().put("chat", "CREATING")
     (result,) = reach(server, llm("chat"), choices=WITH_AUTOSTART, wait=False).values()
     assert (result.result, result.changed, result.state) == ("updated", True, "creating")
@@ -623,7 +623,7 @@ def test_a_launch_that_takes_too_long_is_written_down_all_the_same() -> None:
     assert Run(server, NEW).plan.actions[0].kind == "relaunch"
 
 
-def test_a_model_that_somebody_else_launches_is_not_written_down() -> None:
+def test_a_model_that_another_client_launches_is_not_recorded() -> None:
     server = FakeServer().put("chat", "CREATING")
     reach(server, OLD)
     assert written(server) == []
@@ -846,7 +846,7 @@ def test_nobody_who_wants_no_smoke_test_asks_a_model_that_did_not_answer() -> No
     assert (result.result, result.answered) == ("unchanged", None)
 
 
-def test_a_model_that_somebody_launched_anew_is_not_the_one_that_did_not_answer() -> None:
+def test_a_model_that_was_launched_again_is_not_the_one_that_did_not_answer() -> None:
     server = FakeServer(unanswered={"chat"})
     reach(server, llm("chat"))
     server.terminate("chat")

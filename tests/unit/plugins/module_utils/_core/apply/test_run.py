@@ -80,14 +80,14 @@ def test_exclusive_removes_what_is_not_declared() -> None:
     assert server.ready() == {"chat"}
 
 
-def test_a_model_that_somebody_else_launches_is_waited_for() -> None:
+def test_a_model_that_another_client_launches_is_waited_for() -> None:
     server = FakeServer(allowed=frozenset(), load_seconds=7).put("chat", "CREATING")
     (result,) = reach(server, llm("chat")).values()
     assert (result.result, result.changed, result.state) == ("waited", False, "ready")
     assert result.seconds == pytest.approx(7.0, rel=0.05)
 
 
-def test_a_model_that_somebody_else_terminates_is_waited_for() -> None:
+def test_a_model_that_another_client_terminates_is_waited_for() -> None:
     server = FakeServer(allowed=frozenset(), terminate_seconds=5).put("old", "TERMINATING")
     (result,) = reach(server, gone("old")).values()
     assert (result.result, result.changed, result.state) == ("waited", False, "absent")
@@ -158,7 +158,7 @@ def test_without_waiting_a_model_that_is_still_there_is_a_failure() -> None:
     assert (result.result, result.changed, result.message) == ("failed", False, "is still being terminated; wait for it or run again")
 
 
-def test_without_waiting_a_termination_of_somebody_else_is_reported_as_it_is() -> None:
+def test_without_waiting_a_termination_by_another_client_is_reported_as_it_is() -> None:
     server = FakeServer(allowed=frozenset()).put("old", "TERMINATING")
     (result,) = reach(server, gone("old"), wait=False).values()
     assert (result.result, result.changed, result.state) == ("unchanged", False, "terminating")
@@ -379,7 +379,7 @@ def test_what_the_list_names_is_ready_whatever_its_instance_says() -> None:
 
 
 @pytest.mark.parametrize(("status", "outcome"), [("CREATING", "waited"), ("READY", "waited")])
-def test_somebody_else_launched_it_in_the_meantime(status: str, outcome: str) -> None:
+def test_another_client_launched_it_in_the_meantime(status: str, outcome: str) -> None:
     server = FakeServer()
     run = Run(server, llm("chat"))
     server.put("chat", status)
@@ -387,7 +387,7 @@ def test_somebody_else_launched_it_in_the_meantime(status: str, outcome: str) ->
     assert (result.result, result.changed, result.state) == (outcome, False, "ready")
 
 
-def test_somebody_else_registered_it_in_the_meantime() -> None:
+def test_another_client_registered_it_in_the_meantime() -> None:
     server = FakeServer()
     run = Run(server, custom("chat"))
     server.registered[("LLM", "custom")] = False
@@ -395,7 +395,7 @@ def test_somebody_else_registered_it_in_the_meantime() -> None:
     assert (result.result, result.changed) == ("launched", True)
 
 
-def test_somebody_else_terminated_it_in_the_meantime() -> None:
+def test_another_client_terminated_it_in_the_meantime() -> None:
     server = FakeServer().run("old")
     run = Run(server, gone("old"))
     server.become("old", "TERMINATED")()
@@ -403,7 +403,7 @@ def test_somebody_else_terminated_it_in_the_meantime() -> None:
     assert (result.failed, result.changed, result.state) == (False, False, "absent")
 
 
-def test_somebody_else_cancelled_it_in_the_meantime() -> None:
+def test_another_client_cancelled_it_in_the_meantime() -> None:
     server = FakeServer().put("old", "CREATING")
     run = Run(server, gone("old"))
     server.cancel("old")
@@ -422,7 +422,7 @@ def test_a_model_that_is_ready_before_it_is_cancelled_is_terminated() -> None:
     assert not server.models
 
 
-def test_a_model_that_somebody_launches_again_before_it_is_terminated_is_cancelled() -> None:
+def test_a_model_that_is_launched_again_before_it_is_terminated_is_cancelled() -> None:
     server = FakeServer().run("old")
     run = Run(server, gone("old"))
     server.put("old", "CREATING")
@@ -533,7 +533,7 @@ def test_a_model_that_is_ready_and_not_listed_yet_is_looked_up(seconds: float) -
 
 
 def orphan(*uids: str) -> FakeServer:
-    """A server on which somebody cancelled models in the moment in which they were ready."""
+    """A server on which models were cancelled just as they became ready."""
     server = FakeServer().run(*uids)
     for uid in uids:
         server.cancel(uid)

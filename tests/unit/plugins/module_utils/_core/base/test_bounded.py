@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what somebody else may have written: links, pipes, devices, holes, and JSON without a bottom. The answers over HTTP are in the client's tests."""
+"""Reading what others may have written: links, pipes, devices, holes, and JSON without a bottom. The answers over HTTP are in the client's tests."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_nobody_is_waited_for(base: Path) -> None:
 
 
 def test_a_device_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some begin to work when somebody opens them."""
+    """Some begin to work when they are opened."""
     opened: list[int] = []
     real = os.open
 

@@ -64,7 +64,7 @@ def test_a_service_can_lock_what_an_administrator_locked_first(tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_of_somebody_else_is_never_given_away(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_never_given_away(tmp_path: Path) -> None:
     folder = tmp_path / "service"
     folder.mkdir()
     os.chown(folder, 12345, 12345)

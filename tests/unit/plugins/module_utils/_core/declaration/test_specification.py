@@ -142,7 +142,7 @@ def test_a_field_that_we_registered_and_that_is_declared_no_more_is_a_difference
     last = {**DECLARED, "chat_template": "{{ x }}"}
     actual = changed("chat_template", "{{ x }}")
     assert registration_drift(DECLARED, actual, last) == {"chat_template": {"declared": None, "running": "{{ x }}"}}
-    # It is gone already, or somebody else set it otherwise: nothing that this declaration ever said.
+    # It is gone already, or another client set another value: nothing that this declaration ever said.
     assert registration_drift(DECLARED, REGISTERED, last) == {}
     assert registration_drift(DECLARED, changed("chat_template", "{{ y }}"), last) == {}
     assert registration_drift(DECLARED, actual, None) == {}

@@ -169,7 +169,7 @@ def test_an_interpreter_that_hangs(place: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("name", ["python", "activate"])
-def test_what_is_no_virtual_environment_is_somebody_else_s(tmp_path: Path, name: str) -> None:
+def test_what_is_no_virtual_environment_belongs_to_others(tmp_path: Path, name: str) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / name).symlink_to(sys.executable)
     facts = looked_at(tmp_path)

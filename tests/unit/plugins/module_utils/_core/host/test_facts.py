@@ -169,7 +169,7 @@ def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: 
     assert sorted(facts["mounts"]) == sorted(f"{source}:/m{number}:{'rw' if writable else 'ro'}" for number, (source, writable) in enumerate(mounts))
 
 
-def test_what_a_container_of_somebody_keeps(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_container_made_by_hand_keeps(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     (tmp_path / "new").mkdir()
@@ -245,7 +245,7 @@ def test_who_root_of_a_container_is_on_the_host(engine: Engine, info: Any, root:
 
 
 @pytest.mark.parametrize("said", [{"Options": None, "IPAM": None, "Labels": None}, {}, {"IPAM": {"Config": [None, {}]}}])
-def test_a_network_that_somebody_else_made(engine: Engine, said: Any) -> None:
+def test_a_network_that_the_roles_did_not_make(engine: Engine, said: Any) -> None:
     engine.answers["/networks"] = [{"Name": "xinference", **said}]
     facts = docker_facts(engine.address, "xinference")
     assert (facts["network"], facts["gateway"]) == ({"bridge": None, "subnets": [], "ours": False}, None)
@@ -1159,7 +1159,7 @@ UNITS = ("xinference-firewall.service", "xinference-check-firewall.service", "xi
 LISTED = """-P FORWARD ACCEPT
 -N xinference-forward
 -A FORWARD -m comment --comment xinference-firewall -j xinference-forward
--A FORWARD -m comment --comment "somebody else" -j DROP
+-A FORWARD -m comment --comment "of others" -j DROP
 -A xinference-forward ! -i xinference0 -o xinference0 -m comment --comment {} -j DROP
 """
 

@@ -59,7 +59,7 @@ def test_a_socket_of_ours_is_seen() -> None:
         ("10.0.0.1", 8080, ["root"], ["12345"]),
         ("127.0.0.1", 8080, ["12345"], []),
         ("127.0.0.1", 8080, ["no such user here"], ["12345"]),
-        # Somebody else's socket on another address answers nobody who asks for this one.
+        # Another program's socket on another address does not answer requests for this one.
         ("127.0.0.1", 9998, [], []),
         ("10.0.0.1", 9998, [], ["54321"]),
         ("127.0.0.1", 7, [], []),

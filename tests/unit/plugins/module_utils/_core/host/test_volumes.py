@@ -59,7 +59,7 @@ def test_what_the_container_writes_belongs_to_its_user() -> None:
     assert {".xinference", ".xinference/auth", ".xinference/cache/v2", ".cache/huggingface/hub", ".cache/huggingface/xet", "logs"} <= theirs
     # The number has a name here.
     seen = {
-        place(ROOT, folder["path"]): {**GOOD, **folder, "owner": "somebody", "uid": 10001, "gid": 10002} for folder in folders(TREE, ROOT, {}, "10001:10002")
+        place(ROOT, folder["path"]): {**GOOD, **folder, "owner": "another", "uid": 10001, "gid": 10002} for folder in folders(TREE, ROOT, {}, "10001:10002")
     }
     assert {folder["path"] for folder in folders(TREE, ROOT, seen, "10001:10002")} == {".", ".cache", ".cache/huggingface", "models", "backups"}
 

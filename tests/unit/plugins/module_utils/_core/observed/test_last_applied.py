@@ -159,7 +159,7 @@ def answer(begun: Any, uid: str = "chat") -> dict[str, Any]:
         (WRITTEN, WRITTEN + 1, True),
         # The entry was changed after the server launched the model from it.
         (WRITTEN - 1, WRITTEN + 1, False),
-        # Somebody launched the model before autostart looked, or long after.
+        # A client launched the model before autostart polled, or long after.
         (WRITTEN + 100, WRITTEN + 99, False),
         (WRITTEN + 100, WRITTEN + 115, True),
         (WRITTEN + 100, WRITTEN + 116, False),

@@ -933,7 +933,7 @@ def test_what_the_server_ignores_is_no_difference(source: str, fields: dict[str,
         ({"engine": "Transformers"}, {"model_engine": "Transformers", **REAL}, {"trust_remote_code": False}, ["engine_options.trust_remote_code"]),
         ({"engine": "Transformers"}, {"model_engine": "Transformers", **REAL}, {"own_option": 1}, ["engine_options.own_option"]),
         ({}, REAL, {"n_ctx": 4096}, ["engine_options.n_ctx"]),
-        # Somebody declares it, for a server that is newer than what is known here.
+        # It is declared for a server that is newer than what is known here.
         ({"engine_options": {"brand_new": 2}}, REAL, {"brand_new": 1}, ["engine_options.brand_new"]),
         ({"engine_options": {"brand_new": 2}}, REAL, {"brand_new": None}, ["engine_options.brand_new"]),
     ],

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container keeps that somebody else made, and what of it the declared one would not find."""
+"""What a container keeps that the roles did not make, and what of it the declared one would not find."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def problems(
     given: dict[str, Any] | None = None,
     **more: Any,
 ) -> list[str]:
-    """What is said of a container that somebody made."""
+    """What is reported of a container that was made by hand."""
     container = {**keeps(described(*mounts, **more), running or {}, lambda path: path in empty), "status": status}
     asked = {"name": "xinference", "data_root": ROOT, "home": HOME, "volumes": tree(), **(given or {})}
     return [f"{problem} {remedy}" for problem, remedy in check({"container": container}, paths or {}, **asked)]

@@ -59,7 +59,7 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(changed(python__distribution=False, python__executable="/opt/python/bin/python3"), {}, id="an interpreter that has it all"),
         pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that role docker installs"),
         pytest.param(changed(client_problem="its interpreter is not there any more"), {}, id="an environment that is made again"),
-        pytest.param(changed(docker__version="dev", docker__api_version="1.48"), {}, id="an engine that somebody built"),
+        pytest.param(changed(docker__version="dev", docker__api_version="1.48"), {}, id="a Docker that was built by hand"),
         pytest.param(changed(docker__version="0.0.0-20241223130549-3b49deb", docker__api_version="1.47"), {}, id="an engine of a distribution"),
         pytest.param(changed(docker__version="v28.0.1", docker__api_version="1.48"), {}, id="an engine with a letter"),
         pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_docker": False}, id="a client that is there"),

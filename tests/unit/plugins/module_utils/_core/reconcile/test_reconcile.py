@@ -117,7 +117,7 @@ def servers(draw: st.DrawFn, under_way: bool) -> FakeServer:
         if status == "UNREGISTERED":
             server.unregister("LLM", "custom")
         elif status == "ORPHAN":
-            # Cancelled by somebody in the moment in which it was ready.
+            # Cancelled just as it became ready.
             if server.models.get(uid) is None:
                 server.put(uid, "READY", **theirs)
                 server.cancel(uid)
@@ -377,7 +377,7 @@ def test_automatic_options_are_launched_with_and_stay() -> None:
 # What others are launching.
 
 
-def test_what_somebody_else_launches_otherwise_is_relaunched_when_it_is_ready_and_can_be_compared() -> None:
+def test_what_another_client_launches_differently_is_relaunched_when_it_is_ready_and_can_be_compared() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     outcome = run(server, llm("chat", quantization="Q4_K_M"))
     (result,) = outcome.results
@@ -390,7 +390,7 @@ def test_what_somebody_else_launches_otherwise_is_relaunched_when_it_is_ready_an
 
 
 @pytest.mark.parametrize("on_drift", ["report", "ignore"])
-def test_what_somebody_else_launches_is_compared_when_it_is_ready(on_drift: str) -> None:
+def test_what_another_client_launches_is_compared_when_it_is_ready(on_drift: str) -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     (result,) = run(server, llm("chat", quantization="Q4_K_M", engine_options={"n_ctx": 1}), choices={"on_drift": on_drift}).results
     assert (result.result, result.changed) == ("waited", False)
@@ -398,13 +398,13 @@ def test_what_somebody_else_launches_is_compared_when_it_is_ready(on_drift: str)
     assert result.unverified == ["engine_options.n_ctx"]
 
 
-def test_what_somebody_else_launches_as_declared_is_only_waited_for() -> None:
+def test_what_another_client_launches_as_declared_is_only_waited_for() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp")
     (result,) = run(server, llm("chat")).results
     assert (result.result, result.changed, written(server)) == ("waited", False, [])
 
 
-def test_what_somebody_else_cancelled_too_late_is_cleared_away_and_launched_with_all_that_it_needs() -> None:
+def test_an_orphaned_model_is_removed_and_launched_with_all_that_it_needs() -> None:
     server = FakeServer().put("chat", "READY")
     server.cancel("chat")
     (result,) = run(server, llm("chat", name="custom", registration=SPECIFICATION), choices={"autostart": True}).results
@@ -420,7 +420,7 @@ def test_what_is_cancelled_too_late_again_and_again_is_a_failure() -> None:
 
     def again(uid: str, copies: int) -> None:
         clear(uid, copies)
-        # Somebody else launches it, and cancels it in the moment in which it is ready.
+        # Another client launches it, and cancels it just as it becomes ready.
         server.clock.after(1, lambda: server.put(uid, "READY"))
         server.clock.after(1, lambda: server.cancel(uid))
 
@@ -541,7 +541,7 @@ def test_a_model_that_a_hub_has_is_registered_before_its_download() -> None:
     assert written(server) == ["register", "cache", "launch", "remember"]
 
 
-def test_copies_that_are_being_added_by_somebody_else_are_neither_terminated_nor_cancelled() -> None:
+def test_replicas_that_another_client_is_adding_are_neither_terminated_nor_cancelled() -> None:
     """The server would bring the model back with the copy that was loading."""
     server = FakeServer(load_seconds=20)
     server.put("chat", "CREATING", model_engine="llama.cpp", replica=2)

@@ -386,7 +386,7 @@ def test_a_server_without_accounts_is_one_sentence() -> None:
     assert str(raised.value) == NO_ACCOUNTS
 
 
-def test_a_key_that_somebody_else_removed_is_gone_and_one_that_somebody_else_made_is_an_error() -> None:
+def test_a_key_that_another_client_removed_is_gone_and_one_that_another_client_made_is_an_error() -> None:
     server = FakeServer()
     ensure(server)
     absent, present = plan(server, state="absent"), plan(FakeServer())

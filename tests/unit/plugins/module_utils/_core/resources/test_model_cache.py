@@ -259,7 +259,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("case", REASONS)
-def test_files_that_somebody_uses_stay_whatever_is_asked(case: str) -> None:
+def test_files_that_are_used_stay_whatever_is_asked(case: str) -> None:
     reason, state = REASONS[case]
     server = Cache(llm(), **state)
     assert plan(server, keep=[]) == Removal((), (("qwen3--0_6B--ggufv2--Q4_K_M", reason),))

@@ -108,7 +108,7 @@ def test_a_declaration_that_is_right() -> None:
             wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "dimensions": 1}]}),
             "specification.model_specs[0].dimensions has no effect there; it belongs into specification itself.",
         ),
-        # What somebody wrote stays as it is.
+        # What a user wrote stays as it is.
         (wanted(given={"model_name": "my registration"}), "specification.model_name 'my registration' differs from name 'minilm'"),
         (wanted(name="mini lm"), "name 'mini lm' of a custom model must not contain white space"),
         (wanted(type="video"), "specification is not possible for type video"),
@@ -443,14 +443,14 @@ def test_an_answer_that_was_lost_is_looked_for() -> None:
     assert server.writes() == [("unregister", "minilm"), ("register", 512, True), ("remember", RECORD, KEY)]
 
 
-def test_somebody_else_registered_the_same_in_this_moment() -> None:
+def test_another_client_just_registered_the_same() -> None:
     server = Shelf()
     there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND)
     assert apply_registration(server, plan(WANTED, there), Waiting(), Context(there.observed)).change.changed
 
 
-def test_somebody_else_registered_another_in_this_moment() -> None:
+def test_another_client_just_registered_another() -> None:
     server = Shelf()
     there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND, max_tokens=1)

@@ -219,7 +219,7 @@ def test_a_token_is_not_sent_to_who_came_since(recorded: Recorded, monkeypatch: 
     assert len(recorded.requests) == before
 
 
-def test_a_password_goes_to_another_machine_with_tls_or_because_somebody_said_so() -> None:
+def test_a_password_goes_to_another_machine_with_tls_or_where_an_option_allows_it() -> None:
     # An address that is kept for documentation.
     with pytest.raises(
         ConnectionFailed, match=r"endpoint 'http://192\.0\.2\.1:9997' is on another machine and without TLS, where the password could be read on its"
@@ -837,11 +837,11 @@ def test_errors_carry_the_server_s_own_words(recorded: Recorded, answer: Any, wo
 
 @pytest.mark.parametrize("verify", [False, "/etc/ca.pem"])
 def test_what_the_environment_says_of_trust_and_accounts_is_not_for_this_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verify: bool | str) -> None:
-    """A bundle of CAs, and a .netrc with somebody's account on the same host."""
+    """A bundle of CAs, and a .netrc with another account on the same host."""
     import requests
 
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine inference.example login somebody password else\n", encoding="utf-8")
+    netrc.write_text("machine inference.example login another password else\n", encoding="utf-8")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(netrc))

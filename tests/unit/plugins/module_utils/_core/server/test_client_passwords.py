@@ -22,7 +22,7 @@ def refused(status: int) -> AuthenticationError:
         ({"new": None}, ["new"]),
         ({"new": refused(401), "old": None}, ["new", "old"]),
         ({"new": refused(401), "old": refused(401)}, ["new", "old"]),
-        # Another one would not help somebody who is banned.
+        # Another one would not help a client that is banned.
         ({"new": refused(429), "old": None}, ["new"]),
     ],
 )

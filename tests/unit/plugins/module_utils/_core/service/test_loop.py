@@ -79,7 +79,7 @@ class Stage:
 
 
 def launches(server: FakeServer) -> list[str]:
-    """Models that somebody asked to launch through the API, in order."""
+    """Models that a client asked to launch through the API, in order."""
     return [argument["model_uid"] for name, argument in server.calls if name == "launch"]
 
 
@@ -165,7 +165,7 @@ def test_models_are_launched_by_priority() -> None:
     assert launches(server) == ["first", "second", "last"]
 
 
-def test_what_somebody_else_launches_is_waited_for() -> None:
+def test_what_another_client_launches_is_waited_for() -> None:
     server = FakeServer().put("one", "CREATING")
     stage = Stage(server, llm("one"), autostart=False)
     stage.until_ready()
@@ -182,7 +182,7 @@ def test_what_is_absent_stays_absent() -> None:
 
 
 def llm_request(uid: str) -> dict[str, Any]:
-    """What somebody launches by hand."""
+    """What a user launches by hand."""
     return {"model_uid": uid, "model_name": "qwen3", "model_engine": "llama.cpp"}
 
 
@@ -232,7 +232,7 @@ def test_credentials_that_are_refused_are_not_tried_often() -> None:
 
 
 @pytest.mark.parametrize(("on_drift", "left"), [("relaunch", "Q4_K_M"), ("report", "Q8_0"), ("ignore", "Q8_0")])
-def test_what_somebody_changed_is_relaunched_only_where_the_declaration_says_so(on_drift: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_changed_by_hand_is_relaunched_only_where_the_declaration_asks_for_it(on_drift: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer(with_autostart=False)
     real = pipeline.apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
@@ -399,14 +399,14 @@ def test_what_a_converge_does_is_seen_and_left_to_it() -> None:
     assert launches(server).count("one") == 2
 
 
-def test_a_model_that_somebody_else_made_anew_must_answer_again() -> None:
+def test_a_model_that_another_client_made_again_must_answer_again() -> None:
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"))
     stage.until_ready()
     stage.run(10)
     server.models["one"].created += 5
     stage.run(5)
-    assert "one: was made again by somebody else" in stage.lines
+    assert "one: was made again by another client" in stage.lines
     assert stage.watcher.ready
 
 
@@ -516,7 +516,7 @@ def test_what_differs_after_a_relaunch_as_well_is_not_relaunched_for_ever(monkey
 
 
 def test_one_that_never_comes_up_keeps_nobody_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not declared goes, and what somebody changed is relaunched."""
+    """What is not declared goes, and what was changed by hand is relaunched."""
     server = FakeServer(with_autostart=False, broken={"bad": "no such file"}, load_seconds=1)
     real = pipeline.apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
