@@ -171,7 +171,7 @@ options:
     default: first
   autostart:
     description:
-      - Whether models that do not say otherwise get an autostart entry, kept equal to their declaration, on servers that have autostart (since 2.12).
+      - Whether models without a field C(autostart) get an autostart entry, kept equal to their declaration, on servers that have autostart (since 2.12).
       - With V(false), the entries of such models are left alone.
     type: bool
     default: true

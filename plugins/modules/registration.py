@@ -14,7 +14,7 @@ description:
   - Registers a custom model, compares a registration that exists with the declared one field by field, replaces it when it differs, or removes it.
   - >-
     A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the module
-    rolls back to the old one, and the task fails with the server's words. Running models keep serving the old one unless O(on_running) says otherwise.
+    rolls back to the old one, and the task fails with the server's words. By default (O(on_running)) running models keep serving the old one.
   - Fields that are not declared are not compared, except those that were declared when this module registered the model before.
   - Modules that launch a custom model do not need this one, because M(inferops.xinference.models) registers what its models bring with them.
 author:

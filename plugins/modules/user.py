@@ -138,7 +138,7 @@ EXAMPLES = r"""
     name: admin
     account_password: "{{ vault_xinference_admin_password }}"
 
-- name: Shut an account without losing it
+- name: Disable an account without losing it
   inferops.xinference.user:
     username: admin
     password: "{{ vault_xinference_admin_password }}"

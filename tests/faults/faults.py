@@ -25,7 +25,7 @@ class Case:
 
     :param host: the machine.
     :param converge: begins a converge with other variables, and returns its process.
-    :param uids: models that should answer in the end; a fault that declares otherwise changes it.
+    :param uids: models that should answer in the end; a fault that declares other models changes it.
     """
 
     host: Host

@@ -224,7 +224,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """A host without a server, with a model's file in place, and nothing left of it afterwards."""
     remove()
     folder = Path(tempfile.mkdtemp(prefix=FOLDERS))
-    # As /srv is: what nobody may read must be shut by itself.
+    # As /srv is: what nobody may read must be protected by its own mode.
     folder.chmod(0o755)
     repository, _colon, tag = built("server").rpartition(":")
     # Letters and digits only, so that no encoding hides them.

@@ -27,7 +27,7 @@ KILLS = [(task, moment) for task in TASKS for moment in (MOMENTS if WHOLE else M
 NEW = "new-password"
 
 
-def test_files_with_credentials_are_shut(provisioned: Site) -> None:
+def test_files_with_credentials_are_private(provisioned: Site) -> None:
     for path in (AUTOMATION, provisioned.key_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert path.stat().st_uid == 0

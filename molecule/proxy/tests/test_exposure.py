@@ -56,7 +56,7 @@ def test_what_a_client_without_an_account_may_call(user: requests.Session, base:
                 return status
             time.sleep(1)
 
-    server = {call: status for call, status in EXPOSED["anonymous"].items() if call not in LISTED["proxy"]["shut"]}
+    server = {call: status for call, status in EXPOSED["anonymous"].items() if call not in LISTED["proxy"]["closed"]}
     assert answered(described, ask, more=("/live", "/ready")) == {**server, **LISTED["proxy"]["added"]}
     # The same server with the same account.
     assert user.get(f"{base}/v1/models", headers={"Authorization": token}, timeout=30).status_code == 200

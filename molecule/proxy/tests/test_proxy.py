@@ -176,7 +176,7 @@ def test_tls_is_spoken(address: str, context: ssl.SSLContext, version: ssl.TLSVe
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_old_tls_is_not(address: str, context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
-    # Otherwise this side would refuse first.
+    # Without this, this side would refuse first.
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
     with pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"):

@@ -52,14 +52,14 @@ def kept_secrets(option: str, path: str) -> list[str]:
     for place in both(path):
         try:
             text = read_regular(place)
-            shut = not stat.S_IMODE(place.stat().st_mode) & 0o077
+            private = not stat.S_IMODE(place.stat().st_mode) & 0o077
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it holds no text"
             problem = problem or XinferenceError(f"{option} '{place}' cannot be read: {why}.")
             continue
-        if not shut:
+        if not private:
             raise XinferenceError(f"{option} '{place}' can be read by others than its owner; remove it and its copy for a new one, or set its mode to 0600.")
         found += [line.strip() for line in text.splitlines() if line.strip()]
     if problem is not None and not found:

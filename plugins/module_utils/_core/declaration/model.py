@@ -35,7 +35,7 @@ class DeclaredModel:
 
     @property
     def type(self) -> str:
-        """Model type, ``LLM`` unless declared otherwise."""
+        """Model type, ``LLM`` by default."""
         return str(self.wanted("type"))
 
     @property

@@ -110,7 +110,7 @@ def mounts(
         used = volume.get("unless_used")
         if used and not (facts.get(place(data_root, used)) or {}).get("empty", True):
             continue
-        # A label of ours would shut out whoever else uses a directory of the host.
+        # A label of ours would deny access to all others that use a directory of the host.
         options = ["ro" if volume.get("read_only") else "rw"] + (["Z"] if selinux and not is_host_path(str(volume["path"])) else [])
         found.append(f"{place(data_root, str(volume['path']))}:{volume['target']}:{','.join(options)}")
     return found

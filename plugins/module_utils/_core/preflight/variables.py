@@ -113,7 +113,7 @@ def _fields(name: str, value: Any, option: Mapping[str, Any]) -> list[tuple[str,
 
 
 def check_kinds(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """One sentence for each variable that is not of the kind that the roles document. The roles would otherwise stumble over it in the middle of a run.
+    """One sentence for each variable that is not of the kind that the roles document. Without this check, the roles would fail in the middle of a run.
 
     :param values: of the variables that are set, by name.
     :param options: what is documented, by name, as in an argument specification of a role.

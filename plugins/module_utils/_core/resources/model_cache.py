@@ -115,7 +115,7 @@ class Removal:
     """What becomes of the downloaded files.
 
     :param remove: what is deleted.
-    :param kept: model_version → why it stays, for what would otherwise be deleted.
+    :param kept: model_version → why it stays, for what would be deleted without that reason.
     """
 
     remove: tuple[CachedModel, ...] = ()

@@ -87,7 +87,7 @@ class Watcher:
         self.given: Declaration | None = None
         self.seen = _Seen()
         #: Whether a run is at work.
-        self.shut_out = False
+        self.locked_out = False
         #: Called where a look takes long, and who reads what is known should not wait for its end.
         self.changed: Callable[[], None] = lambda: None
 
@@ -128,7 +128,7 @@ class Watcher:
             if lost:
                 self._lost(gone=gone)
             return pause
-        connection.worked(useless, alone=not self.shut_out)
+        connection.worked(useless, alone=not self.locked_out)
         return pause
 
     def take(self, declaration: Declaration | None) -> None:
@@ -165,12 +165,12 @@ class Watcher:
         now = self.clock()
         heard = self.smoke_tests.heard()
         same = rows == self.seen.rows and not self.statuses.due(self.seen.at, now) and not heard and now - self.seen.at < self.seen.lasts
-        if same and (self.seen.calm or not self.shut_out):
+        if same and (self.seen.calm or not self.locked_out):
             return intervals.idle if self.seen.calm else intervals.moving
         if not self.connection.has_worker(client):
             return intervals.down
         held = self.lock()
-        self.shut_out = held is None
+        self.locked_out = held is None
         if held is None:
             # A run is at work: what it does is looked at, and left to it. Whoever was asked is asked again afterwards.
             if heard:

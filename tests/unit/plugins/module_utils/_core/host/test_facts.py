@@ -663,7 +663,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("folder", "file", "public"), [(0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False), (0o751, 0o604, True)], ids=oct)
 def test_whether_every_user_may_read_a_file(folder: int, file: int, public: bool) -> None:
-    """Through links as well. Those of the test runner lie in a directory that is shut."""
+    """Through links as well. Those of the test runner lie in a private directory."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as top:
         Path(top).chmod(0o755)
         keys, link = Path(top, "keys"), Path(top, "link")

@@ -325,7 +325,7 @@ def test_the_context_shrinks_until_everything_fits(spare: int, context: int) -> 
 
 @given(st.integers(1, 6), st.integers(0, 5))
 def test_a_model_more_does_not_change_the_others_while_memory_suffices(before: int, more: int) -> None:
-    """Otherwise every model of the host would be relaunched."""
+    """If not, every model of the host would be relaunched."""
     models = [model(f"m{number}", size_in_billions=1, quantization="Q4_K_M", engine_options="auto") for number in range(before + more)]
     limits = Limits(4, SERVER + len(models) * (460 + 572 + 448))
     assert choose_options(models, limits, ServerFiles())[:before] == choose_options(models[:before], limits, ServerFiles())

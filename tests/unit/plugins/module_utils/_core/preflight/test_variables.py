@@ -216,7 +216,7 @@ NAME = "xinference_environment: XINFERENCE_ALLOWED_IPS"
         ),
     ],
 )
-def test_a_list_that_would_shut_out_the_health_check(value: str, gateway: str | None, problem: str, remedy: str) -> None:
+def test_a_list_that_would_deny_the_health_check(value: str, gateway: str | None, problem: str, remedy: str) -> None:
     ((told, what_to_do),) = check_allowed(value, gateway)
     assert told == problem
     assert what_to_do.startswith(remedy)
