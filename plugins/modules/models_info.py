@@ -204,11 +204,11 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
     """The models, and what else is returned."""
     given = module.params
-    home, file = server_files(given)
+    files, state_file = server_files(given)
     client = connect(module)
     try:
         answer: dict[str, Any] = {}
-        observed = make_certain(survey(client, {}, home, file.load()), client) if given["declaration"] else observe(client)
+        observed = make_certain(survey(client, {}, files, state_file.load()), client) if given["declaration"] else observe(client)
         if given["declaration"]:
             exported = export(observed, custom_registrations(client, observed), uids=given["uids"], secrets=given["declaration_secrets"])
             answer = {"declaration": exported.declaration, "declaration_unknown": exported.unknown, "declaration_problems": exported.problems}

@@ -228,16 +228,16 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
     problems += check(wanted)
     if problems:
         raise DeclarationError(problems)
-    home, file = server_files(given)
+    files, state_file = server_files(given)
     client = connect(module)
     try:
         with locked(module):
-            seen = read(client, wanted, home, file)
-            change = plan_registration(wanted, seen, home)
+            seen = read(client, wanted, files, state_file)
+            change = plan_registration(wanted, seen, files)
             if module.check_mode:
                 return predicted(change)
             waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
-            return apply_registration(client, change, waiting, Context(seen.observed, home, file))
+            return apply_registration(client, change, waiting, Context(seen.observed, files, state_file))
     finally:
         client.close()
 

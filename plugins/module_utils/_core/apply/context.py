@@ -76,7 +76,7 @@ class Context:
     """What applying a plan needs besides the server.
 
     :param observed: the server when the plan was made.
-    :param home: its files, as far as this host sees them.
+    :param server_files: its files, as far as this host sees them.
     :param file: where records go for a server without a launch history.
     :param report: told at each look how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
     :param engine_errors: what the engines printed as errors since a second; empty where this host cannot see it.
@@ -85,7 +85,7 @@ class Context:
     """
 
     observed: Observed = field(default_factory=Observed)
-    home: ServerFiles = field(default_factory=ServerFiles)
+    server_files: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
     report: Callable[[str, str, dict[str, Any], float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None

@@ -107,7 +107,7 @@ class PlanRun:
 
     def look_around(self) -> Before:
         """What this host sees now."""
-        return Before(self.context.home.log_size(), self.context.deaths(), int(time.time()))
+        return Before(self.context.server_files.log_size(), self.context.deaths(), int(time.time()))
 
     def elapsed(self, model: ModelRun) -> float:
         """Seconds since work on a model began."""
@@ -162,7 +162,7 @@ class PlanRun:
     def explain(self, model: ModelRun, words: str) -> str:
         """The server's words, with the cause where this host can see it, and the usual one where it cannot."""
         size, before, second = model.before or self.before
-        model.result.log = [*self.context.home.log_tail(model.uid, size), *self.context.engine_errors(second)]
+        model.result.log = [*self.context.server_files.log_tail(model.uid, size), *self.context.engine_errors(second)]
         words = words or "the server gave no reason"
         now = self.context.deaths()
         if before is not None and now is not None:

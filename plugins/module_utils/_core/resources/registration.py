@@ -149,15 +149,15 @@ def check(wanted: Registration) -> list[str]:
     return problems
 
 
-def read(client: RegistrationApi, wanted: Registration, home: ServerFiles, file: StateFile) -> Seen:
+def read(client: RegistrationApi, wanted: Registration, server_files: ServerFiles, file: StateFile) -> Seen:
     """Read what is there: the registration, the models, and what they were launched with.
 
     :raises XinferenceError: when the server cannot be read.
     """
     names = client.registered_names(wanted.type)
     found = client.registrations(wanted.type, {wanted.name}).get(wanted.name) if wanted.name in names else None
-    persistent = wanted.name in home.registrations(wanted.type, {wanted.name}) if home.readable else None
-    observed = survey(client, {}, home, file.load())
+    persistent = wanted.name in server_files.registrations(wanted.type, {wanted.name}) if server_files.readable else None
+    observed = survey(client, {}, server_files, file.load())
     running = _running(client, wanted, observed)
     if set(running) & set(observed.entries):
         observed = make_certain(observed, client)
@@ -182,18 +182,18 @@ def _running(client: RegistrationApi, wanted: Registration, observed: Observed) 
     return dict(sorted(running.items()))
 
 
-def _missing_files(wanted: Registration, home: ServerFiles) -> list[str]:
+def _missing_files(wanted: Registration, server_files: ServerFiles) -> list[str]:
     """The files of a registration that are not there, as far as this host can see."""
     model = DeclaredModel(wanted.name, "present", {"name": wanted.name, "type": wanted.type, "registration": wanted.given})
     return [
         f"{field_name.replace('registration', 'specification', 1)} '{path}' {wrong}."
-        for field_name, path, wrong in path_problems(model, home)
+        for field_name, path, wrong in path_problems(model, server_files)
         # The server may see more directories than it was said here.
-        if home.on_host(path) is not None
+        if server_files.on_host(path) is not None
     ]
 
 
-def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Change:
+def plan_registration(wanted: Registration, seen: Seen, server_files: ServerFiles) -> Change:
     """Compare a declaration with what is there.
 
     :raises DeclarationError: when it cannot be done; nothing was changed.
@@ -206,7 +206,7 @@ def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Ch
         other = change.changed
     else:
         change, other = _present(wanted, seen)
-    problems = _missing_files(wanted, home) if change.changed and wanted.state == "present" else []
+    problems = _missing_files(wanted, server_files) if change.changed and wanted.state == "present" else []
     if other and seen.running and wanted.on_running == "refuse":
         problems.append(f"on_running is refuse, and the registration of '{wanted.name}' is used by the running {', '.join(seen.running)}.")
     if other and wanted.on_running == "relaunch":

@@ -304,7 +304,7 @@ def test_a_failure_comes_with_the_end_of_the_server_s_log(tmp_path: Any) -> None
     log.write_text("chat failed yesterday\n", encoding="utf-8")
     server = FakeServer(broken={"chat": "Failed to init server"})
     server.clock.after(1, lambda: log.write_text("chat failed yesterday\nchat: no such file\n", encoding="utf-8") and None)
-    results = reach(server, llm("chat"), llm("other"), home=ServerFiles({DEFAULT_HOME: str(tmp_path)}))
+    results = reach(server, llm("chat"), llm("other"), server_files=ServerFiles({DEFAULT_HOME: str(tmp_path)}))
     assert (results["chat"].log, results["other"].log) == (["chat: no such file"], [])
 
 

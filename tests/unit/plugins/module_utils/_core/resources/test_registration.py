@@ -76,13 +76,13 @@ def nothing(running: dict[str, str] | None = None) -> Seen:
     return dataclasses.replace(seen(running=running), found=None)
 
 
-def plan(declared: Registration, there: Seen, home: ServerFiles | None = None) -> Change:
-    return plan_registration(declared, there, home or ServerFiles())
+def plan(declared: Registration, there: Seen, server_files: ServerFiles | None = None) -> Change:
+    return plan_registration(declared, there, server_files or ServerFiles())
 
 
-def problems(declared: Registration, there: Seen, home: ServerFiles | None = None) -> list[str]:
+def problems(declared: Registration, there: Seen, server_files: ServerFiles | None = None) -> list[str]:
     with pytest.raises(DeclarationError) as refused:
-        plan(declared, there, home)
+        plan(declared, there, server_files)
     return refused.value.problems
 
 
@@ -185,19 +185,19 @@ def test_a_model_of_the_catalogue_is_refused(state: str, words: str) -> None:
 
 @pytest.mark.parametrize("uri", ["file:///models/minilm", "/models/minilm"])
 def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
-    home = ServerFiles({"/models": str(tmp_path)})
+    server_files = ServerFiles({"/models": str(tmp_path)})
     declared = wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "model_uri": uri}]})
-    assert problems(declared, nothing(), home) == [
+    assert problems(declared, nothing(), server_files) == [
         f"specification.model_specs.model_uri '/models/minilm' does not exist; on this host it would be {tmp_path}/minilm."
     ]
     # A link is followed as the container follows it.
     (tmp_path / "minilm").symlink_to("/models/other")
-    assert len(problems(declared, nothing(), home)) == 1
+    assert len(problems(declared, nothing(), server_files)) == 1
     (tmp_path / "other").mkdir()
-    assert plan(declared, nothing(), home).changed
+    assert plan(declared, nothing(), server_files).changed
     # And a link in the directory leads to something.
     (tmp_path / "other/model.safetensors").symlink_to("../blobs/1")
-    assert problems(declared, nothing(), home) == [
+    assert problems(declared, nothing(), server_files) == [
         "specification.model_specs.model_uri '/models/minilm' holds 1 link to nothing: 'model.safetensors' leads to '/models/blobs/1', which does not exist."
     ]
 
@@ -209,9 +209,9 @@ def test_files_that_this_host_cannot_see_are_left_to_the_server(tmp_path: Path) 
 
 
 def test_files_of_a_registration_that_stays_or_goes_are_not_looked_for(tmp_path: Path) -> None:
-    home = ServerFiles({"/models": str(tmp_path)})
-    assert not plan(WANTED, seen(), home).changed
-    assert plan(Registration("embedding", "minilm", "absent", GIVEN), seen(), home).changed
+    server_files = ServerFiles({"/models": str(tmp_path)})
+    assert not plan(WANTED, seen(), server_files).changed
+    assert plan(Registration("embedding", "minilm", "absent", GIVEN), seen(), server_files).changed
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
@@ -334,12 +334,12 @@ class Shelf:
         return [call for call in self.calls if call[0] != "list_instances"]
 
 
-def reach(server: Shelf, declared: Registration, home: ServerFiles | None = None) -> RegistrationOutcome:
+def reach(server: Shelf, declared: Registration, server_files: ServerFiles | None = None) -> RegistrationOutcome:
     """Read, plan and carry out."""
-    home = home or ServerFiles()
-    there = read(server, declared, home, StateFile(None))
+    server_files = server_files or ServerFiles()
+    there = read(server, declared, server_files, StateFile(None))
     server.calls.clear()
-    return apply_registration(server, plan_registration(declared, there, home), Waiting(), Context(there.observed, home, StateFile(None)))
+    return apply_registration(server, plan_registration(declared, there, server_files), Waiting(), Context(there.observed, server_files, StateFile(None)))
 
 
 def test_it_is_registered_and_remembered_and_the_second_run_does_nothing() -> None:
