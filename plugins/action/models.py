@@ -59,7 +59,7 @@ def to_stderr() -> bool:
 
 
 class Looks(threading.Thread):
-    """Looks at the progress file at each interval and shows what is new, until it is told to stop.
+    """Looks at the progress file at each interval and shows what is new, until it is stopped.
 
     :param action: whose commands run on the host, see :func:`second_line`.
     :param path: the file on the host.

@@ -107,7 +107,7 @@ def declaration_file(found: Mapping[str, Any], host: str) -> str:
     """The content of the file."""
     remarks = []
     for uid, fields in (found.get("declaration_unknown") or {}).items():
-        remarks.append(f"Nothing tells of model {json.dumps(_plain(uid))}: {', '.join(json.dumps(_plain(field)) for field in fields)}.")
+        remarks.append(f"Unknown fields of model {json.dumps(_plain(uid))}: {', '.join(json.dumps(_plain(field)) for field in fields)}.")
     remarks.extend(f"No declaration can say: {json.dumps(_plain(problem))}" for problem in found.get("declaration_problems") or [])
     content = yaml.dump(
         {"xinference_models": _plain(found["declaration"])}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20, explicit_start=True

@@ -59,10 +59,10 @@ def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
     return "ready" if (service["state"] or {}).get("ready") and not problem else "not ready"
 
 
-def _client(host: Mapping[str, Any], told: bool) -> list[str]:
+def _client(host: Mapping[str, Any], known: bool) -> list[str]:
     """What is wrong with the client's environment, and what the service says of itself, one sentence each.
 
-    :param told: whether the server's own trouble is told already, which the service would repeat.
+    :param known: whether the status already holds the server's own trouble, which the service would repeat.
     """
     problem, service, container = host["client_problem"], host["service"], host["docker"]["container"] or {}
     said = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
@@ -77,7 +77,7 @@ def _client(host: Mapping[str, Any], told: bool) -> list[str]:
     lacks = (
         [] if host["client_version"] or container.get("status") != "running" else ["There is no xinference-client, so the server was not asked: run provision."]
     )
-    return [*lacks, *([f"The recovery service says: {said}."] if said and not told else [])]
+    return [*lacks, *([f"The recovery service says: {said}."] if said and not known else [])]
 
 
 def _container(container: Mapping[str, Any]) -> list[str]:

@@ -46,8 +46,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.server.a
 
 def server_advisories(host: Mapping[str, Any], version: str) -> list[str]:
     """One sentence for each."""
-    told: list[str] = sentences(version, host["server_environment"])
-    return told
+    found: list[str] = sentences(version, host["server_environment"])
+    return found
 
 
 class FilterModule:

@@ -61,7 +61,7 @@ options:
     description: File with environment variables of the server that are secret, to list their names.
     type: path
   declaration:
-    description: File in which module M(inferops.xinference.models) left what the host was told of its models.
+    description: File in which module M(inferops.xinference.models) stored the host's declaration.
     type: path
   service:
     description: The recovery service to describe.
@@ -123,7 +123,7 @@ options:
         type: path
         required: true
   addresses:
-    description: IP addresses of which to tell whether this host can listen on them.
+    description: IP addresses to check, whether this host can listen on them.
     type: list
     elements: str
     default: []

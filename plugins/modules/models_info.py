@@ -156,7 +156,7 @@ declaration:
       autostart: false
 declaration_unknown:
   description:
-    - Uid to list of what the declaration lacks because nothing tells it. V(environment.NAME) stands for a variable whose value is left out.
+    - Uid to list of what the declaration lacks because it is not known. V(environment.NAME) stands for a variable whose value is left out.
     - >-
       V(autostart) means that the autostart entry starts something else than what runs, or belongs to another account. A run with the declaration
       writes it again.

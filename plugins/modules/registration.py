@@ -75,7 +75,7 @@ options:
       - >-
         V(relaunch) terminates and launches them one after the other, each as it was launched. When one cannot be launched or does not answer, the
         module rolls back to that model and the old registration as they were, the others are left alone, and the task fails. Nothing is changed at all where
-        nothing tells what a model was launched with. Not possible with O(state=absent).
+        it is not known what a model was launched with. Not possible with O(state=absent).
       - V(refuse) fails before anything is changed.
     type: str
     choices: [keep, relaunch, refuse]

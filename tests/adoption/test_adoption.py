@@ -52,9 +52,9 @@ def test_nothing_is_written_down_by_a_check(site: Site) -> None:
 def test_secrets_are_named_and_not_written_down(site: Site) -> None:
     output = site.play("export", xinference_export_directory="without")
     text = (site.folder / "without/by-hand.yml").read_text(encoding="utf-8")
-    assert '# Nothing tells of model "chat": "environment.EXAMPLE_TOKEN".' in text.splitlines()
+    assert '# Unknown fields of model "chat": "environment.EXAMPLE_TOKEN".' in text.splitlines()
     assert site.token not in text
-    assert "by-hand.yml: chat. Nothing tells chat: environment.EXAMPLE_TOKEN." in output
+    assert "by-hand.yml: chat. Unknown fields: chat: environment.EXAMPLE_TOKEN." in output
 
 
 def test_what_is_written_down(exported: Site) -> None:

@@ -72,13 +72,13 @@ def launched(client: Client, server: Server, played: dict[str, Any]) -> Iterator
 def test_the_export_is_accepted_and_a_run_with_it_changes_nothing(launched: Observed, client: Client) -> None:
     exported = export(launched, custom_registrations(client, launched), uids=list(NAMES))
     if not set(NAMES) <= set(launched.applied):
-        # Servers that keep no history tell nobody with which engine they launched, and the export says what is missing.
+        # Servers that keep no history do not report with which engine they launched, and the export names what is missing.
         assert [problem.partition(" is missing")[0] for problem in exported.problems] == ["declaration[0] (uid 'cli-chat'): engine"]
         return
     assert exported.problems == []
     plan = make_plan(parse_models(exported.declaration), launched, PlanOptions())
     assert not plan.changed and [action.kind for action in plan.actions] == [KEEP, KEEP]
-    # Where the worker's file tells what it was launched with.
+    # Where the worker's file holds what it was launched with.
     assert exported.declaration[0]["engine_options"] == {"n_ctx": 512}
     assert exported.declaration[1]["engine_options"] == {"dimensions": 128}
 

@@ -94,7 +94,7 @@ def test_what_needs_an_account_and_what_does_not(server: Server, method: str, pa
         assert found.status_code not in (401, 403)
         return
     if path == "/v1/admin/setup/status" and VERSION.startswith("2."):
-        # By this the client tells servers whose accounts it can manage from those before 3.0.
+        # By this the client distinguishes servers whose accounts it can manage from those before 3.0.
         assert found.status_code == 404
         return
     assert (found.status_code, found.headers["Content-Type"], found.json()) == (status, "application/json", answer)
@@ -154,7 +154,7 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
 
 
 def test_a_server_that_can_have_no_accounts_does_not_start_where_they_are_wanted(server: Server) -> None:
-    """As an older image on a tree that has accounts would be; here without the command by which one is told from others."""
+    """As an older image on a tree that has accounts would be; here without the command by which one is recognized."""
     command = ("docker", "run", "--rm", "--env", "XINFERENCE_AUTH_ADVANCED=true", "--env", "PATH=/usr/bin:/bin", server.image, *server_command())
     done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (3, "")
@@ -380,7 +380,7 @@ def test_progress_goes_from_nothing_to_one(played: dict[str, Any], step: str, le
     assert least <= played[f"progress {step}"]["progress"] <= most
 
 
-# Launches that a plan can tell apart.
+# Launches that a plan can distinguish.
 
 
 def test_each_launch_has_a_time_of_its_own(played: dict[str, Any]) -> None:

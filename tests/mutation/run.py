@@ -118,7 +118,7 @@ class Tree:
         self.meta = self.place / "mutants" / f"{self.source}.meta"
 
     def settings(self) -> str:
-        """What mutmut and pytest are told."""
+        """The settings of mutmut and pytest."""
         return _SETTINGS.format(core=CORE, module=self.module, tests=", ".join(f'"{TESTS / name}"' for name in self.tests))
 
     def prepare(self, keep: bool) -> None:
@@ -188,16 +188,16 @@ class Tree:
                 command, cwd=self.place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()]
             )
             try:
-                told = ""
+                shown = ""
                 while True:
                     try:
                         code = tool.wait(10)
                     except subprocess.TimeoutExpired:
                         code = None
                     found = re.findall(r"(\d+/\d+) .*?(\d+) .*?(\d+) .*?(\d+) .*?(\d+) .*?(\d+) ", _tail(log))
-                    if found and found[-1][0] != told:
-                        told = found[-1][0]
-                        print(f"mutation: {self.module}: {told} mutants, {found[-1][5]} survived so far", flush=True)
+                    if found and found[-1][0] != shown:
+                        shown = found[-1][0]
+                        print(f"mutation: {self.module}: {shown} mutants, {found[-1][5]} survived so far", flush=True)
                     if code is not None:
                         return code
             finally:

@@ -164,7 +164,7 @@ def test_an_interruption_leaves_a_credential_that_works(interrupted: Site, rotat
     admin = session(rotated, "admin", password)
     assert admin is not None
     assert [row["name"] for row in admin.get(f"{rotated.endpoint}/v1/admin/keys", timeout=60).json()] == ["shop"]
-    # The automation goes on without having been told.
+    # The service account goes on without any action.
     assert changes(rotated.play("provision")) == [0]
 
 

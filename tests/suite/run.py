@@ -150,7 +150,7 @@ class Suite:
 
     :param parts: in the order in which they begin.
     :param lanes: how many run at the same time.
-    :param page: whether docs/tested.md tells how they ended.
+    :param page: whether docs/tested.md records how they ended.
     """
 
     def __init__(self, parts: list[Part], lanes: int, page: bool) -> None:

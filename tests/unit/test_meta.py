@@ -202,7 +202,7 @@ def test_a_unit_is_run_in_the_one_place_that_says_why_it_does_not_run() -> None:
 
 
 def test_provision_alone_declares_models() -> None:
-    """Whatever else has the models looked at takes what the host was told last."""
+    """Whatever else checks the models takes the stored declaration."""
     places = [*(ROOT / "playbooks").glob("*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     included = [task for path in places for task in tasks_of(read(path)) if (task.get("ansible.builtin.include_role") or {}).get("name") == MODELS_ROLE]
     declaring = [task["name"] for task in included if "tasks_from" not in task["ansible.builtin.include_role"]]

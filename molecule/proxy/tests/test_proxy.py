@@ -286,7 +286,7 @@ def test_the_web_page_works(user: requests.Session, base: str) -> None:
 
 
 def test_an_answer_comes_piece_by_piece(user: requests.Session, base: str) -> None:
-    body = {"model": "chat", "messages": [{"role": "user", "content": "Tell me a long story."}], "max_tokens": 200, "stream": True, "temperature": 0}
+    body = {"model": "chat", "messages": [{"role": "user", "content": "Write a long story."}], "max_tokens": 200, "stream": True, "temperature": 0}
     arrived = []
     with user.post(f"{base}/v1/chat/completions", json=body, stream=True, timeout=120) as answer:
         assert answer.status_code == 200

@@ -97,7 +97,7 @@ def keep_keys(folder: Path, owner: tuple[int, int], accounts: bool) -> bool:
     kept = dict(line.partition("=")[::2] for line in lines if not line.startswith("#"))
     before = dict(kept)
     if not knows_actor_key():
-        # Empty, to tell that this was looked at.
+        # Empty, to show that this was checked.
         kept[ACTOR_KEY] = ""
     elif not kept.get(ACTOR_KEY):
         kept[ACTOR_KEY] = secrets.token_hex(32)

@@ -194,7 +194,7 @@ def _check(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping
             except AuthenticationError:
                 raise
             except ApiError:
-                # Not every server answers for every type; its launch will tell.
+                # Not every server answers for every type; its launch will show.
                 continue
     return problems
 

@@ -78,7 +78,7 @@ class Context:
     :param observed: the server when the plan was made.
     :param server_files: its files, as far as this host sees them.
     :param file: where records go for a server without a launch history.
-    :param report: told at each look how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
+    :param report: called at each poll with how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
     :param engine_errors: what the engines printed as errors since a second; empty where this host cannot see it.
     :param persist: whether the registration of a specification survives a restart of the server.
     :param deaths: what ended in the server's container so far; None where this host cannot see it.

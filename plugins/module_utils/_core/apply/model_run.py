@@ -29,7 +29,7 @@ class Before(NamedTuple):
     """What this host saw when work on a model began, so that what happened to another one before explains nothing.
 
     :param log_size: bytes of the server's log.
-    :param deaths: what had ended in its container; None where this host cannot tell.
+    :param deaths: what had ended in its container; None where this host does not know.
     :param second: since the epoch.
     """
 
@@ -93,8 +93,8 @@ class PlanRun:
         self.begun = passing.clock()
         self.models = {action.uid: ModelRun(action, result_of(action), action.kind in (LAUNCH, RELAUNCH, SCALE)) for action in plan.actions}
         self.before = self.look_around()
-        #: When the operator was told last how far the launches are.
-        self.told = -math.inf
+        #: When it was last reported how far the launches are.
+        self.reported = -math.inf
 
     def going_on(self) -> list[ModelRun]:
         """Those that have not failed, in the order of the plan."""
@@ -118,7 +118,7 @@ class PlanRun:
         return self.clock() - self.begun >= self.waiting.timeout
 
     def say(self, model: ModelRun, state: str, answer: dict[str, Any] | None = None) -> None:
-        """Tell the operator how far a model is."""
+        """Report how far a model is."""
         if self.context.report is not None:
             self.context.report(model.uid, state, answer or {}, self.elapsed(model))
 

@@ -67,7 +67,7 @@ def _downloading(answer: Mapping[str, Any], done: float | None) -> str:
     """A download: per cent and bytes.
 
     The server's own per cent counts each file alike, whatever its size, and in a launch the whole download is only 80 of them. So the bytes
-    tell it, but where there are several bars nobody knows the size of those files that have not begun.
+    show it, but where there are several bars nobody knows the size of those files that have not begun.
     """
     files = list(_files(answer).values())
     if len(files) == 1 and files[0][1]:
@@ -140,7 +140,7 @@ class ProgressFile:
             # Others may write to the directory: neither their file nor their link is followed.
             self.handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
-    def tell(self, uid: str, state: str, answer: Mapping[str, Any], seconds: float) -> None:
+    def report(self, uid: str, state: str, answer: Mapping[str, Any], seconds: float) -> None:
         """Write how far a model is; the parameters are those of :func:`progress_line`."""
         now, kind = self.clock(), (state, str(answer.get("stage") or ""))
         before = self.last.get(uid)
@@ -166,7 +166,7 @@ class ProgressFile:
 
 @contextlib.contextmanager
 def progress_file(path: str, interval: float) -> Iterator[ProgressFile]:
-    """A :class:`ProgressFile` that is removed at the end, also when the process is told to end, as when an operator interrupts a run."""
+    """A :class:`ProgressFile` that is removed at the end, also when the process is asked to end, as when an operator interrupts a run."""
 
     def end(number: int, _frame: Any) -> None:
         raise SystemExit(128 + number)

@@ -105,7 +105,7 @@ def smoke_test(client: SmokeTestApi, uid: str, spec: Mapping[str, Any], timeout:
 
     :param spec: the server's description of the model.
     :param timeout: seconds in which it must answer.
-    :param requests: launch requests of which one is what it was launched with; none where nothing tells that.
+    :param requests: launch requests of which one is what it was launched with; none where that is not known.
     :returns: seconds that the answer took.
     :raises Unanswered: when it does not answer, or with something else.
     """

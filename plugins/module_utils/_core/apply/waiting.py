@@ -19,7 +19,7 @@ from .smoke_test import Unanswered, smoke_test
 
 __all__ = ["UnderWay"]
 
-#: What the operator is told of a model that should answer.
+#: What is reported of a model that should answer.
 _ASKED = "smoke test"
 #: Seconds between two looks: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
 _SHORTEST, _SHARE = 0.2, 0.03
@@ -67,7 +67,7 @@ class UnderWay:
                 size, moved = (len(queue), len(self.models)), run.clock()
             if not queue and not self.models:
                 return
-            self.tell(seen)
+            self.report(seen)
             if run.late():
                 self.give_up([*self.models, *queue], seen)
                 return
@@ -157,12 +157,12 @@ class UnderWay:
         self.run.fail(model, model.result.message or words, state)
         return False
 
-    def tell(self, seen: Observed) -> None:
+    def report(self, seen: Observed) -> None:
         """Say how far each launch is."""
         run = self.run
-        if run.context.report is None or run.clock() < run.told + run.waiting.sleep:
+        if run.context.report is None or run.clock() < run.reported + run.waiting.sleep:
             return
-        run.told = run.clock()
+        run.reported = run.clock()
         for model in self.models:
             try:
                 answer = self.client.progress(model.uid)

@@ -249,7 +249,7 @@ class _Stream(io.RawIOBase):
     :param source: the connection.
     :param limit: bytes.
     :param seconds: until it must have ended.
-    :param clock: tells seconds.
+    :param clock: returns seconds.
     """
 
     def __init__(self, source: io.BufferedReader, limit: int, seconds: float, clock: Callable[[], float]) -> None:

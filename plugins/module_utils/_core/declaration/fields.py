@@ -67,7 +67,7 @@ def sentence(text: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in words; the names of its classes are no help to the operator. What it holds may be secret, so only keys are told."""
+    """What a value is, in words; the names of its classes are no help to the operator. What it holds may be secret, so only keys are shown."""
     if isinstance(value, Mapping):
         return f"the dictionary ({', '.join(shown(key) for key in value)})" if value else "the empty dictionary"
     for kind, word in ((bool, "truth value"), (str, "text"), ((int, float), "number")):

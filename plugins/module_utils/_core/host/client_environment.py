@@ -34,19 +34,19 @@ _MADE_FOR = re.compile(r"^version(?:_info)?\s*=\s*((\d+\.\d+)\S*)", re.MULTILINE
 _QUESTION = """
 import importlib.util, json, platform, sys
 name = "xinference_client"
-told = {"python": platform.python_version(), "version": None, "problem": None, "pip": False}
+answer = {"python": platform.python_version(), "version": None, "problem": None, "pip": False}
 try:
-    told["pip"] = importlib.util.find_spec("pip") is not None
+    answer["pip"] = importlib.util.find_spec("pip") is not None
     spec = importlib.util.find_spec(name)
     if spec is not None:
         sys.modules[name] = importlib.util.module_from_spec(spec)
         import requests
         import xinference_client.client.restful.restful_client
         import importlib.metadata
-        told["version"] = importlib.metadata.version(name)
+        answer["version"] = importlib.metadata.version(name)
 except Exception as error:
-    told["problem"] = f"{type(error).__name__}: {error}"
-print("\\n" + json.dumps(told))
+    answer["problem"] = f"{type(error).__name__}: {error}"
+print("\\n" + json.dumps(answer))
 """
 
 
@@ -95,15 +95,15 @@ def _version(place: Path, run: Run) -> str | None:
         settings = (place / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
     except OSError:
         raise _Unusable("it has programs, but no pyvenv.cfg, so it is no virtual environment") from None
-    told = _ask(place / "bin" / "python", run)
-    python, version, problem = told["python"], told["version"], told["problem"]
+    answer = _ask(place / "bin" / "python", run)
+    python, version, problem = answer["python"], answer["version"], answer["problem"]
     made_for = _MADE_FOR.search(settings)
     if version is None and made_for and made_for.group(2) != ".".join(str(python).split(".")[:2]):
         raise _Unusable(f"it was made for Python {made_for.group(1)}, and its interpreter is Python {python} now")
     if problem is not None:
         words = shown(" ".join(str(problem).split())[:_CHARACTERS])
         raise _Unusable(f"its interpreter, Python {python}, cannot import xinference-client ({words})")
-    if version is None and not told["pip"]:
+    if version is None and not answer["pip"]:
         raise _Unusable(f"its interpreter, Python {python}, has neither xinference-client nor pip")
     return None if version is None else str(version)
 
@@ -121,13 +121,13 @@ def _ask(python: Path, run: Run) -> dict[str, Any]:
         raise _Unusable(f"its interpreter does not answer within {_TIMEOUT:g} s")
     try:
         # What its start-up files print comes before.
-        told = parse_json((output.splitlines() or [""])[-1])
+        answer = parse_json((output.splitlines() or [""])[-1])
     except ValueError:
-        told = None
-    if not isinstance(told, dict) or not {"python", "version", "problem", "pip"} <= told.keys():
+        answer = None
+    if not isinstance(answer, dict) or not {"python", "version", "problem", "pip"} <= answer.keys():
         words = shown(" ".join(errors.split())[-_CHARACTERS:])
         raise _Unusable(f"its interpreter does not run (exit code {status}{': ' + words if words else ''})")
-    return told
+    return answer
 
 
 def client_records(directory: Path) -> list[Path]:

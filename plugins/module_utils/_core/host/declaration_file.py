@@ -4,7 +4,7 @@
 """The declaration that a run leaves on the host, for the service that keeps it true. Private to this collection.
 
 It holds the options of module ``models``, credentials included, so only its owner can read it. A second copy is written after the first: a file that
-was damaged is replaced by it. A number that grows with each writing tells which one is newer where the power failed in between.
+was damaged is replaced by it. A number that grows with each writing shows which one is newer where the power failed in between.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ class Deaths:
 
 
 def engine_errors(docker_host: str, container: str, since: int) -> list[str]:
-    """What llama.cpp printed as errors in a container; it says there alone why it does not load a file. Empty where this host cannot tell.
+    """What llama.cpp printed as errors in a container; only there it reports why it does not load a file. Empty where this host does not know.
 
     :param since: lines from this second on, since the epoch.
     """
@@ -160,7 +160,7 @@ def engine_errors(docker_host: str, container: str, since: int) -> list[str]:
 
 
 def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths | None:
-    """What ended in a container so far; None where this host cannot tell.
+    """What ended in a container so far; None where this host does not know.
 
     :param docker_host: socket of Docker.
     :param container: name or ID.

@@ -58,7 +58,7 @@ def _health_says(log: Any) -> str:
 
 
 def _is_empty(path: str) -> bool:
-    """Whether a path of this host is an empty directory, or is not there; no where that cannot be told."""
+    """Whether a path of this host is an empty directory, or is not there; false where that is not known."""
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is None
@@ -69,7 +69,7 @@ def _is_empty(path: str) -> bool:
 
 
 def _of_first_process(state: Mapping[str, Any], root: Path = Path("/")) -> dict[str, str]:
-    """What the first process of a container was told about where its files are; nothing where it does not run, or another host runs it."""
+    """The environment of a container's first process that says where its files are; nothing where it does not run, or another host runs it."""
     with contextlib.suppress(OSError):
         if state.get("Running") and state.get("Pid"):
             with Path(root, "proc", str(int(state["Pid"])), "environ").open("rb") as file:

@@ -86,7 +86,7 @@ def _is_plain(connection: sqlite3.Connection) -> bool:
     # SQLite goes by the text, whatever stands beside it. What it makes by itself has none.
     if not tables.issuperset(_ACCOUNT_TABLES) or not all(sql is None or _PLAIN.match(str(sql)) for _kind, name, sql in made):
         return False
-    # The last column tells which ones are computed.
+    # The last column shows which ones are computed.
     return not any(column[-1] for table in _ACCOUNT_TABLES for column in connection.execute(f"PRAGMA table_xinfo({table})"))
 
 

@@ -25,7 +25,7 @@ __all__ = ["proxy_facts", "service_facts", "unit_facts"]
 
 #: Bytes of what the service writes.
 _STATE_BYTES = 4 << 20
-#: What the service tells of itself and of each model, and of what type.
+#: What the service reports of itself and of each model, and of what type.
 _STATE = {"ready": bool, "trouble": str, "refused": bool, "models": dict}
 #: What systemd is asked of a unit, and the states in which its process runs or is being started.
 _SHOWN = ("ActiveState", "SubState", "ExecMainStartTimestamp")
@@ -173,7 +173,7 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     :param root: where the host's file system begins.
     :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``behind`` (whether the unit was written after it
         started), ``unread`` (whether the configuration was written after it was read), ``user`` (whether there is that user), ``config`` (its content, None
-        without one), ``certificates`` (what :func:`certificate_facts` tells of those that are there, by path).
+        without one), ``certificates`` (what :func:`certificate_facts` returns for those that are there, by path).
     """
     name, file = unit.partition(".service")[0], root / config.lstrip("/")
     # It is touched with each reload, and goes with the unit; until then the start counts.

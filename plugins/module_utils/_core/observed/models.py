@@ -76,7 +76,7 @@ class ObservedModel:
     :param state: one of ready, creating, loading, scaling, recovering, terminating, error, unlisted.
     :param spec: what the server reports about it; empty while it is not ready.
     :param message: the server's words about a failed launch.
-    :param created: when the server made it, in seconds since the epoch; tells one launch from the next.
+    :param created: when the server made it, in seconds since the epoch; distinguishes one launch from the next.
     :param replicas: numbers of its replicas.
     :param workers: addresses of the workers that run it.
     """
@@ -152,7 +152,7 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
     """Read the models: two requests.
 
     :param reader: the client.
-    :param loading: models of which it is enough to know that all of them still load; then one request tells it.
+    :param loading: models of which it is enough to know that all of them still load; then one request is enough.
     :raises XinferenceError: when the server cannot be read.
     """
     models: dict[str, ObservedModel] = {}
@@ -201,7 +201,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
     """Read everything that a plan needs.
 
     Three requests, one more for each model type with registrations that cannot be read from the server's files, and one more
-    where only the autostart entries can tell what a model was launched with.
+    where only the autostart entries show what a model was launched with.
 
     :param reader: the client.
     :param registered: names of the registrations that are wanted, by model type.

@@ -143,7 +143,7 @@ class ServerFiles:
             return None
 
     def has(self, path: str) -> bool | None:
-        """Whether the container finds something at an absolute path, its links followed; None where this host cannot tell."""
+        """Whether the container finds something at an absolute path, its links followed; None where this host does not know."""
         try:
             end = self.followed(path)
             return end is not None and (None if self.look(end) is None else True)

@@ -62,7 +62,7 @@ def other_source(model: DeclaredModel, rows: Iterable[Mapping[str, Any]]) -> str
     """What is wrong where the server has files of another repository under the name of a model: it would load those, and fetch none.
 
     :param rows: what the server has.
-    :returns: a sentence; empty where nothing is wrong, or nothing tells.
+    :returns: a sentence; empty where nothing is wrong, or nothing is known.
     """
     if model.registration is None:
         return ""

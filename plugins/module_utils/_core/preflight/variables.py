@@ -230,6 +230,6 @@ def check_allowed(value: Any, gateway: str | None) -> list[tuple[str, str]]:
         return [(problem, f"Set xinference_network_subnet, for instance to {subnet}, and write '{right}'.")]
     if lacking:
         whose = {"127.0.0.1": "from which the health check asks"}
-        told = ", and ".join(f"{address}, {whose.get(address, 'from which this host asks')}" for address in lacking)
-        return [(f"{name} '{shown(text)}' does not hold {told}.", f"Write '{','.join([text, *lacking])}'.")]
+        missing = ", and ".join(f"{address}, {whose.get(address, 'from which this host asks')}" for address in lacking)
+        return [(f"{name} '{shown(text)}' does not hold {missing}.", f"Write '{','.join([text, *lacking])}'.")]
     return []

@@ -101,7 +101,7 @@ class KeySeen:
     :param rows: all keys that can be seen.
     :param found: those of this owner and name. Older servers, such as 3.5.0, let a name be given twice.
     :param left: those that a run which was interrupted had set aside for a new one. They work still.
-    :param secret: the key itself, asked only for the sake of the file; None where the server cannot tell it.
+    :param secret: the key itself, asked only for the sake of the file; None where the server does not return it.
     :param kept: what the file holds; None where there is none, or others can read it.
     """
 
@@ -342,7 +342,7 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
         problems = []
         if writes and seen.secret is None:
             problems.append(
-                f"path '{wanted.path}' cannot get the key '{wanted.name}', because the server cannot tell it any more; set rotate once for a new one."
+                f"path '{wanted.path}' cannot get the key '{wanted.name}', because the server does not return it any more; set rotate once for a new one."
             )
     if problems:
         raise DeclarationError(problems)

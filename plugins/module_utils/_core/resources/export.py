@@ -32,7 +32,7 @@ class Export:
     """A server as a declaration.
 
     :param declaration: the ready models in the terms of a declaration, sorted by uid.
-    :param unknown: uid → fields that nothing tells, which are missing from the declaration.
+    :param unknown: uid → fields that are not known, which are missing from the declaration.
     :param problems: what a declaration may not say, though the server runs it, one sentence each.
     """
 
@@ -137,7 +137,7 @@ def _from_what_runs(model: ObservedModel, applied: Applied | None) -> tuple[dict
         return reported, ["engine_options", *UNREPORTED]
     request = dict(applied.request)
     if applied.source == "worker":
-        # Whether anybody asked for these cannot be told from the worker's arguments.
+        # The worker's arguments do not show whether anybody asked for these.
         request = {key: value for key, value in request.items() if key not in FILLED_IN}
     given, impossible = _given(_effective(request, model, applied))
     given = {**reported, **given}

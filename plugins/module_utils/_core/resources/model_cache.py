@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Downloaded files: what a server has, what may be deleted, and deleting it. Private to this collection.
 
-A server deletes what it is told to, says yes to everything, and old ones (seen in 2.11) follow links: for a linked file they delete the
+A server deletes what it is asked to, answers yes to everything, and old ones (seen in 2.11) follow links: for a linked file they delete the
 whole cache directory, for a linked directory the operator's own files. So what runs and what is only linked is found out here, before anything
 is asked, and afterwards the server is read again.
 """
@@ -27,7 +27,7 @@ from ..server.api import CacheApi, CacheReadApi
 __all__ = ["CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]
 
 _DOWNLOADS = "GET /v1/downloads"
-#: Directories in which hubs keep what they download, wherever the server was told to put them.
+#: Directories in which hubs keep what they download, wherever the server is configured to put them.
 _HUBS = frozenset({"huggingface", "modelscope", "openmind_hub", "csg", "csghub"})
 _HUGGING_FACE = "models--"
 
@@ -88,7 +88,7 @@ class Users:
     """Who needs downloaded files.
 
     :param running: the running models.
-    :param names: names of models that are being launched or downloaded; which of their files, nothing tells.
+    :param names: names of models that are being launched or downloaded; which of their files is not known.
     :param linked: (type, name) → specification of the custom models that name files of their own.
     """
 
@@ -137,7 +137,7 @@ def _files(row: Mapping[str, Any]) -> CachedModel:
     version = str(row.get("model_version") or "")
     form, quantization = row.get("model_format"), row.get("quantization")
     if form is None and row.get("model_type") == "embedding" and version.count("--") >= 4:
-        # Only its name for the files tells these: name, tokens, dimensions, format, quantization.
+        # Only its name for the files shows these: name, tokens, dimensions, format, quantization.
         form, quantization = version.split("--")[-2:]
     size, bytes_ = row.get("model_size_in_billions"), row.get("size_bytes")
     engines = row.get("model_engine")
@@ -291,5 +291,5 @@ def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[
         left = {files.model_version for files in cached_models(client)} & set(asked) if asked else set()
     except XinferenceError as error:
         problems.append(str(error))
-    problems += [f"{version}: the server says that it was deleted, but still has it; its log tells why." for version in sorted(left)]
+    problems += [f"{version}: the server reports that it was deleted, but still has it; its log shows why." for version in sorted(left)]
     return [files for files in removal.remove if files.model_version in set(asked) - left], problems

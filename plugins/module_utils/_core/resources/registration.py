@@ -176,7 +176,7 @@ def _running(client: RegistrationApi, wanted: Registration, observed: Observed) 
         elif (model.spec.get("model_type"), model.spec.get("model_name")) == (wanted.type, wanted.name):
             running[uid] = model.state
     if vague:
-        # Of a model that is being launched, the server tells the name only.
+        # Of a model that is being launched, the server reports the name only.
         named = {str(row.get("model_uid")) for row in client.list_instances() if row.get("model_name") == wanted.name}
         running.update({uid: observed.models[uid].state for uid in vague & named})
     return dict(sorted(running.items()))
@@ -241,7 +241,7 @@ def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], l
         if state != READY:
             problems.append(f"on_running is relaunch, and '{uid}' is {state}; wait until it is ready.")
         elif applied is None:
-            problems.append(f"on_running is relaunch, but nothing tells what '{uid}' was launched with; relaunch it with module models, or give mounts.")
+            problems.append(f"on_running is relaunch, but it is not known what '{uid}' was launched with; relaunch it with module models, or give mounts.")
         elif entry is not None and entry.launch is None:
             problems.append(f"on_running is relaunch, but the autostart entry of '{uid}' belongs to another account.")
         else:
@@ -266,7 +266,7 @@ def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], l
 
 
 def _persist(change: Change, specification: dict[str, Any]) -> bool:
-    """Whether a registration is kept: as it was declared, or as it was. Where nothing tells whether the old one was kept, it is better kept than lost."""
+    """Whether a registration is kept: as it was declared, or as it was. Where it is not known whether the old one was kept, it is better kept than lost."""
     return change.wanted.persist if specification == change.wanted.specification else change.seen.persistent is not False
 
 
@@ -337,7 +337,7 @@ def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting
     if change.kind == REMOVED:
         client.unregister(wanted.type, wanted.name)
         if _again(client, wanted) is not None:
-            raise XinferenceError(f"The server says that the registration of '{wanted.name}' was removed, but still has it; its log tells why.")
+            raise XinferenceError(f"The server reports that the registration of '{wanted.name}' was removed, but still has it; its log shows why.")
         if wanted.key in change.seen.observed.records:
             keeper.drop(wanted.key)
         return RegistrationOutcome(change, notes=tuple(_notes(change, None)))

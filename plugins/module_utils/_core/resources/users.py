@@ -268,7 +268,7 @@ def _compares_password(wanted: Account) -> bool:
 def _sets_password(wanted: Account, seen: AccountSeen) -> bool:
     """Whether the password is set.
 
-    Of an account that was disabled nothing tells the password. It gets the declared one before it is enabled, so that an old one opens nothing.
+    The password of an account that was disabled is not known. It gets the declared one before it is enabled, so that an old one opens nothing.
     """
     if seen.found is None:
         return wanted.state == "present"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versions of Xinference of which it is public that others can run code there: one table, and who is told. Private to this collection."""
+"""Versions of Xinference of which it is public that others can run code there: one table, and whom the warnings are for. Private to this collection."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ class ApiKeysApi(Protocol):
         """Remove a key."""
 
     def reveal_key(self, key: int) -> str | None:
-        """The key itself; None where the server cannot tell it."""
+        """The key itself; None where the server does not return it."""
 
 
 class CacheReadApi(ModelsReadApi, RegistrationsApi, Protocol):

@@ -33,7 +33,7 @@ RECOVERY_FILE = Feature(
     "the worker's file of launch requests",
     "2.8",
     "the file `worker_recovery/<address>/models.json`",
-    "its autostart entry tells, or nothing",
+    "its autostart entry is read, or nothing",
 )
 ACCOUNTS = Feature(
     "authentication with an administrator", "2.9", "the command that makes the administrator, in the image", "only `xinference_authentication: false` is served"

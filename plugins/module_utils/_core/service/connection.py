@@ -25,17 +25,17 @@ class Connection:
     """What is known of the server as a whole.
 
     :param connect: makes a client that is logged in.
-    :param tell: takes one line for each change.
+    :param log: called with one line for each change.
     :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
     :param intervals: how often it is looked at.
     :param clock: seconds from some moment on.
     """
 
     def __init__(
-        self, connect: Callable[[], Api], tell: Callable[[str], None], listens: Callable[[], bool], intervals: Intervals, clock: Callable[[], float]
+        self, connect: Callable[[], Api], log: Callable[[str], None], listens: Callable[[], bool], intervals: Intervals, clock: Callable[[], float]
     ) -> None:
         self.connect = connect
-        self.tell = tell
+        self.log = log
         self.listens = listens
         self.intervals = intervals
         self.clock = clock
@@ -60,7 +60,7 @@ class Connection:
         self.banned = 0.0
 
     def is_banned(self) -> bool:
-        """Whether the server is left alone. One that went down bans nobody when it comes back, and whoever starts it must be told that it is down."""
+        """Whether the server is left alone. One that went down bans nobody when it comes back, and whoever starts it must see that it is down."""
         if self.clock() < self.banned and self.listens():
             return True
         self.banned = 0.0
@@ -79,7 +79,7 @@ class Connection:
         return self.client
 
     def has_worker(self, client: Api) -> bool:
-        """Whether a server that was lost can launch models again; the journal is told that it is there.
+        """Whether a server that was lost can launch models again; the journal gets a line that it is there.
 
         :param client: what :meth:`use` gave.
 
@@ -89,7 +89,7 @@ class Connection:
             if not (client.status().get("workers") or {}):
                 self.trouble = "the server has no worker yet"
                 return False
-            self.tell("the server is there")
+            self.log("the server is there")
             self.trouble, self.refused, self.explained = "", False, set()
         return True
 
@@ -156,9 +156,9 @@ class Connection:
         else:
             self.forget()
         if not self.trouble:
-            self.tell(f"lost the server: {reason}")
+            self.log(f"lost the server: {reason}")
             self.explained = {reason}
         elif not usual and reason not in self.explained and len(self.explained) < _REASONS:
-            self.tell(f"the server cannot be asked: {reason}")
+            self.log(f"the server cannot be asked: {reason}")
             self.explained.add(reason)
         self.trouble, self.refused = reason, refused

@@ -26,7 +26,7 @@ __all__ = ["bring_back", "main"]
 
 #: Seconds that a container runs at least before it is restarted, so that none is restarted over and over.
 _SETTLED = 300.0
-#: Exit codes of a server that ended as it was told to: by itself, or by the signal that tells it.
+#: Exit codes of a server that ended in good order: by itself, or by the signal for it.
 _IN_GOOD_ORDER = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 #: Seconds in which a replacement takes the place of a container, at most.
 _REPLACING = 900.0

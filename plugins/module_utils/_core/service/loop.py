@@ -51,7 +51,7 @@ class Watcher:
 
     :param connect: makes a client that is logged in.
     :param read: the declaration as it is now, None where there is none; called at each look.
-    :param tell: takes one line for each change.
+    :param log: called with one line for each change.
     :param lock: held while something is written; None in place of a context when a run holds it.
     :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
     :param background: runs what may take long; by default at once.
@@ -64,7 +64,7 @@ class Watcher:
         self,
         connect: Callable[[], Api],
         read: Callable[[], Declaration | None],
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         *,
         lock: Callable[[], AbstractContextManager[None] | None] = nullcontext,
         listens: Callable[[], bool] = lambda: True,
@@ -74,12 +74,12 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.read = read
-        self.tell = tell
+        self.log = log
         self.lock = lock
         self.intervals = intervals
         self.clock = clock
-        self.connection = Connection(connect, tell, listens, intervals, clock)
-        self.statuses = ModelStatuses(tell, intervals, clock)
+        self.connection = Connection(connect, log, listens, intervals, clock)
+        self.statuses = ModelStatuses(log, intervals, clock)
         self.smoke_tests = SmokeTests(self.statuses, background, brief)
         self.repair = Repair(self.statuses, self.smoke_tests, self.report)
         self.declaration: Declaration | None = None

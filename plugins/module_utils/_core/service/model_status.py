@@ -60,14 +60,14 @@ def is_settled(model: DeclaredModel, status: ModelStatus) -> bool:
 class ModelStatuses(dict[str, ModelStatus]):
     """Of all declared models, by uid.
 
-    :param tell: takes one line for each change.
+    :param log: called with one line for each change.
     :param intervals: after how long a model that failed is tried again.
     :param clock: seconds from some moment on.
     """
 
-    def __init__(self, tell: Callable[[str], None], intervals: Intervals, clock: Callable[[], float]) -> None:
+    def __init__(self, log: Callable[[str], None], intervals: Intervals, clock: Callable[[], float]) -> None:
         super().__init__()
-        self.tell = tell
+        self.log = log
         self.intervals = intervals
         self.clock = clock
 
@@ -96,7 +96,7 @@ class ModelStatuses(dict[str, ModelStatus]):
             state, model = seen.state(uid), seen.models.get(uid)
             if model is None or (model.created or 1) != status.answered or state != READY:
                 if status.answered:
-                    self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by another client'}")
+                    self.log(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by another client'}")
                 status.answered = 0
             if state == READY and model is not None and model.created != status.made:
                 # What the one before failed at says nothing of this one.
@@ -119,7 +119,7 @@ class ModelStatuses(dict[str, ModelStatus]):
         status.tries += 1
         status.next_try = self.clock() + pause
         if message != status.message or status.tries == 1:
-            self.tell(f"{uid}: {message}; next try in {pause:.0f} s")
+            self.log(f"{uid}: {message}; next try in {pause:.0f} s")
         status.message = message
 
     def relaunch_later(self, uid: str) -> float:
@@ -134,4 +134,4 @@ class ModelStatuses(dict[str, ModelStatus]):
         """A model serves."""
         status = self[uid]
         status.answered, status.tries, status.refusals, status.stuck, status.message = running.created or 1, 0, 0, 0, ""
-        self.tell(f"{uid}: {words}")
+        self.log(f"{uid}: {words}")

@@ -32,8 +32,8 @@ __all__ = ["main"]
 
 
 def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, readiness: ReadinessServer, start_request: StartRequest) -> None:
-    """Look until told to stop."""
-    notifier.tell(READY="1")
+    """Poll until stopped."""
+    notifier.notify(READY="1")
     watcher.changed = lambda: state.take(watcher)
     odd: set[str] = set()
     while not stopped.wait(0.0):
@@ -48,15 +48,15 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
             if where[-2] not in odd:
                 odd.add(where[-2])
                 for line in "".join(where).splitlines():
-                    watcher.tell(line)
+                    watcher.log(line)
             pause = watcher.intervals.odd
         state.take(watcher)
         start_request.ask(watcher)
         count = sum(care.answered > 0 for care in watcher.statuses.values())
-        notifier.tell(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
+        notifier.notify(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
         end = time.monotonic() + pause
         while not stopped.wait(min(max(end - time.monotonic(), 0.0), 20.0)) and time.monotonic() < end:
-            notifier.tell(WATCHDOG="1")
+            notifier.notify(WATCHDOG="1")
 
 
 def require_client(missing: Exception | None, reader: DeclarationReader) -> None:
@@ -95,7 +95,7 @@ def main() -> int:
         require_client(MISSING, reader)
         client = reader.connect()
         # A relaunch may take long.
-        client.before_each_request(lambda: notifier.tell(WATCHDOG="1"))
+        client.before_each_request(lambda: notifier.notify(WATCHDOG="1"))
         return client
 
     def in_background(work: Callable[[], None]) -> None:

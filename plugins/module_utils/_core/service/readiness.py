@@ -34,15 +34,15 @@ class ReadinessServer:
     :param state: what is answered.
     :param address: to listen on.
     :param port: to listen on; 0 for not at all.
-    :param tell: takes a line when the port is taken.
+    :param log: called with a line when the port is in use.
     :param notifier: knows the last sign of life.
     """
 
-    def __init__(self, state: State, address: str, port: int, tell: Callable[[str], None], notifier: Notifier) -> None:
+    def __init__(self, state: State, address: str, port: int, log: Callable[[str], None], notifier: Notifier) -> None:
         self.state = state
         self.notifier = notifier
         self.place = (address, port)
-        self.tell = tell
+        self.log = log
         self.server: ThreadingHTTPServer | None = None
         self.trouble = ""
 
@@ -55,7 +55,7 @@ class ReadinessServer:
         except OSError as error:
             trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
             if trouble != self.trouble:
-                self.tell(trouble)
+                self.log(trouble)
             self.trouble = trouble
 
 

@@ -47,7 +47,7 @@ class Repair:
         self.statuses = statuses
         self.smoke_tests = smoke_tests
         self.changed = changed
-        self.tell = statuses.tell
+        self.log = statuses.log
         self.clock = statuses.clock
 
     def tend(self, client: Api, declaration: Declaration, note: Callable[[Observed], None]) -> tuple[Observed, bool]:
@@ -118,7 +118,7 @@ class Repair:
             # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
             self.statuses.failed(uid, f"cannot be removed, to be launched again: {error}")
         else:
-            self.tell(f"{uid}: {done}")
+            self.log(f"{uid}: {done}")
             # What follows is not the end of a launch that was asked for.
             status.asked, status.state = False, ABSENT
 
@@ -150,7 +150,7 @@ class Repair:
         first = run_options.download == "first"
         run_options = replace(run_options, choices=replace(run_options.choices, exclusive=False), check=False, download="with_launch")
         status = self.statuses[model.uid]
-        # Nobody should be told that it answers while it is away.
+        # Nothing should report that it answers while it is away.
         status.answered = 0
         self.changed()
         try:
@@ -176,7 +176,7 @@ class Repair:
     def not_relaunched(self, uid: str, message: str) -> None:
         """A relaunch failed, and what ran before runs again: the next one comes later, and the model is asked as any other."""
         pause = self.statuses.relaunch_later(uid)
-        self.tell(f"{uid}: differs from its declaration; relaunch failed: {message}; next try in {pause:.0f} s")
+        self.log(f"{uid}: differs from its declaration; relaunch failed: {message}; next try in {pause:.0f} s")
 
     def take_result(self, result: Result) -> None:
         """Take down what a run did for a model."""
@@ -185,6 +185,6 @@ class Repair:
             self.statuses.failed(result.uid, result.message)
             return
         if result.changed:
-            self.tell(f"{result.uid}: {result.result}")
+            self.log(f"{result.uid}: {result.result}")
         if status is not None:
             status.asked = status.asked or result.result in ("launched", "relaunched")

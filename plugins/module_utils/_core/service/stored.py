@@ -31,12 +31,12 @@ _FOR_A_SERVICE = frozenset({"endpoint", "username", "password"})
 class DeclarationReader:
     """The declaration as it lies on the host now; the same object as long as nobody replaced it, or the password that goes with it.
 
-    :param tell: takes a line when it cannot be read.
+    :param log: called with a line when it cannot be read.
     """
 
-    def __init__(self, left: StoredDeclaration, tell: Callable[[str], None]) -> None:
+    def __init__(self, left: StoredDeclaration, log: Callable[[str], None]) -> None:
         self.left = left
-        self.tell = tell
+        self.log = log
         self.marks: Any = None
         self.declaration: Declaration | None = None
         self.options: dict[str, Any] = {}
@@ -59,13 +59,13 @@ class DeclarationReader:
                 connection = [options.get(name) for name in _CONNECTION]
                 declaration = Declaration(tuple(parse_models(options["models"], strict=False)), run_options, connection)
         except (OSError, KeyError, TypeError, ValueError, AttributeError, XinferenceError) as error:
-            self.tell(f"the declaration cannot be used: {error}")
+            self.log(f"the declaration cannot be used: {error}")
             options, declaration = self.options, self.declaration
             if options:
                 with contextlib.suppress(XinferenceError):
                     self.left.save(options)
                     left = self._marks(str(self.left.path))
-                    self.tell("the declaration is written again as it was read before")
+                    self.log("the declaration is written again as it was read before")
         self.options, self.declaration = options or {}, declaration
         self.marks = (left, self._marks(self.options.get("password_path")))
         return declaration

@@ -102,8 +102,8 @@ def busy(enough: Callable[[], Any]) -> Callable[[dict[str, Any]], dict[str, Any]
 
         def look() -> bool:
             passed = (time.monotonic() - begun) * 100
-            file.tell("chat", "creating", {"stage": "downloading"}, passed)
-            file.tell("embed", "creating", {}, passed)
+            file.report("chat", "creating", {"stage": "downloading"}, passed)
+            file.report("embed", "creating", {}, passed)
             return bool(enough())
 
         until(look)

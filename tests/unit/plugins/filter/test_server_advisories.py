@@ -24,5 +24,5 @@ server_advisories = ServerAdvisories().filters()["server_advisories"]
     ],
 )
 def test_what_a_server_is_open_to(tag: str, environment: dict[str, bool], cves: list[str]) -> None:
-    told = server_advisories({"server_environment": environment}, tag)
-    assert [sentence.partition("(")[2].partition(",")[0] for sentence in told] == cves
+    found = server_advisories({"server_environment": environment}, tag)
+    assert [sentence.partition("(")[2].partition(",")[0] for sentence in found] == cves

@@ -141,7 +141,7 @@ def test_the_wait_options_are_used(run: Runner) -> None:
     assert [model["message"] for model in answer["models"]] == ["is creating and not ready after 30 s (wait_timeout)"] * 2
 
 
-def test_it_does_not_wait_when_told_so(run: Runner) -> None:
+def test_it_does_not_wait_when_asked_not_to(run: Runner) -> None:
     server = serve(run, FakeServer())
     answer = run(models=[CHAT], wait=False)
     assert (answer["changed"], answer["models"][0]["state"]) == (True, "creating")
@@ -165,17 +165,17 @@ def test_drift_is_repaired_by_default_and_is_no_warning(run: Runner, warned: lis
     assert warned == []
 
 
-@pytest.mark.parametrize(("on_drift", "told"), [("report", True), ("ignore", False)])
-def test_drift_that_is_left_is_a_warning_where_that_was_chosen(run: Runner, warned: list[str], on_drift: str, told: bool) -> None:
+@pytest.mark.parametrize(("on_drift", "warns"), [("report", True), ("ignore", False)])
+def test_drift_that_is_left_is_a_warning_where_that_was_chosen(run: Runner, warned: list[str], on_drift: str, warns: bool) -> None:
     server = drifting(run)
     server.allowed = frozenset()
     answer = run(models=[{**CHAT, "quantization": "Q8_0"}], on_drift=on_drift, autostart=False)
     assert (answer["failed"], answer["changed"], answer["models"][0]["drift"]) == (False, False, DRIFTED)
     words = ["chat: quantization is declared as 'Q8_0' and running as 'Q4_K_M'; it was left as it runs."]
-    assert warned == (words if told else [])
+    assert warned == (words if warns else [])
 
 
-def test_what_nothing_tells_is_unverified_and_no_warning(run: Runner, warned: list[str]) -> None:
+def test_what_is_not_known_is_unverified_and_no_warning(run: Runner, warned: list[str]) -> None:
     serve(run, FakeServer(allowed=frozenset()).run("chat", model_engine="llama.cpp", n_ctx=1))
     answer = run(models=[OPTIONS], autostart=False)
     assert (answer["changed"], answer["models"][0]["unverified"]) == (False, ["engine_options.n_ctx"])
@@ -338,10 +338,10 @@ def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, t
     run(check=True, models=[CHAT], **options)
     assert list(tmp_path.iterdir()) == []
     assert run(models=[CHAT], **options)["changed"]
-    told: list[str] = []
-    reader = DeclarationReader(StoredDeclaration(place), told.append)
+    logged: list[str] = []
+    reader = DeclarationReader(StoredDeclaration(place), logged.append)
     declaration = reader()
-    assert told == []
+    assert logged == []
     assert declaration is not None
     assert [model.uid for model in declaration.models] == ["chat"]
     assert declaration.run_options.choices.exclusive
@@ -390,7 +390,7 @@ def test_models_of_an_earlier_run_are_not_forgotten(run: Runner, warned: list[st
 
 
 @pytest.mark.parametrize(
-    ("told", "left", "running"),
+    ("options", "stored_uids", "running"),
     [
         ({"models": [CHAT], "earlier_models": "forget"}, ["chat"], ["chat", "extra"]),
         ({"models": [CHAT], "exclusive": True}, ["chat"], ["chat"]),
@@ -398,16 +398,18 @@ def test_models_of_an_earlier_run_are_not_forgotten(run: Runner, warned: list[st
         ({"models": [CHAT, {**EXTRA, "engine_options": {"n_ctx": 1024}}]}, ["chat", "extra"], ["chat", "extra"]),
     ],
 )
-def test_a_run_that_is_told_drops_a_model(run: Runner, warned: list[str], tmp_path: Path, told: dict[str, Any], left: list[str], running: list[str]) -> None:
+def test_a_run_with_the_option_drops_a_model(
+    run: Runner, warned: list[str], tmp_path: Path, options: dict[str, Any], stored_uids: list[str], running: list[str]
+) -> None:
     server = serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     run(models=[CHAT, EXTRA], declaration_path=place)
-    assert not run(declaration_path=place, **told)["failed"]
-    assert (stored(place), warned) == (left, [])
+    assert not run(declaration_path=place, **options)["failed"]
+    assert (stored(place), warned) == (stored_uids, [])
     assert sorted(server.list_models()) == running
     # And the next one does not bring it back.
     run(models=[CHAT], declaration_path=place)
-    assert ("extra" in stored(place)) is (told["models"][-1] == {**EXTRA, "engine_options": {"n_ctx": 1024}})
+    assert ("extra" in stored(place)) is (options["models"][-1] == {**EXTRA, "engine_options": {"n_ctx": 1024}})
 
 
 def test_without_models_the_stored_ones_count_and_stay(run: Runner, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_a_relaunch_that_fails_puts_registration_and_model_back_and_leaves_the_o
     [
         ({**own(context_length=1), "on_running": "refuse"}, "on_running is refuse, and the registration of 'own' is used by the running chat."),
         ({**ABSENT, "on_running": "refuse"}, "on_running is refuse, and the registration of 'own' is used by the running chat."),
-        ({**own(context_length=1), "on_running": "relaunch"}, "on_running is relaunch, but nothing tells what 'chat' was launched with"),
+        ({**own(context_length=1), "on_running": "relaunch"}, "on_running is relaunch, but it is not known what 'chat' was launched with"),
     ],
 )
 @pytest.mark.parametrize("check", [False, True])

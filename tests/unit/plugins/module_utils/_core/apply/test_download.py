@@ -59,12 +59,12 @@ class Server:
 
 
 class Watch:
-    """How often was waited, what was told, and when the time is over."""
+    """How often was waited, what was reported, and when the time is over."""
 
     def __init__(self, patience: int = 100) -> None:
         self.patience = patience
         self.naps = 0
-        self.told: list[Any] = []
+        self.reported: list[Any] = []
 
     def late(self) -> bool:
         """Whether the time is over."""
@@ -75,8 +75,8 @@ class Watch:
         self.naps += 1
 
     def report(self, state: str, row: dict[str, Any]) -> None:
-        """Keep what is told."""
-        self.told.append((state, row.get("progress")))
+        """Keep what is reported."""
+        self.reported.append((state, row.get("progress")))
 
     def get(self, server: Server, wanted: DeclaredModel | None = None) -> str:
         """Download."""
@@ -86,13 +86,13 @@ class Watch:
 def test_a_download_that_ends_at_once() -> None:
     server, watch = Server(done=True), Watch()
     assert watch.get(server) == ""
-    assert (watch.naps, watch.told) == (0, [])
+    assert (watch.naps, watch.reported) == (0, [])
 
 
 def test_a_download_is_followed_until_it_is_in_the_list_no_more() -> None:
     server, watch = Server({"status": "downloading", "progress": 0.1}, {"status": "downloading", "progress": 0.9}, None), Watch()
     assert watch.get(server) == ""
-    assert (watch.naps, watch.told) == (2, [("downloading", 0.1), ("downloading", 0.9)])
+    assert (watch.naps, watch.reported) == (2, [("downloading", 0.1), ("downloading", 0.9)])
 
 
 def test_only_what_chooses_the_files_is_sent() -> None:

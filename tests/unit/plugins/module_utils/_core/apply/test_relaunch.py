@@ -104,7 +104,7 @@ def test_a_model_that_differs_is_left_where_that_was_chosen(choice: str) -> None
     assert runs(server) == request(OLD)
 
 
-def test_a_model_whose_options_nothing_tells_is_left_and_they_are_named() -> None:
+def test_a_model_whose_options_are_not_known_is_not_changed_and_they_are_named() -> None:
     server = FakeServer().run("chat", model_engine="llama.cpp", n_ctx=1024)
     server.allowed = frozenset()
     (result,) = reach(server, NEW).values()
@@ -236,7 +236,7 @@ def test_a_model_of_another_client_is_rolled_back_to_what_was_reported() -> None
     refuse_launch(server)
     (result,) = reach(server, llm("chat", quantization="Q8_0")).values()
     assert result.restored
-    # Options that nothing told are missing.
+    # Options that were not known are missing.
     assert runs(server)["quantization"] == "Q4_K_M"
     assert runs(server)["model_engine"] == "llama.cpp"
     assert "n_ctx" not in runs(server)
@@ -340,7 +340,7 @@ def test_a_running_model_that_does_not_go_away_in_time_keeps_its_entry() -> None
     assert "launch" not in written(server)
 
 
-def test_a_way_back_that_the_record_or_the_entry_resists_is_told_and_the_others_go_on() -> None:
+def test_a_way_back_that_the_record_or_the_entry_resists_is_reported_and_the_others_go_on() -> None:
     server = with_old()
     server.fail_next("launch", refused("No available worker found", 503))
     server.fail_next("remember", refused("database is locked", 500))
@@ -811,13 +811,13 @@ def test_refused_credentials_are_not_the_model_s_failure() -> None:
 # While it lasts.
 
 
-def test_how_far_each_launch_is_is_told_at_the_pace_of_the_looks_and_at_its_end() -> None:
-    told: list[Any] = []
+def test_how_far_each_launch_is_is_reported_at_the_pace_of_the_looks_and_at_its_end() -> None:
+    reported: list[Any] = []
     server = FakeServer(load_seconds=3.1)
-    reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: told.append((uid, state, round(seconds))), at_once=2)
+    reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: reported.append((uid, state, round(seconds))), at_once=2)
     loading = [(uid, "creating", seconds) for seconds in (0, 1, 2) for uid in ("one", "two")]
-    assert told[:6] == loading
-    assert told[-4:] == [(uid, state, 3) for uid in ("one", "two") for state in ("smoke test", "ready")]
+    assert reported[:6] == loading
+    assert reported[-4:] == [(uid, state, 3) for uid in ("one", "two") for state in ("smoke test", "ready")]
     assert [name for name, _argument in server.calls].count("progress") in (6, 8)
 
 
@@ -856,27 +856,27 @@ def test_a_model_that_was_launched_again_is_not_the_one_that_did_not_answer() ->
     assert (result.failed, result.answered) == (False, None)
 
 
-def test_how_far_a_removal_is_is_told() -> None:
-    told: list[Any] = []
+def test_how_far_a_removal_is_is_reported() -> None:
+    reported: list[Any] = []
     server = FakeServer(terminate_seconds=2).run("old")
-    reach(server, gone("old"), report=lambda uid, state, answer, seconds: told.append((uid, state)))
-    assert told == [("old", "terminating"), ("old", "terminating"), ("old", "absent")]
+    reach(server, gone("old"), report=lambda uid, state, answer, seconds: reported.append((uid, state)))
+    assert reported == [("old", "terminating"), ("old", "terminating"), ("old", "absent")]
 
 
-def test_that_copies_are_being_added_is_told() -> None:
-    told: list[Any] = []
+def test_that_copies_are_being_added_is_reported() -> None:
+    reported: list[Any] = []
     server = FakeServer().run("chat", replica=1)
-    reach(server, llm("chat", replica=2), choices=PlanOptions(scaling=True), report=lambda uid, state, answer, seconds: told.append((uid, state)))
-    assert told[0] == ("chat", "scaling")
-    assert told[-1] == ("chat", "ready")
+    reach(server, llm("chat", replica=2), choices=PlanOptions(scaling=True), report=lambda uid, state, answer, seconds: reported.append((uid, state)))
+    assert reported[0] == ("chat", "scaling")
+    assert reported[-1] == ("chat", "ready")
 
 
 def test_a_launch_whose_progress_cannot_be_read_goes_on() -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
     server = FakeServer(load_seconds=2)
     server.fail_next("progress", ApiError("GET", "http://fake", 500, "gone"))
-    results = reach(server, llm("one"), report=lambda uid, state, answer, seconds: told.append(answer))
-    assert (results["one"].result, told[0]) == ("launched", {})
+    results = reach(server, llm("one"), report=lambda uid, state, answer, seconds: reported.append(answer))
+    assert (results["one"].result, reported[0]) == ("launched", {})
 
 
 def test_nobody_who_does_not_want_to_know_asks_for_the_progress() -> None:

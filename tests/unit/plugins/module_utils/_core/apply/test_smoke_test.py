@@ -179,7 +179,7 @@ def test_but_not_for_ever(error: ApiError, patience: float, monkeypatch: pytest.
     assert (str(raised.value), clock.now) == (str(error), patience)
 
 
-def test_the_time_of_the_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([100.0, 100.12345])
     monkeypatch.setattr(smoke.time, "monotonic", lambda: next(times))
     assert smoke_test(Model(CHOICE), "m", CHAT, 5) == 0.123

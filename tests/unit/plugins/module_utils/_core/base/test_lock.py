@@ -30,11 +30,11 @@ def test_only_one_holds_a_lock(tmp_path: Path) -> None:
 
 
 def test_whoever_waits_says_so(tmp_path: Path) -> None:
-    told: list[float] = []
+    reported: list[float] = []
     with Lock(str(tmp_path / "lock")).hold(0), pytest.raises(XinferenceError):
-        Lock(str(tmp_path / "lock")).hold(0.5, told.append)
-    assert len(told) >= 2
-    assert told == sorted(told)
+        Lock(str(tmp_path / "lock")).hold(0.5, reported.append)
+    assert len(reported) >= 2
+    assert reported == sorted(reported)
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:

@@ -1233,7 +1233,7 @@ def test_models_that_do_not_fit_are_refused_with_the_whole_sum(server_files: Ser
     assert_clear(problems[0], "models: ", ["they need about", "MiB of memory, but the server has 8192", "good", "9 times", "set check_memory to false"])
 
 
-def test_every_problem_of_every_item_is_told_at_once(server_files: ServerFiles) -> None:
+def test_every_problem_of_every_item_is_reported_at_once(server_files: ServerFiles) -> None:
     wrong = [GOOD, {**LLM, "replica": 0, "engin": "x", "environment": {"A": None}}, "chat", {**custom("LLM", version=1), "uid": "y"}]
     problems, reads = refused(wrong, server_files)
     assert [problem.split(":")[0] for problem in problems] == [*["models[1] (uid 'x')"] * 3, "models[2]", "models[3] (uid 'y')"]

@@ -176,7 +176,7 @@ def test_the_files_that_a_registration_names(specification: dict[str, Any], expe
     assert uris(specification) == expected
 
 
-# Of what is refused, that it is told field by field; the words stand in the tests of wrong declarations.
+# Of what is refused, that it is reported field by field; the messages are in the tests of wrong declarations.
 
 
 @pytest.mark.parametrize(

@@ -559,7 +559,7 @@ def died(**state: Any) -> dict[str, Any]:
         (V2, {V2_FILE: "low 0\nhigh 0\nmax 12\noom 2\noom_kill 4\noom_group_kill 0\n"}, 4),
         # Both hierarchies side by side: the memory is in the first.
         (V1 + V2, {V1_FILE: "oom_kill 5\n", V2_FILE: "oom_kill 6\n"}, 5),
-        # Nothing tells.
+        # Nothing is known.
         (V1, {V1_FILE: "oom_kill_disable 0\nunder_oom 0\n"}, 0),
         (V1, {V1_FILE: "oom_kill many\n"}, 0),
         (V1, {}, 0),
@@ -575,7 +575,7 @@ def test_processes_that_were_killed_for_want_of_memory_are_counted(engine: Engin
     ("state", "killed"),
     [({"OOMKilled": True, "ExitCode": 1}, 1), ({"ExitCode": 137}, 1), ({"ExitCode": 1}, 0), ({"ExitCode": 0}, 0)],
 )
-def test_of_a_container_that_ended_the_engine_tells_the_reason(engine: Engine, tmp_path: Path, state: dict[str, Any], killed: int) -> None:
+def test_of_a_container_that_ended_the_engine_shows_the_reason(engine: Engine, tmp_path: Path, state: dict[str, Any], killed: int) -> None:
     engine.answers["/containers/xinference/json"] = died(Running=False, Pid=0, **state)
     # The group of another process that has its number now is not asked.
     assert deaths(engine.address, "xinference", with_groups(tmp_path, V1, {V1_FILE: "oom_kill 9\n"})) == Deaths(killed, 2)
@@ -943,7 +943,7 @@ ENDLESS = "WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM en
         ["DROP TABLE user_permissions"],
         ["DROP TABLE users", f"CREATE VIEW users AS {ENDLESS}"],
         ["DROP TABLE user_permissions", f"CREATE VIEW user_permissions AS SELECT id AS user_id, username AS permission FROM ({ENDLESS})"],
-        # As far as the name and the kind beside it tell, it is a table.
+        # By its name and the kind beside it, it is a table.
         ["DROP TABLE users", f"CREATE VIEW users AS {ENDLESS}", "PRAGMA writable_schema=ON", "UPDATE sqlite_master SET type = 'table' WHERE name = 'users'"],
         [
             *("DROP TABLE users", "PRAGMA writable_schema=ON"),
@@ -1006,7 +1006,7 @@ def test_where_no_copy_can_be_made_accounts_are_not_known(database: Path, tmp_pa
         (None, {}),
     ],
 )
-def test_the_secrets_of_a_server_are_told_by_name(tmp_path: Path, text: str | None, found: dict[str, bool]) -> None:
+def test_the_secrets_of_a_server_are_reported_by_name(tmp_path: Path, text: str | None, found: dict[str, bool]) -> None:
     if text is not None:
         (tmp_path / "environment").write_text(text, encoding="utf-8")
     assert server_environment(str(tmp_path / "environment")) == found
@@ -1018,14 +1018,14 @@ def test_no_link_is_followed_for_the_secrets_of_a_server(tmp_path: Path) -> None
     assert server_environment(str(tmp_path / "environment")) == {}
 
 
-def test_links_on_the_way_are_told(tmp_path: Path) -> None:
+def test_links_on_the_way_are_reported(tmp_path: Path) -> None:
     (tmp_path / "folder/deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to("folder")
     (tmp_path / "folder/again").symlink_to("deep")
-    told = path_facts(str(tmp_path / "link/again/file"))["links"]
-    assert [link for link in told if link.startswith(str(tmp_path))] == [str(tmp_path / "link"), str(tmp_path / "link/again")]
+    links = path_facts(str(tmp_path / "link/again/file"))["links"]
+    assert [link for link in links if link.startswith(str(tmp_path))] == [str(tmp_path / "link"), str(tmp_path / "link/again")]
     assert path_facts(str(tmp_path / "link"))["links"][-1] == str(tmp_path / "link")
-    assert path_facts(str(tmp_path / "folder/deep"))["links"] == [link for link in told if not link.startswith(str(tmp_path))]
+    assert path_facts(str(tmp_path / "folder/deep"))["links"] == [link for link in links if not link.startswith(str(tmp_path))]
 
 
 # All of it.
@@ -1081,7 +1081,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
     assert json.loads(json.dumps(facts)) == facts
 
 
-# What the service tells.
+# What the service reports.
 
 STATE: dict[str, Any] = {
     "ready": False,
@@ -1092,25 +1092,25 @@ STATE: dict[str, Any] = {
 
 
 def state_of(root: Path) -> Any:
-    """What the service of a host told."""
+    """What the service of a host reported."""
     return service_facts(["a.service"], "nobody", "/opt/program", "/var/lib/service/state.json", root=root)["state"]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Path:
+def links(tmp_path: Path) -> Path:
     """The file in which it does."""
     place = tmp_path / "var/lib/service/state.json"
     place.parent.mkdir(parents=True)
     return place
 
 
-def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
+def test_what_the_service_wrote_is_reported(tmp_path: Path, links: Path) -> None:
     assert state_of(tmp_path) is None
     for state in (STATE, {**STATE, "models": {}}):
-        told.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
+        links.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
         assert state_of(tmp_path) == state
     # An earlier version.
-    told.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
+    links.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
     assert state_of(tmp_path) == STATE
 
 
@@ -1133,8 +1133,8 @@ def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
     ],
     ids=str,
 )
-def test_what_no_service_writes_is_not_told(tmp_path: Path, told: Path, content: Any) -> None:
-    told.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+def test_what_no_service_writes_is_not_reported(tmp_path: Path, links: Path, content: Any) -> None:
+    links.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     assert state_of(tmp_path) is None
 
 
@@ -1147,9 +1147,9 @@ def test_what_no_service_writes_is_not_told(tmp_path: Path, told: Path, content:
         lambda place: (place.touch(), os.truncate(place, 1 << 33)),
     ],
 )
-def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, told: Path, make: Callable[[Path], Any]) -> None:
+def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, links: Path, make: Callable[[Path], Any]) -> None:
     (tmp_path / "elsewhere").write_text(json.dumps(STATE), encoding="utf-8")
-    make(told)
+    make(links)
     assert state_of(tmp_path) is None
 
 

@@ -278,11 +278,11 @@ def test_other_ways_to_write_a_folder(path: str) -> None:
     assert [found for found, _remedy in check([{"path": path}], ROOT, {})] == [f"xinference_volumes: path {path!r} is no directory below xinference_data_root."]
 
 
-def test_a_link_is_told_once_and_of_further_files_too() -> None:
+def test_a_link_is_reported_once_and_of_further_files_too() -> None:
     facts = {f"{ROOT}/{name}": {"links": [f"{ROOT}/a"]} for name in ("a", "a/b", "a/file")}
-    told = [f"xinference_data_root: {ROOT}/a is a link."]
-    assert [problem for problem, _remedy in check([{"path": "a"}, {"path": "a/b"}], ROOT, facts, [f"{ROOT}/a/file"])] == told
-    assert [problem for problem, _remedy in check([], ROOT, facts, [f"{ROOT}/a/file"])] == told
+    problems = [f"xinference_data_root: {ROOT}/a is a link."]
+    assert [problem for problem, _remedy in check([{"path": "a"}, {"path": "a/b"}], ROOT, facts, [f"{ROOT}/a/file"])] == problems
+    assert [problem for problem, _remedy in check([], ROOT, facts, [f"{ROOT}/a/file"])] == problems
     assert check([], ROOT, facts) == []
 
 

@@ -73,10 +73,10 @@ def test_where_a_home_is(environment: tuple[str, ...], user: str, home: str) -> 
     assert keeps(described(env=environment, user=user), {}, lambda path: False)["home"] == home
 
 
-def test_what_the_first_process_was_told_counts_for_more() -> None:
-    told = of_processes(b"HOME=/home/me\0SECRET=marked\0XINFERENCE_HOME=/data\0broken\0HF_HOME=/hf\0HF_HUB_CACHE=/x\ny\0MODELSCOPE_CACHE=x\0")
-    assert told == {"HOME": "/home/me", "XINFERENCE_HOME": "/data", "HF_HOME": "/hf"}
-    assert keeps(described(env=("XINFERENCE_HOME=/other",)), told, lambda path: False)["home"] == "/data"
+def test_the_environment_of_the_first_process_counts_for_more() -> None:
+    environment = of_processes(b"HOME=/home/me\0SECRET=marked\0XINFERENCE_HOME=/data\0broken\0HF_HOME=/hf\0HF_HUB_CACHE=/x\ny\0MODELSCOPE_CACHE=x\0")
+    assert environment == {"HOME": "/home/me", "XINFERENCE_HOME": "/data", "HF_HOME": "/hf"}
+    assert keeps(described(env=("XINFERENCE_HOME=/other",)), environment, lambda path: False)["home"] == "/data"
 
 
 def test_what_is_a_volume(tmp_path: Path) -> None:

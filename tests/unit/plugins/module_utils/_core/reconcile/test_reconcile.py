@@ -195,7 +195,7 @@ def test_what_runs_afterwards_is_what_was_declared(server: FakeServer, items: li
         actual.pop("replica", None)
         if result.result in ("launched", "relaunched"):
             assert actual == wanted
-        # Of what others launched, each declared field is as declared, or named as one that nothing tells.
+        # Of what others launched, each declared field is as declared, or named as one that is not known.
         names = [name.removeprefix("engine_options.") for name in result.unverified]
         unknown = {FIELDS[name].sent if name in FIELDS else name for name in names}
         assert {key: actual.get(key) for key in wanted if key not in unknown} == {key: value for key, value in wanted.items() if key not in unknown}
@@ -527,11 +527,11 @@ def test_a_server_that_cannot_download_alone_says_so() -> None:
     assert problem == "download 'only' is not possible: this server cannot download without launching; servers since 3.4 can."
 
 
-def test_how_far_a_download_is_is_told_at_each_look() -> None:
-    told: list[Any] = []
+def test_how_far_a_download_is_is_reported_at_each_look() -> None:
+    reported: list[Any] = []
     server = FakeServer(download_seconds=6)
-    run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: told.append((uid, state, answer.get("progress"), seconds)))
-    assert told == [*(("chat", "downloading", seconds / 6, seconds) for seconds in (3.0, 4.0, 5.0)), ("chat", "downloaded", None, 6.0)]
+    run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: reported.append((uid, state, answer.get("progress"), seconds)))
+    assert reported == [*(("chat", "downloading", seconds / 6, seconds) for seconds in (3.0, 4.0, 5.0)), ("chat", "downloaded", None, 6.0)]
 
 
 def test_a_model_that_a_hub_has_is_registered_before_its_download() -> None:

@@ -29,7 +29,7 @@ WORKER = "0.0.0.0:20425"
 
 
 def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> dict[str, Any]:
-    """Files of a downloaded LLM, as a server of version 4.1.0 tells them."""
+    """Files of a downloaded LLM, as a server of version 4.1.0 reports them."""
     path = f"{HOME}/cache/v2/{name}-ggufv2-0_6b-{quantization}"
     return {
         "model_name": name,
@@ -48,7 +48,7 @@ def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> dict[
 
 
 def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> dict[str, Any]:
-    """The same of an embedding model, of which the server tells neither format nor quantization."""
+    """The same of an embedding model, of which the server reports neither format nor quantization."""
     return {
         "model_name": name,
         "model_type": "embedding",
@@ -66,7 +66,7 @@ def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> dict[
 
 
 def old(row: dict[str, Any]) -> dict[str, Any]:
-    """The same as a server of version 3.4 tells it."""
+    """The same as a server of version 3.4 reports it."""
     return {key: value for key, value in row.items() if key not in ("model_type", "model_engine", "size_bytes")}
 
 
@@ -159,7 +159,7 @@ def test_only_files_of_one_name() -> None:
     assert cached_models(Cache(llm()), "nothing") == []
 
 
-def test_what_an_old_server_does_not_tell_is_none() -> None:
+def test_what_an_old_server_does_not_report_is_none() -> None:
     (files,) = cached_models(Cache(old(llm())))
     assert (files.type, files.size_bytes, files.engines) == (None, None, None)
 
@@ -380,7 +380,7 @@ def test_deleting_is_seen_to_have_happened() -> None:
     removal = plan(server, absent=("qwen3--0_6B--ggufv2--Q4_K_M", "qwen3--0_6B--ggufv2--Q8_0"))
     gone, problems = remove(server, removal)
     assert [files.model_version for files in gone] == ["qwen3--0_6B--ggufv2--Q4_K_M"]
-    assert problems == ["qwen3--0_6B--ggufv2--Q8_0: the server says that it was deleted, but still has it; its log tells why."]
+    assert problems == ["qwen3--0_6B--ggufv2--Q8_0: the server reports that it was deleted, but still has it; its log shows why."]
 
 
 def test_nothing_to_delete_asks_nothing() -> None:

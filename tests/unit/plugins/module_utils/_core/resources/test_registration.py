@@ -248,7 +248,7 @@ def test_a_registration_that_only_shall_survive_or_was_lost_relaunches_nothing()
 @pytest.mark.parametrize(
     ("there", "words"),
     [
-        (seen(running={"embed": READY}), "nothing tells what 'embed' was launched with"),
+        (seen(running={"embed": READY}), "it is not known what 'embed' was launched with"),
         (seen(running={"embed": CREATING}), "'embed' is creating; wait until it is ready"),
         (
             seen(running={"embed": READY}, applied={"embed": Applied(REQUEST, "record")}, entries={"embed": Entry("embed", 1, 2, 3)}),
@@ -375,7 +375,7 @@ def test_it_is_removed_and_forgotten() -> None:
 def test_a_removal_that_did_not_happen_fails() -> None:
     server = Shelf("minilm")
     server.there = type("Stuck", (dict,), {"pop": lambda *_arguments: None})(server.there)
-    with pytest.raises(XinferenceError, match="says that the registration of 'minilm' was removed, but still has it"):
+    with pytest.raises(XinferenceError, match="reports that the registration of 'minilm' was removed, but still has it"):
         reach(server, Registration("embedding", "minilm", "absent"))
 
 

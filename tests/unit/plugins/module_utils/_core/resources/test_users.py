@@ -116,7 +116,7 @@ def test_an_account_is_disabled_before_anything_else_and_enabled_after_everythin
     server.account("app", "other-password", "models:list")
     ensure(server, password="app-password", permissions=["models:read"], enabled=False)
     assert [argument[1] for _name, argument in server.writes()] == [{"enabled": False}, {"permissions": ["models:read"]}, "app-password"]
-    # Nothing tells the password of a disabled account, so it is not compared …
+    # The password of a disabled account is not known, so it is not compared …
     assert not plan(server, password="new-password").changed
     change = ensure(server, password="new-password", permissions=["models:list"], enabled=True)
     # … and set before anybody could use an old one.

@@ -185,9 +185,9 @@ def of_user(monkeypatch: pytest.MonkeyPatch, recorded: Recorded, uid: int) -> No
     """Let the server be another user's."""
     real = listeners_module.listeners()
     port = int(recorded.endpoint.rpartition(":")[2])
-    told = [Listener(each.address, each.port, uid if each.port == port else each.uid) for each in real]
-    assert uid in {each.uid for each in told}
-    monkeypatch.setattr(listeners_module, "listeners", lambda: told)
+    pretended = [Listener(each.address, each.port, uid if each.port == port else each.uid) for each in real]
+    assert uid in {each.uid for each in pretended}
+    monkeypatch.setattr(listeners_module, "listeners", lambda: pretended)
 
 
 def test_nothing_is_sent_to_another_user_of_the_machine(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1105,7 +1105,7 @@ def test_where_nobody_is_logged_in_there_is_no_name(recorded: Recorded) -> None:
     assert client.username is None
 
 
-def test_accounts_are_managed_where_the_server_tells_of_its_first_one(recorded: Recorded) -> None:
+def test_accounts_are_managed_where_the_server_reports_its_first_one(recorded: Recorded) -> None:
     """Servers before 3.0 have accounts as well, which are managed in other ways."""
     rows = [{"id": 1}]
     recorded.answer("GET /v1/admin/users", (200, rows))

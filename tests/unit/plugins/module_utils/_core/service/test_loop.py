@@ -32,7 +32,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
 
 
 class Stage:
-    """A watcher in front of a server, and the lines that it told."""
+    """A watcher in front of a server, and the lines that it logged."""
 
     def __init__(self, server: FakeServer, *items: dict[str, Any], **choices: Any) -> None:
         self.server = server
@@ -89,10 +89,10 @@ def test_what_is_missing_is_launched_and_must_answer(autostart: bool) -> None:
     stage = Stage(server, llm("one"), llm("two"))
     assert stage.until_ready() < 12
     assert server.ready() == {"one", "two"}
-    told = [line for line in stage.lines if "ready" in line]
-    assert [line.partition(",")[0] for line in told] == ["one: ready", "two: ready"]
+    logged = [line for line in stage.lines if "ready" in line]
+    assert [line.partition(",")[0] for line in logged] == ["one: ready", "two: ready"]
     # How long an answer takes is measured, and a machine may be busy.
-    assert all(re.fullmatch(r"\w+: ready, answered in \d\.\d\d s", line) for line in told)
+    assert all(re.fullmatch(r"\w+: ready, answered in \d\.\d\d s", line) for line in logged)
     assert launches(server) == ["one", "two"]
 
 
@@ -307,17 +307,17 @@ def test_a_server_that_cannot_be_asked_is_not_of_no_use_for_that(listens: bool) 
     def connect() -> FakeServer:
         raise ClientMissing("no client", listens=listens)
 
-    told: list[str] = []
+    logged: list[str] = []
     declaration = Declaration((), ReconcileOptions(PlanOptions()), "a")
-    watcher = Watcher(connect, lambda: declaration, told.append, lock=nullcontext)
+    watcher = Watcher(connect, lambda: declaration, logged.append, lock=nullcontext)
     for pause in (watcher.intervals.moving, watcher.intervals.idle, watcher.intervals.idle):
         assert watcher.look() == (pause if listens else watcher.intervals.down)
         assert (watcher.connection.trouble, watcher.ready) == ("no client", False)
         assert (watcher.connection.unreachable is None, watcher.connection.useless) == (listens, None)
-    assert told == ["the server cannot be asked: no client"]
+    assert logged == ["the server cannot be asked: no client"]
 
 
-def test_what_keeps_a_service_from_its_server_since_it_began_is_told_once() -> None:
+def test_what_keeps_a_service_from_its_server_since_it_began_is_reported_once() -> None:
     """That nothing listens is usual when a host starts; what comes after it is not."""
     stage = Stage(FakeServer(), llm("chat"))
     stage.server.lost = True
@@ -348,7 +348,7 @@ def test_each_other_reason_is_in_the_journal_once() -> None:
 
 
 @pytest.mark.parametrize(("status", "refused"), [(401, True), (403, False), (429, False)])
-def test_credentials_that_are_wrong_are_told_as_such(status: int, refused: bool) -> None:
+def test_credentials_that_are_wrong_are_reported_as_such(status: int, refused: bool) -> None:
     stage = Stage(FakeServer(), llm("chat"))
 
     def refuse() -> FakeServer:
@@ -644,11 +644,11 @@ def test_who_was_lost_is_not_ready_while_another_one_is_asked(monkeypatch: pytes
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"))
     stage.until_ready()
-    told: list[bool] = []
-    stage.watcher.changed = lambda: told.append(stage.watcher.ready)
+    logged: list[bool] = []
+    stage.watcher.changed = lambda: logged.append(stage.watcher.ready)
     server.models["one"].created += 1
     stage.run(5)
-    assert told[0] is False
+    assert logged[0] is False
     assert stage.watcher.ready
 
 
@@ -691,16 +691,16 @@ def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_mo
 
     monkeypatch.setattr(server, "launch", refuse_some)
     stage.declare(llm("one", quantization="Q8_0"), on_drift="relaunch")
-    told: list[bool] = []
-    stage.watcher.changed = lambda: told.append(stage.watcher.ready)
+    logged: list[bool] = []
+    stage.watcher.changed = lambda: logged.append(stage.watcher.ready)
     server.calls.clear()
     stage.run(3600)
     assert stage.watcher.ready
     assert server.ready() == {"one"}
     assert 5 < written(server).count("terminate") < 25
     assert any("relaunch failed" in line for line in stage.lines)
-    # Nobody is told that it answers while it is away.
-    assert told == [False] * written(server).count("terminate")
+    # Nothing reports that it answers while it is away.
+    assert logged == [False] * written(server).count("terminate")
     # A day more, with one try an hour, would be many more.
     stage.run(86400)
     assert written(server).count("terminate") < 15
@@ -809,7 +809,7 @@ def test_while_a_server_is_down_nobody_waits_for_a_second_try(monkeypatch: pytes
 
 
 def test_a_login_is_proven_only_when_there_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token tells a server what its owner may do, as it was before the restart."""
+    """A token holds what its owner may do, as it was before the restart."""
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()

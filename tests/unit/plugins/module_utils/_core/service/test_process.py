@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The service around the watcher: what it reads, writes, answers and tells systemd, with real files and sockets."""
+"""The service around the watcher: what it reads, writes, answers and reports to systemd, with real files and sockets."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def left(tmp_path: Path) -> StoredDeclaration:
 
 
 def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDeclaration) -> None:
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
+    logged: list[str] = []
+    reader = DeclarationReader(left, logged.append)
     assert reader() is None
     left.save(options(CHAT, container="xinference", exclusive=True))
     first = reader()
@@ -75,12 +75,12 @@ def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDec
     assert second is not None
     assert second is not first
     assert second.models == ()
-    assert told == []
+    assert logged == []
 
 
 def test_a_declaration_that_was_damaged_is_written_again(left: StoredDeclaration) -> None:
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
+    logged: list[str] = []
+    reader = DeclarationReader(left, logged.append)
     left.save(options(CHAT))
     first = reader()
     for place in (left.path, left.copy):
@@ -88,7 +88,7 @@ def test_a_declaration_that_was_damaged_is_written_again(left: StoredDeclaration
     assert reader() is first
     assert reader() is first
     assert left.load() == options(CHAT)
-    assert [line.partition(":")[0] for line in told] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
+    assert [line.partition(":")[0] for line in logged] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
 
 
 def test_another_password_in_the_file_is_another_declaration(left: StoredDeclaration, tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ def test_another_password_in_the_file_is_another_declaration(left: StoredDeclara
 
 
 @pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])
-def test_a_declaration_that_cannot_be_used_is_told_once(left: StoredDeclaration, wrong: dict[str, Any]) -> None:
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
+def test_a_declaration_that_cannot_be_used_is_reported_once(left: StoredDeclaration, wrong: dict[str, Any]) -> None:
+    logged: list[str] = []
+    reader = DeclarationReader(left, logged.append)
     left.save(options(**wrong))
     assert reader() is None
     assert reader() is None
-    assert len(told) == 1
+    assert len(logged) == 1
     left.save(options(CHAT))
     assert reader() is not None
 
@@ -203,15 +203,15 @@ def test_load_balancers_are_answered(watcher: Watcher) -> None:
         readiness.server.server_close()
 
 
-def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> None:
-    told: list[str] = []
+def test_a_port_that_is_taken_is_tried_again_and_reported_once(watcher: Watcher) -> None:
+    logged: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        readiness = ReadinessServer(State(None), "127.0.0.1", port, told.append, Notifier(None))
+        readiness = ReadinessServer(State(None), "127.0.0.1", port, logged.append, Notifier(None))
         readiness.open()
         readiness.open()
         assert readiness.server is None
-    assert told == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
+    assert logged == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
     readiness.open()
     assert ask(port, "/live")[0] == 200
     assert readiness.server is not None
@@ -234,7 +234,7 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
         yield line
 
 
-def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
+def test_systemd_is_notified_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
     stopped = Stop()
     looks = 0
 
@@ -260,9 +260,9 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
         assert ask(port, "/live")[0] == 200
         notifier.alive -= 1000.0
         assert ask(port, "/live")[0] == 503
-        notifier.tell(STATUS="busy")
+        notifier.notify(STATUS="busy")
         assert ask(port, "/live")[0] == 503
-        notifier.tell(WATCHDOG="1")
+        notifier.notify(WATCHDOG="1")
         assert ask(port, "/live")[0] == 200
     finally:
         assert readiness.server is not None
@@ -323,8 +323,8 @@ def test_many_questions_at_once_are_all_answered(readiness: ReadinessServer) -> 
 
 def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watcher) -> None:
     stopped = Stop()
-    told: list[str] = []
-    watcher.tell = watcher.connection.tell = told.append
+    logged: list[str] = []
+    watcher.log = watcher.connection.log = logged.append
 
     def look() -> float:
         stopped.set()
@@ -333,15 +333,15 @@ def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watche
     watcher.look = look  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
-    assert told[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
-    assert told[-1] == "KeyError: 'model_uid'"
-    assert any("raise KeyError" in line for line in told)
+    assert logged[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
+    assert logged[-1] == "KeyError: 'model_uid'"
+    assert any("raise KeyError" in line for line in logged)
     assert not watcher.ready
 
 
 def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
-    stopped, told, looks = Stop(), [], 0
-    watcher.tell = watcher.connection.tell = told.append
+    stopped, logged, looks = Stop(), [], 0
+    watcher.log = watcher.connection.log = logged.append
     watcher.intervals = Intervals(odd=0.0)
 
     def look() -> float:
@@ -355,7 +355,7 @@ def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> N
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
     assert looks == 3
-    assert told.count("Traceback (most recent call last):") == 1
+    assert logged.count("Traceback (most recent call last):") == 1
 
 
 def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
@@ -396,12 +396,12 @@ def test_a_signal_that_comes_while_the_service_waits() -> None:
     """Again and again, so that some come in every moment of the waiting."""
     stopped, came = Stop(), 0
 
-    def told(*_: object) -> None:
+    def logged(*_: object) -> None:
         nonlocal came
         came += 1
         stopped.set()
 
-    before = signal.signal(signal.SIGALRM, told)
+    before = signal.signal(signal.SIGALRM, logged)
     try:
         signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
         while came < 2000:
@@ -411,12 +411,12 @@ def test_a_signal_that_comes_while_the_service_waits() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_without_systemd_nobody_is_told() -> None:
-    Notifier(None).tell(READY="1")
-    Notifier("/nowhere/socket").tell(READY="1")
+def test_without_systemd_nothing_is_notified() -> None:
+    Notifier(None).notify(READY="1")
+    Notifier("/nowhere/socket").notify(READY="1")
 
 
-def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to(tmp_path: Path, systemd: socket.socket) -> None:
+def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_asked_to(tmp_path: Path, systemd: socket.socket) -> None:
     install(tmp_path / "program")
     StoredDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
     port = free_port()
@@ -467,11 +467,11 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
 
 def test_a_declaration_without_an_account_is_for_no_service(left: StoredDeclaration) -> None:
     """A run left it for the next restart, on a host without a service, and now there is one."""
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
+    logged: list[str] = []
+    reader = DeclarationReader(left, logged.append)
     left.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
     assert reader() is None
-    assert told == []
+    assert logged == []
     left.save(options(CHAT))
     declaration = reader()
     assert declaration is not None
