@@ -249,7 +249,7 @@ options:
       - File of this host in which the declaration is stored for the service of role P(inferops.xinference.recovery#role), which keeps the models as declared
         when no run is there. Its owner alone can read it, because it holds the credentials. It is written when nothing was refused, before anything is changed.
       - Never written with O(download=only), which launches nothing.
-      - Never written in check mode. A declaration that is left for the first time, or another one, is no change of the models.
+      - Never written in check mode. A declaration that is stored for the first time, or another one, is no change of the models.
     type: path
   declaration_credentials:
     description: Whether O(declaration_path) holds the credentials, too, which a service needs.
@@ -485,7 +485,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def _stored(module: AnsibleModule) -> dict[str, Any] | None:
-    """What an earlier run left; None where there is nothing, or nothing that can be read where this run does not need it."""
+    """What an earlier run stored; None where there is nothing, or nothing that can be read where this run does not need it."""
     path = module.params["declaration_path"]
     try:
         stored = StoredDeclaration(path).load(repair=not module.check_mode) if path else None
@@ -525,7 +525,7 @@ def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any], 
 
 
 def _options_to_store(module: AnsibleModule, stored: dict[str, Any] | None, given_here: bool) -> dict[str, Any]:
-    """What is left on the host besides the models: the options of this run, or where it declares none, those of before with this run's credentials."""
+    """What is stored on the host besides the models: the options of this run, or where it declares none, those of before with this run's credentials."""
     given = module.params
     credentials = {name: given[name] for name in _CREDENTIALS} if given["declaration_credentials"] else {}
     if given_here or stored is None:
@@ -549,10 +549,10 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     kept = _kept(module, stored, raw, declared) if given_here else []
     declared += parse_models(kept, strict=False)
     if given["declaration_path"]:
-        left, options = StoredDeclaration(given["declaration_path"]), _options_to_store(module, stored, given_here)
+        declaration, options = StoredDeclaration(given["declaration_path"]), _options_to_store(module, stored, given_here)
         # Who only gets files does not want them launched yet.
         if not given_here or given["download"] != "only":
-            wanted = replace(wanted, leave=lambda: left.save({**options, "models": [*raw, *kept]}))
+            wanted = replace(wanted, leave=lambda: declaration.save({**options, "models": [*raw, *kept]}))
     client = connect(module)
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode

@@ -144,8 +144,8 @@ def clean() -> Iterator[None]:
     """No container of an earlier run that was killed, and none left behind."""
 
     def remove() -> None:
-        left = docker("ps", "--all", "--quiet", "--filter", "name=^/xinference-mistakes").split()
-        for command in (*((("rm", "--force", "--volumes", *left),) if left else ()), ("network", "rm", "xinference-mistakes")):
+        remaining = docker("ps", "--all", "--quiet", "--filter", "name=^/xinference-mistakes").split()
+        for command in (*((("rm", "--force", "--volumes", *remaining),) if remaining else ()), ("network", "rm", "xinference-mistakes")):
             subprocess.run(("docker", *command), capture_output=True, check=False)
 
     remove()
@@ -461,7 +461,7 @@ class Fleet:
 
     :param said: the sentences that each host gives, by case.
     :param made: IDs of the containers that were made by hand.
-    :param left: IDs of the containers that were there afterwards, by name.
+    :param remaining: IDs of the containers that were there afterwards, by name.
     """
 
     code: int
@@ -469,7 +469,7 @@ class Fleet:
     folder: Path
     said: dict[str, tuple[str, ...]]
     made: dict[str, str]
-    left: dict[str, str]
+    remaining: dict[str, str]
 
     def root(self, case: str) -> Path:
         """The data root of a case."""
@@ -502,8 +502,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
             said[case] = sentences
             hosts[host] = settings_of(place.root, variables)
         code, output = on_hosts(folder, hosts, "provision")
-        left = containers()
-    return Fleet(code, output, folder, said, made, left)
+        remaining = containers()
+    return Fleet(code, output, folder, said, made, remaining)
 
 
 _ANOTHER = pytest.mark.test_all("another sentence of the same variable; unit tests ask for it")
@@ -515,7 +515,7 @@ def test_mistake(case: str, fleet: Fleet) -> None:
     assert fleet.code == 2, fleet.output
     says(failure(fleet.output, host), *fleet.said[case])
     untouched(fleet.root(case), fleet.output, host)
-    assert {name for name in fleet.left if "xinference-mistakes" in name} == {*fleet.made}
+    assert {name for name in fleet.remaining if "xinference-mistakes" in name} == {*fleet.made}
 
 
 @pytest.mark.parametrize("case", MADE_BY_HAND)
@@ -526,7 +526,7 @@ def test_a_container_that_was_made_by_hand(case: str, fleet: Fleet) -> None:
     assert fleet.said[case][0] in message
     assert re.search(rf"^{host} .* changed=0 ", fleet.output, re.MULTILINE)
     container = f"xinference-mistakes-{host}"
-    assert fleet.left[container] == fleet.made[container]
+    assert fleet.remaining[container] == fleet.made[container]
 
 
 #: In which a container of ours can be, whose port the next run meets.

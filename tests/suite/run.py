@@ -242,11 +242,11 @@ def chosen_parts(what: str, words: list[str], again: bool) -> list[Part]:
     if what == "test":
         return TEST
     passed = set() if again else tested.passed_on_this_tree()
-    left = [part.name for part in ALL if part.name not in passed]
+    missing = [part.name for part in ALL if part.name not in passed]
     for part in ALL:
         if part.name in passed:
             print(f"== {part.name:<22} passed on this tree already", flush=True)
-    return named(left) if left else []
+    return named(missing) if missing else []
 
 
 def processors() -> tuple[float, float]:

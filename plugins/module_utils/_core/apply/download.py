@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files first: downloading without launching, on servers that can (since 3.4). Private to this collection.
 
-The server answers a download when it has ended, which may be hours. So the request is left after a moment; the server goes on, and its
+The server answers a download when it has ended, which may be hours. So the request is dropped after a moment; the server goes on, and its
 list of unfinished downloads shows the rest: a download that ended well is no longer in it.
 """
 

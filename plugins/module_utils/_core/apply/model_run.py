@@ -50,7 +50,7 @@ class ModelRun:
     :param done: whether it is as declared.
     :param written: whether a request that changes something may have arrived.
     :param cleared: whether the model was got out of the way of its relaunch.
-    :param orphan_cleared: whether what a late cancellation left behind was cleared away; that is tried once.
+    :param orphan_cleared: whether an orphaned model was removed; that is tried once.
     :param replaced_registration: type and specification that were there before; None where none was replaced.
     :param rolling_back: why its relaunch failed, while the previous model is launched again; None when it does not roll back.
     :param missing_since: since when it is not where it should be, on the run's clock; None while it is.

@@ -9,12 +9,12 @@ from ..base.errors import ApiError, AuthenticationError, NoAnswer
 from ..observed.models import ABSENT, BUSY, ERROR, PATIENCE, SETTLING, TERMINATING, UNLISTED, Observed, observe
 from .model_run import ModelRun, PlanRun
 
-__all__ = ["LEFT_BEHIND", "Removal"]
+__all__ = ["ORPHANED", "Removal"]
 
 _NOT_FOUND = "not found in the model list"
 _NOT_LAUNCHED = "has not been launched yet"
 #: A model that is there for the server and for nobody else.
-LEFT_BEHIND = "the server calls it ready, but does not list or serve it, and it cannot be cleared away; restart the server, then run again"
+ORPHANED = "the server reports it as ready, but does not list or serve it, and it cannot be removed; restart the server, then run again"
 
 
 class Removal:
@@ -70,9 +70,9 @@ class Removal:
             self.run.sleep(self.run.waiting.sleep)
 
     def clear_orphan(self, model: ModelRun, seen: Observed) -> bool:
-        """Clear away what a late cancellation left behind; False when that was tried before."""
+        """Remove an orphaned model, whose launch was cancelled too late; False when that was tried before."""
         if model.orphan_cleared:
-            self.run.fail(model, LEFT_BEHIND, UNLISTED)
+            self.run.fail(model, ORPHANED, UNLISTED)
             return False
         model.orphan_cleared = True
         replicas = max(len(seen.models[model.uid].replicas), 1)

@@ -14,7 +14,7 @@ from ..observed.models import ABSENT, ERROR, PATIENCE, READY, TERMINATING, UNLIS
 from ..plan.plan import RELAUNCH, WAIT, Action
 from .model_run import ModelRun, PlanRun
 from .relaunch import Launches
-from .removal import LEFT_BEHIND, Removal
+from .removal import ORPHANED, Removal
 from .smoke_test import Unanswered, smoke_test
 
 __all__ = ["UnderWay"]
@@ -151,7 +151,7 @@ class UnderWay:
             if model.action.kind != WAIT:
                 self.launches.launch(model)
             return not model.failed
-        words = LEFT_BEHIND if state == UNLISTED else "disappeared from the server while it was launching"
+        words = ORPHANED if state == UNLISTED else "disappeared from the server while it was launching"
         if state == ABSENT and self.launches.roll_back(model, self.run.explain(model, words)):
             return True
         self.run.fail(model, model.result.message or words, state)

@@ -57,19 +57,19 @@ class TooMuch(Exception):
 class Looks:
     """How many names may still be looked at: a directory can have any number of them, and be of any depth.
 
-    :param left: the number.
+    :param remaining: the number.
     """
 
-    def __init__(self, left: int = 200_000) -> None:
-        self.left = left
+    def __init__(self, remaining: int = 200_000) -> None:
+        self.remaining = remaining
 
     def take(self) -> None:
         """Look at one more.
 
         :raises OSError: when that is too many.
         """
-        self.left -= 1
-        if self.left < 0:
+        self.remaining -= 1
+        if self.remaining < 0:
             raise OSError(errno.EFBIG, "there is too much to look at")
 
 
@@ -255,7 +255,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, source: io.BufferedReader, limit: int, seconds: float, clock: Callable[[], float]) -> None:
         self.source = source
         self.limit = limit
-        self.left = limit
+        self.remaining = limit
         self.seconds = seconds
         self.clock = clock
         self.end = clock() + seconds
@@ -267,8 +267,8 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Take what has come, or wait for it once, for as long as the connection waits."""
         count = self.source.readinto1(buffer)
-        self.left -= count
-        if self.left < 0:
+        self.remaining -= count
+        if self.remaining < 0:
             raise TooMuch(f"the answer has more than {self.limit >> 20} MiB")
         if count and self.clock() > self.end:
             raise TooMuch(f"the answer did not end within {self.seconds:g} s")

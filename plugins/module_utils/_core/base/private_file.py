@@ -89,12 +89,12 @@ def give_to_owner(handle: int, path: Path) -> None:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what writers of a file left that were killed: it may hold secrets. A writer at work holds a lock."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}-????????"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}-????????"):
         with contextlib.suppress(OSError):
-            handle = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(leftover, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink()
+                leftover.unlink()
             finally:
                 os.close(handle)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declaration that a run leaves on the host, for the service that keeps it true. Private to this collection.
+"""The declaration that a run stores on the host, for the service that keeps it true. Private to this collection.
 
 It holds the options of module ``models``, credentials included, so only its owner can read it. A second copy is written after the first: a file that
 was damaged is replaced by it. A number that grows with each writing shows which one is newer where the power failed in between.
@@ -30,7 +30,7 @@ _VERSION = 1
 def earlier_models(stored: Mapping[str, Any] | None, declared: Sequence[Any]) -> list[Any]:
     """Models that an earlier declaration wanted to run, and that another one does not name at all.
 
-    :param stored: options of module ``models`` as they were left; None where none were.
+    :param stored: options of module ``models`` as they were stored; None where none were.
     :param declared: models of the other one, checked or not.
     """
     named = {str(item.get("uid")) for item in declared if isinstance(item, Mapping)}
@@ -76,7 +76,7 @@ class StoredDeclaration:
         return True
 
     def load(self, repair: bool = True) -> dict[str, Any] | None:
-        """The options, None where nothing was left. A copy that is missing or damaged is made again from the other one, where that is possible.
+        """The options, None where nothing was stored. A copy that is missing or damaged is made again from the other one, where that is possible.
 
         :param repair: whether to do that.
         :raises XinferenceError: when there is something, and neither copy can be read.

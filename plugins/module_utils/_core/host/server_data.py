@@ -70,11 +70,11 @@ def _rows(connection: sqlite3.Connection, question: str) -> list[tuple[Any, ...]
     :raises sqlite3.Error: when it cannot be answered, or with more than any server has.
     """
     rows: list[tuple[Any, ...]] = []
-    left = _CHARACTERS
+    remaining = _CHARACTERS
     for row in connection.execute(question, (_ROWS + 1,)):
         rows.append(row)
-        left -= sum(len(value) for value in row if isinstance(value, (str, bytes)))
-        if left < 0 or len(rows) > _ROWS:
+        remaining -= sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if remaining < 0 or len(rows) > _ROWS:
             raise sqlite3.DataError("there is too much in it")
     return rows
 

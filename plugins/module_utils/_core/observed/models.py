@@ -48,7 +48,7 @@ SCALING = "scaling"
 RECOVERING = "recovering"
 ERROR = "error"
 #: Ready by one account and unknown to the other. It is what a launch leaves that was cancelled in the moment in which it was ready:
-#: it can be neither used nor terminated, only cleared away.
+#: it can be neither used nor terminated, only freed.
 UNLISTED = "unlisted"
 ABSENT = "absent"
 #: Neither may be terminated nor cancelled: the server would say that there is no such model, and bring it back when it has settled.

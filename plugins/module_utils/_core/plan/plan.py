@@ -183,7 +183,7 @@ def _absent(model: DeclaredModel, observed: Observed) -> Action:
     state = running.state if running else ABSENT
     kind = TERMINATE
     if running is None or running.state == ERROR:
-        # What is left of a failed launch holds nothing and cannot be terminated.
+        # What remains of a failed launch holds nothing and cannot be terminated.
         kind, running = KEEP, None
     elif running.state == TERMINATING:
         kind = WAIT

@@ -277,7 +277,7 @@ def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[
     """
     asked: list[str] = []
     problems: list[str] = []
-    left: set[str] = set()
+    undeleted: set[str] = set()
     try:
         for version in removal.versions:
             try:
@@ -288,8 +288,8 @@ def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[
                 problems.append(f"{version}: {str(error).rstrip('.')}.")
             else:
                 asked.append(version)
-        left = {files.model_version for files in cached_models(client)} & set(asked) if asked else set()
+        undeleted = {files.model_version for files in cached_models(client)} & set(asked) if asked else set()
     except XinferenceError as error:
         problems.append(str(error))
-    problems += [f"{version}: the server reports that it was deleted, but still has it; its log shows why." for version in sorted(left)]
-    return [files for files in removal.remove if files.model_version in set(asked) - left], problems
+    problems += [f"{version}: the server reports that it was deleted, but still has it; its log shows why." for version in sorted(undeleted)]
+    return [files for files in removal.remove if files.model_version in set(asked) - undeleted], problems

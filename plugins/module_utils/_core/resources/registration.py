@@ -364,8 +364,8 @@ def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, co
             (result,) = predict(Plan((action,)))
             result.result, result.changed, result.message = "failed", False, "was not relaunched, because another one failed"
         else:
-            left = replace(waiting, timeout=max(0.0, end - passing.clock()))
-            (result,) = apply_plan(Plan((action,)), client, left, context, clock=passing.clock, sleep=passing.sleep)
+            remaining = replace(waiting, timeout=max(0.0, end - passing.clock()))
+            (result,) = apply_plan(Plan((action,)), client, remaining, context, clock=passing.clock, sleep=passing.sleep)
         results.append(result)
     return results
 

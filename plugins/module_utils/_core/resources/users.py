@@ -314,8 +314,8 @@ def _locked_out(change: AccountChange) -> list[str]:
     if found is None or not found["enabled"]:
         return []
     power = ADMIN if ADMIN in found["permissions"] else MANAGER
-    left = after["permissions"] if after is not None and after["enabled"] else []
-    if power not in found["permissions"] or power in left:
+    remaining = after["permissions"] if after is not None and after["enabled"] else []
+    if power not in found["permissions"] or power in remaining:
         return []
     words = "cannot be removed" if after is None else f"cannot lose the permission '{power}'" if after["enabled"] else "cannot be disabled"
     if change.seen.own:

@@ -19,7 +19,7 @@ __all__ = ["Client", "connection_arguments", "first_accepted"]
 
 #: Seconds for which the server may load replicas of a model before it answers.
 LOAD_TIMEOUT = 600.0
-#: Seconds after which a request for a download is left to the server.
+#: Seconds after which a request for a download is dropped; the server goes on.
 DOWNLOAD_MOMENT = 3.0
 
 
@@ -123,7 +123,7 @@ class Client(AdminClient):
         self._call("POST", "/v1/models", json=request, params={"wait_ready": "false"})
 
     def clear_orphan(self, uid: str, replicas: int) -> None:
-        """Free what a launch left behind that was cancelled too late.
+        """Free an orphaned model, whose launch was cancelled too late.
 
         Every server clears it away when it refuses another launch of that name, and this launch can only be refused: nothing knows such an engine.
 
@@ -197,7 +197,7 @@ class Client(AdminClient):
         return list(self._call("GET", "/v1/cache/models")["list"])
 
     def cache(self, request: dict[str, Any]) -> bool:
-        """Download the files of a model without launching it; False when the server goes on after the request was left."""
+        """Download the files of a model without launching it; False when the server goes on after the request was dropped."""
         try:
             self._call("POST", "/v1/cache/models", json=request, timeout=DOWNLOAD_MOMENT)
         except NoAnswer:

@@ -77,7 +77,7 @@ def require_client(missing: Exception | None, reader: DeclarationReader) -> None
 def main() -> int:
     """Command line of the service."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--declaration", required=True, help="file that a run left")
+    parser.add_argument("--declaration", required=True, help="file that a run stored")
     parser.add_argument("--lock", required=True, help="file that a run locks, too")
     parser.add_argument("--state", help="file to write what is known")
     parser.add_argument("--call", help="file to touch when the container is to be started")

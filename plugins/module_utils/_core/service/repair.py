@@ -92,7 +92,7 @@ class Repair:
                 continue
             if status.state == UNLISTED and still >= PATIENCE:
                 number = max(len(seen.models[uid].replicas), 1)
-                self.remove(uid, "was cancelled too late; cleared away", lambda uid=uid, number=number: client.clear_orphan(uid, number))  # type: ignore[misc]
+                self.remove(uid, "was cancelled too late; removed", lambda uid=uid, number=number: client.clear_orphan(uid, number))  # type: ignore[misc]
             elif status.state == RECOVERING and still >= _RECOVERY:
                 self.remove(uid, f"the server did not make it again in {still:.0f} s; terminated", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
             elif status.state in BUSY - SETTLING and still >= max(waiting.timeout, _LAUNCH) * 2 ** min(status.stuck, _LONGER):

@@ -34,8 +34,8 @@ class DeclarationReader:
     :param log: called with a line when it cannot be read.
     """
 
-    def __init__(self, left: StoredDeclaration, log: Callable[[str], None]) -> None:
-        self.left = left
+    def __init__(self, stored: StoredDeclaration, log: Callable[[str], None]) -> None:
+        self.stored = stored
         self.log = log
         self.marks: Any = None
         self.declaration: Declaration | None = None
@@ -44,13 +44,13 @@ class DeclarationReader:
     def __call__(self) -> Declaration | None:
         """The declaration; what was read last when both copies were damaged since, and then they are made again from it."""
         # Taken before the reading, so that what is replaced meanwhile is read again.
-        left = self._marks(str(self.left.path))
-        if (left, self._marks(self.options.get("password_path"))) == self.marks:
+        stored = self._marks(str(self.stored.path))
+        if (stored, self._marks(self.options.get("password_path"))) == self.marks:
             return self.declaration
         try:
-            options = self.left.load()
+            options = self.stored.load()
             if options is not None and not options.keys() >= _FOR_A_SERVICE:
-                # Of a run for which there was no service. The next one, which put this service here, is about to leave another.
+                # Of a run for which there was no service. The next one, which put this service here, is about to store another one.
                 options = None
             # The engine belongs to root, and this service does not; it only would say why a process died.
             run_options = None if options is None else reconcile_options({**options, "container": None})
@@ -63,11 +63,11 @@ class DeclarationReader:
             options, declaration = self.options, self.declaration
             if options:
                 with contextlib.suppress(XinferenceError):
-                    self.left.save(options)
-                    left = self._marks(str(self.left.path))
+                    self.stored.save(options)
+                    stored = self._marks(str(self.stored.path))
                     self.log("the declaration is written again as it was read before")
         self.options, self.declaration = options or {}, declaration
-        self.marks = (left, self._marks(self.options.get("password_path")))
+        self.marks = (stored, self._marks(self.options.get("password_path")))
         return declaration
 
     @staticmethod

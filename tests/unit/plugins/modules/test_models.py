@@ -331,7 +331,7 @@ def test_records_of_an_old_server_are_in_a_file_of_this_host(run: Runner, tmp_pa
 # Failures.
 
 
-def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, tmp_path: Path) -> None:
+def test_the_declaration_is_stored_for_the_service_which_can_use_it(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer())
     place, lock = str(tmp_path / "declaration.json"), str(tmp_path / "lock")
     options = {"declaration_path": place, "lock_path": lock, "username": "admin", "password": "marked-secret", "exclusive": True}
@@ -354,7 +354,7 @@ def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, t
     assert reader() is not declaration
 
 
-def test_what_is_refused_or_only_downloaded_is_not_left(run: Runner, tmp_path: Path) -> None:
+def test_what_is_refused_or_only_downloaded_is_not_stored(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     assert run(models=[{**CHAT, "name": "nothing"}], declaration_path=place)["failed"]
@@ -366,7 +366,7 @@ EXTRA = {**CHAT, "uid": "extra"}
 
 
 def stored(place: str) -> list[str]:
-    """Uids of what was left on the host."""
+    """Uids of what was stored on the host."""
     return [model["uid"] for model in (StoredDeclaration(place).load() or {})["models"]]
 
 
@@ -443,7 +443,7 @@ def test_without_models_only_the_credentials_are_replaced(run: Runner, tmp_path:
 
 
 def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(run: Runner, tmp_path: Path) -> None:
-    """What is left is a list that the service can read, and this run's declaration is the one that counts."""
+    """What is stored is a list that the service can read, and this run's declaration is the one that counts."""
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     old = {"version": 2, "model_lang": ["en"], "model_ability": ["chat"], "model_family": "other", "context_length": 2048, "chat_template": "{{ messages }}"}
@@ -454,13 +454,13 @@ def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(r
     assert not answer["failed"], answer["msg"]
     newer = {**mine, "registration": {**mine["registration"], "context_length": 4096}}
     assert not run(models=[{**newer, "uid": "b"}], declaration_path=place)["failed"]
-    left = StoredDeclaration(place).load()
-    assert left is not None
-    models = parse_models(left["models"], strict=False)
+    declaration = StoredDeclaration(place).load()
+    assert declaration is not None
+    models = parse_models(declaration["models"], strict=False)
     assert [(model.uid, model.given["registration"]["context_length"]) for model in models] == [("b", 4096), ("a", 4096)]
 
 
-def test_what_an_earlier_run_left_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
+def test_what_an_earlier_run_stored_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     StoredDeclaration(place).save({"models": [{**EXTRA, "environment": {"TOKEN": "marked-secret"}}, {"uid": "odd", "engine": 5}, "text", {"uid": ["list"]}]})

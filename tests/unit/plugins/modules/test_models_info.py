@@ -63,7 +63,7 @@ def test_a_model_that_the_server_lists_late_is_ready(run: Runner) -> None:
     assert (model["state"], model["spec"]["model_name"]) == ("ready", "qwen3")
 
 
-def test_what_a_cancellation_left_behind_is_named(run: Runner) -> None:
+def test_an_orphaned_model_is_named(run: Runner) -> None:
     server = FakeServer().run("chat")
     server.cancel("chat")
     run.use(server)

@@ -739,7 +739,7 @@ class FakeServer:
         return copy.deepcopy(self.files_cached)
 
     def cache(self, request: dict[str, Any]) -> bool:
-        """Download the files of a model without launching it; False when the server goes on after the request was left."""
+        """Download the files of a model without launching it; False when the server goes on after the request was dropped."""
         self._called("cache", request)
         self._needs("downloads", "POST", "/v1/cache/models")
         uid, kind = str(request["cache_uid"]), str(request.get("model_type") or "LLM")

@@ -198,14 +198,14 @@ def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp
     assert handles() == before
 
 
-@pytest.mark.parametrize(("left", "enough"), [(5, True), (4, False)])
-def test_only_so_many_names_are_looked_at(base: Path, left: int, enough: bool) -> None:
+@pytest.mark.parametrize(("most", "enough"), [(5, True), (4, False)])
+def test_only_so_many_names_are_looked_at(base: Path, most: int, enough: bool) -> None:
     """One on the way to the directory, two in it, and two on the way to the empty one in it."""
     (base / "folder/empty").mkdir()
-    looks = Looks(left)
+    looks = Looks(most)
     if enough:
         assert len(list(entries_below(base, ["folder"], looks))) == 2
-        assert looks.left == 0
+        assert looks.remaining == 0
     else:
         with pytest.raises(OSError, match="there is too much to look at"):
             list(entries_below(base, ["folder"], looks))

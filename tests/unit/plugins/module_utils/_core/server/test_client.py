@@ -1184,7 +1184,7 @@ def test_copies_may_take_longer_than_other_requests(recorded: Recorded) -> None:
     assert len(recorded.asked("POST /v1/models/chat/replicas")) == 1
 
 
-def test_a_download_is_left_to_the_server_after_a_moment(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, silent: Callable[[Any], None]) -> None:
+def test_the_request_of_a_download_is_dropped_after_a_moment(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, silent: Callable[[Any], None]) -> None:
     monkeypatch.setattr(client_module, "DOWNLOAD_MOMENT", 0.2)
     recorded.answer("POST /v1/cache/models", silent)
     assert connect(recorded).cache({"cache_uid": "a"}) is False

@@ -1045,7 +1045,7 @@ def test_a_launch_whose_request_has_no_answer_keeps_no_other_one_down() -> None:
     assert stage.until_ready() < 40
 
 
-def test_what_a_late_cancellation_left_behind_is_cleared_away_and_launched_anew() -> None:
+def test_an_orphaned_model_is_removed_and_launched_again() -> None:
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"), llm("two"))
     stage.until_ready()
@@ -1054,7 +1054,7 @@ def test_what_a_late_cancellation_left_behind_is_cleared_away_and_launched_anew(
     server.models["one"].created += 1
     assert stage.watcher.look() > 0
     assert stage.until_ready(60) < 60
-    assert "one: was cancelled too late; cleared away" in stage.lines
+    assert "one: was cancelled too late; removed" in stage.lines
     assert launches(server).count("one") == 2
     assert launches(server).count("two") == 1
 

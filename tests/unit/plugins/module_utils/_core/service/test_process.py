@@ -53,16 +53,16 @@ def options(*models: dict[str, Any], **given: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def left(tmp_path: Path) -> StoredDeclaration:
+def stored(tmp_path: Path) -> StoredDeclaration:
     """A place for the declaration."""
     return StoredDeclaration(str(tmp_path / "declaration.json"))
 
 
-def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDeclaration) -> None:
+def test_the_declaration_is_read_again_only_when_it_was_replaced(stored: StoredDeclaration) -> None:
     logged: list[str] = []
-    reader = DeclarationReader(left, logged.append)
+    reader = DeclarationReader(stored, logged.append)
     assert reader() is None
-    left.save(options(CHAT, container="xinference", exclusive=True))
+    stored.save(options(CHAT, container="xinference", exclusive=True))
     first = reader()
     assert first is not None
     assert [model.uid for model in first.models] == ["chat"]
@@ -70,7 +70,7 @@ def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDec
     # The engine's socket is root's, and the service is not.
     assert first.run_options.deaths() is None
     assert reader() is first
-    left.save(options())
+    stored.save(options())
     second = reader()
     assert second is not None
     assert second is not first
@@ -78,23 +78,23 @@ def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDec
     assert logged == []
 
 
-def test_a_declaration_that_was_damaged_is_written_again(left: StoredDeclaration) -> None:
+def test_a_declaration_that_was_damaged_is_written_again(stored: StoredDeclaration) -> None:
     logged: list[str] = []
-    reader = DeclarationReader(left, logged.append)
-    left.save(options(CHAT))
+    reader = DeclarationReader(stored, logged.append)
+    stored.save(options(CHAT))
     first = reader()
-    for place in (left.path, left.copy):
+    for place in (stored.path, stored.copy):
         place.write_text("{")
     assert reader() is first
     assert reader() is first
-    assert left.load() == options(CHAT)
+    assert stored.load() == options(CHAT)
     assert [line.partition(":")[0] for line in logged] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
 
 
-def test_another_password_in_the_file_is_another_declaration(left: StoredDeclaration, tmp_path: Path) -> None:
+def test_another_password_in_the_file_is_another_declaration(stored: StoredDeclaration, tmp_path: Path) -> None:
     kept = tmp_path / "automation"
-    left.save(options(CHAT, password_path=str(kept)))
-    reader = DeclarationReader(left, lambda line: None)
+    stored.save(options(CHAT, password_path=str(kept)))
+    reader = DeclarationReader(stored, lambda line: None)
     first = reader()
     assert reader() is first
     for passwords in (["one"], ["two", "one"], ["two"], ["two"]):
@@ -106,14 +106,14 @@ def test_another_password_in_the_file_is_another_declaration(left: StoredDeclara
 
 
 @pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])
-def test_a_declaration_that_cannot_be_used_is_reported_once(left: StoredDeclaration, wrong: dict[str, Any]) -> None:
+def test_a_declaration_that_cannot_be_used_is_reported_once(stored: StoredDeclaration, wrong: dict[str, Any]) -> None:
     logged: list[str] = []
-    reader = DeclarationReader(left, logged.append)
-    left.save(options(**wrong))
+    reader = DeclarationReader(stored, logged.append)
+    stored.save(options(**wrong))
     assert reader() is None
     assert reader() is None
     assert len(logged) == 1
-    left.save(options(CHAT))
+    stored.save(options(CHAT))
     assert reader() is not None
 
 
@@ -465,31 +465,31 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
                 assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
 
 
-def test_a_declaration_without_an_account_is_for_no_service(left: StoredDeclaration) -> None:
-    """A run left it for the next restart, on a host without a service, and now there is one."""
+def test_a_declaration_without_an_account_is_for_no_service(stored: StoredDeclaration) -> None:
+    """A run stored it for the next restart, on a host without a service, and now there is one."""
     logged: list[str] = []
-    reader = DeclarationReader(left, logged.append)
-    left.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
+    reader = DeclarationReader(stored, logged.append)
+    stored.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
     assert reader() is None
     assert logged == []
-    left.save(options(CHAT))
+    stored.save(options(CHAT))
     declaration = reader()
     assert declaration is not None
     assert [model.uid for model in declaration.models] == ["chat"]
 
 
-def test_a_declaration_says_how_to_connect(left: StoredDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declaration_says_how_to_connect(stored: StoredDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     module = sys.modules[DeclarationReader.__module__]
     monkeypatch.setattr(module, "Client", lambda endpoint, **given: seen.append((endpoint, given)))
-    reader = DeclarationReader(left, lambda line: None)
+    reader = DeclarationReader(stored, lambda line: None)
     for verify in (
         {"validate_certs": True, "ca_path": "/ca.pem"},
         {"validate_certs": True, "ca_path": None, "listener_users": ["caddy"]},
         {"validate_certs": False, "ca_path": "/ca.pem", "allow_plain_http": True},
     ):
         connection = {"endpoint": "https://one", "username": "admin", "password": "marked", "timeout": 30.0}
-        left.save({**options(CHAT), **connection, **verify})
+        stored.save({**options(CHAT), **connection, **verify})
         assert isinstance(reader(), Declaration)
         reader.connect()
     given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0, "keep_alive": False}
@@ -500,18 +500,18 @@ def test_a_declaration_says_how_to_connect(left: StoredDeclaration, monkeypatch:
     ]
 
 
-def test_whether_anything_listens(left: StoredDeclaration) -> None:
+def test_whether_anything_listens(stored: StoredDeclaration) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        left.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
-        reader = DeclarationReader(left, lambda line: None)
+        stored.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        reader = DeclarationReader(stored, lambda line: None)
         reader()
         assert reader.listens()
     assert not reader.listens()
 
 
-def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_a_file_keeps_is_read_at_each_login(stored: StoredDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, seen = tmp_path / "automation", []
 
     def connect(_endpoint: str, **given: Any) -> str:
@@ -521,8 +521,8 @@ def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclarat
         return "client"
 
     monkeypatch.setattr(sys.modules[DeclarationReader.__module__], "Client", connect)
-    reader = DeclarationReader(left, lambda line: None)
-    left.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
+    reader = DeclarationReader(stored, lambda line: None)
+    stored.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
     reader()
     for text, tried in (("old\n", ["old"]), ("new\nold\n", ["new", "old"]), ("newer\n", ["newer"])):
         kept.write_text(text)
