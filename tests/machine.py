@@ -69,7 +69,7 @@ def wait_until(condition: Callable[[], object], what: str, pause: float = 0.05) 
     """What a condition gives, as soon as that is something.
 
     :param what: is waited for, said when it does not come.
-    :param pause: seconds between two looks.
+    :param pause: seconds between two polls.
     """
     deadline = time.monotonic() + PATIENCE
     while not (found := condition()):

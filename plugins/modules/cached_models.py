@@ -167,7 +167,7 @@ def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
         declared += parse_models(earlier_models(stored, keep), strict=False)
     client = connect(module)
     try:
-        # No model is launched or downloaded between the look and the deletion.
+        # No model is launched or downloaded between the check and the deletion.
         with locked(module):
             cached, users = survey_cache(client)
             removal = plan_removal(cached, users, keep=declared, absent=module.params["absent"] or ())

@@ -110,7 +110,7 @@ options:
     type: dict
     suboptions:
       units:
-        description: Names of the units. The first sets the rules, and the last is the timer that has them looked at.
+        description: Names of the units. The first sets the rules, and the last is the timer that has them checked.
         type: list
         elements: str
         required: true
@@ -238,7 +238,7 @@ host:
       returned: always
     server_environment:
       description: >-
-        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) says that the server was looked
+        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) says that the image was checked
         at and does not know it.
       type: dict
       returned: always

@@ -241,7 +241,7 @@ options:
     type: float
     default: 1800.0
   wait_sleep:
-    description: Seconds between two looks at the server while waiting, at most. It looks more often in the first half minute after a launch.
+    description: Seconds between two polls of the server while waiting, at most. It polls more often in the first half minute after a launch.
     type: float
     default: 1.0
   declaration_path:

@@ -85,7 +85,7 @@ options:
     type: float
     default: 1800.0
   wait_sleep:
-    description: Seconds between two looks at the server while waiting.
+    description: Seconds between two polls of the server while waiting.
     type: float
     default: 1.0
 seealso:

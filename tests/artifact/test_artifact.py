@@ -83,7 +83,7 @@ def test_holds_what_it_needs_and_nothing_else(artifact: Path) -> None:
 
 
 def test_what_ansible_navigator_leaves_is_neither_in_it_nor_committed(tmp_path: Path) -> None:
-    """Its record of a run lies beside the playbook and holds the values of ``-e``. In a copy, because other tests look at the tree meanwhile."""
+    """Its record of a run lies beside the playbook and holds the values of ``-e``. In a copy, because other tests read the tree meanwhile."""
     written = "playbooks/status-artifact-2026-01-02T03:04:05.678901+00:00.json"
     copy = tmp_path / "copy"
     (copy / "playbooks").mkdir(parents=True)

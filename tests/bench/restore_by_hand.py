@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-#: Seconds between two looks at the server.
+#: Seconds between two polls of the server.
 PAUSE = 0.3
 TIMEOUT = 600.0
 

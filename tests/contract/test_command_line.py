@@ -47,7 +47,7 @@ def command_line(server: Server, *words: str) -> None:
     subprocess.run(("docker", "exec", CONTAINER, "sh", "-c", f'{login}exec xinference "$@"', "sh", *words), check=False, capture_output=True, timeout=PATIENCE)
 
 
-def look(client: Client, server: Server) -> Observed:
+def observe_server(client: Client, server: Server) -> Observed:
     """The server, and what its workers launched the models with."""
     return survey(client, {kind: [name] for name, (kind, _spec) in NAMES.items()}, ServerFiles({HOME: str(server.home)}), {})
 
@@ -60,10 +60,10 @@ def launched(client: Client, server: Server, played: dict[str, Any]) -> Iterator
     for name, options in LAUNCHES.items():
         command_line(server, "launch", "--endpoint", INSIDE, "--model-name", name, "--model-uid", name, *options)
         end = time.monotonic() + PATIENCE
-        while (seen := look(client, server)).state(name) != READY:
+        while (seen := observe_server(client, server)).state(name) != READY:
             assert time.monotonic() < end, seen.models.get(name)
             time.sleep(1)
-    yield look(client, server)
+    yield observe_server(client, server)
     for name, (kind, _specification) in NAMES.items():
         client.terminate(name)
         client.unregister(kind, name)

@@ -4,7 +4,7 @@
 """What a real server answers to the calls that the collection makes; the server's side of every assumption in the core.
 
 The same play on the fake server of the unit tests must give answers of the same shape, so that what they prove holds here. What only later
-servers have is looked for in the routes of the server: an older one must answer as one that does not have it.
+servers have is read from the routes of the server: an older one must answer as one that does not have it.
 """
 
 from __future__ import annotations

@@ -775,7 +775,7 @@ OTHER_MODELS = """
 - hosts: all
   gather_facts: false
   tasks:
-    - name: See the files of each list looked for
+    - name: Check that the files of each list were searched
       ansible.builtin.include_role:
         name: inferops.xinference.preflight
       vars:
@@ -786,7 +786,7 @@ OTHER_MODELS = """
 
 
 def test_another_declaration_in_the_same_play(root: Path) -> None:
-    """The second one names a file that the host was not looked at for."""
+    """The second one names a file that was not searched on the host."""
     playbook = root.parent / "lists.yml"
     playbook.write_text(OTHER_MODELS, encoding="utf-8")
     lists = {"lists": [[CHAT], [{**CHAT, "path": "/models/none.gguf"}]]}

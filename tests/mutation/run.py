@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How often the unit tests notice that a module was changed; called by tools/mutation.sh. The changes are made by mutmut.
 
-mutmut puts every mutant of a module into one file, looks once which test runs which function, and then forks one process per mutant,
+mutmut puts every mutant of a module into one file, checks once which test runs which function, and then forks one process per mutant,
 which runs just these tests, the fastest first. It wants the package under its own path, so each module gets a copy of the tree.
 """
 
@@ -298,7 +298,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools/mutation.sh", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="module", help=f"one of {', '.join(MODULES)}; all without")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="mutants at the same time; as many as processors without")
-    parser.add_argument("--keep", action="store_true", help="after a change, keep what was killed and look only at the others: quick, for who writes tests")
+    parser.add_argument("--keep", action="store_true", help="after a change, keep what was killed and try only the others: quick, for who writes tests")
     arguments = parser.parse_args()
     unknown = set(arguments.modules) - set(MODULES)
     if unknown:
@@ -310,7 +310,7 @@ def main() -> int:
         tree = Tree(module, MODULES[module])
         tree.prepare(arguments.keep)
         begun = time.monotonic()
-        print(f"mutation: {module}: looks which test runs what", flush=True)
+        print(f"mutation: {module}: checks which test runs what", flush=True)
         code = tree.run(arguments.processes)
         if code:
             print(_tail(tree.place / "mutmut.log") if code != 2 else "", f"mutation: {module} was not tested to its end (build/mutation/{module}/mutmut.log)")

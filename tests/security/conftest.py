@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This machine as one host that the playbooks provision, with marks in place of its secrets. It goes through stages, which all modules share.
 
-A server takes longer to start than anything else here, so there is one host, and each test says by its fixtures in which stage it looks at it. Tests are
+A server takes longer to start than anything else here, so there is one host, and each test says by its fixtures in which stage it checks it. Tests are
 sorted by stage. A module that runs alone makes the stages that it needs, and no others.
 """
 
@@ -261,7 +261,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         "xinference_minimum_disk_mib": 1024,
         "xinference_minimum_memory_mib": 2048,
         "xinference_memory": "6g",
-        # Each look takes a tenth of a second of a processor, also from the server that starts.
+        # Each poll takes a tenth of a second of a processor, also from the server that starts.
         "xinference_health_interval": 5,
         "xinference_start_timeout": 900,
         "xinference_models": [model],
@@ -315,7 +315,7 @@ def predicted(provisioned: Site) -> str:
 
 @pytest.fixture(scope="session")
 def unliftable(provisioned: Site) -> str:
-    """Output of a look at, and of an attempt to lift the bans of, hosts of which one has a wrong password and one no server."""
+    """Output of a check of, and of an attempt to lift the bans of, hosts of which one has a wrong password and one no server."""
     hosts = {"wrong": {"xinference_admin_password": f"{provisioned.password}wrong"}, "nowhere": {"xinference_container_name": "xinference-nowhere"}}
     return provisioned.play("status", "unban", *LOUD, code=2, hosts=hosts)
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import CONTAINER, KEPT, LOUD, Site
 
-#: Bytes of a file that are looked at in one go.
+#: Bytes of a file that are read at a time.
 PIECE = 1 << 20
 #: Runs of all modules that show as much as they can. A run of several hosts is several.
 PLAYED = (

@@ -71,7 +71,7 @@ class Intruder(threading.Thread):
 class Lurker(threading.Thread):
     """Reads, all the time, what other processes of this machine show, and what lies in temporary directories for everybody to read.
 
-    :param marks: what it looks for.
+    :param marks: what it searches for.
     """
 
     #: A process or a file is read in each of its first passes, while it may still become another program or get its content, and then once in many.

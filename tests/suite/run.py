@@ -32,7 +32,7 @@ from parts import ALL, ROOT, TEST, Part, named
 FOLDER = ROOT / "build/tests"
 #: How long each part took when it passed last.
 LAST = FOLDER / "last.json"
-#: Seconds between two looks at the parts that run, and between two lines that show them.
+#: Seconds between two polls of the parts that run, and between two lines that show them.
 TICK, SHOWN = 0.2, 30.0
 #: Lines of a log that are shown of a part that failed.
 TAIL = 80

@@ -311,7 +311,7 @@ def test_size_of_requests(user: requests.Session, base: str) -> None:
 
 
 def test_large_files_come_one_after_the_other(address: str, context: ssl.SSLContext) -> None:
-    """Nobody's account is looked at before a request is complete, and until then it takes room on the disk: so many at a time, and no more."""
+    """No account is checked before a request is complete, and until then it takes room on the disk: so many at a time, and no more."""
 
     def begin() -> ssl.SSLSocket:
         connection = handshake(address, context)

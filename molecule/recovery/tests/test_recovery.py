@@ -114,7 +114,7 @@ def test_journal_has_a_line_for_each_change_and_no_traceback(host: Any) -> None:
     assert "Traceback" not in journal
     for words in ("the server is there", "lost the server: ", "chat: ready, answered in", "embed: ready, answered in"):
         assert words in journal
-    # It looked hundreds of times.
+    # It polled hundreds of times.
     assert len(journal.splitlines()) < 150
 
 

@@ -28,7 +28,7 @@ _CHOICES = (
 _DEFAULT_ENGINES = {"embedding": "sentence_transformers"}
 #: Abilities for which a custom LLM needs a family of the catalogue.
 _OF_A_FAMILY = ("tools", "vision")
-#: Hosts of a worker that runs together with its supervisor, which then does not look at worker_ip.
+#: Hosts of a worker that runs together with its supervisor, which then ignores worker_ip.
 _LOCAL = frozenset({"0.0.0.0", "127.0.0.1", "localhost", "[::]", "[::1]", "::", "::1"})  # noqa: S104 - compared, not bound
 
 

@@ -24,7 +24,7 @@ _MOST_LINKS = 3
 
 
 def _check_path(home: ServerFiles, path: str) -> tuple[int, str]:
-    """What lies at a path of the container, as a file mode, and what is wrong with it; 0 and an empty text for what this host may not look at."""
+    """What lies at a path of the container, as a file mode, and what is wrong with it; 0 and an empty text for what this host may not read."""
     try:
         end = home.followed(path)
     except OSError:

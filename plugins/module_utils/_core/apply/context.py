@@ -27,7 +27,7 @@ class Waiting:
 
     :param wait: whether to wait at all.
     :param timeout: seconds for the whole plan.
-    :param sleep: seconds between two looks, at most.
+    :param sleep: seconds between two polls, at most.
     :param at_once: launches under way at the same time.
     :param smoke: which models must answer a request: launched (all that this run touched), all, or none.
     :param answer: seconds in which a model must answer.

@@ -45,7 +45,7 @@ def download(
     """Download the files of one model.
 
     :param late: whether the time is over.
-    :param sleep: waits until the next look.
+    :param sleep: waits until the next poll.
     :param report: called at each poll with the state and how far it is.
     :returns: the server's words when it failed, else an empty text.
     """

@@ -92,7 +92,7 @@ class PlanRun:
         self.sleep = passing.sleep
         self.begun = passing.clock()
         self.models = {action.uid: ModelRun(action, result_of(action), action.kind in (LAUNCH, RELAUNCH, SCALE)) for action in plan.actions}
-        self.before = self.look_around()
+        self.before = self.capture()
         #: When it was last reported how far the launches are.
         self.reported = -math.inf
 
@@ -105,7 +105,7 @@ class PlanRun:
         if model.started is None:
             model.started = self.clock()
 
-    def look_around(self) -> Before:
+    def capture(self) -> Before:
         """What this host sees now."""
         return Before(self.context.server_files.log_size(), self.context.deaths(), int(time.time()))
 

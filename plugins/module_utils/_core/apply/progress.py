@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far each model is, as lines for the operator, and the file that carries them to the controller. Private to this collection.
 
-The module runs on the host until its models are ready. It writes a line to a file at each look; the action plugin on the controller reads
+The module runs on the host until its models are ready. It writes a line to a file at each poll; the action plugin on the controller reads
 what is new from time to time. Each line of the file is a JSON object with a number of its own: what a login shell or a terminal adds to the
 answer of a command is no such object, and the number says where to go on.
 """
@@ -126,7 +126,7 @@ class ProgressFile:
     """The file of the host that carries the lines to the controller. What goes wrong with it never hurts the run.
 
     :param path: of a file that does not exist yet; it is made for its owner only.
-    :param interval: seconds between two looks of the controller at it. A model gets a line twice as often, and one for each new state.
+    :param interval: seconds between two polls of the controller. A model gets a line twice as often, and one for each new state.
     """
 
     def __init__(self, path: str, interval: float, clock: Callable[[], float] = time.monotonic) -> None:

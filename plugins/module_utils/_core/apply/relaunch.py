@@ -40,7 +40,7 @@ class Launches:
             return True
         try:
             self.registrations.register(model)
-            model.before = self.run.look_around()
+            model.before = self.run.capture()
             self.run.write(model, lambda: self.client.launch(action.request))
         except AuthenticationError:
             raise
@@ -94,7 +94,7 @@ class Launches:
         for again in (True, False):
             try:
                 self.registrations.roll_back(model)
-                model.before = self.run.look_around()
+                model.before = self.run.capture()
                 self.client.launch(previous)
                 break
             except AuthenticationError:

@@ -43,7 +43,7 @@ class Removal:
         asked: set[str] = set()
         unlisted: float | None = None
         while True:
-            # Looked at before each request: a launch that ended in the meantime must be terminated. To cancel a model that
+            # Checked before each request: a launch that ended in the meantime must be terminated. To cancel a model that
             # is ready would leave its process running where nobody can reach it.
             seen = observe(self.client)
             state = seen.state(model.uid)

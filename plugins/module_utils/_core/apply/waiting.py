@@ -21,9 +21,9 @@ __all__ = ["UnderWay"]
 
 #: What is reported of a model that should answer.
 _ASKED = "smoke test"
-#: Seconds between two looks: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
+#: Seconds between two polls: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
 _SHORTEST, _SHARE = 0.2, 0.03
-#: Seconds before the time for the plan is over: the last look comes when it is.
+#: Seconds before the time for the plan is over: the last poll comes when it is.
 _LEAST = 0.01
 
 
@@ -52,16 +52,16 @@ class UnderWay:
         self.models = list(waits)
         for model in waits:
             run.start(model)
-        looked = moved = run.clock()
+        read_at = moved = run.clock()
         size = (0, 0)
         while queue or self.models:
             taken = self.fill(queue)
             if not queue and not self.models:
                 return
             # Rows of instances have been seen to lag behind the list, so that is read from time to time in any case.
-            whole = run.clock() - looked >= PATIENCE
+            whole = run.clock() - read_at >= PATIENCE
             seen = observe(self.client, () if whole else [model.uid for model in self.models])
-            looked = run.clock() if whole else looked
+            read_at = run.clock() if whole else read_at
             self.models = [model for model in self.models if self.still_under_way(model, seen)]
             if (len(queue), len(self.models)) != size:
                 size, moved = (len(queue), len(self.models)), run.clock()
@@ -87,7 +87,7 @@ class UnderWay:
         return True
 
     def still_under_way(self, model: ModelRun, seen: Observed) -> bool:
-        """Look at one model; False when it is ready or has failed."""
+        """Check one model; False when it is ready or has failed."""
         state = seen.state(model.uid)
         if state == READY:
             return self.again(model, not self.ready(model, seen))
@@ -167,7 +167,7 @@ class UnderWay:
             try:
                 answer = self.client.progress(model.uid)
             except ApiError:
-                # It may have ended since the last look.
+                # It may have ended since the last poll.
                 answer = {}
             run.say(model, seen.state(model.uid), answer)
 

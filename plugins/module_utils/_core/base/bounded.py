@@ -55,7 +55,7 @@ class TooMuch(Exception):
 
 
 class Looks:
-    """How many names may still be looked at: a directory can have any number of them, and be of any depth.
+    """How many names may still be read: a directory can have any number of them, and be of any depth.
 
     :param remaining: the number.
     """
@@ -64,13 +64,13 @@ class Looks:
         self.remaining = remaining
 
     def take(self) -> None:
-        """Look at one more.
+        """Count one more.
 
         :raises OSError: when that is too many.
         """
         self.remaining -= 1
         if self.remaining < 0:
-            raise OSError(errno.EFBIG, "there is too much to look at")
+            raise OSError(errno.EFBIG, "there are too many names to read")
 
 
 def is_name(part: str) -> bool:
@@ -88,7 +88,7 @@ def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = Non
     :param base: directory that is trusted, with all links on the way to it; without parts it may be a file.
     :param parts: names from there on. None of them is followed when it is a link.
     :param looks: what each of these names counts for.
-    :raises OSError: when it is not there, lies behind a link, or may not be looked at.
+    :raises OSError: when it is not there, lies behind a link, or may not be read.
     """
     # The dot triggers an automount.
     handle = os.open(os.path.join(base, ".") if parts else base, os.O_PATH | os.O_CLOEXEC)

@@ -30,9 +30,9 @@ def both(path: str) -> tuple[Path, Path]:
 
 
 def marks(path: str) -> tuple[Any, ...]:
-    """Something that is another one when a file or its copy was replaced, so that nobody reads them at each look.
+    """Something that is another one when a file or its copy was replaced, so that nobody reads them at each poll.
 
-    :raises OSError: when its directory cannot be looked into.
+    :raises OSError: when its directory cannot be read.
     """
     return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in both(path) if place.exists()))
 

@@ -62,7 +62,7 @@ def client_facts(directory: str | None, run: Run | None) -> dict[str, Any]:
     if directory is None or run is None:
         return {"client_version": None, "client_problem": None, "client_foreign": False, "client_requirements": None}
     place = Path(directory)
-    version, problem = _looked_at(place, run)
+    version, problem = _inspected(place, run)
     return {
         "client_version": version,
         "client_problem": problem,
@@ -75,7 +75,7 @@ class _Unusable(Exception):
     """Why an environment cannot be used, as a part of a sentence."""
 
 
-def _looked_at(place: Path, run: Run) -> tuple[str | None, str | None]:
+def _inspected(place: Path, run: Run) -> tuple[str | None, str | None]:
     """``client_version`` and ``client_problem``."""
     # By one of these, others take an environment for made.
     if not any(os.path.lexists(place / name) for name in ("bin/python", "bin/activate", "pyvenv.cfg")):

@@ -169,7 +169,7 @@ def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[s
     :param volumes: the tree.
     :param data_root: where it stands on the host. A link above it, or the data root itself, was chosen by whoever runs the host.
     :param facts: facts of the paths as ``host_info`` returns them.
-    :param files: further paths of the host, which the server writes and the roles look at.
+    :param files: further paths of the host, which the server writes and the roles read.
     """
     problems: list[tuple[str, str]] = []
     for volume in volumes:

@@ -49,7 +49,7 @@ class Advisory:
         return f"{who} {self.why} ({', '.join(filter(None, [self.cve, f'versions {self.versions}']))})."
 
 
-#: Where the fix of a range is not known, it ends with the oldest version that was looked at and is free of it.
+#: Where the fix of a range is not known, it ends with the oldest version that was checked and is free of it.
 ADVISORIES = (
     Advisory((2, 6, 0), (2, 6, 3), "was put on the package index by an attacker", refused=True),
     Advisory(

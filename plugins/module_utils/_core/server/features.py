@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which server can do what: one table, for messages and for the documentation. Private to this collection.
 
-No version is guessed from: each feature is looked for on the server itself, because a package index, an image and a fork may say what they like.
+Versions are not trusted: each feature is probed on the server itself, because a package index, an image and a fork may claim any version.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Feature:
 
     :param name: what it is.
     :param since: the first version of Xinference that has it.
-    :param probe: how it is looked for.
+    :param probe: how the server is probed for it.
     :param without: what follows where it is missing.
     """
 

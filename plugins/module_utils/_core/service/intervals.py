@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the service looks. Private to this collection."""
+"""How often the service polls. Private to this collection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["INTERVALS", "Intervals"]
 
 @dataclass(frozen=True)
 class Intervals:
-    """Seconds between looks.
+    """Seconds between polls.
 
     :param down: at a server that does not answer, or has no worker.
     :param moving: while a model is not ready.

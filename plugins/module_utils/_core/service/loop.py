@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeping the declared models running without anybody: the same plan, applied whenever the server is not as declared. Private to this collection.
 
-One look follows the other. While all is well a look is one request; when something moved, :mod:`reconcile` does what is needed, but without
+One poll follows the other. While all is well a poll is one request; when something moved, :mod:`reconcile` does what is needed, but without
 waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["Watcher"]
 
 @dataclass
 class _Seen:
-    """What the last comparison found, so that the next look knows whether anything moved.
+    """What the last comparison found, so that the next poll knows whether anything moved.
 
     :param calm: whether nothing was left to be done.
     :param lasts: seconds for which it counts while nothing is seen to move.
@@ -47,16 +47,16 @@ class _Seen:
 
 
 class Watcher:
-    """Looks at one server, and carries the plan out when it has to.
+    """Polls one server, and applies the plan when it has to.
 
     :param connect: makes a client that is logged in.
-    :param read: the declaration as it is now, None where there is none; called at each look.
+    :param read: the declaration as it is now, None where there is none; called at each poll.
     :param log: called with one line for each change.
     :param lock: held while something is written; None in place of a context when a run holds it.
     :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
     :param background: runs what may take long; by default at once.
     :param brief: seconds for which it is waited for all the same.
-    :param intervals: how often it looks.
+    :param intervals: how often it polls.
     :param clock: seconds from some moment on.
     """
 
@@ -88,7 +88,7 @@ class Watcher:
         self.seen = _Seen()
         #: Whether a run is at work.
         self.locked_out = False
-        #: Called where a look takes long, and who reads what is known should not wait for its end.
+        #: Called where a poll takes long, and who reads what is known should not wait for its end.
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -100,10 +100,10 @@ class Watcher:
         """The models that should run."""
         return [model for model in (self.declaration.models if self.declaration else ()) if model.state == "present"]
 
-    def look(self) -> float:
-        """Look once, and do what is needed.
+    def poll(self) -> float:
+        """Poll once, and do what is needed.
 
-        :returns: seconds until the next look.
+        :returns: seconds until the next poll.
         """
         connection = self.connection
         self.take(self.read())
@@ -115,11 +115,11 @@ class Watcher:
         since, connection.unreachable = connection.unreachable, None
         useless, connection.useless = connection.useless, None
         try:
-            pause = self._look(self.declaration)
+            pause = self._poll(self.declaration)
         except AuthenticationError as error:
             if connection.is_outdated(error):
                 self.forget()
-                return self.look()
+                return self.poll()
             connection.refuse(error)
             self._lost(gone=False)
             return self.intervals.idle
@@ -148,7 +148,7 @@ class Watcher:
         self._lost(gone=False)
 
     def forget(self) -> None:
-        """Give the client up, so that the next look logs in again."""
+        """Give the client up, so that the next poll logs in again."""
         self.smoke_tests.drop()
         self.connection.forget()
 
@@ -158,7 +158,7 @@ class Watcher:
         if gone:
             self.statuses.forget()
 
-    def _look(self, declaration: Declaration) -> float:
+    def _poll(self, declaration: Declaration) -> float:
         intervals = self.intervals
         client = self.connection.use()
         rows = client.list_instances()
@@ -172,7 +172,7 @@ class Watcher:
         held = self.lock()
         self.locked_out = held is None
         if held is None:
-            # A run is at work: what it does is looked at, and left to it. Whoever was asked is asked again afterwards.
+            # A run is at work: what it does is observed, and left to it. Whoever was asked is asked again afterwards.
             if heard:
                 self.smoke_tests.drop()
             if not same:
@@ -203,7 +203,7 @@ class Watcher:
         return max(intervals.moving, min(soonest, intervals.idle))
 
     def report(self) -> None:
-        """What is known has changed, and the look goes on for long."""
+        """What is known has changed, and the poll goes on for long."""
         self.changed()
 
     def note(self, seen: Observed, *, ours: bool = True) -> None:

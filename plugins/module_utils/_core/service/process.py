@@ -39,12 +39,12 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
     while not stopped.wait(0.0):
         readiness.open()
         try:
-            pause = watcher.look()
+            pause = watcher.poll()
         except Exception as error:
             # A server that answers with something unheard-of must not end what looks after all other models.
             watcher.drop(f"{type(error).__name__}: {error}")
             where = traceback.format_exception(type(error), error, error.__traceback__)
-            # Each once: it comes again with each look.
+            # Each once: it comes again with each poll.
             if where[-2] not in odd:
                 odd.add(where[-2])
                 for line in "".join(where).splitlines():

@@ -40,7 +40,7 @@ class Repair:
 
     :param statuses: what is known of the models.
     :param smoke_tests: what the models said.
-    :param changed: called where what is known has changed, and the look goes on for long.
+    :param changed: called where what is known has changed, and the poll goes on for long.
     """
 
     def __init__(self, statuses: ModelStatuses, smoke_tests: SmokeTests, changed: Callable[[], None]) -> None:
@@ -115,7 +115,7 @@ class Repair:
         except AuthenticationError:
             raise
         except (ApiError, NoAnswer) as error:
-            # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
+            # Without an answer in time it may be gone nevertheless, which the next poll shows; the others are not kept waiting for that.
             self.statuses.failed(uid, f"cannot be removed, to be launched again: {error}")
         else:
             self.log(f"{uid}: {done}")

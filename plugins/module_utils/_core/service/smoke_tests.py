@@ -86,7 +86,7 @@ class SmokeTests:
         :param seen: the server as it was seen last.
         """
         statuses = self.statuses
-        # Who failed before comes last, and only one of these in a look.
+        # Who failed before comes last, and only one of these in a poll.
         for model in sorted(wanted, key=lambda model: statuses[model.uid].tries):
             if not self.take_down(seen):
                 return
@@ -100,7 +100,7 @@ class SmokeTests:
             may_run = [model.launch_request(), {}]
             self.question = _Question(model.uid, running.created, partial(_asked, client.twin(), model.uid, running.spec, waiting.answer, may_run))
             self.background(self.question)
-            # Most answer at once, and then the next one need not wait for another look.
+            # Most answer at once, and then the next one need not wait for another poll.
             self.question.done.wait(self.brief)
         self.take_down(seen)
 

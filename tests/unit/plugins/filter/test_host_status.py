@@ -197,7 +197,7 @@ OPEN = (
     [
         ({"XOSCAR_AUTH_KEY": False}, HOST["docker"]["container"], OPEN),
         ({"XOSCAR_AUTH_KEY": True}, HOST["docker"]["container"], ""),
-        # Nobody has looked yet.
+        # It was not checked yet.
         ({}, HOST["docker"]["container"], ""),
         ({"XOSCAR_AUTH_KEY": False}, {"status": "exited"}, ""),
         ({"XOSCAR_AUTH_KEY": False}, None, ""),

@@ -18,7 +18,7 @@ server_advisories = ServerAdvisories().filters()["server_advisories"]
         ("v4.1.0-cpu", {"XOSCAR_AUTH_KEY": True}, []),
         ("v1.17.1-cpu", {}, ["CVE-2026-61539"]),
         ("v1.17.1-cpu", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-61539", "CVE-2026-49950"]),
-        # A look into the image says more than its tag.
+        # The image itself counts for more than its tag.
         ("v4.1.0-cpu", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-49950"]),
         ("nightly-main", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-49950"]),
     ],

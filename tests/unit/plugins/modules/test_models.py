@@ -104,11 +104,11 @@ def test_check_mode_predicts_changed_and_diff_and_writes_nothing(run: Runner, it
         # The other party's launch outlasts the run when it is cancelled, and ends when it is waited for.
         return serve(run, FakeServer(load_seconds=15, cancel_seconds=1).run("old", "kept").put("busy", "CREATING"))
 
-    looked_at = server()
-    looked_at.allowed = frozenset()
+    checked = server()
+    checked.allowed = frozenset()
     predicted = run(check=True, models=items, exclusive=exclusive)
-    assert looked_at.writes() == []
-    assert looked_at.clock.now == 1000.0
+    assert checked.writes() == []
+    assert checked.clock.now == 1000.0
     server()
     done = run(models=items, exclusive=exclusive)
     assert not done["failed"]

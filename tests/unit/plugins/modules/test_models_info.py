@@ -48,7 +48,7 @@ def test_a_model_of_which_a_copy_is_still_loading_is_not_ready(run: Runner) -> N
     server.launch({"model_uid": "chat", "model_type": "LLM", "model_name": "qwen3", "model_engine": "llama.cpp", "replica": 2})
     run.use(server)
     states = []
-    for _look in range(3):
+    for _poll in range(3):
         states.append(run()["models"][0]["state"])
         server.clock.sleep(10)
     assert states == ["creating", "scaling", "ready"]

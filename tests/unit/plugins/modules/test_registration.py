@@ -133,11 +133,11 @@ def test_check_mode_predicts_changed_and_diff_and_writes_nothing(run: Runner, re
             return serve(run, FakeServer())
         return serve(run, registered("chat", **({"context_length": 1} if start == "other" else {})))
 
-    looked_at = server()
-    now = looked_at.clock.now
-    looked_at.allowed = frozenset()
+    checked = server()
+    now = checked.clock.now
+    checked.allowed = frozenset()
     predicted = run(check=True, **options)
-    assert (looked_at.writes(), looked_at.clock.now) == ([], now)
+    assert (checked.writes(), checked.clock.now) == ([], now)
     server()
     carried_out = run(**options)
     assert not carried_out["failed"]
@@ -250,7 +250,7 @@ def test_what_the_server_refuses_is_its_own_sentence_and_loses_nothing(run: Runn
     assert server.specifications[KEY]["model_specs"][0]["model_uri"] == "file:///models/a.gguf"
 
 
-def test_files_are_looked_for_before_anything_is_changed(run: Runner, tmp_path: Path) -> None:
+def test_files_are_checked_before_anything_is_changed(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer(allowed=frozenset()))
     answer = run(**OWN, mounts={"/models": str(tmp_path)})
     assert answer["msg"] == (f"specification.model_specs.model_uri '/models/a.gguf' does not exist; on this host it would be {tmp_path}/a.gguf.")

@@ -1295,7 +1295,7 @@ class _Autostart:
         self.again = False
 
     def wake(self) -> None:
-        """Look at all entries; when it is at work, once more afterwards."""
+        """Check all entries; when it is at work, once more afterwards."""
         if self.server._autostart is not self:
             # The server was started again in the meantime.
             return

@@ -62,7 +62,7 @@ def refused(words: str, status: int = 400) -> ApiError:
     return ApiError("POST", "http://fake/v1/models", status, words)
 
 
-def look(server: FakeServer, declared: list[DeclaredModel], server_files: ServerFiles | None = None, file: StateFile | None = None) -> Observed:
+def observe_server(server: FakeServer, declared: list[DeclaredModel], server_files: ServerFiles | None = None, file: StateFile | None = None) -> Observed:
     """The server as a plan sees it."""
     registered: dict[str, set[str]] = {}
     for model in declared:
@@ -93,7 +93,7 @@ class Run:
     ) -> None:
         self.server = server
         declared = parse_models(list(items))
-        observed = look(server, declared, server_files, file)
+        observed = observe_server(server, declared, server_files, file)
         plan = make_plan(declared, observed, choices)
         self.plan = replace(plan, actions=tuple(replace(action, fetch=action.uid in missing) for action in plan.actions))
         self.context = Context(observed, server_files or ServerFiles(), file or StateFile(None), report=report, deaths=deaths)

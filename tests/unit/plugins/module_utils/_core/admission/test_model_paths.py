@@ -74,7 +74,7 @@ def test_as_many_links_are_followed_as_a_kernel_follows(home: ServerFiles, links
 
 
 @pytest.mark.parametrize("question", ["open", "readlink"])
-def test_what_this_host_may_not_look_at_is_left_to_the_server(home: ServerFiles, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
+def test_what_this_host_may_not_read_is_left_to_the_server(home: ServerFiles, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     def refuse(*_arguments: Any, **_options: Any) -> Any:
         raise PermissionError
 

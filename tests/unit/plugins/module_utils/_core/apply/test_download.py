@@ -24,11 +24,11 @@ def model(**fields: Any) -> DeclaredModel:
 class Server:
     """Downloads that go on while a caller polls.
 
-    :param looks: what the list of unfinished downloads says of ours, look by look; None where it is not in it.
+    :param polls: what the list of unfinished downloads says of ours, poll by poll; None where it is not in it.
     """
 
-    def __init__(self, *looks: dict[str, Any] | Exception | None, done: bool = False, error: Exception | None = None) -> None:
-        self.looks = list(looks)
+    def __init__(self, *polls: dict[str, Any] | Exception | None, done: bool = False, error: Exception | None = None) -> None:
+        self.polls = list(polls)
         self.done = done
         self.error = error
         self.asked: list[Any] = []
@@ -48,14 +48,14 @@ class Server:
         return self.done
 
     def downloads(self) -> list[dict[str, Any]]:
-        """The list; ours is in it from the first look after it was asked for."""
+        """The list; ours is in it from the first poll after it was asked for."""
         others = [{"cache_uid": "other", "status": "failed", "error": "of another"}]
         if not self.asked:
             return [*others, *({"cache_uid": name} for name in [self.name] if name)]
-        look = self.looks.pop(0)
-        if isinstance(look, Exception):
-            raise look
-        return others + ([{"cache_uid": self.name, **look}] if look is not None else [])
+        poll = self.polls.pop(0)
+        if isinstance(poll, Exception):
+            raise poll
+        return others + ([{"cache_uid": self.name, **poll}] if poll is not None else [])
 
 
 class Watch:
@@ -146,7 +146,7 @@ def test_an_interrupted_download_is_gone_on_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "words"),
+    ("poll", "words"),
     [
         ({"status": "failed", "error": "Failed to download model qwen3"}, "Failed to download model qwen3"),
         ({"status": "failed", "error": None}, "the download is failed"),
@@ -155,8 +155,8 @@ def test_an_interrupted_download_is_gone_on_with() -> None:
         ({"status": "paused"}, "the download is paused"),
     ],
 )
-def test_a_download_that_ended_otherwise_gives_the_server_s_words(look: dict[str, Any], words: str) -> None:
-    assert Watch().get(Server({"status": "downloading"}, look)) == words
+def test_a_download_that_ended_otherwise_gives_the_server_s_words(poll: dict[str, Any], words: str) -> None:
+    assert Watch().get(Server({"status": "downloading"}, poll)) == words
 
 
 def test_a_download_that_takes_too_long_goes_on() -> None:

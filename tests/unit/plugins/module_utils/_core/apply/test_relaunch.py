@@ -23,7 +23,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
     entry_of,
     gone,
     llm,
-    look,
+    observe_server,
     reach,
     record_of,
     refused,
@@ -811,7 +811,7 @@ def test_refused_credentials_are_not_the_model_s_failure() -> None:
 # While it lasts.
 
 
-def test_how_far_each_launch_is_is_reported_at_the_pace_of_the_looks_and_at_its_end() -> None:
+def test_how_far_each_launch_is_is_reported_at_each_poll_and_at_its_end() -> None:
     reported: list[Any] = []
     server = FakeServer(load_seconds=3.1)
     reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: reported.append((uid, state, round(seconds))), at_once=2)
@@ -889,6 +889,6 @@ def test_what_a_server_is_after_a_relaunch_is_what_a_survey_sees() -> None:
     server = with_old()
     reach(server, NEW, choices=WITH_AUTOSTART)
     (model,) = parse_models([NEW])
-    observed = look(server, [model])
+    observed = observe_server(server, [model])
     assert observed.applied["chat"].source == "record"
     assert observed.applied["chat"].request == model.launch_request()

@@ -286,9 +286,9 @@ ENDED = "the server's container ended meanwhile and was started again"
 )
 def test_the_cause_of_a_failure_is_named_where_this_host_sees_it(before: Deaths | None, now: Deaths | None, cause: str) -> None:
     # At the beginning of the run, and of the launch.
-    looks = iter([before, before])
+    polls = iter([before, before])
     server = FakeServer(broken={"chat": "Failed to init server"})
-    (result,) = reach(server, llm("chat"), deaths=lambda: next(looks, now)).values()
+    (result,) = reach(server, llm("chat"), deaths=lambda: next(polls, now)).values()
     assert result.message == f"Failed to init server{cause}"
 
 
@@ -343,13 +343,13 @@ def test_a_model_that_never_goes_away_is_never_launched() -> None:
 @pytest.mark.parametrize("sleep", [0.5, 2.0, 5.0])
 def test_the_server_is_asked_often_at_first_and_then_at_the_pace_that_was_given(sleep: float) -> None:
     server = FakeServer(load_seconds=1000)
-    looks: list[float] = []
+    polls: list[float] = []
     run = Run(server, llm("chat"))
     read = server.list_instances
-    server.list_instances = lambda: (looks.append(server.clock()), read())[1]  # type: ignore[method-assign, func-returns-value]
+    server.list_instances = lambda: (polls.append(server.clock()), read())[1]  # type: ignore[method-assign, func-returns-value]
     run.apply(sleep=sleep)
-    looks.pop()
-    pauses = [later - earlier for earlier, later in zip(looks, looks[1:])]
+    polls.pop()
+    pauses = [later - earlier for earlier, later in zip(polls, polls[1:])]
     assert pauses == sorted(pauses)
     assert pauses[:5] == pytest.approx([0.2] * 5)
     assert pauses[-1] == pytest.approx(sleep)
@@ -432,7 +432,7 @@ def test_a_model_that_is_launched_again_before_it_is_terminated_is_cancelled() -
     assert server.ready() == set()
 
 
-def test_a_cancellation_that_answers_that_nothing_was_launched_is_looked_at_again() -> None:
+def test_a_cancellation_that_answers_that_nothing_was_launched_is_checked_again() -> None:
     server = FakeServer().put("old", "CREATING")
     server.fail_next("cancel", refused("Model old has not been launched yet", 500))
     (result,) = reach(server, gone("old")).values()
@@ -545,7 +545,7 @@ def orphan(*uids: str) -> FakeServer:
 def test_a_model_that_is_ready_and_that_nobody_can_use_is_cleared_away_and_launched_again() -> None:
     server = FakeServer()
     run = Run(server, llm("chat"), llm("other"))
-    # After the last look at the loading model, and before the next.
+    # After the last poll of the loading model, and before the next.
     server.clock.after(10, lambda: server.cancel("chat"))
     server.load_seconds = 9.99
     results = run.apply()

@@ -199,7 +199,7 @@ def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp
 
 
 @pytest.mark.parametrize(("most", "enough"), [(5, True), (4, False)])
-def test_only_so_many_names_are_looked_at(base: Path, most: int, enough: bool) -> None:
+def test_only_so_many_names_are_read(base: Path, most: int, enough: bool) -> None:
     """One on the way to the directory, two in it, and two on the way to the empty one in it."""
     (base / "folder/empty").mkdir()
     looks = Looks(most)
@@ -207,7 +207,7 @@ def test_only_so_many_names_are_looked_at(base: Path, most: int, enough: bool) -
         assert len(list(entries_below(base, ["folder"], looks))) == 2
         assert looks.remaining == 0
     else:
-        with pytest.raises(OSError, match="there is too much to look at"):
+        with pytest.raises(OSError, match="there are too many names to read"):
             list(entries_below(base, ["folder"], looks))
 
 
@@ -221,7 +221,7 @@ def test_a_folder_of_any_depth_comes_to_an_end(base: Path) -> None:
         handle = inner
     os.close(handle)
     before = handles()
-    with pytest.raises(OSError, match="there is too much to look at"):
+    with pytest.raises(OSError, match="there are too many names to read"):
         list(entries_below(base, [], Looks()))
     assert handles() == before
 

@@ -87,7 +87,7 @@ def test_uids_that_the_host_has_stored(tmp_path: Path) -> None:
     assert stored_uids(place) == ["chat"]
     (tmp_path / "declaration.json.copy").unlink()
     assert stored_uids(place) == ["chat"]
-    # Looking changes nothing.
+    # Reading changes nothing.
     assert not (tmp_path / "declaration.json.copy").exists()
     Path(place).write_text("{", encoding="utf-8")
     assert stored_uids(place) == []

@@ -138,7 +138,7 @@ def test_which_addresses_are_our_own() -> None:
         own_addresses("no-such-name.invalid", 9)
 
 
-def test_a_name_is_looked_at_with_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_checked_with_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client goes to the next one where the first does not answer."""
 
     def stand_for(*addresses: str) -> None:

@@ -191,7 +191,7 @@ def test_any_other_error_of_the_list_is_an_error(status: int, words: str) -> Non
         observe(server)
 
 
-# A look at models that load.
+# A poll of models that load.
 
 
 def test_of_models_that_load_one_request_shows_that_they_still_do() -> None:

@@ -307,7 +307,7 @@ def test_a_link_that_leaves_what_the_container_sees_has_no_size(tmp_path: Path, 
 
 
 def test_a_size_comes_to_an_end(cache: ServerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each name counts that is looked at, and each on the way of a link."""
+    """Each name counts that is read, and each on the way of a link."""
     snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
     fewest = next(left for left in range(100) if sized(cache, snapshot, monkeypatch, left) is not None)
     assert fewest > 20
@@ -330,7 +330,7 @@ def test_long_ways_of_links_come_to_an_end(cache: ServerFiles, monkeypatch: pyte
 
 
 def sized(home: ServerFiles, path: str, monkeypatch: pytest.MonkeyPatch, left: int) -> int | None:
-    """The size when only so many names may be looked at."""
+    """The size when only so many names may be read."""
     monkeypatch.setattr(server_files, "Looks", lambda: Looks(left))
     return home.size(path)
 

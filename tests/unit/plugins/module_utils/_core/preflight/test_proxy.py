@@ -245,7 +245,7 @@ def test_an_address_of_the_service_that_is_none_is_reported_once() -> None:
         ("certificate", {"exists": False}, "2999-12-31T00:00:00+00:00", "does not exist on this host."),
     ],
 )
-def test_certificates_of_every_kind_are_looked_at(name: str, facts: dict[str, Any], ends: str | None, problem: str | None) -> None:
+def test_certificates_of_every_kind_are_checked(name: str, facts: dict[str, Any], ends: str | None, problem: str | None) -> None:
     path = f"/etc/ssl/{name}.pem"
     made = host(certificates={CERTIFICATE: {"not_after": "2999-12-31T00:00:00+00:00"}, path: {"sha256": "0f", "not_after": ends}})
     made["paths"][path] = {**GOOD_PATH, **facts}

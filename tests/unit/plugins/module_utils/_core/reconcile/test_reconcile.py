@@ -430,7 +430,7 @@ def test_what_is_cancelled_too_late_again_and_again_is_a_failure() -> None:
     assert "again" in result.message
 
 
-def test_exclusive_removes_nothing_more_in_the_second_look() -> None:
+def test_exclusive_removes_nothing_more_in_the_second_comparison() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     server.clock.after(15, lambda: server.put("late", "READY"))
     run(server, llm("chat", quantization="Q4_K_M"), choices={"exclusive": True})
@@ -527,7 +527,7 @@ def test_a_server_that_cannot_download_alone_says_so() -> None:
     assert problem == "download 'only' is not possible: this server cannot download without launching; servers since 3.4 can."
 
 
-def test_how_far_a_download_is_is_reported_at_each_look() -> None:
+def test_how_far_a_download_is_is_reported_at_each_poll() -> None:
     reported: list[Any] = []
     server = FakeServer(download_seconds=6)
     run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: reported.append((uid, state, answer.get("progress"), seconds)))

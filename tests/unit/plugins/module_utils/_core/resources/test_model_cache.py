@@ -355,7 +355,7 @@ _USERS = st.builds(
 def test_nothing_that_anybody_needs_is_ever_deleted(cached: list[CachedModel], users: Users, keep: list[DeclaredModel]) -> None:
     removal = plan_removal(cached, users, keep=keep)
     deleted = [files for files in cached if files.model_version in removal.versions]
-    # All that the server would delete for these names was looked at, and nobody needs it.
+    # All that the server would delete for these names was checked, and nobody needs it.
     assert all(files in removal.remove for files in deleted)
     assert all(not users.of(files) for files in deleted)
     places = {(files.worker, files.path) for files in deleted}

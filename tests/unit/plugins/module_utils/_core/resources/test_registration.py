@@ -208,7 +208,7 @@ def test_files_that_this_host_cannot_see_are_left_to_the_server(tmp_path: Path) 
     assert plan(remote, nothing(), ServerFiles({"/": str(tmp_path)})).changed
 
 
-def test_files_of_a_registration_that_stays_or_goes_are_not_looked_for(tmp_path: Path) -> None:
+def test_files_of_a_registration_that_stays_or_goes_are_not_checked(tmp_path: Path) -> None:
     server_files = ServerFiles({"/models": str(tmp_path)})
     assert not plan(WANTED, seen(), server_files).changed
     assert plan(Registration("embedding", "minilm", "absent", GIVEN), seen(), server_files).changed
@@ -428,7 +428,7 @@ def test_a_new_one_that_is_refused_leaves_nothing() -> None:
     assert server.writes() == [("register", 256, True)]
 
 
-def test_an_answer_that_was_lost_is_looked_for() -> None:
+def test_after_a_lost_answer_the_server_is_read_again() -> None:
     server = Shelf("minilm")
     server.errors["register"] = [ConnectionFailed("POST http://x: no answer within 30 s.")]
     change = plan(wanted(given={"max_tokens": 512}), seen())

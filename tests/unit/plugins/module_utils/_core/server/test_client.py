@@ -230,7 +230,7 @@ def test_a_password_goes_to_another_machine_with_tls_or_where_an_option_allows_i
             Client(endpoint, username="admin", password="s3cret-pass", timeout=0.1, **options)
 
 
-def test_who_looks_again_soon_asks_once(recorded: Recorded) -> None:
+def test_who_polls_again_soon_asks_once(recorded: Recorded) -> None:
     recorded.answer("GET /status", break_off)
     client = connect(recorded)
     for patient, tries in ((False, 1), (True, 3)):
@@ -459,7 +459,7 @@ def test_an_answer_may_be_as_large_as_the_limit(recorded: Recorded, monkeypatch:
 def test_a_byte_now_and_then_is_no_answer(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, answer: tuple[bytes, bytes]) -> None:
     """With each of them the timeout begins again."""
     client = connect(recorded, timeout=5)
-    # A second goes by with each look at the clock.
+    # A second goes by with each read of the clock.
     monkeypatch.setattr(Answer, "clock", itertools.count().__next__)
     recorded.answer("GET /v1/models", going_on(*answer))
     with pytest.raises(ConnectionFailed) as raised:
@@ -691,14 +691,14 @@ def test_a_write_is_repeated_with_the_renewed_token_too(recorded: Recorded) -> N
 
 
 def test_a_token_that_expires_in_the_middle_of_a_long_launch_is_renewed_once(recorded: Recorded) -> None:
-    """Half an hour of looks at a launch: one answer is a refusal, and none after it."""
+    """Half an hour of polls of a launch: one answer is a refusal, and none after it."""
     loading, ready = (200, [{"model_uid": "chat", "status": "CREATING"}]), (200, [{"model_uid": "chat", "status": "READY"}])
     recorded.answer("POST /token", LOGIN, (200, {"access_token": "token-2"}))
     recorded.answer("POST /v1/models", (200, {"model_uid": "chat"}))
     recorded.answer("GET /v1/models/instances", loading, loading, EXPIRED, loading, loading, ready)
     client = connect(recorded)
     client.launch({"model_uid": "chat"})
-    statuses = [client.list_instances()[0]["status"] for _look in range(5)]
+    statuses = [client.list_instances()[0]["status"] for _poll in range(5)]
     assert statuses == ["CREATING"] * 4 + ["READY"]
     assert [token for token, _body in recorded.asked("GET /v1/models/instances")] == ["Bearer token-1"] * 3 + ["Bearer token-2"] * 3
     assert len(recorded.asked("POST /token")) == 2
@@ -709,7 +709,7 @@ def test_a_token_may_expire_more_than_once(recorded: Recorded) -> None:
     recorded.answer("POST /token", LOGIN, (200, {"access_token": "token-2"}), (200, {"access_token": "token-3"}))
     recorded.answer("GET /v1/models", NO_MODELS, EXPIRED, NO_MODELS, EXPIRED, NO_MODELS)
     client = connect(recorded)
-    for _look in range(3):
+    for _poll in range(3):
         assert client.list_models() == {}
     assert [token for token, _body in recorded.asked("GET /v1/models")] == [f"Bearer token-{number}" for number in (1, 1, 2, 2, 3)]
 

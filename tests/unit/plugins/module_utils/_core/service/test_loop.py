@@ -59,10 +59,10 @@ class Stage:
         return self.server
 
     def run(self, seconds: float) -> Stage:
-        """Let the watcher look for a time."""
+        """Let the watcher poll for a time."""
         end = self.server.clock() + seconds
         while self.server.clock() < end:
-            pause = self.watcher.look()
+            pause = self.watcher.poll()
             assert pause > 0
             self.server.clock.sleep(pause)
         return self
@@ -71,7 +71,7 @@ class Stage:
         """Seconds until every declared model has answered."""
         begun = self.server.clock()
         while True:
-            pause = self.watcher.look()
+            pause = self.watcher.poll()
             if self.watcher.ready:
                 return self.server.clock() - begun
             assert self.server.clock() - begun < seconds, self.lines
@@ -96,7 +96,7 @@ def test_what_is_missing_is_launched_and_must_answer(autostart: bool) -> None:
     assert launches(server) == ["one", "two"]
 
 
-def test_while_all_is_well_a_look_is_one_request_and_writes_nothing() -> None:
+def test_while_all_is_well_a_poll_is_one_request_and_writes_nothing() -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"), llm("two"))
     stage.until_ready()
@@ -273,7 +273,7 @@ def test_a_server_that_refuses_a_launch_for_now_is_asked_again() -> None:
     assert written(server).count("launch") == 2
 
 
-def test_a_server_that_nothing_stands_for_is_unreachable_since_the_first_look_that_found_so() -> None:
+def test_a_server_that_nothing_stands_for_is_unreachable_since_the_first_poll_that_found_so() -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
@@ -311,7 +311,7 @@ def test_a_server_that_cannot_be_asked_is_not_of_no_use_for_that(listens: bool) 
     declaration = Declaration((), ReconcileOptions(PlanOptions()), "a")
     watcher = Watcher(connect, lambda: declaration, logged.append, lock=nullcontext)
     for pause in (watcher.intervals.moving, watcher.intervals.idle, watcher.intervals.idle):
-        assert watcher.look() == (pause if listens else watcher.intervals.down)
+        assert watcher.poll() == (pause if listens else watcher.intervals.down)
         assert (watcher.connection.trouble, watcher.ready) == ("no client", False)
         assert (watcher.connection.unreachable is None, watcher.connection.useless) == (listens, None)
     assert logged == ["the server cannot be asked: no client"]
@@ -541,7 +541,7 @@ def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = 0
     while {model.request.get("quantization") for model in server.models.values()} != {"Q8_0"}:
         before = written(server).count("terminate")
-        server.clock.sleep(stage.watcher.look())
+        server.clock.sleep(stage.watcher.poll())
         assert written(server).count("terminate") - before <= 1
         turns += 1
         assert turns < 100
@@ -580,7 +580,7 @@ def test_a_model_serves_until_the_files_of_the_next_are_there(hub: bool, monkeyp
         assert any("no connection to the hub" in line for line in stage.lines)
 
 
-def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_asked_for_long_does_not_stop_the_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that hangs is asked in the background, one question at a time."""
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"), llm("two"))
@@ -874,7 +874,7 @@ def test_who_fails_at_answering_delays_the_others_by_little(failing: int, monkey
     monkeypatch.setattr(server, "ask", ask)
     loaded = 0.0
     while not stage.watcher.statuses.get("one", ModelStatus()).answered:
-        server.clock.sleep(stage.watcher.look())
+        server.clock.sleep(stage.watcher.poll())
         loaded = loaded or (server.clock() if "one" in server.ready() else 0.0)
         assert server.clock() - (loaded or server.clock()) < 2 * failing + 3
 
@@ -1052,7 +1052,7 @@ def test_an_orphaned_model_is_removed_and_launched_again() -> None:
     stage.run(10)
     server.models["one"].orphan = True
     server.models["one"].created += 1
-    assert stage.watcher.look() > 0
+    assert stage.watcher.poll() > 0
     assert stage.until_ready(60) < 60
     assert "one: was cancelled too late; removed" in stage.lines
     assert launches(server).count("one") == 2
@@ -1144,16 +1144,16 @@ def test_models_are_asked_without_the_lock_and_who_failed_before_comes_last(monk
 @pytest.mark.parametrize(
     "error", [ApiError("GET", "http://fake/v1/models/instances", 500, "[Errno 111] Connection refused"), NoAnswer("no answer within 30 s.")]
 )
-def test_a_server_that_listens_and_is_of_no_use_is_known_to_be_so_since_the_first_look(error: Exception) -> None:
+def test_a_server_that_listens_and_is_of_no_use_is_known_to_be_so_since_the_first_poll(error: Exception) -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
     stage.run(10)
     assert stage.watcher.connection.useless is None
     begun = server.clock()
-    for _look in range(40):
+    for _poll in range(40):
         server.fail_next("list_instances", error)
-        stage.watcher.look()
+        stage.watcher.poll()
         server.clock.sleep(0.5)
     assert stage.watcher.connection.unreachable is None
     assert stage.watcher.connection.useless == begun

@@ -236,16 +236,16 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
 
 def test_systemd_is_notified_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
     stopped = Stop()
-    looks = 0
+    polls = 0
 
-    def look() -> float:
-        nonlocal looks
-        looks += 1
-        if looks > 1:
+    def poll() -> float:
+        nonlocal polls
+        polls += 1
+        if polls > 1:
             stopped.set()
         return 0.01
 
-    watcher.look = look  # type: ignore[method-assign]
+    watcher.poll = poll  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), readiness=readiness, start_request=StartRequest(None))
     assert systemd.recv(100) == b"READY=1"
@@ -326,11 +326,11 @@ def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watche
     logged: list[str] = []
     watcher.log = watcher.connection.log = logged.append
 
-    def look() -> float:
+    def poll() -> float:
         stopped.set()
         raise KeyError("model_uid")
 
-    watcher.look = look  # type: ignore[method-assign]
+    watcher.poll = poll  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
     assert logged[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
@@ -340,21 +340,21 @@ def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watche
 
 
 def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
-    stopped, logged, looks = Stop(), [], 0
+    stopped, logged, polls = Stop(), [], 0
     watcher.log = watcher.connection.log = logged.append
     watcher.intervals = Intervals(odd=0.0)
 
-    def look() -> float:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
+    def poll() -> float:
+        nonlocal polls
+        polls += 1
+        if polls == 3:
             stopped.set()
         raise KeyError("model_uid")
 
-    watcher.look = look  # type: ignore[method-assign]
+    watcher.poll = poll  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
-    assert looks == 3
+    assert polls == 3
     assert logged.count("Traceback (most recent call last):") == 1
 
 
