@@ -33,7 +33,7 @@ export XINFERENCE_TEST_PORT
 
 run() { molecule --base-config .config/molecule/config.yml "$@" --scenario-name "$scenario" 2>&1 | tee -a "$log"; }
 
-# Why it failed: what a server and its services said last, on every machine of the scenario, or on this one.
+# Why it failed: what a server and its services logged last, on every machine of the scenario, or on this one.
 report() {
   local names name
   if [ -f "$create" ]; then

@@ -60,12 +60,12 @@ def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
 
 
 def _client(host: Mapping[str, Any], known: bool) -> list[str]:
-    """What is wrong with the client's environment, and what the service says of itself, one sentence each.
+    """What is wrong with the client's environment, and what the service reports of itself, one sentence each.
 
     :param known: whether the status already holds the server's own trouble, which the service would repeat.
     """
     problem, service, container = host["client_problem"], host["service"], host["docker"]["container"] or {}
-    said = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
+    trouble = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
     if problem:
         served = ", nor can the recovery service bring back a model" if service["units"] else ""
         way = (
@@ -77,16 +77,16 @@ def _client(host: Mapping[str, Any], known: bool) -> list[str]:
     lacks = (
         [] if host["client_version"] or container.get("status") != "running" else ["There is no xinference-client, so the server was not asked: run provision."]
     )
-    return [*lacks, *([f"The recovery service says: {said}."] if said and not known else [])]
+    return [*lacks, *([f"The recovery service reports: {trouble}."] if trouble and not known else [])]
 
 
 def _container(container: Mapping[str, Any]) -> list[str]:
     """Why a container that is there does not serve, where its state alone leaves that open."""
     words = {
         "paused": "run provision, or docker unpause",
-        "restarting": "it ends again and again, and its log says why",
+        "restarting": "it ends again and again, and its log shows why",
         "created": "it was never started; run provision",
-        "dead": "Docker could not remove it, and its own log says why",
+        "dead": "Docker could not remove it, and its own log shows why",
     }
     status = str(container.get("status"))
     return [f"The container is {status}: {words[status]}."] if status in words else []
@@ -124,7 +124,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     if not trouble and not host["docker"]["reachable"]:
         trouble = f"No Docker Engine answers: {host['docker']['error']}."
     server = running.get("server") or {}
-    # What a server was given says nothing while none runs.
+    # What a server was given does not matter while none runs.
     environment = host.get("server_environment", {}) if container.get("status") == "running" else {}
     service = host["service"]
     kept = dict((service["state"] or {}).get("models") or {}) if service["active"] and server else {}

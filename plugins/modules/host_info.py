@@ -238,7 +238,7 @@ host:
       returned: always
     server_environment:
       description: >-
-        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) says that the image was checked
+        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) means that the image was checked
         at and does not know it.
       type: dict
       returned: always

@@ -16,7 +16,7 @@ description:
   - >-
     What a server does not report of a running model, such as the options of its engine, is compared with what it was really launched with.
     This is read from our own record of the launch in the server's launch history (servers since 2.10) or in O(state_path), else from the worker's
-    file of launch arguments (servers since 2.8, where O(mounts) shows it), else from the autostart entry where the server says that it launched the
+    file of launch arguments (servers since 2.8, where O(mounts) shows it), else from the autostart entry where the server reports that it launched the
     model from it. What none of them holds is not compared, and is listed in RV(models[].unverified).
   - A model is known by its uid. Nothing that is not declared is touched unless O(exclusive=true).
 author:
@@ -444,7 +444,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._files import 
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
 
-#: Options that say something of one run, and nothing of what should be kept true.
+#: Options that are about one run, and nothing of what should be kept true.
 _OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "declaration_credentials", "earlier_models", "lock_path"})
 #: Options that only whoever logs in needs.
 _CREDENTIALS = frozenset({"username", "password", "password_path"})

@@ -57,7 +57,7 @@ options:
     default: false
 notes:
   - >-
-    The declaration holds what the server says, and Ansible takes a chat template in a file of variables for a template of its own. Playbook
+    The declaration holds texts of the server, and Ansible takes a chat template in a file of variables for a template of its own. Playbook
     C(inferops.xinference.export) writes it down as it is; filter P(inferops.xinference.declaration_file#filter) makes the same text.
 seealso:
   - module: inferops.xinference.models
@@ -196,7 +196,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         **files_spec(),
         "uids": {"type": "list", "elements": "str"},
         "declaration": {"type": "bool", "default": False},
-        # Says whether secrets are returned, and is none.
+        # Decides whether secrets are returned, and is none.
         "declaration_secrets": {"type": "bool", "default": False, "no_log": False},
     }
 

@@ -42,7 +42,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
 
 
 def command_line(server: Server, *words: str) -> None:
-    """Run it in the server's container. A token that expires meanwhile ends it, and not the launch; whether that comes to its end is looked at here."""
+    """Run it in the server's container. A token that expires meanwhile ends it, and not the launch; whether that comes to its end is checked here."""
     login = f"xinference login --endpoint {INSIDE} --username {USERNAME} --password {PASSWORD} && " if server.accounts else ""
     subprocess.run(("docker", "exec", CONTAINER, "sh", "-c", f'{login}exec xinference "$@"', "sh", *words), check=False, capture_output=True, timeout=PATIENCE)
 

@@ -156,9 +156,9 @@ def main() -> None:
             capture_output=True,
             check=False,
         )
-        said = (done.stdout + done.stderr).strip()
-        if done.returncode and "already has users" not in said:
-            sys.exit(f"{ACCOUNT}: {said or f'xinference-migrate-auth ended with {done.returncode}'}")
+        output = (done.stdout + done.stderr).strip()
+        if done.returncode and "already has users" not in output:
+            sys.exit(f"{ACCOUNT}: {output or f'xinference-migrate-auth ended with {done.returncode}'}")
     # A server leaves the database that it makes itself readable by all. Its directory is restricted, but a copy keeps the mode.
     for file in folder.iterdir():
         give(file, 0o600, owner)

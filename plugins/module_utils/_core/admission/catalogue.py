@@ -213,7 +213,7 @@ def check_registrations(client: CatalogueApi, models: Iterable[DeclaredModel], n
     """One sentence for each registration that the server would refuse: the name of a model of its own, a family that it does not have.
 
     :param client: the server; one request per type, and one where a model names devices or workers.
-    :param models: those whose registration is about to be made or replaced; the server cannot say yet what can load them.
+    :param models: those whose registration is about to be made or replaced; the server does not know yet what can load them.
     :param names: as of :func:`check_catalogue`.
     """
     return _check(client, models, names, _check_registration, _check_place)

@@ -117,7 +117,7 @@ class PlanRun:
         """Whether the time for the plan is over."""
         return self.clock() - self.begun >= self.waiting.timeout
 
-    def say(self, model: ModelRun, state: str, answer: dict[str, Any] | None = None) -> None:
+    def report(self, model: ModelRun, state: str, answer: dict[str, Any] | None = None) -> None:
         """Report how far a model is."""
         if self.context.report is not None:
             self.context.report(model.uid, state, answer or {}, self.elapsed(model))
@@ -126,8 +126,8 @@ class PlanRun:
         """Record that a model is as declared."""
         model.result.seconds = self.elapsed(model)
         model.done = True
-        # The state of a model says nothing of its files.
-        self.say(model, model.result.result if model.action.kind == DOWNLOAD else model.result.state)
+        # The state of a model shows nothing of its files.
+        self.report(model, model.result.result if model.action.kind == DOWNLOAD else model.result.state)
 
     def fail(self, model: ModelRun, words: str, state: str) -> None:
         """Record that a model is not as declared."""

@@ -5,7 +5,7 @@
 
 The module runs on the host until its models are ready. It writes a line to a file at each poll; the action plugin on the controller reads
 what is new from time to time. Each line of the file is a JSON object with a number of its own: what a login shell or a terminal adds to the
-answer of a command is no such object, and the number says where to go on.
+answer of a command is no such object, and the number shows where to go on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..base.bounded import parse_json
 
 __all__ = ["ProgressFile", "latest_lines", "progress_file", "progress_line"]
 
-#: Stages of the server that say less than the state of the instance.
+#: Stages of the server that show less than the state of the instance.
 _VAGUE = frozenset({"", "pending", "launching", "completed"})
 #: The only stage whose per cent means something; the server starts again from 0 for the next.
 _DOWNLOADING = "downloading"
@@ -72,7 +72,7 @@ def _downloading(answer: Mapping[str, Any], done: float | None) -> str:
     files = list(_files(answer).values())
     if len(files) == 1 and files[0][1]:
         return f"{_DOWNLOADING} {_per_cent(files[0][0] / files[0][1])} % of {_size(files[0][1])}"
-    # A server whose downloads show no bars, as without a terminal, says 0 all the time.
+    # A server whose downloads show no bars, as without a terminal, reports 0 all the time.
     words = f"{_DOWNLOADING} {_per_cent(done)} %" if done else _DOWNLOADING
     return f"{words}, {_size(sum(file[0] for file in files))}" if files else words
 
@@ -99,11 +99,11 @@ def _per_cent(part: float) -> int:
 
 
 def progress_line(uid: str, state: str, answer: Mapping[str, Any], seconds: float) -> str:
-    """One line that says how far a model is, such as ``chat: downloading 41 % of 98 MB, 12 s``.
+    """One line that shows how far a model is, such as ``chat: downloading 41 % of 98 MB, 12 s``.
 
     :param uid: the model.
     :param state: its state, such as creating or loading.
-    :param answer: what the server says of its progress: ``stage``, ``progress`` from 0 to 1 and ``download_files``. Servers before 4.1 say
+    :param answer: what the server reports of its progress: ``stage``, ``progress`` from 0 to 1 and ``download_files``. Servers before 4.1 say
         less; what is missing or strange is left out.
     :param seconds: since work on it began.
     """

@@ -66,7 +66,7 @@ class Removal:
             if self.run.late():
                 self.run.fail(model, f"is still {state} after {self.run.waiting.timeout:g} s", state)
                 return False
-            self.run.say(model, state)
+            self.run.report(model, state)
             self.run.sleep(self.run.waiting.sleep)
 
     def clear_orphan(self, model: ModelRun, seen: Observed) -> bool:
@@ -97,7 +97,7 @@ class Removal:
         return True
 
     def free_name(self, model: ModelRun) -> None:
-        """Terminate what is left of a model; where the server refuses, the next launch says so."""
+        """Terminate what is left of a model; where the server refuses, the next launch fails with its reason."""
         try:
             self.run.write(model, lambda: self.client.terminate(model.uid))
         except AuthenticationError:

@@ -76,7 +76,7 @@ class _Steps:
             if action.replaced is None:
                 self.registrations.register(model)
             model.written = True
-            words = download(self.client, action.model, run.late, lambda: run.sleep(run.waiting.sleep), lambda state, row: run.say(model, state, row))
+            words = download(self.client, action.model, run.late, lambda: run.sleep(run.waiting.sleep), lambda state, row: run.report(model, state, row))
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -108,7 +108,7 @@ class _Steps:
         missing = wanted - len(replicas)
         if missing > 0:
             # The server answers when they are ready.
-            run.say(model, SCALING)
+            run.report(model, SCALING)
             run.attempt(model, lambda: run.write(model, lambda: self.client.add_replicas(uid, missing)))
         for copy in sorted(replicas, reverse=True)[: max(-missing, 0)]:
             run.attempt(model, lambda copy=copy: run.write(model, lambda: self.client.remove_replica(uid, copy)))  # type: ignore[misc]

@@ -20,7 +20,7 @@ _FORGOTTEN = 12.0
 #: Words of a server that lists a model as ready some moments before the way to it is open, or that remembers having been asked for it before it was there.
 _NOT_YET = "not yet ready for inference"
 _UNKNOWN = ("not found in the model list", "cached, retry after")
-#: What a server says of a model that it calls ready, and of one whose limit of requests is used up.
+#: What a server answers about a model that it calls ready, and of one whose limit of requests is used up.
 _LOADING = "is loading"
 _LIMITED = "rate limit reached"
 #: Seconds until it is asked again.
@@ -28,9 +28,9 @@ _PAUSE = 0.25
 
 
 class Unanswered(Exception):
-    """A model did not answer, or with something else; the text says what.
+    """A model did not answer, or with something else; the text holds the reason.
 
-    :param refused: whether the server says that it still loads, though it calls it ready.
+    :param refused: whether the server reports that it still loads, though it calls it ready.
     """
 
     def __init__(self, words: str, refused: bool = False) -> None:

@@ -120,7 +120,7 @@ class UnderWay:
         restored = model.rolling_back is not None
         try:
             if run.waiting.smoke != "none":
-                run.say(model, _ASKED)
+                run.report(model, _ASKED)
                 model.result.answered = smoke_test(self.client, model.uid, found.spec, run.waiting.answer, _launched(action, restored))
         except Unanswered as error:
             words = run.explain(model, f"is ready, but did not answer: {error}")
@@ -158,7 +158,7 @@ class UnderWay:
         return False
 
     def report(self, seen: Observed) -> None:
-        """Say how far each launch is."""
+        """Report how far each launch is."""
         run = self.run
         if run.context.report is None or run.clock() < run.reported + run.waiting.sleep:
             return
@@ -169,7 +169,7 @@ class UnderWay:
             except ApiError:
                 # It may have ended since the last poll.
                 answer = {}
-            run.say(model, seen.state(model.uid), answer)
+            run.report(model, seen.state(model.uid), answer)
 
     def give_up(self, models: Iterable[ModelRun], seen: Observed) -> None:
         """Report what is not ready when the time is over."""

@@ -190,7 +190,7 @@ def read_end(base: str | Path, parts: Sequence[str], limit: int, since: int = 0)
 
 
 def read_json(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> Any:
-    """What a regular file below a directory says; parameters as of :func:`read_bytes`.
+    """The content of a regular file below a directory; parameters as of :func:`read_bytes`.
 
     :raises OSError: when it cannot be read.
     :raises ValueError: when it is no JSON, or nested too deep.
@@ -219,7 +219,7 @@ def _whole(digits: str) -> int:
 
 
 def decoded(load: Callable[..., Any]) -> Any:
-    """What JSON says, nested no deeper than whoever walks through it by recursion can go.
+    """The content of JSON, nested no deeper than whoever walks through it by recursion can go.
 
     :param load: reads it, with arguments as of :func:`json.loads`.
     :raises ValueError: when it is no JSON, or is nested too deep.
@@ -239,7 +239,7 @@ def decoded(load: Callable[..., Any]) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """What a text in JSON says; errors as of :func:`decoded`."""
+    """The content of a text in JSON; errors as of :func:`decoded`."""
     return decoded(functools.partial(json.loads, text))
 
 

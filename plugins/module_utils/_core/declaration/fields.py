@@ -244,7 +244,7 @@ def _uid(value: Any) -> str:
 class Field:
     """One field of a declared model.
 
-    :param check: turns a raw value into the normalised one, or says what is allowed.
+    :param check: turns a raw value into the normalised one, or raises with what is allowed.
     :param sent: name in the launch request; empty when the field is not part of it.
     """
 

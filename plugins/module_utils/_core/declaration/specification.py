@@ -188,7 +188,7 @@ def check_registration(model_type: str, name: Any, specification: Any, *, strict
     """What is wrong with a registration, as texts that begin with the field.
 
     :param model_type: type of the model.
-    :param name: its name; None when the declaration lacks one, which is said elsewhere.
+    :param name: its name; None when the declaration lacks one, which is reported elsewhere.
     :param specification: as declared, of any type.
     :param strict: also refuse fields that look misspelt.
     """

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a virtual environment can run the client, asked of its own interpreter. Private to this collection.
 
-A directory's name says nothing: where a distribution was upgraded, the packages are still there, for a Python that is not.
+A directory's name proves nothing: where a distribution was upgraded, the packages are still there, for a Python that is not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 _TIMEOUT = 60.0
 #: Exit codes of program timeout where the time is up.
 _TIMED_OUT = (124, 137)
-#: Characters of what an interpreter says.
+#: Characters of an interpreter's output that are shown.
 _CHARACTERS = 200
 _MADE_FOR = re.compile(r"^version(?:_info)?\s*=\s*((\d+\.\d+)\S*)", re.MULTILINE)
 #: Imports what the service and the modules import, and no more: all of the package takes several times as long.
@@ -115,7 +115,7 @@ def _ask(python: Path, run: Run) -> dict[str, Any]:
     """
     if not os.access(python, os.X_OK):
         raise _Unusable("its interpreter is not there any more")
-    # Without what the caller's environment says about Python, and not for ever.
+    # Without the variables of the caller's environment for Python, and not for ever.
     status, output, errors = run(["timeout", "--kill-after=5", f"{_TIMEOUT:g}", str(python), "-I", "-B", "-c", _QUESTION])
     if status in _TIMED_OUT:
         raise _Unusable(f"its interpreter does not answer within {_TIMEOUT:g} s")

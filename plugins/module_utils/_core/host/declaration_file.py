@@ -40,7 +40,7 @@ def earlier_models(stored: Mapping[str, Any] | None, declared: Sequence[Any]) ->
 
 
 def _generation(content: Mapping[str, Any]) -> int:
-    """How often the declaration had been written when a copy was; 0 where it does not say."""
+    """How often the declaration had been written when a copy was; 0 where that is not known."""
     number = content.get("generation")
     return number if isinstance(number, int) else 0
 

@@ -26,7 +26,7 @@ REPLACEMENT, PREVIOUS = ".replacement", ".previous"
 _ENVIRONMENT_BYTES = 128 << 10
 #: Where the server listens in its container.
 _SERVER_PORT = "9997/tcp"
-#: Characters of what a health check said, from its end.
+#: Characters of a health check's output that are shown, from its end.
 _HEALTH_CHARACTERS = 200
 
 
@@ -50,9 +50,9 @@ def container_facts(docker: DockerSocket, container: str, log_lines: int = 0) ->
 
 
 def _health_says(log: Any) -> str:
-    """The last words of the last health check that said any, on one line; empty where none did."""
-    said = [str(check.get("Output") or "").strip() for check in log or [] if isinstance(check, Mapping)]
-    words = next(filter(None, reversed(said)), "")
+    """The end of the output of the last health check that had any, on one line; empty where none did."""
+    outputs = [str(check.get("Output") or "").strip() for check in log or [] if isinstance(check, Mapping)]
+    words = next(filter(None, reversed(outputs)), "")
     # What failed stands at the end; a container could write anything.
     return shown(" ".join(without_environment(words)[-_HEALTH_CHARACTERS:].split()))
 
@@ -158,7 +158,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
             facts["neighbours"] = neighbours(docker.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
-            # What is no reference at all is refused by Docker, too; preflight says it of the setting.
+            # What is no reference at all is refused by Docker, too; preflight reports it of the setting.
             with contextlib.suppress(Refused):
                 facts["image_present"] = docker.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -225,7 +225,7 @@ def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gateway(addresses: Mapping[str, Any]) -> str | None:
-    """Address of this host in a range of Docker; where it was chosen by Docker, older ones do not say that they take the first."""
+    """Address of this host in a range of Docker; where it was chosen by Docker, older ones do not report that they take the first."""
     if addresses.get("Gateway"):
         return str(addresses["Gateway"])
     try:

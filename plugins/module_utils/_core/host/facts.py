@@ -82,7 +82,7 @@ def _python() -> dict[str, Any]:
 
 
 def _imports(name: str) -> bool:
-    """Whether a module can be imported; that there is a directory of its name says little."""
+    """Whether a module can be imported; that there is a directory of its name proves little."""
     try:
         importlib.import_module(name)
     except Exception:

@@ -34,7 +34,7 @@ def of_processes(environment: bytes) -> dict[str, str]:
 
 
 def _environment(found: Mapping[str, Any]) -> dict[str, str]:
-    """What a container's description says of where a server's files are."""
+    """Where a server's files are, by a container's description."""
     pairs = (str(entry).partition("=") for entry in (found.get("Config") or {}).get("Env") or [])
     return {name: value for name, _equals, value in pairs if name in _PLACES and _PATH.fullmatch(value)}
 

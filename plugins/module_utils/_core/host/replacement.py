@@ -84,7 +84,7 @@ class Container:
 
     :param docker: Docker of this host.
     :param name: of the container.
-    :param log_lines: how much a container that failed may say, in lines.
+    :param log_lines: how many lines are shown of a container that failed.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class Container:
         raise NotHealthy(reason, container, True, "The container of before is back in its place and healthy.")
 
     def _not_replaced(self, error: OSError, timeout: float) -> NotHealthy:
-        """What to say where Docker stumbled between two names; the container of before goes on, where Docker lets it."""
+        """What to report where Docker failed between two names; the container of before goes on, where Docker lets it."""
         reason = f"Docker does not let its container take the place of the one before: {docker_words(error)}"
         try:
             if self._inspect(self.name) is None and self.exists(self.previous):
@@ -257,7 +257,7 @@ class Container:
         return _Seen.of(found) if found and is_named(found, name) else None
 
     def _get(self, route: str) -> Any:
-        """Docker's answer to a question. One that is busy, or is being started again, is asked again: it says nothing of the container.
+        """Docker's answer to a question. One that is busy, or is being started again, is asked again: its answer proves nothing about the container.
 
         :raises OSError: when it does not answer for a while.
         """
@@ -311,7 +311,7 @@ def _route(name: str) -> str:
 
 
 def docker_words(error: Exception) -> str:
-    """What Docker says, without the route that was asked."""
+    """Docker's message, without the route that was asked."""
     text = str(getattr(error, "strerror", None) or error)
     if not isinstance(error, OSError):
         # A container's own words may look like an answer of Docker.

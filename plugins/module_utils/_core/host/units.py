@@ -54,7 +54,7 @@ def _service_state(content: Any) -> dict[str, Any]:
 
     :raises TypeError: when it is not.
     """
-    # A service of an earlier version does not say whether it was refused.
+    # A service of an earlier version does not report whether it was refused.
     state = _fields({"refused": False, **content} if isinstance(content, dict) else content, _STATE)
     return {**state, "models": {uid: _fields(model, _STATE_OF_MODEL) for uid, model in state["models"].items()}}
 
@@ -118,11 +118,11 @@ def _started(unit: str, root: Path, run: Run | None) -> float | None:
     # It writes whole seconds, in the time zone of whoever asks.
     command = [str(root / "usr/bin/env"), "LC_ALL=C", "TZ=UTC", "systemctl", "show", f"--property={','.join(_SHOWN)}", unit]
     status, answer, _error = run(command)
-    said = dict(line.partition("=")[::2] for line in answer.splitlines())
-    if status or said.get("ActiveState") not in _RUNNING or said.get("SubState") == "auto-restart":
+    answers = dict(line.partition("=")[::2] for line in answer.splitlines())
+    if status or answers.get("ActiveState") not in _RUNNING or answers.get("SubState") == "auto-restart":
         return None
     try:
-        _day, date, clock, _zone = said["ExecMainStartTimestamp"].split()
+        _day, date, clock, _zone = answers["ExecMainStartTimestamp"].split()
         return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp() + 1
     except (KeyError, ValueError):
         # It is being started, and has no process yet.

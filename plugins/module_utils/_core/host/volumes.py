@@ -138,7 +138,7 @@ def _host_path_problems(volume: Mapping[str, Any], data_root: str, facts: Mappin
     if plain == PurePosixPath(data_root) or _below(path, data_root):
         yield f"{name} lies in xinference_data_root.", f"Write it as {plain.relative_to(data_root)}, so that the roles make it."
     if not volume.get("target"):
-        yield f"{name} is a path of the host and has no target, so that nothing would come of it.", "Say where the container sees it, or remove it."
+        yield f"{name} is a path of the host and has no target, so that nothing would come of it.", "Add the target, or remove it."
     ours = [key for key in _DEFAULTS if key in volume]
     if ours:
         yield f"{name} {' and '.join(ours)} cannot be set, because a path of the host is left as it is.", "Set it on the host, and remove it here."

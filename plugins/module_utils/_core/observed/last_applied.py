@@ -4,7 +4,7 @@
 """What a running model was really launched with. Private to this collection.
 
 A server reports only a part of a launch request. The rest is known from, in this order: our own record of this very launch, the
-worker's file with the arguments of what it runs, and the autostart entry where the server says that it launched the model from it.
+worker's file with the arguments of what it runs, and the autostart entry where the server reports that it launched the model from it.
 Where none of them can be read, nothing is assumed.
 
 Our own record is a row of the server's launch history under the name :data:`RECORD`. So it is wherever the server is, and every
@@ -109,7 +109,7 @@ def cleaned(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_worker(arguments: Mapping[str, Any], uid: str, replicas: int) -> Applied:
-    """What a worker's arguments say that a model was launched with.
+    """What a model was launched with, by a worker's arguments.
 
     :param arguments: of one copy.
     :param uid: the model.

@@ -51,7 +51,7 @@ ERROR = "error"
 #: it can be neither used nor terminated, only freed.
 UNLISTED = "unlisted"
 ABSENT = "absent"
-#: Neither may be terminated nor cancelled: the server would say that there is no such model, and bring it back when it has settled.
+#: Neither may be terminated nor cancelled: the server would answer that there is no such model, and bring it back when it has settled.
 SETTLING = frozenset({SCALING, RECOVERING})
 #: A client is launching the model: wait, do not launch a second time.
 BUSY = frozenset({CREATING, LOADING}) | SETTLING
@@ -176,7 +176,7 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
         if known is None:
             models[uid] = ObservedModel(uid, READY, dict(spec))
         elif known.state not in (TERMINATING, READY, *SETTLING):
-            # The list names only what finished loading: newer than a row that still says creating, or error of an earlier try.
+            # The list names only what finished loading: newer than a row that still shows creating, or error of an earlier try.
             models[uid] = _with(known, READY, spec)
     return Observed(models)
 
@@ -186,7 +186,7 @@ def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, dict[str,
     try:
         return reader.list_models()
     except ApiError as error:
-        # The server says no more than the name.
+        # The server reports no more than the name.
         if error.status == 500 and any(error.detail.endswith(f"] {uid!r}") for uid in uids):
             return {}
         raise
@@ -220,7 +220,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
     known = bool(rows) and "autostart_enabled" in (rows or [{}])[0]
     answers: list[dict[str, Any]] | None = None
     if rows is not None and not rows:
-        # An empty history does not say whether the server has autostart.
+        # An empty history does not show whether the server has autostart.
         answers = reader.autostart()
         known = answers is not None
     applied = _applied(models, records, entries, home)

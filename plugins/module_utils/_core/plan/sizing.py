@@ -36,7 +36,7 @@ OTHER_PROCESS_MIB = 700
 CONTEXTS = (4096, 2048, 1024, 512)
 #: KiB per token of context up to a size in billions, from the shape of common models of that size with 16-bit keys and values.
 _CONTEXT_KIB = ((0.3, 24), (1.0, 112), (4.0, 144), (9.0, 160), (15.0, 200), (40.0, 256), (float("inf"), 320))
-#: Where a quantization says its bits: Q4_K_M, UD-Q4_K_XL, i1-IQ3_XXS, TQ2_0, GPTQ-Int4, W4A16; 4-bit; MXFP4_MOE, fp8, nf4, BF16, F32.
+#: Where a quantization names its bits: Q4_K_M, UD-Q4_K_XL, i1-IQ3_XXS, TQ2_0, GPTQ-Int4, W4A16; 4-bit; MXFP4_MOE, fp8, nf4, BF16, F32.
 _BITS = (
     re.compile(r"(?<![a-z0-9])(?:[it]?q|w?u?int|w)(\d{1,2})(?!\d)", re.IGNORECASE),
     re.compile(r"(?<![\d.])(\d{1,2})(?:\.\d+)?[-_ ]?(?:bits?|bpw)(?![a-z])", re.IGNORECASE),
@@ -105,7 +105,7 @@ def _billions(model: DeclaredModel) -> float | None:
 
 
 def _bits(quantization: str, form: str = "") -> float:
-    """Bits per weight that a quantization stands for, or where it says nothing the format of the files."""
+    """Bits per weight that a quantization stands for, or where it names none the format of the files."""
     for pattern in _BITS:
         found = pattern.search(quantization)
         if found:

@@ -21,7 +21,7 @@ __all__ = ["check", "holder"]
 _OF_A_HOME = ("auth", "cache", "launch_history.db", "model/v2", "worker_recovery")
 #: What is mounted for something else than data.
 _NO_DATA = re.compile(r"/(dev|proc|sys)(/.*)?|/etc/(localtime|timezone)|(/var)?/run/[^/]+\.sock|/usr/share/zoneinfo(/.*)?")
-#: The page that says more.
+#: The page with more about it.
 _PAGE = "docs/adopt.md"
 
 
@@ -142,7 +142,7 @@ def _check_caches(container: Mapping[str, Any], name: str, seen: Mapping[str, st
     given = ", ".join(f"{variable}: {path}" for variable, path in lost.items())
     return [
         (
-            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} says; the declared one would look elsewhere.",
+            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} points to; the declared one would look elsewhere.",
             f"Add to xinference_environment {{{given}}}.",
         )
     ]

@@ -182,7 +182,7 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
 def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which no request to the container itself goes through a proxy that it names.
 
-    Programs read the name in capitals, in small letters, or one before the other, so both say the same.
+    Programs read the name in capitals, in small letters, or one before the other, so both get the same value.
     """
     found = dict(environment)
     if any(name.lower() in _PROXIES and value for name, value in found.items()):

@@ -353,7 +353,7 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
 
 
 def _drift(wanted: ApiKey, found: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The declared fields that differ from a key, or from what the server makes of a key of which no more is said than its name."""
+    """The declared fields that differ from a key, or from what the server makes of a key of which only the name is declared."""
     running = _shown(found or {}, "")
     drift: dict[str, Any] = {}
     if wanted.description is not None and wanted.description != (running["description"] or ""):

@@ -37,12 +37,12 @@ class CachedModel:
     """Files of one model on one worker.
 
     :param model_version: the server's name for them.
-    :param type: type of the model; None where the server is too old to say.
+    :param type: type of the model; None where the server is too old to report it.
     :param path: where the server expects them.
     :param real_path: directory in which they really are.
-    :param size_bytes: their size; None where the server is too old to say.
+    :param size_bytes: their size; None where the server is too old to report it.
     :param worker: address of the worker.
-    :param engines: engines that can load them; None where the server does not say.
+    :param engines: engines that can load them; None where the server does not report them.
     """
 
     model_version: str
@@ -128,7 +128,7 @@ class Removal:
 
 
 def _as_type(model: DeclaredModel, files: CachedModel) -> DeclaredModel:
-    """The same model; of the files' type where the server does not say one, so that the name decides."""
+    """The same model; of the files' type where the server reports none, so that the name decides."""
     return model if files.type else DeclaredModel(model.uid, model.state, {**model.given, "type": ""})
 
 
@@ -271,7 +271,7 @@ def _named(cached: Sequence[CachedModel], users: Users, absent: Sequence[str]) -
 
 
 def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[str]]:
-    """Delete files, and see whether they are gone: the server says yes to everything.
+    """Delete files, and see whether they are gone: the server answers yes to everything.
 
     :returns: what was deleted, and one sentence for each that was not.
     """

@@ -188,7 +188,7 @@ def _missing_files(wanted: Registration, server_files: ServerFiles) -> list[str]
     return [
         f"{field_name.replace('registration', 'specification', 1)} '{path}' {wrong}."
         for field_name, path, wrong in path_problems(model, server_files)
-        # The server may see more directories than it was said here.
+        # The server may see more directories than are declared here.
         if server_files.on_host(path) is not None
     ]
 

@@ -328,7 +328,7 @@ def _locked_out(change: AccountChange) -> list[str]:
 def apply_account(client: UsersApi, change: AccountChange) -> None:
     """Do it.
 
-    :raises XinferenceError: when the server refuses; its own words say what.
+    :raises XinferenceError: when the server refuses; its own words hold the reason.
     """
     wanted, found = change.wanted, change.seen.found
     if change.kind == CREATED:

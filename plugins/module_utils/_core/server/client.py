@@ -68,7 +68,7 @@ class Client(AdminClient):
         Fresher than the list, which the server keeps for some seconds.
         """
         try:
-            # 503 says that it is loading, so it is an answer and no reason to try again.
+            # 503 means that it is loading, so it is an answer and no reason to try again.
             return dict(self._call("GET", f"/v1/models/{quote(uid, safe='')}", tries=1))
         except AuthenticationError:
             raise
@@ -112,7 +112,7 @@ class Client(AdminClient):
         self._api.register_model(model_type=model_type, model=json.dumps(specification), persist=persist)
 
     def unregister(self, model_type: str, name: str) -> None:
-        """Remove a custom model's registration; the server says yes to unknown names as well. Running models keep serving."""
+        """Remove a custom model's registration; the server answers yes to unknown names as well. Running models keep serving."""
         self._api.unregister_model(model_type, quote(name, safe=""))
 
     def launch(self, request: dict[str, Any]) -> None:
@@ -184,7 +184,7 @@ class Client(AdminClient):
         self._api.upsert_autostart_model(entry)
 
     def remove_autostart(self, uid: str) -> None:
-        """Remove an autostart entry; the server says yes to unknown ones as well."""
+        """Remove an autostart entry; the server answers yes to unknown ones as well."""
         self._api.remove_autostart_model(uid)
 
     def routes(self) -> frozenset[str]:
@@ -213,7 +213,7 @@ class Client(AdminClient):
         return list(self._call("GET", "/v1/downloads")["list"])
 
     def remove_cached(self, model_version: str) -> None:
-        """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
+        """Delete the files of a downloaded model; the server answers yes to unknown ones as well."""
         self._call("DELETE", "/v1/cache/models", params={"model_version": model_version})
 
     def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:

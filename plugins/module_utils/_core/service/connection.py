@@ -146,7 +146,7 @@ class Connection:
     def lose(self, reason: str, *, gone: bool = False, usual: bool = False, refused: bool = False) -> None:
         """The server cannot be asked. The journal has each other reason once, until the server is there again.
 
-        :param usual: whether it is so whenever a host starts, and says nothing new of a server that was not there before.
+        :param usual: whether it is so whenever a host starts, and is no news of a server that was not there before.
         :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
         :param refused: whether the server does not know the account, or its password.
         """

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..base.journal import say
+from ..base.journal import log
 from ..host.docker import KILLED, DockerSocket
 from ..host.docker_facts import REPLACEMENT
 
@@ -83,14 +83,14 @@ def _seconds(stamp: str) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """Command line of the unit that starts the container; says what it did in a line of the journal."""
+    """Command line of the unit that starts the container; writes what it did into a line of the journal."""
     parser = argparse.ArgumentParser(prog="start", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--docker-host", required=True, help="address of Docker's socket")
     parser.add_argument("--container", required=True, help="name of the server's container")
     chosen = parser.parse_args(arguments)
     try:
-        say(bring_back(DockerSocket(chosen.docker_host), chosen.container))
+        log(bring_back(DockerSocket(chosen.docker_host), chosen.container))
     except OSError as error:
-        say(f"Docker does not answer: {error.strerror or error}")
+        log(f"Docker does not answer: {error.strerror or error}")
         return 1
     return 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the service knows of each declared model, and what it says of it. Private to this collection."""
+"""What the service knows of each declared model, and what it logs of it. Private to this collection."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class ModelStatuses(dict[str, ModelStatus]):
                     self.log(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by another client'}")
                 status.answered = 0
             if state == READY and model is not None and model.created != status.made:
-                # What the one before failed at says nothing of this one.
+                # What the one before failed at does not matter for this one.
                 status.made, status.next_try = model.created, 0.0
             if state != status.state:
                 status.since, status.progress = self.clock(), None

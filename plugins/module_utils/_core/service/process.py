@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import ClientMissing
-from ..base.journal import say
+from ..base.journal import log
 from ..base.lock import Lock
 from ..host.declaration_file import StoredDeclaration
 from ..server.session import MISSING
@@ -60,7 +60,7 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
 
 
 def require_client(missing: Exception | None, reader: DeclarationReader) -> None:
-    """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or a package was removed.
+    """Fail where no server can be asked, because this interpreter cannot import the client: its distribution was upgraded, or a package was removed.
 
     :param missing: what the import raised; None where it went well.
     :param reader: of the declaration.
@@ -88,7 +88,7 @@ def main() -> int:
     stopped = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    reader = DeclarationReader(StoredDeclaration(chosen.declaration), say)
+    reader = DeclarationReader(StoredDeclaration(chosen.declaration), log)
     notifier = Notifier(os.environ.get("NOTIFY_SOCKET"), float(os.environ.get("WATCHDOG_USEC") or 900e6) / 1e6)
 
     def connect() -> Any:
@@ -101,8 +101,8 @@ def main() -> int:
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()
 
-    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
+    watcher = Watcher(connect, reader, log, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
-    readiness = ReadinessServer(state, chosen.address, chosen.port, say, notifier)
+    readiness = ReadinessServer(state, chosen.address, chosen.port, log, notifier)
     serve(watcher, stopped, state=state, notifier=notifier, readiness=readiness, start_request=StartRequest(chosen.call))
     return 0

@@ -39,7 +39,7 @@ class Repair:
     """Compares, and launches, relaunches and clears away.
 
     :param statuses: what is known of the models.
-    :param smoke_tests: what the models said.
+    :param smoke_tests: what the models answered.
     :param changed: called where what is known has changed, and the poll goes on for long.
     """
 
@@ -124,7 +124,7 @@ class Repair:
 
     @staticmethod
     def progress(client: Api, uid: str) -> dict[str, Any]:
-        """How far a launch is; empty where the server does not say, as after its end."""
+        """How far a launch is; empty where the server does not report it, as after its end."""
         try:
             return client.progress(uid)
         except AuthenticationError:

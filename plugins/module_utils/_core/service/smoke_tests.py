@@ -72,11 +72,11 @@ class SmokeTests:
         self.question: _Question | None = None
 
     def drop(self) -> None:
-        """Whatever a model is going to say, it says it of what was before."""
+        """Whatever a model is going to answer, it is about what was before."""
         self.question = None
 
     def heard(self) -> bool:
-        """Whether a model has said something that is not taken down yet."""
+        """Whether a model has answered and that is not recorded yet."""
         return self.question is not None and self.question.done.is_set()
 
     def ask(self, client: Api, wanted: Iterable[DeclaredModel], seen: Observed, waiting: Waiting) -> None:
@@ -105,7 +105,7 @@ class SmokeTests:
         self.take_down(seen)
 
     def take_down(self, seen: Observed) -> bool:
-        """Take down what the model said that was asked; False while it has not, and where it was of no use.
+        """Record what the model answered that was asked; False while it has not, and where it was of no use.
 
         :raises XinferenceError: when the server is lost, or refuses the credentials.
         """

@@ -52,7 +52,7 @@ class DeclarationReader:
             if options is not None and not options.keys() >= _FOR_A_SERVICE:
                 # Of a run for which there was no service. The next one, which put this service here, is about to store another one.
                 options = None
-            # The engine belongs to root, and this service does not; it only would say why a process died.
+            # The engine belongs to root, and this service does not; it only would show why a process died.
             run_options = None if options is None else reconcile_options({**options, "container": None})
             declaration = None
             if options is not None and run_options is not None:
@@ -87,7 +87,7 @@ class DeclarationReader:
         return True
 
     def connect(self) -> Client:
-        """A client that is logged in as the declaration says."""
+        """A client that is logged in as declared."""
         given = self.options
         passwords = [given["password"]]
         if not given["password"] and given.get("password_path"):
@@ -107,7 +107,7 @@ class Declaration:
 
     :param models: checked, in the order of the declaration.
     :param run_options: how; waiting and checking are the watcher's own matter.
-    :param connection: what says where the server is and who logs in; compared only.
+    :param connection: where the server is and who logs in; compared only.
     """
 
     models: tuple[DeclaredModel, ...] = ()

@@ -65,7 +65,7 @@ def test_how_it_looks() -> None:
     assert parts(written([{**CHAT, "registration": registration}], declaration_unknown=unknown, declaration_problems=["models[0]: a problem."])) == (
         f'{HEADER} from "inference-01".',
         """# Unknown fields of model "chat": "environment.HF_TOKEN", "autostart".
-# No declaration can say: "models[0]: a problem."
+# Not possible in a declaration: "models[0]: a problem."
 ---
 xinference_models:
   - uid: chat

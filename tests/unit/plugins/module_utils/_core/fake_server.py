@@ -725,7 +725,7 @@ class FakeServer:
         self._autostart.wake()
 
     def remove_autostart(self, uid: str) -> None:
-        """Remove an autostart entry; the server says yes to unknown ones as well."""
+        """Remove an autostart entry; the server answers yes to unknown ones as well."""
         self._called("remove_autostart", uid)
         self._needs("autostart", "DELETE", f"/v1/autostart/models/{uid}")
         self._disable(uid)
@@ -768,7 +768,7 @@ class FakeServer:
         return [self._task(uid, task) for uid, task in self.tasks.items()]
 
     def remove_cached(self, model_version: str) -> None:
-        """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
+        """Delete the files of a downloaded model; the server answers yes to unknown ones as well."""
         self._called("remove_cached", model_version)
         self.files_cached = [row for row in self.files_cached if row["model_version"] != model_version]
 

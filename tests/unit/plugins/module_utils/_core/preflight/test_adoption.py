@@ -170,7 +170,7 @@ def test_downloads_elsewhere() -> None:
     given = {"volumes": [*tree(), {"path": "hf", "target": "/hf"}]}
     same = ((f"{ROOT}/.xinference", HOME), (f"{ROOT}/hf", "/hf"))
     (said,) = problems(*same, env=("HF_HOME=/hf",), given=given)
-    assert "has its downloads where HF_HOME says; the declared one would look elsewhere. Add to xinference_environment {HF_HOME: /hf}." in said
+    assert "has its downloads where HF_HOME points to; the declared one would look elsewhere. Add to xinference_environment {HF_HOME: /hf}." in said
     assert problems(*same, env=("HF_HOME=/hf",), given={**given, "environment": ["HF_HOME"]}) == []
     assert problems(*same, env=("HF_HOME=/root/.cache/huggingface",), given=given) == []
     assert len(problems(*mounts, env=("MODELSCOPE_CACHE=/hf",))) == 2
