@@ -256,6 +256,17 @@ def test_each_module_has_a_unit_test(module: str) -> None:
     assert (ROOT / "tests/unit/plugins/modules" / f"test_{module}.py").is_file()
 
 
+def test_each_file_of_unit_tests_is_named_after_what_it_tests() -> None:
+    """``test_NAME.py`` or ``test_NAME_ASPECT.py`` in the directory of ``NAME.py``."""
+    odd = []
+    for path in (ROOT / "tests/unit/plugins").glob("**/test_*.py"):
+        folder = ROOT / path.parent.relative_to(ROOT / "tests/unit")
+        names = {tested.stem for tested in folder.glob("*.py")}
+        if not any(f"{path.stem}_".startswith(f"test_{name}_") for name in names):
+            odd.append(str(path.relative_to(ROOT)))
+    assert odd == []
+
+
 @pytest.mark.parametrize("folder", sorted({part.partition("/")[0] for part in PARTS_OF_THE_CORE}))
 def test_each_part_of_the_core_is_tested_in_the_folder_of_its_name(folder: str) -> None:
     """By what its tests import, and by what that imports of the same folder."""
