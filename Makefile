@@ -109,7 +109,7 @@ adoption: setup images ## a server that was made by hand is written down and ado
 first-admin: setup images ## who calls a new server first, on the version that is named
 	python -m pytest -v tests/security/test_first_admin.py
 
-security: setup images ## nobody gets in, and secrets stay secret: a provisioned host, looked at from outside
+security: setup images ## nobody gets in, and secrets stay secret: a provisioned host, checked from outside
 	python -m pytest -v tests/security
 
 isolation: setup ## what the firewall lets through, packet by packet, and what the fleet's CA signs

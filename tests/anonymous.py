@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a server answers to somebody without an account."""
+"""What a server answers to a client without an account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 
 #: What a provisioned host may show of itself; the tests compare.
 EXPOSED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "security/exposed.yml").read_text(encoding="utf-8"))
-#: Answers to somebody who should have logged in.
+#: Answers to a client that should have logged in.
 REFUSALS = (401, 403)
 #: Pages that the server does not name among its calls.
 PAGES = ("/", "/docs", "/redoc", "/openapi.json", "/metrics", "/favicon.ico")

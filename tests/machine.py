@@ -31,7 +31,7 @@ class NotBuilt(Exception):
 
 
 def record(kind: str, **fields: Any) -> None:
-    """Add a record to those of this run, where somebody wants them; see tests/recorder."""
+    """Add a record to those of this run, where they are wanted; see tests/recorder."""
     folder = os.environ.get("XINFERENCE_TEST_RECORDS", "")
     if folder:
         with (Path(folder) / f"tests-{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
@@ -69,7 +69,7 @@ def wait_until(condition: Callable[[], object], what: str, pause: float = 0.05) 
     """What a condition gives, as soon as that is something.
 
     :param what: is waited for, said when it does not come.
-    :param pause: seconds between two looks.
+    :param pause: seconds between two polls.
     """
     deadline = time.monotonic() + PATIENCE
     while not (found := condition()):

@@ -33,8 +33,8 @@ export XINFERENCE_TEST_PORT
 
 run() { molecule --base-config .config/molecule/config.yml "$@" --scenario-name "$scenario" 2>&1 | tee -a "$log"; }
 
-# Why it failed: what a server and its services said last, on every machine of the scenario, or on this one.
-tell() {
+# Why it failed: what a server and its services logged last, on every machine of the scenario, or on this one.
+report() {
   local names name
   if [ -f "$create" ]; then
     mapfile -t names < <(docker ps --all --filter "label=inferops-test-scenario=$scenario" --format '{{ .Names }}')
@@ -55,7 +55,7 @@ tell() {
 finish() {
   local code=$?
   trap - EXIT INT TERM
-  if [ "$code" -ne 0 ]; then tell | tee -a "$log"; fi
+  if [ "$code" -ne 0 ]; then report | tee -a "$log"; fi
   run destroy >/dev/null || { tail -n 30 "$log"; [ "$code" -ne 0 ] || code=1; }
   exit "$code"
 }

@@ -116,7 +116,7 @@ else
   ln -sfn "$(build/venv/bin/python -c 'import ansible.module_utils; print(*ansible.module_utils.__path__)')" "$here/host/ansible/module_utils"
   PYTHONPATH=$here/host:$PWD/build/collections step unit "$here/venv/bin/python" -m pytest tests/unit/plugins/module_utils tests/unit/plugins/modules
   step types "$here/venv/bin/python" -m mypy --python-version "$wanted" plugins
-  # What ansible-test tells of a host's Python: every file compiles, and every module can be imported with the standard library alone.
+  # What ansible-test shows of a host's Python: every file compiles, and every module can be imported with the standard library alone.
   PATH=$(dirname "$python"):$PATH step sanity tools/sanity.sh --python "$wanted" --test compile --test import
   export PATH=$PWD/build/venv/bin:$PATH XINFERENCE_TEST_PYTHON=$here/venv/bin/python
   export ANSIBLE_COLLECTIONS_PATH=$PWD/build/collections PYTHONPATH=$PWD/build/collections

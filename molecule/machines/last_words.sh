@@ -2,7 +2,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs on a machine of a scenario that failed: what its services said last.
+# Runs on a machine of a scenario that failed: what its services logged last.
 echo "-- state: $(systemctl is-system-running); units that failed:"
 systemctl list-units --failed --no-legend --plain --no-pager
 for unit in docker xinference-models xinference-start xinference-proxy xinference-firewall; do

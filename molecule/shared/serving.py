@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the scenarios look at from outside: a server as any of its users sees it."""
+"""What the scenarios check from outside: a server as any of its users sees it."""
 
 from __future__ import annotations
 

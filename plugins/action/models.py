@@ -25,13 +25,13 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.pr
 MODULE = "inferops.xinference.models"
 #: The module's own default, in seconds.
 INTERVAL = 10.0
-#: The module refuses less; a look takes part of a second itself.
+#: The module refuses less; a poll takes part of a second itself.
 SHORTEST_INTERVAL = 1.0
-#: Seconds without an answer after which there are no more looks: the module could not make the file, or the host takes no second command.
+#: Seconds without an answer after which there are no more polls: the module could not make the file, or the host takes no second command.
 PATIENCE = 60.0
-#: And as many looks at least.
+#: And as many polls at least.
 TRIES = 3
-#: Seconds for which a look that is under way may keep the task from ending.
+#: Seconds for which a poll that is under way may keep the task from ending.
 FAREWELL = 1.0
 
 display = Display()
@@ -58,13 +58,13 @@ def to_stderr() -> bool:
     return name.rsplit(".", maxsplit=1)[-1] in ("json", "jsonl")
 
 
-class Looks(threading.Thread):
-    """Looks at the progress file at each interval and shows what is new, until it is told to stop.
+class ProgressPoller(threading.Thread):
+    """Polls the progress file at each interval and shows what is new, until it is stopped.
 
     :param action: whose commands run on the host, see :func:`second_line`.
     :param path: the file on the host.
     :param name: the host, for the operator.
-    :param interval: seconds between two looks, and before the first.
+    :param interval: seconds between two polls, and before the first.
     """
 
     def __init__(self, action: ActionBase, path: str, name: str, interval: float) -> None:
@@ -80,18 +80,18 @@ class Looks(threading.Thread):
         self.showing = threading.Lock()
 
     def run(self) -> None:
-        """Look until the end, or until looking does not work."""
+        """Poll until the end, or until polling does not work."""
         failures = 0
         while failures * self.interval < max(PATIENCE, TRIES * self.interval) and not self.stopped.wait(self.interval):
             try:
-                seen = self.look()
+                seen = self.poll()
             except Exception:
                 # Of any kind: the task is about the models, not about the lines.
                 seen = False
             failures = 0 if seen else failures + 1
 
-    def look(self) -> bool:
-        """One look; False when the file could not be read."""
+    def poll(self) -> bool:
+        """One poll; False when the file could not be read."""
         answer = self.action._low_level_execute_command(f"tail -n +{self.known + 1} {shlex.quote(self.path)}")
         if answer["rc"] != 0:
             return False
@@ -104,7 +104,7 @@ class Looks(threading.Thread):
         return True
 
     def stop(self) -> None:
-        """No more looks and no more lines."""
+        """No more polls and no more lines."""
         with self.showing:
             self.stopped.set()
         self.join(FAREWELL)
@@ -119,15 +119,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module as if there was no action plugin."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        looks = self._looks(task_vars or {}) if self._wanted() else None
-        arguments = {**self._task.args, "progress_path": looks.path} if looks else self._task.args
-        if looks:
-            looks.start()
+        poller = self._poller(task_vars or {}) if self._wanted() else None
+        arguments = {**self._task.args, "progress_path": poller.path} if poller else self._task.args
+        if poller:
+            poller.start()
         try:
             answer = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars, wrap_async=bool(self._task.async_val))
         finally:
-            if looks:
-                looks.stop()
+            if poller:
+                poller.stop()
         merged: dict[str, Any] = merge_hash(result, answer)
         return merged
 
@@ -141,14 +141,14 @@ class ActionModule(ActionBase):
         except TypeError:
             return False
 
-    def _looks(self, task_vars: dict[str, Any]) -> Looks | None:
-        """The looks of this task, not yet begun."""
+    def _poller(self, task_vars: dict[str, Any]) -> ProgressPoller | None:
+        """The poller of this task, not yet started."""
         try:
             interval = max(SHORTEST_INTERVAL, float(self._task.args.get("progress_interval", INTERVAL)))
             name = str(task_vars.get("inventory_hostname", self._play_context.remote_addr))
             if self._task.delegate_to:
                 name = f"{name} -> {self._task.delegate_to}"
-            return Looks(second_line(self), self._path(), name, interval)
+            return ProgressPoller(second_line(self), self._path(), name, interval)
         except Exception:
             return None
 

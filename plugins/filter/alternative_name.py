@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: alternative_name
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: A name of a host as certificates write it
+short_description: A name of a host as certificates write it (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Puts C(IP:) before an IP address, and C(DNS:) before any other name.
 options:
   _input:

@@ -13,7 +13,7 @@ short_description: A declaration as a file of variables that Ansible reads as it
 description:
   - Writes C(xinference_models) as YAML. A text that Ansible could take for a template, such as a chat template, is marked C(!unsafe), whoever wrote it on the
     server.
-  - Comments at the top say what the declaration lacks.
+  - Comments at the top name what the declaration lacks.
 options:
   _input:
     description: What module M(inferops.xinference.models_info) returns with O(inferops.xinference.models_info#module:declaration=true).
@@ -107,8 +107,8 @@ def declaration_file(found: Mapping[str, Any], host: str) -> str:
     """The content of the file."""
     remarks = []
     for uid, fields in (found.get("declaration_unknown") or {}).items():
-        remarks.append(f"Nothing tells of model {json.dumps(_plain(uid))}: {', '.join(json.dumps(_plain(field)) for field in fields)}.")
-    remarks.extend(f"No declaration can say: {json.dumps(_plain(problem))}" for problem in found.get("declaration_problems") or [])
+        remarks.append(f"Unknown fields of model {json.dumps(_plain(uid))}: {', '.join(json.dumps(_plain(field)) for field in fields)}.")
+    remarks.extend(f"Not possible in a declaration: {json.dumps(_plain(problem))}" for problem in found.get("declaration_problems") or [])
     content = yaml.dump(
         {"xinference_models": _plain(found["declaration"])}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20, explicit_start=True
     )

@@ -15,7 +15,7 @@ description:
     the declared list in the same shape.
   - A line holds C(key=value) pairs separated by white space, quoted like in a shell. Keys are the fields of module
     M(inferops.xinference.models); C(option.NAME=value) sets one of the engine's options, and C(env.NAME=value) an environment variable.
-  - Lines that say nothing are left out. These are empty lines, comments that begin with C(#), C(//) or C(;), lines of punctuation only such as
+  - Lines without content are ignored. These are empty lines, comments that begin with C(#), C(//) or C(;), lines of punctuation only such as
     C(-), and words such as C(none), C(n/a) or C(null). What follows white space and C(#) is a comment, too.
   - Bullets and numbers before a line, commas and semicolons behind a pair, quotes around a whole line, typographic quotes, tabs, spaces that do
     not break, and the line ends of Windows do no harm. A field without a value, such as C(path=), counts as not given.
@@ -84,7 +84,7 @@ def _outside(found: re.Match[str]) -> str:
 
 
 def _cleaned(line: str) -> str:
-    """A line without what says nothing; empty where nothing is left."""
+    """A line without comments and the like; empty where nothing remains."""
     # White space of any other kind counts as a blank; how much there is matters within quotes.
     text = re.sub(r"\s", " ", _UNSEEN.sub("", line.translate(_PLAIN))).strip()
     if text.startswith(_COMMENT):

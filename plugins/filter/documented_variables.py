@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: documented_variables
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Names of the variables that the roles in a directory document
+short_description: Names of the variables that the roles in a directory document (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Reads the argument specifications of all roles in a directory of the controller and returns the names of their options, those of all entry points.
 options:
   _input:

@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: firewall_rules
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Firewall rules around the container
+short_description: Firewall rules around the container (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Returns the rules that role C(server) sets in the table mangle, and how they are found again.
 options:
   _input:

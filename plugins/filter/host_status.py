@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: host_status
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: State of one inference host from what the roles read
+short_description: State of one inference host from what the roles read (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Sums up the results that playbook C(inferops.xinference.status) registered for a host.
 options:
   _input:
@@ -58,13 +59,13 @@ def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
     return "ready" if (service["state"] or {}).get("ready") and not problem else "not ready"
 
 
-def _client(host: Mapping[str, Any], told: bool) -> list[str]:
-    """What is wrong with the client's environment, and what the service says of itself, one sentence each.
+def _client(host: Mapping[str, Any], known: bool) -> list[str]:
+    """What is wrong with the client's environment, and what the service reports of itself, one sentence each.
 
-    :param told: whether the server's own trouble is told already, which the service would repeat.
+    :param known: whether the status already holds the server's own trouble, which the service would repeat.
     """
     problem, service, container = host["client_problem"], host["service"], host["docker"]["container"] or {}
-    said = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
+    trouble = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
     if problem:
         served = ", nor can the recovery service bring back a model" if service["units"] else ""
         way = (
@@ -76,16 +77,16 @@ def _client(host: Mapping[str, Any], told: bool) -> list[str]:
     lacks = (
         [] if host["client_version"] or container.get("status") != "running" else ["There is no xinference-client, so the server was not asked: run provision."]
     )
-    return [*lacks, *([f"The recovery service says: {said}."] if said and not told else [])]
+    return [*lacks, *([f"The recovery service reports: {trouble}."] if trouble and not known else [])]
 
 
 def _container(container: Mapping[str, Any]) -> list[str]:
     """Why a container that is there does not serve, where its state alone leaves that open."""
     words = {
         "paused": "run provision, or docker unpause",
-        "restarting": "it ends again and again, and its log says why",
+        "restarting": "it ends again and again, and its log shows why",
         "created": "it was never started; run provision",
-        "dead": "Docker could not remove it, and its own log says why",
+        "dead": "Docker could not remove it, and its own log shows why",
     }
     status = str(container.get("status"))
     return [f"The container is {status}: {words[status]}."] if status in words else []
@@ -123,7 +124,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     if not trouble and not host["docker"]["reachable"]:
         trouble = f"No Docker Engine answers: {host['docker']['error']}."
     server = running.get("server") or {}
-    # What a server was given says nothing while none runs.
+    # What a server was given does not matter while none runs.
     environment = host.get("server_environment", {}) if container.get("status") == "running" else {}
     service = host["service"]
     kept = dict((service["state"] or {}).get("models") or {}) if service["active"] and server else {}

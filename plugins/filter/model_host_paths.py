@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: model_host_paths
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Where the local files of declared models lie on the host
+short_description: Where the local files of declared models lie on the host (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - A declared model names its files as the server sees them, inside its container. This filter maps them through the volumes.
   - Models that are not well-formed, and files that lie in no volume, are left out.
 options:

@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 name: preflight_failures
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Every reason why a host cannot become what was declared
+short_description: Every reason why a host cannot become what was declared (private)
 description:
-  - Compares the facts of a host with the settings of the roles, and says of each problem what to do.
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
+  - Compares the facts of a host with the settings of the roles, and returns for each problem what to do.
 options:
   _input:
     description: The facts, as module M(inferops.xinference.host_info) returns them in C(host).

@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: proxy_gaps
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: What a host lacks of the proxy
+short_description: What a host lacks of the proxy (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Compares what module M(inferops.xinference.host_info) found on a host with the proxy as it should be, so that role P(inferops.xinference.proxy#role)
     runs nothing on a host where nothing is missing.
 options:

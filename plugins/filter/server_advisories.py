@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: server_advisories
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: What the server of a host is open to, as far as it is public
+short_description: What the server of a host is open to, as far as it is public (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Looks up the version in a table of known ways to run code on a server, and what the host's image was found to lack.
 options:
   _input:
@@ -45,8 +46,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.server.a
 
 def server_advisories(host: Mapping[str, Any], version: str) -> list[str]:
     """One sentence for each."""
-    told: list[str] = sentences(version, host["server_environment"])
-    return told
+    found: list[str] = sentences(version, host["server_environment"])
+    return found
 
 
 class FilterModule:

@@ -9,10 +9,11 @@ DOCUMENTATION = r"""
 name: size
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: A size in the spelling that Docker and nginx share
+short_description: A size in the spelling that Docker and nginx share (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Takes sizes as people write them, such as C(12g), C(12 GB), C(12GiB) and C(1.5g), and counts in powers of 1024.
-  - What is no size fails; role P(inferops.xinference.preflight#role) says so before anything is changed.
+  - What is no size fails; role P(inferops.xinference.preflight#role) reports it before anything is changed.
 options:
   _input:
     description: The size, as a text, or as a number of bytes.

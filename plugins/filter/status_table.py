@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: status_table
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Aligned table of inference hosts and their models
+short_description: Aligned table of inference hosts and their models (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Lays out the states of several hosts as lines of equal columns, one line per model.
 options:
   _input:
@@ -51,13 +52,13 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, status in hosts.items():
         state = str(status["container"] or "unknown") + (f" ({status['health']})" if status["health"] else "")
         workers = str(len(status["workers"])) if status["version"] or status["workers"] else "-"
-        left: tuple[str, ...] = (name, state, _image(status["image"]), str(status["version"] or "-"), workers, str(status["recovery"] or "-"))
+        columns: tuple[str, ...] = (name, state, _image(status["image"]), str(status["version"] or "-"), workers, str(status["recovery"] or "-"))
         models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": ""}]
         for model in models:
-            rows.append((*left, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))
+            rows.append((*columns, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))
             if model["message"]:
                 remarks.append(f"{name}: {model['uid']}: {model['message']}")
-            left = ("",) * len(left)
+            columns = ("",) * len(columns)
         if status["trouble"]:
             remarks.append(f"{name}: {status['trouble']}")
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]

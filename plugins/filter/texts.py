@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 name: texts
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Environment variables or labels as the texts that people mean
+short_description: Environment variables or labels as the texts that people mean (private)
 description:
-  - Makes a text of each value that is a boolean, a number or a date. What has no such text fails; role P(inferops.xinference.preflight#role) says so before
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
+  - Makes a text of each value that is a boolean, a number or a date. What has no such text fails; role P(inferops.xinference.preflight#role) reports it before
     anything is changed.
 options:
   _input:

@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 name: variable_problems
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Variables that are not of the kind that the roles document
+short_description: Variables that are not of the kind that the roles document (private)
 description:
-  - Compares variables with the argument specifications of all roles in a directory of the controller, and says of each that is of another kind what it must be.
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
+  - Compares variables with the argument specifications of all roles in a directory of the controller, and returns for each of another kind what it must be.
   - A whole number where a text is wanted is fine where nothing else can be meant, such as a password or a size.
 options:
   _input:

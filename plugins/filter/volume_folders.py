@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: volume_folders
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Directories of the volume tree that differ from what is declared
+short_description: Directories of the volume tree that differ from what is declared (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Compares the tree with the facts of the host, and returns the directories that are missing or differ in owner, group or mode.
 options:
   _input:

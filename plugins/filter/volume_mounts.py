@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: volume_mounts
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Mounts of the container from the volume tree
+short_description: Mounts of the container from the volume tree (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Returns the mounts as Docker writes them. A volume with C(unless_used) is left out while that directory holds files, which it would hide.
 options:
   _input:

@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 name: volume_place
 author: inferops contributors (@inferops)
 version_added: 0.1.0
-short_description: Where a path of the server's container lies on the host
+short_description: Where a path of the server's container lies on the host (private)
 description:
+  - This filter is private to the roles and playbooks of this collection. It may change or go away without notice.
   - Maps one path through the volumes.
 options:
   _input:

@@ -39,7 +39,7 @@ def connection_spec() -> dict[str, dict[str, Any]]:
 
 
 def names_spec() -> dict[str, dict[str, Any]]:
-    """The option that tells what options are called; documented by the fragment ``names``."""
+    """The option that names other options; documented by the fragment ``names``."""
     return {"option_names": {"type": "dict", "default": {}}}
 
 
@@ -51,8 +51,8 @@ def lock_spec() -> dict[str, dict[str, Any]]:
 def locked(module: AnsibleModule, report: Callable[[str, float], None] | None = None) -> AbstractContextManager[None]:
     """A context in which nobody else changes the server; in check mode one that keeps nobody out.
 
-    :param report: told again and again what is waited for, and the seconds so far.
-    :raises XinferenceError: when somebody else does it for longer than ``wait_timeout``.
+    :param report: called again and again with what is waited for, and the seconds so far.
+    :raises XinferenceError: when another process does it for longer than ``wait_timeout``.
     """
     lock = Lock(None if module.check_mode else module.params["lock_path"])
 

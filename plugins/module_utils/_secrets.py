@@ -33,7 +33,7 @@ class ModelsModule(AnsibleModule):
 
 
 def hide_values(module: AnsibleModule, models: list[Any]) -> None:
-    """Mask the values of the environment variables of models in all that the module says.
+    """Mask the values of the environment variables of models in all that the module outputs.
 
     :param models: checked or not.
     """

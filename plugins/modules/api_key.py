@@ -146,7 +146,7 @@ EXAMPLES = r"""
   register: nightly
   no_log: true
 
-- name: Shut a key without losing it
+- name: Disable a key without losing it
   inferops.xinference.api_key:
     username: admin
     password: "{{ vault_xinference_admin_password }}"

@@ -15,7 +15,7 @@ description:
   - >-
     Never deleted are files of a running model, of one that is being launched or downloaded, and files that the server only links to: those that a
     registration names (C(model_uri)), and all that lie outside the server's download directories.
-  - The server is read again afterwards, because it says yes to everything that it is told to delete.
+  - The server is read again afterwards, because it answers yes to everything that it is asked to delete.
 author:
   - inferops contributors (@inferops)
 extends_documentation_fragment:
@@ -47,11 +47,11 @@ options:
     type: list
     elements: raw
   declaration_path:
-    description: File of this host with the models that module M(inferops.xinference.models) was told of last, whose files O(keep) keeps as well.
+    description: File of this host with the models that module M(inferops.xinference.models) stored last, whose files O(keep) keeps as well.
     type: path
   absent:
     description:
-      - Names of the files to delete, as RV(inferops.xinference.cached_models_info#module:cached_models[].model_version) tells them.
+      - Names of the files to delete, as RV(inferops.xinference.cached_models_info#module:cached_models[].model_version) returns them.
       - A name that the server does not know is already absent. Files that must not be deleted fail the task before anything is deleted.
     type: list
     elements: str
@@ -95,7 +95,7 @@ removed:
       size_bytes: 639447744
 freed_bytes:
   description: >-
-    Size of these files. What they share with files that stay is counted, and stays. Null where the server does not tell the size.
+    Size of these files. What they share with files that stay is counted, and stays. Null where the server does not report the size.
   returned: always, once the server could be read
   type: int
   sample: 639447744
@@ -167,7 +167,7 @@ def run(module: AnsibleModule) -> tuple[Removal, list[CachedModel], list[str]]:
         declared += parse_models(earlier_models(stored, keep), strict=False)
     client = connect(module)
     try:
-        # No model is launched or downloaded between the look and the deletion.
+        # No model is launched or downloaded between the check and the deletion.
         with locked(module):
             cached, users = survey_cache(client)
             removal = plan_removal(cached, users, keep=declared, absent=module.params["absent"] or ())

@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cached_models:
-  description: The files, sorted by name. Where the server does not say something, it is null. Servers up to 3.4 say neither type nor size in bytes.
+  description: The files, sorted by name. What the server does not report is null. Servers up to 3.4 report neither type nor size in bytes.
   returned: success
   type: list
   elements: dict

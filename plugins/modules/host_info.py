@@ -61,7 +61,7 @@ options:
     description: File with environment variables of the server that are secret, to list their names.
     type: path
   declaration:
-    description: File in which module M(inferops.xinference.models) left what the host was told of its models.
+    description: File in which module M(inferops.xinference.models) stored the host's declaration.
     type: path
   service:
     description: The recovery service to describe.
@@ -110,7 +110,7 @@ options:
     type: dict
     suboptions:
       units:
-        description: Names of the units. The first sets the rules, and the last is the timer that has them looked at.
+        description: Names of the units. The first sets the rules, and the last is the timer that has them checked.
         type: list
         elements: str
         required: true
@@ -123,7 +123,7 @@ options:
         type: path
         required: true
   addresses:
-    description: IP addresses of which to tell whether this host can listen on them.
+    description: IP addresses to check, whether this host can listen on them.
     type: list
     elements: str
     default: []
@@ -238,7 +238,7 @@ host:
       returned: always
     server_environment:
       description: >-
-        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) says that the server was looked
+        The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) means that the image was checked
         at and does not know it.
       type: dict
       returned: always

@@ -16,8 +16,8 @@ description:
   - >-
     What a server does not report of a running model, such as the options of its engine, is compared with what it was really launched with.
     This is read from our own record of the launch in the server's launch history (servers since 2.10) or in O(state_path), else from the worker's
-    file of launch arguments (servers since 2.8, where O(mounts) shows it), else from the autostart entry where the server says that it launched the
-    model from it. What none of them tells is not compared, and is listed in RV(models[].unverified).
+    file of launch arguments (servers since 2.8, where O(mounts) shows it), else from the autostart entry where the server reports that it launched the
+    model from it. What none of them holds is not compared, and is listed in RV(models[].unverified).
   - A model is known by its uid. Nothing that is not declared is touched unless O(exclusive=true).
 author:
   - inferops contributors (@inferops)
@@ -156,7 +156,7 @@ options:
     description:
       - What becomes of a running model that differs from its declaration. V(relaunch) terminates and launches it, or adds and removes replicas
         in place where only O(models[].replica) differs and the server can (since 3.2). V(report) warns and leaves it. V(ignore) leaves it.
-      - When a relaunch fails, the module rolls back to the previous model, and the model counts as failed. Options that nothing tells are then missing.
+      - When a relaunch fails, the module rolls back to the previous model, and the model counts as failed. Options that are not known are then missing.
     type: str
     choices: [relaunch, report, ignore]
     default: relaunch
@@ -171,7 +171,7 @@ options:
     default: first
   autostart:
     description:
-      - Whether models that do not say otherwise get an autostart entry, kept equal to their declaration, on servers that have autostart (since 2.12).
+      - Whether models without a field C(autostart) get an autostart entry, kept equal to their declaration, on servers that have autostart (since 2.12).
       - With V(false), the entries of such models are left alone.
     type: bool
     default: true
@@ -241,7 +241,7 @@ options:
     type: float
     default: 1800.0
   wait_sleep:
-    description: Seconds between two looks at the server while waiting, at most. It looks more often in the first half minute after a launch.
+    description: Seconds between two polls of the server while waiting, at most. It polls more often in the first half minute after a launch.
     type: float
     default: 1.0
   declaration_path:
@@ -249,7 +249,7 @@ options:
       - File of this host in which the declaration is stored for the service of role P(inferops.xinference.recovery#role), which keeps the models as declared
         when no run is there. Its owner alone can read it, because it holds the credentials. It is written when nothing was refused, before anything is changed.
       - Never written with O(download=only), which launches nothing.
-      - Never written in check mode. A declaration that is left for the first time, or another one, is no change of the models.
+      - Never written in check mode. A declaration that is stored for the first time, or another one, is no change of the models.
     type: path
   declaration_credentials:
     description: Whether O(declaration_path) holds the credentials, too, which a service needs.
@@ -257,7 +257,7 @@ options:
     default: true
   earlier_models:
     description:
-      - What becomes of models that O(declaration_path) wants to run and O(models) does not name, because an earlier run was told of them.
+      - What becomes of models that O(declaration_path) wants to run and O(models) does not name, because an earlier run declared them.
       - With V(keep), they are still looked after, as they were declared then, and a warning names them. Declare O(models[].state=absent) for a model that
         should not run any more.
       - With V(forget), they are left as they are, and nobody looks after them any more.
@@ -355,7 +355,7 @@ models:
     result:
       description: >-
         V(unchanged), V(launched), V(relaunched) (it differed), V(scaled) (another number of replicas), V(updated) (its autostart entry),
-        V(downloaded) (its files, with O(download=only)), V(waited) (somebody else was launching or terminating it), V(terminated), V(cancelled)
+        V(downloaded) (its files, with O(download=only)), V(waited) (another client was launching or terminating it), V(terminated), V(cancelled)
         (while it was launching) or V(failed). In check mode, what would become of it.
       type: str
       returned: always
@@ -387,7 +387,7 @@ models:
       type: dict
       returned: always
     unverified:
-      description: Declared fields of a running model that could not be compared, because nothing tells what it was launched with.
+      description: Declared fields of a running model that could not be compared, because it is not known what it was launched with.
       type: list
       elements: str
       returned: always
@@ -444,7 +444,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._files import 
 from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
 
-#: Options that say something of one run, and nothing of what should be kept true.
+#: Options that are about one run, and nothing of what should be kept true.
 _OF_THE_RUN = frozenset({"models", "option_names", "progress_path", "declaration_path", "declaration_credentials", "earlier_models", "lock_path"})
 #: Options that only whoever logs in needs.
 _CREDENTIALS = frozenset({"username", "password", "password_path"})
@@ -485,7 +485,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def _stored(module: AnsibleModule) -> dict[str, Any] | None:
-    """What an earlier run left; None where there is nothing, or nothing that can be read where this run does not need it."""
+    """What an earlier run stored; None where there is nothing, or nothing that can be read where this run does not need it."""
     path = module.params["declaration_path"]
     try:
         stored = StoredDeclaration(path).load(repair=not module.check_mode) if path else None
@@ -500,7 +500,7 @@ def _stored(module: AnsibleModule) -> dict[str, Any] | None:
 
 
 def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any], declared: list[DeclaredModel]) -> list[Any]:
-    """Models that this run was not told of, and that are looked after all the same. Together with its own they are a list that can be read again."""
+    """Models that this run does not declare, and that the service looks after all the same. Together with its own they are a list that can be read again."""
     given = module.params
     earlier = earlier_models(stored, raw) if given["earlier_models"] == KEEP and not given["exclusive"] and given["download"] != "only" else []
     # A name has one registration, and that is the one that was declared last.
@@ -524,11 +524,11 @@ def _kept(module: AnsibleModule, stored: dict[str, Any] | None, raw: list[Any], 
     return kept
 
 
-def _options_to_store(module: AnsibleModule, stored: dict[str, Any] | None, told: bool) -> dict[str, Any]:
-    """What is left on the host besides the models: the options of this run, or where it declares none, those of before with this run's credentials."""
+def _options_to_store(module: AnsibleModule, stored: dict[str, Any] | None, given_here: bool) -> dict[str, Any]:
+    """What is stored on the host besides the models: the options of this run, or where it declares none, those of before with this run's credentials."""
     given = module.params
     credentials = {name: given[name] for name in _CREDENTIALS} if given["declaration_credentials"] else {}
-    if told or stored is None:
+    if given_here or stored is None:
         return {**{name: given[name] for name in given if name not in _OF_THE_RUN | _CREDENTIALS}, **credentials}
     return {**{name: value for name, value in stored.items() if name not in _CREDENTIALS}, **credentials}
 
@@ -538,30 +538,30 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
     given = module.params
     wanted = reconcile_options(given, module.check_mode)
     stored = _stored(module)
-    told = raw is not None
+    given_here = raw is not None
     if raw is None:
         if stored is None:
             where = f"declaration_path '{given['declaration_path']}' holds none" if given["declaration_path"] else "there is no declaration_path"
             raise DeclarationError([f"{called('models', given['option_names'])} is missing, and {where}."])
         raw = stored.get("models") or []
     # What was stored was checked when it was declared.
-    declared = parse_models(raw, strict=told and given["validate_engine_options"], names=given["option_names"])
-    kept = _kept(module, stored, raw, declared) if told else []
+    declared = parse_models(raw, strict=given_here and given["validate_engine_options"], names=given["option_names"])
+    kept = _kept(module, stored, raw, declared) if given_here else []
     declared += parse_models(kept, strict=False)
     if given["declaration_path"]:
-        left, options = StoredDeclaration(given["declaration_path"]), _options_to_store(module, stored, told)
+        declaration, options = StoredDeclaration(given["declaration_path"]), _options_to_store(module, stored, given_here)
         # Who only gets files does not want them launched yet.
-        if not told or given["download"] != "only":
-            wanted = replace(wanted, leave=lambda: left.save({**options, "models": [*raw, *kept]}))
+        if not given_here or given["download"] != "only":
+            wanted = replace(wanted, leave=lambda: declaration.save({**options, "models": [*raw, *kept]}))
     client = connect(module)
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode
     try:
         with progress_file(path, interval) if shown else nullcontext() as file:
-            waits = None if file is None else lambda words, seconds: file.tell("waiting", words, {}, seconds)
+            waits = None if file is None else lambda words, seconds: file.report("waiting", words, {}, seconds)
             held = locked(module, waits)
             with held:
-                return reconcile(client, declared, replace(wanted, report=file.tell) if file else wanted)
+                return reconcile(client, declared, replace(wanted, report=file.report) if file else wanted)
     finally:
         client.close()
 

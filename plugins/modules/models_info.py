@@ -57,7 +57,7 @@ options:
     default: false
 notes:
   - >-
-    The declaration holds what the server says, and Ansible takes a chat template in a file of variables for a template of its own. Playbook
+    The declaration holds texts of the server, and Ansible takes a chat template in a file of variables for a template of its own. Playbook
     C(inferops.xinference.export) writes it down as it is; filter P(inferops.xinference.declaration_file#filter) makes the same text.
 seealso:
   - module: inferops.xinference.models
@@ -156,7 +156,7 @@ declaration:
       autostart: false
 declaration_unknown:
   description:
-    - Uid to list of what the declaration lacks because nothing tells it. V(environment.NAME) stands for a variable whose value is left out.
+    - Uid to list of what the declaration lacks because it is not known. V(environment.NAME) stands for a variable whose value is left out.
     - >-
       V(autostart) means that the autostart entry starts something else than what runs, or belongs to another account. A run with the declaration
       writes it again.
@@ -196,7 +196,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         **files_spec(),
         "uids": {"type": "list", "elements": "str"},
         "declaration": {"type": "bool", "default": False},
-        # Says whether secrets are returned, and is none.
+        # Decides whether secrets are returned, and is none.
         "declaration_secrets": {"type": "bool", "default": False, "no_log": False},
     }
 
@@ -204,11 +204,11 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
     """The models, and what else is returned."""
     given = module.params
-    home, file = server_files(given)
+    files, state_file = server_files(given)
     client = connect(module)
     try:
         answer: dict[str, Any] = {}
-        observed = make_certain(survey(client, {}, home, file.load()), client) if given["declaration"] else observe(client)
+        observed = make_certain(survey(client, {}, files, state_file.load()), client) if given["declaration"] else observe(client)
         if given["declaration"]:
             exported = export(observed, custom_registrations(client, observed), uids=given["uids"], secrets=given["declaration_secrets"])
             answer = {"declaration": exported.declaration, "declaration_unknown": exported.unknown, "declaration_problems": exported.problems}

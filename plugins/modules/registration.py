@@ -14,7 +14,7 @@ description:
   - Registers a custom model, compares a registration that exists with the declared one field by field, replaces it when it differs, or removes it.
   - >-
     A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the module
-    rolls back to the old one, and the task fails with the server's words. Running models keep serving the old one unless O(on_running) says otherwise.
+    rolls back to the old one, and the task fails with the server's words. By default (O(on_running)) running models keep serving the old one.
   - Fields that are not declared are not compared, except those that were declared when this module registered the model before.
   - Modules that launch a custom model do not need this one, because M(inferops.xinference.models) registers what its models bring with them.
 author:
@@ -75,7 +75,7 @@ options:
       - >-
         V(relaunch) terminates and launches them one after the other, each as it was launched. When one cannot be launched or does not answer, the
         module rolls back to that model and the old registration as they were, the others are left alone, and the task fails. Nothing is changed at all where
-        nothing tells what a model was launched with. Not possible with O(state=absent).
+        it is not known what a model was launched with. Not possible with O(state=absent).
       - V(refuse) fails before anything is changed.
     type: str
     choices: [keep, relaunch, refuse]
@@ -85,7 +85,7 @@ options:
     type: float
     default: 1800.0
   wait_sleep:
-    description: Seconds between two looks at the server while waiting.
+    description: Seconds between two polls of the server while waiting.
     type: float
     default: 1.0
 seealso:
@@ -228,16 +228,16 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
     problems += check(wanted)
     if problems:
         raise DeclarationError(problems)
-    home, file = server_files(given)
+    files, state_file = server_files(given)
     client = connect(module)
     try:
         with locked(module):
-            seen = read(client, wanted, home, file)
-            change = plan_registration(wanted, seen, home)
+            seen = read(client, wanted, files, state_file)
+            change = plan_registration(wanted, seen, files)
             if module.check_mode:
                 return predicted(change)
             waiting = Waiting(timeout=given["wait_timeout"], sleep=given["wait_sleep"])
-            return apply_registration(client, change, waiting, Context(seen.observed, home, file))
+            return apply_registration(client, change, waiting, Context(seen.observed, files, state_file))
     finally:
         client.close()
 

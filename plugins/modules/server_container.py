@@ -63,7 +63,7 @@ options:
     type: float
     default: 300
   log_lines:
-    description: Number of lines at the end of its log that a container that failed may say.
+    description: Number of lines at the end of its log that is shown of a container that failed.
     type: int
     default: 25
 seealso:

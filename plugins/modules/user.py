@@ -56,7 +56,7 @@ options:
   account_password:
     description:
       - Password of the account. It is not O(password), which is that of the account that the module logs in with.
-      - Required for an account that does not exist yet. The server says how many characters it must have, by default at least 8.
+      - Required for an account that does not exist yet. The server decides how many characters it must have, by default at least 8.
       - >-
         A server shows no password, so this one is tried, by logging in once and out again. It is set only when the server refuses it. Such tries do not
         count among those after which a server bans an address.
@@ -66,7 +66,7 @@ options:
         When it is set, every token of the account ends at once. Its API keys go on working.
       - >-
         When O(name) is the account that the module logs in with, its password is changed last. The module then logs in with the new one, and
-        RV(msg) says that O(password) is out of date. A second run with the old O(password) is refused once, logs in with the new one, and changes nothing.
+        RV(msg) reports that O(password) is out of date. A second run with the old O(password) is refused once, logs in with the new one, and changes nothing.
         Every other task needs the new one.
     type: str
   account_password_path:
@@ -138,7 +138,7 @@ EXAMPLES = r"""
     name: admin
     account_password: "{{ vault_xinference_admin_password }}"
 
-- name: Shut an account without losing it
+- name: Disable an account without losing it
   inferops.xinference.user:
     username: admin
     password: "{{ vault_xinference_admin_password }}"
@@ -190,7 +190,7 @@ msg:
   type: str
 problems:
   description: One sentence for each reason why nothing was changed.
-  returned: when the declaration is wrong or would lock somebody out
+  returned: when the declaration is wrong or would lock a user out
   type: list
   elements: str
 status:
@@ -234,7 +234,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         # A path is no secret.
         "account_password_path": {"type": "path", "no_log": False},
         "rotate": {"type": "bool", "default": False},
-        # Says when the password is set, and is none.
+        # Decides when the password is set, and is none.
         "update_password": {"type": "str", "choices": list(UPDATE_PASSWORD), "default": "always", "no_log": False},
         "permissions": {"type": "list", "elements": "str"},
         "enabled": {"type": "bool"},

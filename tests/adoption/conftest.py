@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server as somebody made it by hand: a container of its own kind, a home of its own, and models that were registered and launched by hand.
+"""A server that was made by hand: a container of its own kind, a home of its own, and models that were registered and launched by hand.
 
 It goes through stages, which the tests share: it is refused, written down, and adopted.
 """

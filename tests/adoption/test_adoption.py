@@ -52,9 +52,9 @@ def test_nothing_is_written_down_by_a_check(site: Site) -> None:
 def test_secrets_are_named_and_not_written_down(site: Site) -> None:
     output = site.play("export", xinference_export_directory="without")
     text = (site.folder / "without/by-hand.yml").read_text(encoding="utf-8")
-    assert '# Nothing tells of model "chat": "environment.EXAMPLE_TOKEN".' in text.splitlines()
+    assert '# Unknown fields of model "chat": "environment.EXAMPLE_TOKEN".' in text.splitlines()
     assert site.token not in text
-    assert "by-hand.yml: chat. Nothing tells chat: environment.EXAMPLE_TOKEN." in output
+    assert "by-hand.yml: chat. Unknown fields: chat: environment.EXAMPLE_TOKEN." in output
 
 
 def test_what_is_written_down(exported: Site) -> None:
@@ -86,8 +86,8 @@ def test_writing_it_down_again_changes_nothing(exported: Site) -> None:
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_somebody_s_own_file_is_left_alone(exported: Site, changed: bool) -> None:
-    """Also one that somebody made of what the playbook had written."""
+def test_a_file_of_the_user_is_left_alone(exported: Site, changed: bool) -> None:
+    """Also one that was edited after the playbook had written it."""
     own = exported.folder / ("changed" if changed else "own") / "by-hand.yml"
     own.parent.mkdir()
     content = f"{exported.file.read_text(encoding='utf-8') if changed else ''}mine: true\n"

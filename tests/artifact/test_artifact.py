@@ -83,20 +83,20 @@ def test_holds_what_it_needs_and_nothing_else(artifact: Path) -> None:
 
 
 def test_what_ansible_navigator_leaves_is_neither_in_it_nor_committed(tmp_path: Path) -> None:
-    """Its record of a run lies beside the playbook and holds the values of ``-e``. In a copy, because other tests look at the tree meanwhile."""
-    left = "playbooks/status-artifact-2026-01-02T03:04:05.678901+00:00.json"
+    """Its record of a run lies beside the playbook and holds the values of ``-e``. In a copy, because other tests read the tree meanwhile."""
+    written = "playbooks/status-artifact-2026-01-02T03:04:05.678901+00:00.json"
     copy = tmp_path / "copy"
     (copy / "playbooks").mkdir(parents=True)
     for name in ("galaxy.yml", "README.md", "playbooks/status.yml"):
         shutil.copy(TOP / name, copy / name)
-    (copy / left).write_text("{}", encoding="utf-8")
+    (copy / written).write_text("{}", encoding="utf-8")
     run(BIN / "ansible-galaxy", "collection", "build", "--output-path", tmp_path, copy)
     (built,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(built) as archive:
         names = archive.getnames()
     assert "playbooks/status.yml" in names
-    assert left not in names
-    assert run("git", "-C", TOP, "check-ignore", left).strip() == left
+    assert written not in names
+    assert run("git", "-C", TOP, "check-ignore", written).strip() == written
 
 
 @pytest.mark.parametrize(("digest", "image"), [("", "inferops-test/none:v4.1.0-cpu"), (DIGEST, f"inferops-test/none@{DIGEST}")], ids=["tag", "digest"])

@@ -258,7 +258,7 @@ class Controller:
         :param answers: answers to the survey's questions, by variable; defaults for all others. What the survey does not ask is ignored.
         :param artifacts: what the job before it in a workflow handed on; AWX adds that to the extra variables without asking the survey.
         :param job_type: run or check, where the template lets that be chosen at launch.
-        :param loud: whether somebody launches it with the highest verbosity that AWX offers.
+        :param loud: whether it is launched with the highest verbosity that AWX offers.
         :raises Refused: when AWX would not launch.
         """
         template = named(load("job_templates.yml")["controller_templates"], name)

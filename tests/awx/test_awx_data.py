@@ -194,7 +194,7 @@ def test_launch_needs_no_answer(template: dict[str, Any]) -> None:
     assert template["job_type"] == "run"
 
 
-def test_nothing_waits_for_somebody() -> None:
+def test_nothing_waits_for_a_person() -> None:
     """No prompt and no pause in playbooks and roles: in AWX nobody could answer."""
     files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     assert len(files) > 3
@@ -230,10 +230,10 @@ def test_what_is_not_asked_is_ignored_and_reported(template: dict[str, Any]) -> 
     assert ignored_fields(template, {**given, **required}) == {"extra_vars": given}
     assert survey_variables(template, {**given, **required}) == required
     assert ignored_fields(template, required) == ignored_fields(template, required, "check") == {}
-    open_, shut = {**template, "ask_variables_on_launch": True}, {**template, "ask_job_type_on_launch": False}
+    open_, closed = {**template, "ask_variables_on_launch": True}, {**template, "ask_job_type_on_launch": False}
     assert ignored_fields(open_, {**given, **required}) == {}
     assert survey_variables(open_, {**given, **required}) == {**given, **required}
-    assert (ignored_fields(shut, required, "check"), ignored_fields(shut, required, "run")) == ({"job_type": "check"}, {})
+    assert (ignored_fields(closed, required, "check"), ignored_fields(closed, required, "run")) == ({"job_type": "check"}, {})
 
 
 def test_credential_injects_the_account(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The execution environment, and what the collection tells one that it is put into."""
+"""The execution environment, and what the collection declares for one that includes it."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def test_export(site: Site, provisioned: Job) -> None:
         (shown,) = [result["res"]["diff"][0] for result in job.results("runner_on_ok") if result["task"] == "Write the file"]
         assert shown["before"] == ""
         assert "chat_template: !unsafe |-" in shown["after"]
-        assert '# Nothing tells of model "chat": "environment.EXAMPLE_TOKEN".' in shown["after"]
+        assert '# Unknown fields of model "chat": "environment.EXAMPLE_TOKEN".' in shown["after"]
         assert site.marks["environment"] not in job.output
         assert warnings(job) == []
     assert site.controller.launch(EXPORT).changed_tasks == []
@@ -206,7 +206,7 @@ def test_export(site: Site, provisioned: Job) -> None:
 
 
 def test_restart(site: Site, provisioned: Job) -> None:
-    """In a workflow behind Status, and without models: the job ends when every model has answered that the host was told of, by whichever launch."""
+    """In a workflow behind Status, and without models: the job ends when every model has answered that the host has stored, whichever launch declared them."""
     started = (container() or {})["State"]["StartedAt"]
     status = site.controller.launch(STATUS)
     answers = {"xinference_restart_serial": "50%", "xinference_restart_max_fail_percentage": 10}
@@ -234,8 +234,8 @@ def test_a_launch_with_default_answers_forgets_no_model(site: Site, provisioned:
     (warning,) = warnings(job)
     assert "xinference_models names no model extra, which an earlier run declared; it is still looked after." in warning
     # A launch that says so ends it.
-    told = site.controller.launch(PROVISION, {**answers, "xinference_model_lines": "uid=extra state=absent"})
-    assert told.changed_tasks == ["Ensure the declared models"]
+    stopped = site.controller.launch(PROVISION, {**answers, "xinference_model_lines": "uid=extra state=absent"})
+    assert stopped.changed_tasks == ["Ensure the declared models"]
     assert warnings(site.controller.launch(PROVISION, answers)) == []
 
 

@@ -150,17 +150,17 @@ class FakeApi:
     requests: list[str] = field(default_factory=list)
     endpoint: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _looked: float = field(default_factory=time.monotonic)
+    _asked: float = field(default_factory=time.monotonic)
 
     def answer(self, method: str, target: str, token: str, body: Any) -> tuple[int, Any]:
         """Status and JSON for a request; one at a time, because the server in memory knows no threads."""
         address = urlsplit(target)
         with self._lock:
             self.requests.append(f"{method} {target}")
-            # The clock in memory moves only when somebody waits; here it follows the machine's.
+            # The clock in memory moves only when a caller waits; here it follows the machine's.
             now = time.monotonic()
-            self.fake.clock.sleep(max(now - self._looked, 1e-6))
-            self._looked = now
+            self.fake.clock.sleep(max(now - self._asked, 1e-6))
+            self._asked = now
             if address.path not in OPEN and token != f"Bearer {TOKEN}":
                 return 401, {"detail": "Could not validate credentials"}
             for verb, pattern, answer in _TABLE:

@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-#: Seconds between two looks at the server.
+#: Seconds between two polls of the server.
 PAUSE = 1.0
 TIMEOUT = 600.0
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-#: Seconds between two looks at the server.
+#: Seconds between two polls of the server.
 PAUSE = 0.3
 TIMEOUT = 600.0
 
@@ -65,14 +65,14 @@ def main() -> int:
     if launches:
         with ThreadPoolExecutor(len(launches)) as pool:
             list(pool.map(launch, launches))
-    left = set(task["types"])
-    while left:
+    waiting = set(task["types"])
+    while waiting:
         if time.monotonic() > deadline:
-            print(f"restore by hand: {sorted(left)} did not answer", file=sys.stderr)
+            print(f"restore by hand: {sorted(waiting)} did not answer", file=sys.stderr)
             return 1
         time.sleep(PAUSE)
         ready = {instance["model_uid"] for instance in call("GET", "/v1/models/instances") if instance["status"] == "READY"}
-        left -= {uid for uid in sorted(left & ready) if answers(uid)}
+        waiting -= {uid for uid in sorted(waiting & ready) if answers(uid)}
     return 0
 
 

@@ -150,7 +150,7 @@ def test_an_address_that_the_host_does_not_have(site: Site) -> None:
     site.settled(HEALTHY)
 
 
-def test_a_port_that_somebody_else_has(site: Site) -> None:
+def test_a_port_that_another_program_has(site: Site) -> None:
     site.create(HEALTHY, ".replacement")
     with (
         socket.create_server(("127.0.0.1", site.port)),

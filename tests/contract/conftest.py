@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One real server for all contract tests, and one play of calls on it and on the fake one that the tests look at."""
+"""One real server for all contract tests, and one play of calls on it and on the fake one that the tests compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from real_server import Server, serving
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.fake_server import FakeServer
 
-#: Seconds of the fake server's clock after which a call that takes long is looked at; a copy of a model takes more.
+#: Seconds of the fake server's clock after which a call that takes long is observed; a copy of a model takes more.
 _MOMENT = 2.0
 
 
@@ -40,14 +40,14 @@ def client(server: Server) -> Iterator[Client]:
 def played(client: Client) -> dict[str, Any]:
     """What the real server answered in the play."""
 
-    def meanwhile(call: Callable[[], None], look: Callable[[], None]) -> None:
+    def meanwhile(call: Callable[[], None], poll: Callable[[], None]) -> None:
         before = client.list_instances()
         thread = threading.Thread(target=call)
         thread.start()
         # The call has reached the server when it shows something else.
         while thread.is_alive() and client.list_instances() == before:
             time.sleep(0.1)
-        look()
+        poll()
         thread.join()
 
     return play(client, time.sleep, meanwhile)
@@ -67,8 +67,8 @@ def imitated(server: Server, played: dict[str, Any]) -> dict[str, Any]:
         with_downloads=DOWNLOAD in there,
     )
 
-    def meanwhile(call: Callable[[], None], look: Callable[[], None]) -> None:
-        fake.clock.after(_MOMENT, look)
+    def meanwhile(call: Callable[[], None], poll: Callable[[], None]) -> None:
+        fake.clock.after(_MOMENT, poll)
         call()
 
     return play(fake, fake.clock.sleep, meanwhile)

@@ -88,7 +88,7 @@ NEWEST = "POST /v1/models/{model_uid}/reload"
 ROUTES = frozenset({ADD_COPY, HISTORY, AUTOSTART, DOWNLOAD})
 
 Sleep = Callable[[float], None]
-#: Makes a call that takes long, and looks while it is under way.
+#: Makes a call that takes long, and polls while it is under way.
 Meanwhile = Callable[[Callable[[], None], Callable[[], None]], None]
 
 
@@ -97,7 +97,7 @@ class Play:
 
     :param client: of a server without models.
     :param sleep: lets time pass, in seconds.
-    :param meanwhile: looks while a call is under way.
+    :param meanwhile: polls while a call is under way.
     """
 
     def __init__(self, client: Any, sleep: Sleep, meanwhile: Meanwhile) -> None:
@@ -118,7 +118,7 @@ class Play:
         """The server's row of a model."""
         return next((found for found in self.client.list_instances() if found["model_uid"] == uid), None)
 
-    def look(self, when: str, uid: str) -> None:
+    def show(self, when: str, uid: str) -> None:
         """The instance, the entry of the list and the state that the core makes of them."""
         self.step(f"instance {when}", lambda: self.instance(uid))
         self.step(f"list {when}", lambda: self.client.list_models().get(uid))
@@ -126,7 +126,7 @@ class Play:
 
     def until(self, uid: str, *statuses: str) -> None:
         """Wait for a status."""
-        for _look in range(240):
+        for _poll in range(240):
             found = self.instance(uid)
             if found is not None and found["status"] in statuses:
                 return
@@ -154,7 +154,7 @@ def _empty(on: Play) -> None:
     on.step("status", lambda: {**client.status(), "workers": list(client.status()["workers"].values())})
     on.step("models of an empty server", client.list_models)
     on.step("instances of an empty server", client.list_instances)
-    on.look("of an unknown model", "unknown")
+    on.show("of an unknown model", "unknown")
     on.step("describe unknown", lambda: client.describe("unknown"))
     on.step("progress unknown", lambda: client.progress("unknown"))
     on.step("terminate unknown", lambda: client.terminate("unknown"))
@@ -205,7 +205,7 @@ def _launch(on: Play) -> None:
     on.step("launch without an engine", lambda: client.launch({"model_uid": "engineless", "model_type": "LLM", "model_name": NAME}))
     on.step("launch a missing file", lambda: client.launch(MISSING))
     on.until("missing", "ERROR")
-    on.look("of a missing file", "missing")
+    on.show("of a missing file", "missing")
     on.step("progress of a failed launch", lambda: client.progress("missing"))
     on.step("terminate failed", lambda: client.terminate("missing"))
     on.step("cancel failed", lambda: client.cancel("missing"))
@@ -213,14 +213,14 @@ def _launch(on: Play) -> None:
     on.until("unknown", "ERROR")
 
     on.step("launch", lambda: client.launch(LAUNCH))
-    on.look("while creating", UID)
+    on.show("while creating", UID)
     on.step("describe while creating", lambda: client.describe(UID))
     on.step("progress while creating", lambda: client.progress(UID))
     on.step("launch while creating", lambda: client.launch(LAUNCH))
     on.step("terminate while creating", lambda: client.terminate(UID))
     on.step("add a copy while creating", lambda: client.add_replicas(UID, 1))
     on.until(UID, "READY")
-    on.look("when ready", UID)
+    on.show("when ready", UID)
     on.step("describe when ready", lambda: client.describe(UID))
     on.step("progress when ready", lambda: client.progress(UID))
     on.step("launch when ready", lambda: client.launch(LAUNCH))
@@ -236,30 +236,30 @@ def _copies(on: Play) -> None:
     if in_place:
         on.meanwhile(
             lambda: on.step("add a copy", lambda: client.add_replicas(UID, 1)),
-            lambda: on.look("while a copy loads", UID),
+            lambda: on.show("while a copy loads", UID),
         )
-        on.look("with two copies", UID)
+        on.show("with two copies", UID)
         on.step("describe with two copies", lambda: client.describe(UID))
         on.step("remove an unknown copy", lambda: client.remove_replica(UID, 7))
         on.step("remove the first copy", lambda: client.remove_replica(UID, 0))
-        on.look("with the second copy", UID)
+        on.show("with the second copy", UID)
     on.step("unregister a running model", lambda: client.unregister("LLM", NAME))
     on.step("registration after unregister", lambda: client.registrations("LLM", {NAME}))
-    on.look("without a registration", UID)
+    on.show("without a registration", UID)
     on.step("completions without a registration", lambda: on.ask("completions", UID, prompt="Hello", max_tokens=1))
     if in_place:
         on.step("add a copy without a registration", lambda: client.add_replicas(UID, 1))
-        on.look("after a copy that failed", UID)
+        on.show("after a copy that failed", UID)
     on.step("register another", lambda: client.register("LLM", {**LLM, "context_length": 4096}))
     on.step("registration of another", lambda: client.registrations("LLM", {NAME}))
     on.step("terminate", lambda: client.terminate(UID))
-    on.look("after terminate", UID)
+    on.show("after terminate", UID)
 
     # A failed model that is launched again is at once no failure any more.
     on.step("launch the failed model", lambda: client.launch({**LAUNCH, "model_uid": "missing"}))
-    on.look("of a second try", "missing")
+    on.show("of a second try", "missing")
     on.step("cancel", lambda: client.cancel("missing"))
-    on.look("after cancel", "missing")
+    on.show("after cancel", "missing")
 
 
 def _autostart(on: Play) -> None:
@@ -273,7 +273,7 @@ def _autostart(on: Play) -> None:
     on.step("set an entry", lambda: client.set_autostart(ENTRY))
     on.until("embed", "READY")
     # What became of an entry is noted a moment after the model is ready.
-    for _look in range(20):
+    for _poll in range(20):
         if client.autostart()[0]["state"]["status"] == "active":
             break
         on.sleep(0.5)
@@ -301,12 +301,12 @@ def _orphan(on: Play) -> None:
     # Too late to cancel: the server says yes, and the model can neither be used nor terminated from then on.
     on.step("cancel when ready", lambda: client.cancel("embed"))
     on.sleep(4)
-    on.look("of an orphan", "embed")
+    on.show("of an orphan", "embed")
     on.step("describe an orphan", lambda: client.describe("embed"))
     on.step("terminate an orphan", lambda: client.terminate("embed"))
     on.step("cancel an orphan", lambda: client.cancel("embed"))
     on.step("clear an orphan", lambda: client.clear_orphan("embed", 1))
-    on.look("of a former orphan", "embed")
+    on.show("of a former orphan", "embed")
     on.step("clear what is no orphan", lambda: client.clear_orphan("embed", 1))
 
 
@@ -315,7 +315,7 @@ def play(client: Any, sleep: Sleep, meanwhile: Meanwhile) -> dict[str, Any]:
 
     :param client: of a server without models, records and entries.
     :param sleep: lets time pass, in seconds.
-    :param meanwhile: makes a call that takes long, and looks while it is under way.
+    :param meanwhile: makes a call that takes long, and polls while it is under way.
     """
     on = Play(client, sleep, meanwhile)
     for act in (_empty, _history, _registrations, _launch, _copies, _autostart, _orphan):

@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "XINFERENCE_ENABLE_VIRTUAL_ENV": "0",
     "XINFERENCE_MODEL_SRC": "huggingface",
     "HF_HUB_OFFLINE": "1",
-    # Without it the server cannot tell how far a download is.
+    # Without it the server cannot report how far a download is.
     "TQDM_POSITION": "-1",
     # As in the roles: a busy machine takes its time.
     "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",

@@ -76,7 +76,7 @@ def _accounts(server: Server, client: Client) -> None:
 
 def play(client: Any) -> dict[str, Any]:
     """The calls, in an order that shows each state."""
-    on = Play(client, time.sleep, lambda call, _look: call())
+    on = Play(client, time.sleep, lambda call, _poll: call())
 
     def row(rows: list[dict[str, Any]] | None, field: str, name: str) -> dict[str, Any]:
         (found,) = [each for each in rows or [] if each[field] == name]
@@ -359,7 +359,7 @@ def test_a_key_expires_and_lives_again(server: Server, key: Callable[..., Any]) 
 
 
 def test_why_a_time_is_sent_without_its_offset(server: Server, client: Client, key: Callable[..., Any]) -> None:
-    """What the server takes, and then breaks on, or never looks at; it is put right by the next run."""
+    """What the server takes, and then breaks on, or never reads; the next run corrects it."""
     secret = made(key)
     number = read_key(client, ApiKey("key")).found[0]["id"]
     client.update_key(number, {"expires_at": "2037-01-31T12:00:00Z"})

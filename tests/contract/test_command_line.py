@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Models that somebody launched with the server's own command line: they can be taken over as they are, by an export or by hand."""
+"""Models that were launched with the server's own command line: they can be taken over as they are, by an export or by hand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = {"cli-chat": ("LLM", LLM), "cli-embed": ("embedding", EMBEDDING)}
 LAUNCHES: dict[str, tuple[str, ...]] = {
     "cli-chat": (
         *("--model-engine", "llama.cpp", "--model-format", "ggufv2", "--size-in-billions", "0_135", "--quantization", "Q4_1"),
-        # The second one is not what somebody meant who wrote it, and the server takes it in silence.
+        # The second one is surely a mistake, and the server accepts it without a warning.
         *("--n_ctx", "512", "--n-parallel", "1"),
     ),
     "cli-embed": ("--model-type", "embedding", "--model-engine", "sentence_transformers", "--dimensions", "128"),
@@ -42,12 +42,12 @@ BY_HAND: dict[str, dict[str, Any]] = {
 
 
 def command_line(server: Server, *words: str) -> None:
-    """Run it in the server's container. A token that expires meanwhile ends it, and not the launch; whether that comes to its end is looked at here."""
+    """Run it in the server's container. A token that expires meanwhile ends it, and not the launch; whether that comes to its end is checked here."""
     login = f"xinference login --endpoint {INSIDE} --username {USERNAME} --password {PASSWORD} && " if server.accounts else ""
     subprocess.run(("docker", "exec", CONTAINER, "sh", "-c", f'{login}exec xinference "$@"', "sh", *words), check=False, capture_output=True, timeout=PATIENCE)
 
 
-def look(client: Client, server: Server) -> Observed:
+def observe_server(client: Client, server: Server) -> Observed:
     """The server, and what its workers launched the models with."""
     return survey(client, {kind: [name] for name, (kind, _spec) in NAMES.items()}, ServerFiles({HOME: str(server.home)}), {})
 
@@ -60,10 +60,10 @@ def launched(client: Client, server: Server, played: dict[str, Any]) -> Iterator
     for name, options in LAUNCHES.items():
         command_line(server, "launch", "--endpoint", INSIDE, "--model-name", name, "--model-uid", name, *options)
         end = time.monotonic() + PATIENCE
-        while (seen := look(client, server)).state(name) != READY:
+        while (seen := observe_server(client, server)).state(name) != READY:
             assert time.monotonic() < end, seen.models.get(name)
             time.sleep(1)
-    yield look(client, server)
+    yield observe_server(client, server)
     for name, (kind, _specification) in NAMES.items():
         client.terminate(name)
         client.unregister(kind, name)
@@ -72,13 +72,13 @@ def launched(client: Client, server: Server, played: dict[str, Any]) -> Iterator
 def test_the_export_is_accepted_and_a_run_with_it_changes_nothing(launched: Observed, client: Client) -> None:
     exported = export(launched, custom_registrations(client, launched), uids=list(NAMES))
     if not set(NAMES) <= set(launched.applied):
-        # Servers that keep no history tell nobody with which engine they launched, and the export says what is missing.
+        # Servers that keep no history do not report with which engine they launched, and the export names what is missing.
         assert [problem.partition(" is missing")[0] for problem in exported.problems] == ["declaration[0] (uid 'cli-chat'): engine"]
         return
     assert exported.problems == []
     plan = make_plan(parse_models(exported.declaration), launched, PlanOptions())
     assert not plan.changed and [action.kind for action in plan.actions] == [KEEP, KEEP]
-    # Where the worker's file tells what it was launched with.
+    # Where the worker's file holds what it was launched with.
     assert exported.declaration[0]["engine_options"] == {"n_ctx": 512}
     assert exported.declaration[1]["engine_options"] == {"dimensions": 128}
 

@@ -4,7 +4,7 @@
 """What a real server answers to the calls that the collection makes; the server's side of every assumption in the core.
 
 The same play on the fake server of the unit tests must give answers of the same shape, so that what they prove holds here. What only later
-servers have is looked for in the routes of the server: an older one must answer as one that does not have it.
+servers have is read from the routes of the server: an older one must answer as one that does not have it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def refusal(status: int, words: str, error: str = "ApiError") -> dict[str, Any]:
     return {"error": error, "status": status, "words": words}
 
 
-#: What servers without :data:`ADD_COPY` answer otherwise.
+#: What servers without :data:`ADD_COPY` answer differently.
 OLDER: dict[str, Any] = {
     "terminate while creating": refusal(400, f"Model not found in the model list, uid: {UID}-0"),
     "chat with an embedding model": refusal(500, "'SentenceTransformerEmbeddingModel' object has no attribute 'model_spec'"),
     # What a late cancellation leaves behind breaks the whole list.
     "list of an orphan": refusal(500, "'embed'"),
 }
-#: What servers without :data:`HISTORY` answer otherwise besides.
+#: What servers without :data:`HISTORY` answer differently besides.
 OLDEST: dict[str, Any] = {
     "describe while creating": None,
     "ask unknown": refusal(400, "Model not found in the model list, uid: unknown"),
@@ -94,7 +94,7 @@ def test_what_needs_an_account_and_what_does_not(server: Server, method: str, pa
         assert found.status_code not in (401, 403)
         return
     if path == "/v1/admin/setup/status" and VERSION.startswith("2."):
-        # By this the client tells servers whose accounts it can manage from those before 3.0.
+        # By this the client distinguishes servers whose accounts it can manage from those before 3.0.
         assert found.status_code == 404
         return
     assert (found.status_code, found.headers["Content-Type"], found.json()) == (status, "application/json", answer)
@@ -154,7 +154,7 @@ def test_the_first_administrator_is_the_only_account_and_is_not_made_twice(serve
 
 
 def test_a_server_that_can_have_no_accounts_does_not_start_where_they_are_wanted(server: Server) -> None:
-    """As an older image on a tree that has accounts would be; here without the command by which one is told from others."""
+    """As an older image on a tree that has accounts would be; here without the command by which one is recognized."""
     command = ("docker", "run", "--rm", "--env", "XINFERENCE_AUTH_ADVANCED=true", "--env", "PATH=/usr/bin:/bin", server.image, *server_command())
     done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (3, "")
@@ -173,7 +173,7 @@ def test_a_token_that_expired_is_renewed_without_a_word(played: dict[str, Any], 
         return
     before = expiry(client)
     if before - time.time() > 120:
-        # Servers before 3.0 give one for half an hour, and cannot be told otherwise.
+        # Servers before 3.0 give one for half an hour, and have no setting for it.
         assert str(client.version()).startswith("2.")
         return
     time.sleep(max(before + 1 - time.time(), 0))
@@ -380,7 +380,7 @@ def test_progress_goes_from_nothing_to_one(played: dict[str, Any], step: str, le
     assert least <= played[f"progress {step}"]["progress"] <= most
 
 
-# Launches that a plan can tell apart.
+# Launches that a plan can distinguish.
 
 
 def test_each_launch_has_a_time_of_its_own(played: dict[str, Any]) -> None:
@@ -511,7 +511,7 @@ def shared(one: Any, other: Any) -> Any:
 COPIES = frozenset({"add a copy to unknown", "remove a copy of unknown", "add a copy while creating", "instance after cancel"})
 
 
-def otherwise(played: dict[str, Any]) -> frozenset[str]:
+def different_steps(played: dict[str, Any]) -> frozenset[str]:
     """The steps that this server answers in another way than the newest."""
     if ADD_COPY not in played["routes"]:
         return COPIES.union(OLDER, () if HISTORY in played["routes"] else OLDEST)
@@ -523,14 +523,14 @@ def test_the_fake_server_answers_in_the_same_shape(played: dict[str, Any], imita
     real, fake = ({step: shape(answer) for step, answer in steps.items()} for steps in (played, imitated))
     if not played["newest"]:
         # An older server knows fewer keys; those that it knows are the same.
-        steps = [step for step in real if step not in otherwise(played)]
+        steps = [step for step in real if step not in different_steps(played)]
         real, fake = {step: shared(real[step], fake[step]) for step in steps}, {step: shared(fake[step], real[step]) for step in steps}
     assert fake == real
 
 
 @pytest.mark.parametrize("kind", ["state", "error", "routes", "status"])
 def test_the_fake_server_has_the_same_states_and_words(played: dict[str, Any], imitated: dict[str, Any], kind: str) -> None:
-    other = otherwise(played)
+    other = different_steps(played)
 
     def chosen(steps: dict[str, Any]) -> dict[str, Any]:
         steps = {step: answer for step, answer in steps.items() if step not in other}

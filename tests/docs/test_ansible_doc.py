@@ -26,6 +26,8 @@ def names(pattern: str) -> list[str]:
 
 MODULES, FILTERS = names("plugins/modules/*.py"), names("plugins/filter/*.py")
 ROLES = sorted(path.name for path in (TOP / "roles").iterdir())
+#: Filters that users may call; all others are private to the roles.
+PUBLIC_FILTERS = {"declared_models", "declaration_file"}
 EXAMPLES = [("module", name) for name in MODULES] + [("filter", name) for name in FILTERS]
 
 
@@ -55,6 +57,8 @@ def test_filter_is_rendered(name: str) -> None:
     page = pages("filter")[name]
     assert page["doc"]["options"]["_input"]["description"]
     assert page["return"]["_value"]["description"]
+    assert ("(private)" in page["doc"]["short_description"]) is (name not in PUBLIC_FILTERS)
+    assert ("private to the roles" in page["doc"]["description"][0]) is (name not in PUBLIC_FILTERS)
 
 
 @pytest.mark.parametrize("role", ROLES)

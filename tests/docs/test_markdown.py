@@ -13,6 +13,8 @@ import pytest
 TOP = Path(__file__).parents[2]
 PAGES = sorted(str(page.relative_to(TOP)) for place in ("*.md", "awx/*.md", "docs/*.md", "roles/*/*.md") for page in TOP.glob(place))
 WIDTH = 120
+#: Of a row of a table, and of a cell: one sentence.
+ROW, CELL = 160, 92
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
 
 
@@ -27,6 +29,11 @@ def prose(page: str) -> list[tuple[int, str]]:
     return lines
 
 
+def rows(page: str) -> list[tuple[int, str]]:
+    """Numbered rows of tables."""
+    return [(number, line) for number, line in enumerate((TOP / page).read_text(encoding="utf-8").splitlines(), 1) if line.startswith("|")]
+
+
 def anchor(heading: str) -> str:
     """The name by which a page is linked to one of its headings."""
     return "#" + re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).replace(" ", "-")
@@ -35,6 +42,11 @@ def anchor(heading: str) -> str:
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
 def test_lines_are_not_too_long(page: str) -> None:
     assert [f"{page}:{number}" for number, line in prose(page) if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/tested.md"])
+def test_tables_have_short_cells(page: str) -> None:
+    assert [f"{page}:{number}" for number, row in rows(page) if len(row) > ROW or any(len(cell.strip()) > CELL for cell in row.split("|"))] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

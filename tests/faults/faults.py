@@ -25,7 +25,7 @@ class Case:
 
     :param host: the machine.
     :param converge: begins a converge with other variables, and returns its process.
-    :param uids: models that should answer in the end; a fault that declares otherwise changes it.
+    :param uids: models that should answer in the end; a fault that declares other models changes it.
     """
 
     host: Host
@@ -52,25 +52,31 @@ def container_restarted(case: Case) -> float:
 
 
 def server_killed(case: Case) -> float:
-    """The server's process is killed (kill -9)."""
+    """The server's process is killed."""
     case.host.run("pkill -9 -f '[b]in/xinference-local'")
     return time.time()
 
 
 def worker_killed(case: Case) -> float:
-    """The server's inner process, which holds its worker, is killed (kill -9). Servers before 4.1 go on answering errors then, until they are restarted."""
+    """The server's inner process, which holds its worker, is killed.
+
+    Servers before 4.1 go on answering errors then, until they are restarted.
+    """
     case.host.run("pkill -9 -f '[s]tart_local.py|[m]ultiprocessing.spawn import spawn_main'")
     return time.time()
 
 
 def model_killed(case: Case) -> float:
-    """The process of a model is killed (kill -9)."""
+    """The process of a model is killed."""
     case.host.run("pkill -9 -f '^Model: chat'")
     return time.time()
 
 
 def container_killed(case: Case) -> float:
-    """The container is killed (docker kill). Docker takes that for somebody's wish and does not start it again."""
+    """The container is killed (`docker kill`).
+
+    Docker takes that for a wish of the user and does not start it again.
+    """
     case.host.run("docker kill xinference")
     return time.time()
 
@@ -83,7 +89,7 @@ def docker_restarted(case: Case) -> float:
 
 
 def docker_killed(case: Case) -> float:
-    """Docker's process is killed (kill -9)."""
+    """Docker's process is killed."""
     case.host.run("pkill -9 -x dockerd")
     return time.time()
 
@@ -96,7 +102,7 @@ def host_rebooted(case: Case) -> float:
 
 
 def power_cut_at_launch(case: Case) -> float:
-    """The machine loses its power while a model is launched."""
+    """The power fails while a model is launched."""
     case.host.run("docker restart --time 30 xinference")
     case.host.wait_for("a launch", 600, chat=lambda known: known["state"] in ("creating", "loading"))
     begun = time.time()
@@ -105,7 +111,7 @@ def power_cut_at_launch(case: Case) -> float:
 
 
 def power_cut_at_converge(case: Case) -> float:
-    """The machine loses its power while a run relaunches a model with other options."""
+    """The power fails while a run relaunches a model."""
     process = case.converge({"fault_context": 1024})
     try:
         case.host.wait_for("the relaunch", 600, chat=lambda known: known["state"] in ("absent", "creating", "loading", "terminating"))
@@ -118,7 +124,10 @@ def power_cut_at_converge(case: Case) -> float:
 
 
 def disk_full(case: Case) -> float:
-    """The disk of server and service is full, the container restarts meanwhile, and after 40 s there is room again."""
+    """The disk is full for 40 s, and the container restarts meanwhile.
+
+    Server and service are on that disk.
+    """
     try:
         case.host.run("for size in 1M 4k 512; do dd if=/dev/zero bs=$size >> /data/filler 2>/dev/null || true; done")
         if int(case.host.run("df --output=avail /data | tail -n 1")) > 0:
@@ -147,7 +156,10 @@ def network_gone(case: Case) -> float:
 
 
 def files_corrupted(case: Case) -> float:
-    """The service's state and one copy each of declaration and password are overwritten, the service is killed, and the container restarts."""
+    """Files of the service are damaged; service and container restart.
+
+    Its state and one copy each of declaration and password are overwritten, the service is killed, and the container restarts.
+    """
     begun = time.time()
     for name in ("state.json", "declaration.json", "automation"):
         # Servers before 3.0 have no accounts, so there is no password.
@@ -157,14 +169,14 @@ def files_corrupted(case: Case) -> float:
 
 
 def service_killed(case: Case) -> float:
-    """The service is killed (kill -9) in the moment in which the container restarts."""
+    """The service is killed while the container restarts."""
     begun = time.time()
     case.host.run("systemctl kill --signal KILL xinference-models; docker restart --time 30 xinference; systemctl kill --signal KILL xinference-models")
     return begun
 
 
 def model_in_error(case: Case) -> float:
-    """A model's file is gone for some tries, and then it is back; the other model is not kept waiting."""
+    """A model's file is away for some tries; the other model does not wait."""
     case.host.run(f"mv {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf /data/away; docker restart --time 30 xinference")
     try:
         case.host.wait_for("three failures", 900, chat=lambda known: known["tries"] >= 3, embed=lambda known: known["answered"])
@@ -174,7 +186,10 @@ def model_in_error(case: Case) -> float:
 
 
 def model_not_made_again(case: Case) -> float:
-    """The process of a model is killed while its file is gone, so that the server fails to make it again; a minute later the file is back."""
+    """A model's process is killed while its file is away for a minute.
+
+    So the server fails to start the process again by itself.
+    """
     case.host.run(f"mv {DATA}/models/SmolLM2-135M-Instruct.Q4_1.gguf /data/away; pkill -9 -f '^Model: chat'")
     try:
         case.host.wait_for("a lost model", 300, chat=lambda known: not known["answered"])
@@ -185,7 +200,7 @@ def model_not_made_again(case: Case) -> float:
 
 
 def model_terminated(case: Case) -> float:
-    """Somebody terminates a model by hand, through the API."""
+    """A user terminates a model, through the API."""
     login = """curl -s -H 'Content-Type: application/json' -d "{\\"username\\": \\"admin\\", \\"password\\": \\"$P\\"}" http://127.0.0.1:9997/token"""
     token = """sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p'"""
     case.host.run(f"P='{case.host.password}'; T=$({login} | {token}); curl -sf -X DELETE -H \"Authorization: Bearer $T\" http://127.0.0.1:9997/v1/models/chat")
@@ -193,7 +208,10 @@ def model_terminated(case: Case) -> float:
 
 
 def model_absent(case: Case) -> float:
-    """A model is declared absent, and the machine is rebooted: the other one comes back, and this one does not."""
+    """The machine is rebooted after a model was declared absent.
+
+    The other one comes back, and this one does not.
+    """
     case.declare(embed="absent")
     begun = time.time()
     case.host.reboot()

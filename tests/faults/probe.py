@@ -61,7 +61,7 @@ class Server:
             if not answer["choices"][0]["message"]["content"]:
                 raise Wrong(f"{uid} gave an empty answer")
 
-    def look(self, uids: list[str]) -> None:
+    def check(self, uids: list[str]) -> None:
         """Everything once.
 
         :raises Wrong: when another set of models runs.
@@ -86,7 +86,7 @@ def main() -> int:
     server = Server(chosen.endpoint)
     while time.time() < end:
         try:
-            server.look(chosen.uids)
+            server.check(chosen.uids)
         except urllib.error.HTTPError as error:
             first, reason = None, f"{error.url}: {error.code} {error.read(200).decode(errors='replace')}"
             server.token = None

@@ -56,7 +56,7 @@ def bridge_address() -> str:
     command = ("docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}")
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     if done.returncode:
-        raise HubError(f"Docker does not tell the address of its bridge: {done.stderr.strip()}")
+        raise HubError(f"Docker does not report the address of its bridge: {done.stderr.strip()}")
     for entry in json.loads(done.stdout) or []:
         network = ipaddress.ip_network(entry["Subnet"])
         if network.version == 4:
@@ -118,7 +118,7 @@ class Repository:
         return hashlib.sha1(state.encode(), usedforsecurity=False).hexdigest()
 
     def information(self, blobs: bool) -> dict[str, Any]:
-        """What the hub tells about the repository; with ``blobs`` also about the content of each file."""
+        """What the hub reports about the repository; with ``blobs`` also about the content of each file."""
         siblings: list[dict[str, Any]] = []
         for path in self.files:
             siblings.append({"rfilename": path})
@@ -299,7 +299,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "inferops-hub"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing here: :meth:`Hub.note` tells more."""
+        """Nothing here: :meth:`Hub.note` records more."""
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -442,7 +442,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, metavar="BYTES_PER_SECOND", help="for all transfers together; 0 lets nothing through")
     parser.add_argument("--fail-first", type=int, default=0, metavar="N", help="answer the first N requests for files with 503")
     arguments = parser.parse_args()
-    # Blocked, also in the threads of the hub, until somebody waits for them.
+    # Blocked, also in the threads of the hub, until a caller waits for them.
     ends = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:

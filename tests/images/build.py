@@ -69,7 +69,7 @@ def run(*command: str, quiet: bool = False, stdin: IO[bytes] | None = None) -> s
     return done
 
 
-def told(image: str, *command: str) -> None:
+def build_step(image: str, *command: str) -> None:
     """Run what builds an image: its output goes into a log.
 
     :raises BuildError: with its last words, and the place of the log.
@@ -150,7 +150,7 @@ def build_in_container(parent: str, image: str, script: str, context: Path, chan
     for key, value in environment.items():
         command += ["-e", f"{key}={value}"]
     try:
-        told(image, *command, parent, "sh", "-eu", f"/recipe/{script}")
+        build_step(image, *command, parent, "sh", "-eu", f"/recipe/{script}")
         unset = [f"ENV {key}=" for key in environment]
         docker("commit", *(word for change in unset + changes for word in ("--change", change)), name, image)
     finally:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host that somebody broke into asks the fleet's CA to sign: nothing but its own declared names is signed."""
+"""What a host that an attacker controls asks the fleet's CA to sign: nothing but its own declared names is signed."""
 
 from __future__ import annotations
 

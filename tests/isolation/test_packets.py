@@ -260,7 +260,7 @@ def test_setting_again_changes_nothing_and_removing_leaves_nothing(networks: Net
         networks.set_rules(WANTED)
         assert networks.marks() == made
     for family, command in (("ipv4", "iptables"), ("ipv6", "ip6tables")):
-        # Somebody removes a rule, or all of them.
+        # A user removes a rule, or all of them.
         run(command, "-t", "mangle", "-D", "xinference-forward", "1", where=networks.host)
         assert networks.marks()[family] != made[family]
         networks.set_rules(WANTED)
@@ -277,7 +277,7 @@ def test_setting_again_changes_nothing_and_removing_leaves_nothing(networks: Net
 def test_rules_of_an_earlier_version_go(networks: Networks) -> None:
     """Also where their own unit does not know that it set them."""
     rule = ("FORWARD", "-o", "docker0", "!", "-i", "docker0", "-m", "conntrack", "!", "--ctstate", "DNAT,ESTABLISHED,RELATED")
-    for comment in ("xinference-firewall", "xinference-firewall", "somebody-else"):
+    for comment in ("xinference-firewall", "xinference-firewall", "of-others"):
         run("iptables", "-t", "mangle", "-I", *rule, "-m", "comment", "--comment", comment, "-j", "DROP", where=networks.host)
     networks.set_rules(WANTED)
     assert networks.marks() == {family: found.marks for family, found in rules(WANTED).items()}

@@ -144,8 +144,8 @@ def clean() -> Iterator[None]:
     """No container of an earlier run that was killed, and none left behind."""
 
     def remove() -> None:
-        left = docker("ps", "--all", "--quiet", "--filter", "name=^/xinference-mistakes").split()
-        for command in (*((("rm", "--force", "--volumes", *left),) if left else ()), ("network", "rm", "xinference-mistakes")):
+        remaining = docker("ps", "--all", "--quiet", "--filter", "name=^/xinference-mistakes").split()
+        for command in (*((("rm", "--force", "--volumes", *remaining),) if remaining else ()), ("network", "rm", "xinference-mistakes")):
             subprocess.run(("docker", *command), capture_output=True, check=False)
 
     remove()
@@ -357,7 +357,7 @@ class Place:
         return docker("run", "--detach", "--name", self.container, *words, built("base"), "sleep", "infinity")
 
 
-def port_of_somebody_else(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
+def port_of_another_program(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Something else listens on the port."""
     other = place.stack.enter_context(socket.socket())
     other.bind(("127.0.0.1", 0))
@@ -420,7 +420,7 @@ def several_at_once(_place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 #: Mistakes for which the machine is prepared, and the sentences that they give.
 PREPARED: dict[str, Callable[[Place], tuple[dict[str, Any], tuple[str, ...]]]] = {
-    "port of somebody else": port_of_somebody_else,
+    "port of another program": port_of_another_program,
     "podman in the place of docker": podman,
     "environment that is none": environment_that_is_none,
     "read-only data root": read_only_data_root,
@@ -460,8 +460,8 @@ class Fleet:
     """What a run did on hosts of which each has made a mistake.
 
     :param said: the sentences that each host gives, by case.
-    :param made: IDs of the containers that somebody made by hand.
-    :param left: IDs of the containers that were there afterwards, by name.
+    :param made: IDs of the containers that were made by hand.
+    :param remaining: IDs of the containers that were there afterwards, by name.
     """
 
     code: int
@@ -469,7 +469,7 @@ class Fleet:
     folder: Path
     said: dict[str, tuple[str, ...]]
     made: dict[str, str]
-    left: dict[str, str]
+    remaining: dict[str, str]
 
     def root(self, case: str) -> Path:
         """The data root of a case."""
@@ -503,8 +503,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
             said[case] = sentences
             hosts[host] = settings_of(place.root, variables)
         code, output = on_hosts(folder, hosts, "provision")
-        left = containers()
-    return Fleet(code, output, folder, said, made, left)
+        remaining = containers()
+    return Fleet(code, output, folder, said, made, remaining)
 
 
 _ANOTHER = pytest.mark.test_all("another sentence of the same variable; unit tests ask for it")
@@ -516,18 +516,18 @@ def test_mistake(case: str, fleet: Fleet) -> None:
     assert fleet.code == 2, fleet.output
     says(failure(fleet.output, host), *fleet.said[case])
     untouched(fleet.root(case), fleet.output, host)
-    assert {name for name in fleet.left if "xinference-mistakes" in name} == {*fleet.made}
+    assert {name for name in fleet.remaining if "xinference-mistakes" in name} == {*fleet.made}
 
 
 @pytest.mark.parametrize("case", MADE_BY_HAND)
-def test_a_container_that_somebody_made(case: str, fleet: Fleet) -> None:
+def test_a_container_that_was_made_by_hand(case: str, fleet: Fleet) -> None:
     host = host_of(case)
     message = failure(fleet.output, host)
     assert message.startswith(("1 problem, nothing was changed.", "2 problems, nothing was changed."))
     assert fleet.said[case][0] in message
     assert re.search(rf"^{host} .* changed=0 ", fleet.output, re.MULTILINE)
     container = f"xinference-mistakes-{host}"
-    assert fleet.left[container] == fleet.made[container]
+    assert fleet.remaining[container] == fleet.made[container]
 
 
 #: In which a container of ours can be, whose port the next run meets.
@@ -776,7 +776,7 @@ OTHER_MODELS = """
 - hosts: all
   gather_facts: false
   tasks:
-    - name: See the files of each list looked for
+    - name: Check that the files of each list were searched
       ansible.builtin.include_role:
         name: inferops.xinference.preflight
       vars:
@@ -787,7 +787,7 @@ OTHER_MODELS = """
 
 
 def test_another_declaration_in_the_same_play(root: Path) -> None:
-    """The second one names a file that the host was not looked at for."""
+    """The second one names a file that was not searched on the host."""
     playbook = root.parent / "lists.yml"
     playbook.write_text(OTHER_MODELS, encoding="utf-8")
     lists = {"lists": [[CHAT], [{**CHAT, "path": "/models/none.gguf"}]]}

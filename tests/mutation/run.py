@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How often the unit tests notice that a module was changed; called by tools/mutation.sh. The changes are made by mutmut.
 
-mutmut puts every mutant of a module into one file, looks once which test runs which function, and then forks one process per mutant,
+mutmut puts every mutant of a module into one file, checks once which test runs which function, and then forks one process per mutant,
 which runs just these tests, the fastest first. It wants the package under its own path, so each module gets a copy of the tree.
 """
 
@@ -38,8 +38,8 @@ COLLECTION = Path("ansible_collections/inferops/xinference")
 CORE = COLLECTION / "plugins/module_utils/_core"
 TESTS = COLLECTION / "tests/unit/plugins/module_utils/_core"
 
-_RIGHT = "declaration/test_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
-_REFUSED = "declaration/test_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
+_RIGHT = "declaration/test_check_wrong_declarations.py::test_what_is_right_goes_on_to_the_first_write"
+_REFUSED = "declaration/test_check_wrong_declarations.py::test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write"
 _PREFLIGHT = tuple(f"preflight/test_{part}.py" for part in ("check", "network", "proxy", "users"))
 #: Module → the tests that say what it should do. Those of other modules run it too, slowly and by the way.
 MODULES: dict[str, tuple[str, ...]] = {
@@ -49,7 +49,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "declaration/local_files": ("declaration/test_local_files.py", "admission/test_model_paths.py", _REFUSED, _RIGHT),
     "admission/catalogue": ("admission/test_catalogue.py", _REFUSED, _RIGHT),
     "admission/model_paths": ("admission/test_model_paths.py", _REFUSED, _RIGHT),
-    "plan/sizing": ("plan/test_sizing.py", "declaration/test_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum"),
+    "plan/sizing": (
+        "plan/test_sizing.py",
+        "declaration/test_check_wrong_declarations.py::test_models_that_do_not_fit_are_refused_with_the_whole_sum",
+    ),
     **{f"preflight/{part}": _PREFLIGHT for part in ("container", "host", "models", "network", "proxy", "users")},
 }
 #: What the tests of a module read.
@@ -115,7 +118,7 @@ class Tree:
         self.meta = self.place / "mutants" / f"{self.source}.meta"
 
     def settings(self) -> str:
-        """What mutmut and pytest are told."""
+        """The settings of mutmut and pytest."""
         return _SETTINGS.format(core=CORE, module=self.module, tests=", ".join(f'"{TESTS / name}"' for name in self.tests))
 
     def prepare(self, keep: bool) -> None:
@@ -185,16 +188,16 @@ class Tree:
                 command, cwd=self.place, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()]
             )
             try:
-                told = ""
+                shown = ""
                 while True:
                     try:
                         code = tool.wait(10)
                     except subprocess.TimeoutExpired:
                         code = None
                     found = re.findall(r"(\d+/\d+) .*?(\d+) .*?(\d+) .*?(\d+) .*?(\d+) .*?(\d+) ", _tail(log))
-                    if found and found[-1][0] != told:
-                        told = found[-1][0]
-                        print(f"mutation: {self.module}: {told} mutants, {found[-1][5]} survived so far", flush=True)
+                    if found and found[-1][0] != shown:
+                        shown = found[-1][0]
+                        print(f"mutation: {self.module}: {shown} mutants, {found[-1][5]} survived so far", flush=True)
                     if code is not None:
                         return code
             finally:
@@ -295,7 +298,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools/mutation.sh", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("modules", nargs="*", metavar="module", help=f"one of {', '.join(MODULES)}; all without")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="mutants at the same time; as many as processors without")
-    parser.add_argument("--keep", action="store_true", help="after a change, keep what was killed and look only at the others: quick, for who writes tests")
+    parser.add_argument("--keep", action="store_true", help="after a change, keep what was killed and try only the others: quick, for who writes tests")
     arguments = parser.parse_args()
     unknown = set(arguments.modules) - set(MODULES)
     if unknown:
@@ -307,7 +310,7 @@ def main() -> int:
         tree = Tree(module, MODULES[module])
         tree.prepare(arguments.keep)
         begun = time.monotonic()
-        print(f"mutation: {module}: looks which test runs what", flush=True)
+        print(f"mutation: {module}: checks which test runs what", flush=True)
         code = tree.run(arguments.processes)
         if code:
             print(_tail(tree.place / "mutmut.log") if code != 2 else "", f"mutation: {module} was not tested to its end (build/mutation/{module}/mutmut.log)")

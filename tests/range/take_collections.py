@@ -71,7 +71,7 @@ def take(archive: zipfile.ZipFile, core: str, into: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """0 when they are there; 1 with one sentence otherwise."""
+    """0 when they are there; else 1, with one sentence."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--release", required=True, help="of the package ansible")
     parser.add_argument("--core", required=True, help="version of ansible-core that will run them")

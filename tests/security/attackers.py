@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What somebody does who runs code in the container, or has an account on the host and none on the server."""
+"""What an attacker does who runs code in the container, or has an account on the host and none on the server."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This machine as one host that the playbooks provision, with marks in place of its secrets. It goes through stages, which all modules share.
 
-A server takes longer to start than anything else here, so there is one host, and each test says by its fixtures in which stage it looks at it. Tests are
+A server takes longer to start than anything else here, so there is one host, and each test says by its fixtures in which stage it checks it. Tests are
 sorted by stage. A module that runs alone makes the stages that it needs, and no others.
 """
 
@@ -224,7 +224,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """A host without a server, with a model's file in place, and nothing left of it afterwards."""
     remove()
     folder = Path(tempfile.mkdtemp(prefix=FOLDERS))
-    # As /srv is: what nobody may read must be shut by itself.
+    # As /srv is: what nobody may read must be protected by its own mode.
     folder.chmod(0o755)
     repository, _colon, tag = built("server").rpartition(":")
     # Letters and digits only, so that no encoding hides them.
@@ -261,7 +261,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         "xinference_minimum_disk_mib": 1024,
         "xinference_minimum_memory_mib": 2048,
         "xinference_memory": "6g",
-        # Each look takes a tenth of a second of a processor, also from the server that starts.
+        # Each poll takes a tenth of a second of a processor, also from the server that starts.
         "xinference_health_interval": 5,
         "xinference_start_timeout": 900,
         "xinference_models": [model],
@@ -315,7 +315,7 @@ def predicted(provisioned: Site) -> str:
 
 @pytest.fixture(scope="session")
 def unliftable(provisioned: Site) -> str:
-    """Output of a look at, and of an attempt to lift the bans of, hosts of which one has a wrong password and one no server."""
+    """Output of a check of, and of an attempt to lift the bans of, hosts of which one has a wrong password and one no server."""
     hosts = {"wrong": {"xinference_admin_password": f"{provisioned.password}wrong"}, "nowhere": {"xinference_container_name": "xinference-nowhere"}}
     return provisioned.play("status", "unban", *LOUD, code=2, hosts=hosts)
 
@@ -335,7 +335,7 @@ def rotation_checked(provisioned: Site) -> str:
 
 @pytest.fixture(scope="session")
 def tempted(provisioned: Site) -> str:
-    """Output of a run while somebody else listens in the server's place; before, root of the container put links in the place of all that it could.
+    """Output of a run while another program listens in the server's place; before, root of the container put links in the place of all that it could.
 
     The next stage starts the server again.
     """
@@ -350,7 +350,7 @@ def tempted(provisioned: Site) -> str:
     said("stop", "--time", "30", CONTAINER)
     impostor = Impostor(provisioned.port)
     try:
-        wait_until(lambda: any(listener.port == provisioned.port for listener in listeners()), "somebody listens in the server's place")
+        wait_until(lambda: any(listener.port == provisioned.port for listener in listeners()), "a program listens in the server's place")
         output = provisioned.play(str(ROOT / "tests/security/ask.yml"), *LOUD, code=2)
     finally:
         came = impostor.stop()
@@ -410,7 +410,7 @@ def restricted(provisioned: Site) -> dict[str, Any]:
 
 @pytest.fixture
 def ask(site: Site) -> Callable[..., int]:
-    """Status of an answer to somebody without an account; 0 for none."""
+    """Status of an answer to a client without an account; 0 for none."""
     import requests
 
     session = requests.Session()

@@ -12,7 +12,7 @@ from conftest import AUTOMATION, Site
 
 
 def session(site: Site, username: str, password: str) -> requests.Session | None:
-    """Somebody who logged in; None where the server refuses."""
+    """A client that logged in; None where the server refuses."""
     made = requests.Session()
     made.trust_env = False
     answer = made.post(f"{site.endpoint}/token", json={"username": username, "password": password}, timeout=60)
@@ -24,7 +24,7 @@ def session(site: Site, username: str, password: str) -> requests.Session | None
 
 
 def status(site: Site, who: requests.Session | None, method: str, path: str, body: Any = None) -> int:
-    """Of the answer to somebody."""
+    """Of the answer to a client."""
     assert who is not None
     return who.request(method, f"{site.endpoint}{path}", json=body, timeout=120).status_code
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What listens where, who may read what, and what somebody without an account may call: as written down in exposed.yml."""
+"""What listens where, who may read what, and what a client without an account may call: as written down in exposed.yml."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def test_a_check_predicts_nothing(provisioned: Site) -> None:
 
 
 def test_what_others_changed_is_put_right(provisioned: Site) -> None:
-    """A tree from elsewhere or somebody's chmod, an automation that is administrator or disabled, secrets that others can read or that are gone."""
+    """A tree from elsewhere or a chmod by hand, an automation that is administrator or disabled, secrets that others can read or that are gone."""
     folder = provisioned.root / ".xinference/auth"
-    shut = (folder, folder / "auth.db", folder / "jwt_secret_key")
-    for path, mode in zip(shut, (0o755, 0o644, 0o640), strict=True):
+    private = (folder, folder / "auth.db", folder / "jwt_secret_key")
+    for path, mode in zip(private, (0o755, 0o644, 0o640), strict=True):
         path.chmod(mode)
     admin = Client(provisioned.endpoint, username="admin", password=provisioned.password)
 
@@ -112,9 +112,9 @@ def test_what_others_changed_is_put_right(provisioned: Site) -> None:
     # A password that others could read is none any more.
     output = provisioned.play("provision", code=2)
     assert f"account_password_path '{AUTOMATION}' can be read by others than its owner; remove it and its copy for a new one" in output
-    # The files were shut before.
+    # The files got their modes before.
     assert changed_tasks(output) == PREPARED, output
-    assert [stat.S_IMODE(path.stat().st_mode) for path in shut] == [0o700, 0o600, 0o600]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in private] == [0o700, 0o600, 0o600]
     for path in (AUTOMATION, AUTOMATION.with_name("automation.copy")):
         path.unlink()
     output = provisioned.play("provision")
@@ -130,7 +130,7 @@ def test_what_others_changed_is_put_right(provisioned: Site) -> None:
     assert changes(provisioned.play("provision")) == [0]
 
 
-def test_what_somebody_without_an_account_may_call(provisioned: Site, ask: Callable[..., int]) -> None:
+def test_what_a_client_without_an_account_may_call(provisioned: Site, ask: Callable[..., int]) -> None:
     session = requests.Session()
     session.trust_env = False
     token = session.post(f"{provisioned.endpoint}/token", json={"username": "admin", "password": provisioned.password}, timeout=30).json()

@@ -84,6 +84,6 @@ def test_the_intruder_would_win_where_nobody_was_there_before(site: Site) -> Non
         assert answers[201] == 1
         assert needed is False
     else:
-        # It asks for a token; until somebody gives it, the server waits for its first administrator.
+        # It asks for a token; until a client gives it, the server waits for its first administrator.
         assert set(answers) <= {0, 403}
         assert needed is True

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts with few rights, and new credentials for old: whenever it is interrupted, somebody knows one that works."""
+"""Accounts with few rights, and new credentials for old: whenever it is interrupted, one that works is known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KILLS = [(task, moment) for task in TASKS for moment in (MOMENTS if WHOLE else M
 NEW = "new-password"
 
 
-def test_files_with_credentials_are_shut(provisioned: Site) -> None:
+def test_files_with_credentials_are_private(provisioned: Site) -> None:
     for path in (AUTOMATION, provisioned.key_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert path.stat().st_uid == 0
@@ -131,7 +131,7 @@ def interrupt(site: Site, task: str, moment: str) -> None:
 
 @pytest.fixture(scope="session")
 def interrupted(provisioned: Site) -> Site:
-    """A host whose rotation was killed, again and again. Somebody knew a credential that worked after each of them."""
+    """A host whose rotation was killed, again and again. A working credential was known after each of them."""
     site, new = provisioned, provisioned.folder / NEW
     site.marks["first key"], site.marks["first automation"] = site.key(), AUTOMATION.read_text(encoding="utf-8").strip()
     for task, moment in KILLS:
@@ -164,7 +164,7 @@ def test_an_interruption_leaves_a_credential_that_works(interrupted: Site, rotat
     admin = session(rotated, "admin", password)
     assert admin is not None
     assert [row["name"] for row in admin.get(f"{rotated.endpoint}/v1/admin/keys", timeout=60).json()] == ["shop"]
-    # The automation goes on without having been told.
+    # The service account goes on without any action.
     assert changes(rotated.play("provision")) == [0]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import CONTAINER, KEPT, LOUD, Site
 
-#: Bytes of a file that are looked at in one go.
+#: Bytes of a file that are read at a time.
 PIECE = 1 << 20
 #: Runs of all modules that show as much as they can. A run of several hosts is several.
 PLAYED = (
@@ -83,7 +83,7 @@ def test_the_engine_shows_no_secret(played: Site) -> None:
 
 
 def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:
-    """Passwords of people are nowhere, keys and the automation's password in their files, a model's environment in files of the server, which are shut."""
+    """Passwords of people are nowhere, keys and the automation's password in their files, a model's environment in private files of the server."""
     keeping: dict[str, set[str]] = {}
     given = [played.folder / name for name in ("given.json", "hosts.json", "kept-password")]
     places = [played.folder, Path(played.settings["xinference_client_environment"]), KEPT, Path.home() / ".ansible", Path(tempfile.gettempdir())]

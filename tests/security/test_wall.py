@@ -53,7 +53,7 @@ def test_a_mounted_directory_cannot_be_replaced(provisioned: Site) -> None:
     assert "busy" in inside("mv /root/.xinference/logs /root/.xinference/logs.away").stderr
 
 
-def test_a_link_that_the_container_left_changes_no_file_of_the_host(provisioned: Site) -> None:
+def test_a_link_that_the_container_detached_changes_no_file_of_the_host(provisioned: Site) -> None:
     """A mounted directory does not go away, but one above it might."""
     folder = victim(provisioned, "victim")
     for links in ({".xinference/cache": "", ".xinference/auth": ""}, {".xinference/auth/encryption_key": "/secret"}):
@@ -79,7 +79,7 @@ def test_no_user_of_the_host_commands_the_server(provisioned: Site) -> None:
     (key,) = [line.partition("=")[2] for line in kept if line.startswith("XOSCAR_AUTH_KEY=")]
     assert len(key) == 64
     others = [port for port in ports() if port != 9997]
-    # Somebody who knows it can, so that the attack is one.
+    # A client that knows it can, which proves that the attack works.
     assert [port for port in others if take_over(port, key)] != []
     assert [port for port in others if take_over(port)] == []
     assert [port for port in others if take_over(port, "0" * 64)] == []

@@ -19,7 +19,7 @@ from ansible_collections.inferops.xinference.tests.machine import VERSION
 
 #: Who asks to become the administrator.
 SETUP: dict[str, Any] = {"username": "intruder", "password": "long-enough-for-anybody"}
-#: Versions that let everybody in, unless they are told to have accounts. Nobody can be made administrator through them, so an intruder asks for models.
+#: Versions that let everybody in, unless authentication is configured. Nobody can be made administrator through them, so an intruder asks for models.
 OPEN = VERSION.startswith("2.")
 METHOD, PATH, REFUSED = ("GET", "/v1/models", 401) if OPEN else ("POST", "/v1/admin/setup", 403)
 
@@ -41,7 +41,7 @@ class Intruder(threading.Thread):
         self.answers: Counter[int] = Counter()
 
     def run(self) -> None:
-        """Ask until told to stop, about a hundred times a second until a server was there for a while."""
+        """Ask until stopped, about a hundred times a second until a server was there for a while."""
         answered = 0
         while not self.stopped.wait(0.01 if answered < self.EAGER else 0.1):
             status = self._ask()
@@ -72,7 +72,7 @@ class Intruder(threading.Thread):
 class Lurker(threading.Thread):
     """Reads, all the time, what other processes of this machine show, and what lies in temporary directories for everybody to read.
 
-    :param marks: what it looks for.
+    :param marks: what it searches for.
     """
 
     #: A process or a file is read in each of its first passes, while it may still become another program or get its content, and then once in many.
@@ -86,7 +86,7 @@ class Lurker(threading.Thread):
         self.passes: dict[tuple[str, int], int] = {}
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Poll until stopped."""
         temporary = tempfile.gettempdir()
         while not self.stopped.wait(0.02):
             processes = [(number, int(number)) for number in os.listdir("/proc") if number.isdigit()]  # noqa: PTH208  the fastest way

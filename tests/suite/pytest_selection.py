@@ -23,14 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the marked ones, before the tests are sorted."""
-    left = [item for item in items if item.get_closest_marker("test_all")] if not WHOLE else []
-    for item in left:
+    deselected = [item for item in items if item.get_closest_marker("test_all")] if not WHOLE else []
+    for item in deselected:
         mark = item.get_closest_marker("test_all")
         (reason,) = mark.args if mark else ("",)
         config.stash[_REASONS][reason] += 1
-    if left:
-        items[:] = [item for item in items if item not in left]
-        config.hook.pytest_deselected(items=left)
+    if deselected:
+        items[:] = [item for item in items if item not in deselected]
+        config.hook.pytest_deselected(items=deselected)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:

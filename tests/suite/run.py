@@ -32,7 +32,7 @@ from parts import ALL, ROOT, TEST, Part, named
 FOLDER = ROOT / "build/tests"
 #: How long each part took when it passed last.
 LAST = FOLDER / "last.json"
-#: Seconds between two looks at the parts that run, and between two lines that show them.
+#: Seconds between two polls of the parts that run, and between two lines that show them.
 TICK, SHOWN = 0.2, 30.0
 #: Lines of a log that are shown of a part that failed.
 TAIL = 80
@@ -150,7 +150,7 @@ class Suite:
 
     :param parts: in the order in which they begin.
     :param lanes: how many run at the same time.
-    :param page: whether docs/tested.md tells how they ended.
+    :param page: whether docs/tested.md records how they ended.
     """
 
     def __init__(self, parts: list[Part], lanes: int, page: bool) -> None:
@@ -242,11 +242,11 @@ def chosen_parts(what: str, words: list[str], again: bool) -> list[Part]:
     if what == "test":
         return TEST
     passed = set() if again else tested.passed_on_this_tree()
-    left = [part.name for part in ALL if part.name not in passed]
+    missing = [part.name for part in ALL if part.name not in passed]
     for part in ALL:
         if part.name in passed:
             print(f"== {part.name:<22} passed on this tree already", flush=True)
-    return named(left) if left else []
+    return named(missing) if missing else []
 
 
 def processors() -> tuple[float, float]:

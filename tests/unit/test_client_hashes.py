@@ -68,6 +68,6 @@ def test_what_holds_for_a_python(python: str, kept: list[str]) -> None:
 
 
 @pytest.mark.parametrize("condition", ["sys_platform == 'win32'", "python_full_version < '3.10' and sys_platform == 'win32'", "python_version < '3.10'"])
-def test_a_condition_of_another_kind_is_told(condition: str) -> None:
+def test_a_condition_of_another_kind_is_reported(condition: str) -> None:
     with pytest.raises(BuildError, match="it is not known for which Python this holds: a==1 ; "):
         held(f"a==1 ; {condition} \\\n    --hash=sha256:00\n", "3.11")

@@ -202,7 +202,7 @@ def test_a_unit_is_run_in_the_one_place_that_says_why_it_does_not_run() -> None:
 
 
 def test_provision_alone_declares_models() -> None:
-    """Whatever else has the models looked at takes what the host was told last."""
+    """Whatever else checks the models takes the stored declaration."""
     places = [*(ROOT / "playbooks").glob("*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     included = [task for path in places for task in tasks_of(read(path)) if (task.get("ansible.builtin.include_role") or {}).get("name") == MODELS_ROLE]
     declaring = [task["name"] for task in included if "tasks_from" not in task["ansible.builtin.include_role"]]
@@ -254,6 +254,17 @@ def test_the_results_and_states_of_a_model_are_the_documented_ones() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_each_module_has_a_unit_test(module: str) -> None:
     assert (ROOT / "tests/unit/plugins/modules" / f"test_{module}.py").is_file()
+
+
+def test_each_file_of_unit_tests_is_named_after_what_it_tests() -> None:
+    """``test_NAME.py`` or ``test_NAME_ASPECT.py`` in the directory of ``NAME.py``."""
+    odd = []
+    for path in (ROOT / "tests/unit/plugins").glob("**/test_*.py"):
+        folder = ROOT / path.parent.relative_to(ROOT / "tests/unit")
+        names = {tested.stem for tested in folder.glob("*.py")}
+        if not any(f"{path.stem}_".startswith(f"test_{name}_") for name in names):
+            odd.append(str(path.relative_to(ROOT)))
+    assert odd == []
 
 
 @pytest.mark.parametrize("folder", sorted({part.partition("/")[0] for part in PARTS_OF_THE_CORE}))
@@ -309,9 +320,9 @@ def fields_without_a_word(source: str) -> list[str]:
         rows = any(kind.endswith(("TypedDict", "NamedTuple")) or kind in ROWS for kind in kinds)
         if not rows and not any(kind.startswith("dataclass") for kind in kinds):
             continue
-        told = ast.get_docstring(node) or ""
+        text = ast.get_docstring(node) or ""
         fields = [(part.target.id, part.lineno) for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
-        missing += [f"{node.name}.{name}" for name, line in fields if f":param {name}:" not in told and not lines[line - 2].strip().startswith("#: ")]
+        missing += [f"{node.name}.{name}" for name, line in fields if f":param {name}:" not in text and not lines[line - 2].strip().startswith("#: ")]
     return missing
 
 

@@ -55,7 +55,7 @@ def test_engine_bounds_the_logs_of_every_container(host: Any) -> None:
 
 
 def test_settings_that_were_there_are_kept() -> None:
-    """On the second machine, whose engine somebody had configured before it was installed."""
+    """On the second machine, whose Docker was configured before it was installed."""
     other = testinfra.get_host("docker://xinference-molecule-configured")
     settings = other.file("/etc/docker/daemon.json")
     assert json.loads(settings.content_string) == {"log-driver": "json-file", "log-opts": {"max-size": "1m"}, "labels": ["made=by-hand"]}

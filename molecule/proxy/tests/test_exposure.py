@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What listens where, who may read what, and what somebody without an account may call through the proxy: as written down in tests/security/exposed.yml."""
+"""What listens where, who may read what, and what a client without an account may call through the proxy: as written down in tests/security/exposed.yml."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_every_user_of_the_host_may_write(host: Any) -> None:
     assert host.run(f"{NOBODY} {OURS} -writable ! -type l -print 2>/dev/null").stdout == ""
 
 
-def test_what_somebody_without_an_account_may_call(user: requests.Session, base: str) -> None:
+def test_what_a_client_without_an_account_may_call(user: requests.Session, base: str) -> None:
     described = user.get(f"{base}/openapi.json", timeout=30).json()
     token = user.headers.pop("Authorization")
 
@@ -56,7 +56,7 @@ def test_what_somebody_without_an_account_may_call(user: requests.Session, base:
                 return status
             time.sleep(1)
 
-    server = {call: status for call, status in EXPOSED["anonymous"].items() if call not in LISTED["proxy"]["shut"]}
+    server = {call: status for call, status in EXPOSED["anonymous"].items() if call not in LISTED["proxy"]["closed"]}
     assert answered(described, ask, more=("/live", "/ready")) == {**server, **LISTED["proxy"]["added"]}
     # The same server with the same account.
     assert user.get(f"{base}/v1/models", headers={"Authorization": token}, timeout=30).status_code == 200

@@ -176,7 +176,7 @@ def test_tls_is_spoken(address: str, context: ssl.SSLContext, version: ssl.TLSVe
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_old_tls_is_not(address: str, context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
-    # Otherwise this side would refuse first.
+    # Without this, this side would refuse first.
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
     with pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"):
@@ -286,7 +286,7 @@ def test_the_web_page_works(user: requests.Session, base: str) -> None:
 
 
 def test_an_answer_comes_piece_by_piece(user: requests.Session, base: str) -> None:
-    body = {"model": "chat", "messages": [{"role": "user", "content": "Tell me a long story."}], "max_tokens": 200, "stream": True, "temperature": 0}
+    body = {"model": "chat", "messages": [{"role": "user", "content": "Write a long story."}], "max_tokens": 200, "stream": True, "temperature": 0}
     arrived = []
     with user.post(f"{base}/v1/chat/completions", json=body, stream=True, timeout=120) as answer:
         assert answer.status_code == 200
@@ -311,7 +311,7 @@ def test_size_of_requests(user: requests.Session, base: str) -> None:
 
 
 def test_large_files_come_one_after_the_other(address: str, context: ssl.SSLContext) -> None:
-    """Nobody's account is looked at before a request is complete, and until then it takes room on the disk: so many at a time, and no more."""
+    """No account is checked before a request is complete, and until then it takes room on the disk: so many at a time, and no more."""
 
     def begin() -> ssl.SSLSocket:
         connection = handshake(address, context)

@@ -93,7 +93,7 @@ def test_no_journal_and_no_output_shows_a_secret(host: Any, version: str, secret
         assert [secret for secret in secrets if secret in place] == []
 
 
-def test_load_balancers_are_told(host: Any) -> None:
+def test_the_readiness_server_reports_ready(host: Any) -> None:
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/ready") == "200"
     assert host.check_output("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/live") == "200"
     assert [line for line in host.socket.get_listening_sockets() if line.endswith(":9998")] == ["tcp://127.0.0.1:9998"]
@@ -114,7 +114,7 @@ def test_journal_has_a_line_for_each_change_and_no_traceback(host: Any) -> None:
     assert "Traceback" not in journal
     for words in ("the server is there", "lost the server: ", "chat: ready, answered in", "embed: ready, answered in"):
         assert words in journal
-    # It looked hundreds of times.
+    # It polled hundreds of times.
     assert len(journal.splitlines()) < 150
 
 

@@ -67,7 +67,7 @@ def test_the_container_does_not_reach_the_host(host: Any, container: tuple[str, 
     _address, gateway = container
     host.check_output("systemd-run --unit=listens python3 -m http.server 8099 --bind 0.0.0.0")
     try:
-        wait_until(lambda: bool(host.run(f'python3 -c "{CONNECT}" {gateway} 8099').rc == 0), "somebody listens")
+        wait_until(lambda: bool(host.run(f'python3 -c "{CONNECT}" {gateway} 8099').rc == 0), "something listens")
         tried = host.run(f'docker exec xinference python3 -c "{CONNECT}" {gateway} 8099')
         assert tried.rc != 0
         assert "timed out" in tried.stderr
@@ -134,7 +134,7 @@ def test_other_firewalls_can_be_started_and_the_rules_are_back(host: Any) -> Non
         host.run("ufw --force disable; systemctl stop firewalld; DEBIAN_FRONTEND=noninteractive apt-get purge --quiet --yes firewalld ufw")
 
 
-def test_rules_that_somebody_removes_come_back(host: Any) -> None:
+def test_rules_that_are_removed_come_back(host: Any) -> None:
     host.check_output("systemctl stop xinference-check-firewall.timer xinference-check-firewall.service")
     host.check_output("nft flush ruleset")
     assert missing(host) != []

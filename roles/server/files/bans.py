@@ -60,7 +60,7 @@ def call(method: str, path: str, body: Any = None, token: str | None = None, sen
 def unknown_address() -> str | None:
     """An address that nobody can have had banned; None where the server lets only listed ones in.
 
-    The server believes X-Forwarded-For from whoever reaches it, so that somebody can have any address banned, this one too. A new one is chosen for each run,
+    The server believes X-Forwarded-For from whoever reaches it, so that any client can have any address banned, this one too. A new one is chosen for each run,
     among more than anybody could guess or go through.
     """
     sender = str(NOBODY[secrets.randbelow(NOBODY.num_addresses)])

@@ -97,7 +97,7 @@ def keep_keys(folder: Path, owner: tuple[int, int], accounts: bool) -> bool:
     kept = dict(line.partition("=")[::2] for line in lines if not line.startswith("#"))
     before = dict(kept)
     if not knows_actor_key():
-        # Empty, to tell that this was looked at.
+        # Empty, to show that this was checked.
         kept[ACTOR_KEY] = ""
     elif not kept.get(ACTOR_KEY):
         kept[ACTOR_KEY] = secrets.token_hex(32)
@@ -156,9 +156,9 @@ def main() -> None:
             capture_output=True,
             check=False,
         )
-        said = (done.stdout + done.stderr).strip()
-        if done.returncode and "already has users" not in said:
-            sys.exit(f"{ACCOUNT}: {said or f'xinference-migrate-auth ended with {done.returncode}'}")
+        output = (done.stdout + done.stderr).strip()
+        if done.returncode and "already has users" not in output:
+            sys.exit(f"{ACCOUNT}: {output or f'xinference-migrate-auth ended with {done.returncode}'}")
     # A server leaves the database that it makes itself readable by all. Its directory is restricted, but a copy keeps the mode.
     for file in folder.iterdir():
         give(file, 0o600, owner)

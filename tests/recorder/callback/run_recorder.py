@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A callback of Ansible that writes down what a run did: for the table of times, and for the tests that look at what was exercised."""
+"""A callback of Ansible that writes down what a run did: for the table of times, and for the tests that check what was exercised."""
 
 from __future__ import annotations
 

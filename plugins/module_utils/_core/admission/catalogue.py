@@ -29,7 +29,7 @@ _CHOICES = (
 _DEFAULT_ENGINES = {"embedding": "sentence_transformers"}
 #: Abilities for which a custom LLM needs a family of the catalogue.
 _OF_A_FAMILY = ("tools", "vision")
-#: Hosts of a worker that runs together with its supervisor, which then does not look at worker_ip.
+#: Hosts of a worker that runs together with its supervisor, which then ignores worker_ip.
 _LOCAL = frozenset({"0.0.0.0", "127.0.0.1", "localhost", "[::]", "[::1]", "::", "::1"})  # noqa: S104 - compared, not bound
 
 
@@ -195,7 +195,7 @@ def _check(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping
             except AuthenticationError:
                 raise
             except ApiError:
-                # Not every server answers for every type; its launch will tell.
+                # Not every server answers for every type; its launch will show.
                 continue
     return problems
 
@@ -214,7 +214,7 @@ def check_registrations(client: CatalogueApi, models: Iterable[DeclaredModel], n
     """One sentence for each registration that the server would refuse: the name of a model of its own, a family that it does not have.
 
     :param client: the server; one request per type, and one where a model names devices or workers.
-    :param models: those whose registration is about to be made or replaced; the server cannot say yet what can load them.
+    :param models: those whose registration is about to be made or replaced; the server does not know yet what can load them.
     :param names: as of :func:`check_catalogue`.
     """
     return _check(client, models, names, _check_registration, _check_place)

@@ -24,7 +24,7 @@ _MOST_LINKS = 3
 
 
 def _check_path(home: ServerFiles, path: str) -> tuple[int, str]:
-    """What lies at a path of the container, as a file mode, and what is wrong with it; 0 and an empty text for what this host may not look at."""
+    """What lies at a path of the container, as a file mode, and what is wrong with it; 0 and an empty text for what this host may not read."""
     try:
         end = home.followed(path)
     except OSError:
@@ -68,7 +68,7 @@ def _check_links(home: ServerFiles, path: str) -> str:
 def path_problems(model: DeclaredModel, home: ServerFiles) -> list[tuple[str, str, str]]:
     """Local files of a model that the server's container cannot see, or that are not there: field, path, and what is wrong as a part of a sentence.
 
-    :param home: the directories that the container sees; where none are known, nothing is said.
+    :param home: the directories that the container sees; where none are known, nothing is checked.
     """
     if not home.mounts:
         return []
@@ -90,7 +90,7 @@ def check_paths(models: Iterable[DeclaredModel], home: ServerFiles, names: Mappi
     """One sentence for each local file that the server's container cannot see, or that is not there.
 
     :param models: those that are about to be launched or registered.
-    :param home: the directories that the container sees; where none are known, nothing is said.
+    :param home: the directories that the container sees; where none are known, nothing is checked.
     :param names: what options are called, as of :func:`~.base.messages.called`.
     """
     return [f"{called('models', names)} (uid '{model.uid}'): {name} '{path}' {wrong}." for model in models for name, path, wrong in path_problems(model, home)]

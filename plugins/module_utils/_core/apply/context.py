@@ -28,7 +28,7 @@ class Waiting:
 
     :param wait: whether to wait at all.
     :param timeout: seconds for the whole plan.
-    :param sleep: seconds between two looks, at most.
+    :param sleep: seconds between two polls, at most.
     :param at_once: launches under way at the same time.
     :param smoke: which models must answer a request: launched (all that this run touched), all, or none.
     :param answer: seconds in which a model must answer.
@@ -77,16 +77,16 @@ class Context:
     """What applying a plan needs besides the server.
 
     :param observed: the server when the plan was made.
-    :param home: its files, as far as this host sees them.
+    :param server_files: its files, as far as this host sees them.
     :param file: where records go for a server without a launch history.
-    :param report: told at each look how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
+    :param report: called at each poll with how far a launch is: uid, state, the server's answer, seconds. None asks no server for it.
     :param engine_errors: what the engines printed as errors since a second; empty where this host cannot see it.
     :param persist: whether the registration of a specification survives a restart of the server.
     :param deaths: what ended in the server's container so far; None where this host cannot see it.
     """
 
     observed: Observed = field(default_factory=Observed)
-    home: ServerFiles = field(default_factory=ServerFiles)
+    server_files: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
     report: Callable[[str, str, Progress, float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None

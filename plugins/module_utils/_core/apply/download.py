@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files first: downloading without launching, on servers that can (since 3.4). Private to this collection.
 
-The server answers a download when it has ended, which may be hours. So the request is left after a moment; the server goes on, and its
-list of unfinished downloads tells the rest: a download that ended well is in it no more.
+The server answers a download when it has ended, which may be hours. So the request is dropped after a moment; the server goes on, and its
+list of unfinished downloads shows the rest: a download that ended well is no longer in it.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def download(
     """Download the files of one model.
 
     :param late: whether the time is over.
-    :param sleep: waits until the next look.
-    :param report: told the state and how far it is, at each look.
+    :param sleep: waits until the next poll.
+    :param report: called at each poll with the state and how far it is.
     :returns: the server's words when it failed, else an empty text.
     """
     request = _request(model)

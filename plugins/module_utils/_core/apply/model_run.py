@@ -30,7 +30,7 @@ class Before(NamedTuple):
     """What this host saw when work on a model began, so that what happened to another one before explains nothing.
 
     :param log_size: bytes of the server's log.
-    :param deaths: what had ended in its container; None where this host cannot tell.
+    :param deaths: what had ended in its container; None where this host does not know.
     :param second: since the epoch.
     """
 
@@ -51,9 +51,9 @@ class ModelRun:
     :param done: whether it is as declared.
     :param written: whether a request that changes something may have arrived.
     :param cleared: whether the model was got out of the way of its relaunch.
-    :param orphan_cleared: whether what a late cancellation left behind was cleared away; that is tried once.
+    :param orphan_cleared: whether an orphaned model was removed; that is tried once.
     :param replaced_registration: type and specification that were there before; None where none was replaced.
-    :param rolling_back: why its relaunch failed, while the previous model is launched again; None otherwise.
+    :param rolling_back: why its relaunch failed, while the previous model is launched again; None when it does not roll back.
     :param missing_since: since when it is not where it should be, on the run's clock; None while it is.
     """
 
@@ -93,9 +93,9 @@ class PlanRun:
         self.sleep = passing.sleep
         self.begun = passing.clock()
         self.models = {action.uid: ModelRun(action, result_of(action), action.kind in (LAUNCH, RELAUNCH, SCALE)) for action in plan.actions}
-        self.before = self.look_around()
-        #: When the operator was told last how far the launches are.
-        self.told = -math.inf
+        self.before = self.capture()
+        #: When it was last reported how far the launches are.
+        self.reported = -math.inf
 
     def going_on(self) -> list[ModelRun]:
         """Those that have not failed, in the order of the plan."""
@@ -106,9 +106,9 @@ class PlanRun:
         if model.started is None:
             model.started = self.clock()
 
-    def look_around(self) -> Before:
+    def capture(self) -> Before:
         """What this host sees now."""
-        return Before(self.context.home.log_size(), self.context.deaths(), int(time.time()))
+        return Before(self.context.server_files.log_size(), self.context.deaths(), int(time.time()))
 
     def elapsed(self, model: ModelRun) -> float:
         """Seconds since work on a model began."""
@@ -118,8 +118,8 @@ class PlanRun:
         """Whether the time for the plan is over."""
         return self.clock() - self.begun >= self.waiting.timeout
 
-    def say(self, model: ModelRun, state: str, answer: Progress | None = None) -> None:
-        """Tell the operator how far a model is."""
+    def report(self, model: ModelRun, state: str, answer: Progress | None = None) -> None:
+        """Report how far a model is."""
         if self.context.report is not None:
             self.context.report(model.uid, state, answer or {}, self.elapsed(model))
 
@@ -127,8 +127,8 @@ class PlanRun:
         """Record that a model is as declared."""
         model.result.seconds = self.elapsed(model)
         model.done = True
-        # The state of a model says nothing of its files.
-        self.say(model, model.result.result if model.action.kind == DOWNLOAD else model.result.state)
+        # The state of a model shows nothing of its files.
+        self.report(model, model.result.result if model.action.kind == DOWNLOAD else model.result.state)
 
     def fail(self, model: ModelRun, words: str, state: str) -> None:
         """Record that a model is not as declared."""
@@ -163,7 +163,7 @@ class PlanRun:
     def explain(self, model: ModelRun, words: str) -> str:
         """The server's words, with the cause where this host can see it, and the usual one where it cannot."""
         size, before, second = model.before or self.before
-        model.result.log = [*self.context.home.log_tail(model.uid, size), *self.context.engine_errors(second)]
+        model.result.log = [*self.context.server_files.log_tail(model.uid, size), *self.context.engine_errors(second)]
         words = words or "the server gave no reason"
         now = self.context.deaths()
         if before is not None and now is not None:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far each model is, as lines for the operator, and the file that carries them to the controller. Private to this collection.
 
-The module runs on the host until its models are ready. It writes a line to a file at each look; the action plugin on the controller reads
+The module runs on the host until its models are ready. It writes a line to a file at each poll; the action plugin on the controller reads
 what is new from time to time. Each line of the file is a JSON object with a number of its own: what a login shell or a terminal adds to the
-answer of a command is no such object, and the number says where to go on.
+answer of a command is no such object, and the number shows where to go on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..server.rows import Progress
 
 __all__ = ["ProgressFile", "latest_lines", "progress_file", "progress_line"]
 
-#: Stages of the server that say less than the state of the instance.
+#: Stages of the server that show less than the state of the instance.
 _VAGUE = frozenset({"", "pending", "launching", "completed"})
 #: The only stage whose per cent means something; the server starts again from 0 for the next.
 _DOWNLOADING = "downloading"
@@ -68,12 +68,12 @@ def _downloading(answer: Progress, done: float | None) -> str:
     """A download: per cent and bytes.
 
     The server's own per cent counts each file alike, whatever its size, and in a launch the whole download is only 80 of them. So the bytes
-    tell it, but where there are several bars nobody knows the size of those files that have not begun.
+    show it, but where there are several bars nobody knows the size of those files that have not begun.
     """
     files = list(_files(answer).values())
     if len(files) == 1 and files[0][1]:
         return f"{_DOWNLOADING} {_per_cent(files[0][0] / files[0][1])} % of {_size(files[0][1])}"
-    # A server whose downloads show no bars, as without a terminal, says 0 all the time.
+    # A server whose downloads show no bars, as without a terminal, reports 0 all the time.
     words = f"{_DOWNLOADING} {_per_cent(done)} %" if done else _DOWNLOADING
     return f"{words}, {_size(sum(file[0] for file in files))}" if files else words
 
@@ -100,11 +100,11 @@ def _per_cent(part: float) -> int:
 
 
 def progress_line(uid: str, state: str, answer: Progress, seconds: float) -> str:
-    """One line that says how far a model is, such as ``chat: downloading 41 % of 98 MB, 12 s``.
+    """One line that shows how far a model is, such as ``chat: downloading 41 % of 98 MB, 12 s``.
 
     :param uid: the model.
     :param state: its state, such as creating or loading.
-    :param answer: what the server says of its progress: ``stage``, ``progress`` from 0 to 1 and ``download_files``. Servers before 4.1 say
+    :param answer: what the server reports of its progress: ``stage``, ``progress`` from 0 to 1 and ``download_files``. Servers before 4.1 say
         less; what is missing or strange is left out.
     :param seconds: since work on it began.
     """
@@ -127,7 +127,7 @@ class ProgressFile:
     """The file of the host that carries the lines to the controller. What goes wrong with it never hurts the run.
 
     :param path: of a file that does not exist yet; it is made for its owner only.
-    :param interval: seconds between two looks of the controller at it. A model gets a line twice as often, and one for each new state.
+    :param interval: seconds between two polls of the controller. A model gets a line twice as often, and one for each new state.
     """
 
     def __init__(self, path: str, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -141,7 +141,7 @@ class ProgressFile:
             # Others may write to the directory: neither their file nor their link is followed.
             self.handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
-    def tell(self, uid: str, state: str, answer: Progress, seconds: float) -> None:
+    def report(self, uid: str, state: str, answer: Progress, seconds: float) -> None:
         """Write how far a model is; the parameters are those of :func:`progress_line`."""
         now, kind = self.clock(), (state, str(answer.get("stage") or ""))
         before = self.last.get(uid)
@@ -167,7 +167,7 @@ class ProgressFile:
 
 @contextlib.contextmanager
 def progress_file(path: str, interval: float) -> Iterator[ProgressFile]:
-    """A :class:`ProgressFile` that is removed at the end, also when the process is told to end, as when an operator interrupts a run."""
+    """A :class:`ProgressFile` that is removed at the end, also when the process is asked to end, as when an operator interrupts a run."""
 
     def end(number: int, _frame: Any) -> None:
         raise SystemExit(128 + number)
@@ -201,6 +201,6 @@ def latest_lines(text: str, after: int) -> tuple[dict[str, str], int]:
             continue
         if isinstance(number, int) and isinstance(uid, str) and isinstance(line, str) and number > after:
             after = number
-            # Printed as it is on somebody's terminal.
+            # Printed unchanged on a user's terminal.
             lines[uid] = "".join(sign for sign in line if sign.isprintable())
     return lines, after

@@ -44,7 +44,7 @@ class Registrations:
         except ApiError as error:
             if not any(words in error.detail for words in _REGISTERED):
                 raise
-            # One that does not survive a restart, or that somebody made in the meantime. The server's own models resist.
+            # One that does not survive a restart, or that another client made in the meantime. The server's own models cannot be removed.
             self.run.write(model, lambda: self.client.unregister(*key))
             self.run.write(model, lambda: self.client.register(model_type, specification, self.run.context.persist(specification)))
         self.registered.add(key)

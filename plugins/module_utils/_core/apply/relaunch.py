@@ -41,7 +41,7 @@ class Launches:
             return True
         try:
             self.registrations.register(model)
-            model.before = self.run.look_around()
+            model.before = self.run.capture()
             self.run.write(model, lambda: self.client.launch(action.request))
         except AuthenticationError:
             raise
@@ -52,7 +52,7 @@ class Launches:
                 return True
             state = observe(self.client).state(model.uid)
             if state in (*BUSY, READY, UNLISTED):
-                # Somebody else launched it in the meantime: the same model is waited for.
+                # Another client launched it in the meantime: the same model is waited for.
                 model.result.result = "waited"
                 return True
             if state == action.state == ERROR:
@@ -95,7 +95,7 @@ class Launches:
         for again in (True, False):
             try:
                 self.registrations.roll_back(model)
-                model.before = self.run.look_around()
+                model.before = self.run.capture()
                 self.client.launch(previous)
                 break
             except AuthenticationError:
@@ -137,7 +137,7 @@ class Launches:
         if action.entry is not None:
             entry = action.entry
         elif action.kind == RELAUNCH and action.old_entry is not None and not action.drop_entry:
-            # Somebody else's entry, taken away for the time of the relaunch. It brings the declared model from now on.
+            # An entry of another client, removed for the time of the relaunch. It brings the declared model from now on.
             entry = AutostartEntry(enabled=True, **action.old_entry.policy, launch=cleaned(action.request))
         else:
             return

@@ -9,12 +9,12 @@ from ..base.errors import ApiError, AuthenticationError, NoAnswer
 from ..observed.models import ABSENT, BUSY, ERROR, PATIENCE, SETTLING, TERMINATING, UNLISTED, Observed, observe
 from .model_run import ModelRun, PlanRun
 
-__all__ = ["LEFT_BEHIND", "Removal"]
+__all__ = ["ORPHANED", "Removal"]
 
 _NOT_FOUND = "not found in the model list"
 _NOT_LAUNCHED = "has not been launched yet"
 #: A model that is there for the server and for nobody else.
-LEFT_BEHIND = "the server calls it ready, but does not list or serve it, and it cannot be cleared away; restart the server, then run again"
+ORPHANED = "the server reports it as ready, but does not list or serve it, and it cannot be removed; restart the server, then run again"
 
 
 class Removal:
@@ -43,7 +43,7 @@ class Removal:
         asked: set[str] = set()
         unlisted: float | None = None
         while True:
-            # Looked at before each request: a launch that ended in the meantime must be terminated. To cancel a model that
+            # Checked before each request: a launch that ended in the meantime must be terminated. To cancel a model that
             # is ready would leave its process running where nobody can reach it.
             seen = observe(self.client)
             state = seen.state(model.uid)
@@ -66,13 +66,13 @@ class Removal:
             if self.run.late():
                 self.run.fail(model, f"is still {state} after {self.run.waiting.timeout:g} s", state)
                 return False
-            self.run.say(model, state)
+            self.run.report(model, state)
             self.run.sleep(self.run.waiting.sleep)
 
     def clear_orphan(self, model: ModelRun, seen: Observed) -> bool:
-        """Clear away what a late cancellation left behind; False when that was tried before."""
+        """Remove an orphaned model, whose launch was cancelled too late; False when that was tried before."""
         if model.orphan_cleared:
-            self.run.fail(model, LEFT_BEHIND, UNLISTED)
+            self.run.fail(model, ORPHANED, UNLISTED)
             return False
         model.orphan_cleared = True
         replicas = max(len(seen.models[model.uid].replicas), 1)
@@ -85,7 +85,7 @@ class Removal:
         except AuthenticationError:
             raise
         except ApiError as error:
-            # Somebody else was faster: look again whether it is gone.
+            # Another client was faster: check again whether it is gone.
             if _NOT_FOUND in error.detail or _NOT_LAUNCHED in error.detail:
                 return True
             self.run.fail(model, str(error), state)
@@ -97,7 +97,7 @@ class Removal:
         return True
 
     def free_name(self, model: ModelRun) -> None:
-        """Terminate what is left of a model; where the server refuses, the next launch says so."""
+        """Terminate what is left of a model; where the server refuses, the next launch fails with its reason."""
         try:
             self.run.write(model, lambda: self.client.terminate(model.uid))
         except AuthenticationError:

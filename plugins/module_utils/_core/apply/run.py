@@ -52,7 +52,7 @@ class _Steps:
             if action.kind in (TERMINATE, CANCEL) or (action.kind == WAIT and action.after is None and run.waiting.wait):
                 self.removal.remove(model)
             elif action.kind == WAIT and action.after is None:
-                self.leave(model)
+                self.report_as_it_is(model)
         self.scale_all()
         launches = [model for model in run.going_on() if model.action.kind in (LAUNCH, RELAUNCH)]
         waits = [model for model in run.going_on() if model.action.kind in (WAIT, SCALE) and model.action.after is not None]
@@ -76,7 +76,7 @@ class _Steps:
             if action.replaced is None:
                 self.registrations.register(model)
             model.written = True
-            words = download(self.client, action.model, run.late, lambda: run.sleep(run.waiting.sleep), lambda state, row: run.say(model, state, row))
+            words = download(self.client, action.model, run.late, lambda: run.sleep(run.waiting.sleep), lambda state, row: run.report(model, state, row))
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -86,8 +86,8 @@ class _Steps:
         elif action.kind == DOWNLOAD:
             run.finish(model)
 
-    def leave(self, model: ModelRun) -> None:
-        """Report a model that somebody else is launching or terminating as it is, without waiting for it."""
+    def report_as_it_is(self, model: ModelRun) -> None:
+        """Report a model that another client is launching or terminating as it is, without waiting for it."""
         model.result.result, model.result.state = "updated" if model.action.changing else "unchanged", model.action.state
         if self.run.attempt(model, lambda: self.launches.keep_entry(model), state=model.action.state):
             self.run.finish(model)
@@ -108,7 +108,7 @@ class _Steps:
         missing = wanted - len(replicas)
         if missing > 0:
             # The server answers when they are ready.
-            run.say(model, SCALING)
+            run.report(model, SCALING)
             run.attempt(model, lambda: run.write(model, lambda: self.client.add_replicas(uid, missing)))
         for copy in sorted(replicas, reverse=True)[: max(-missing, 0)]:
             run.attempt(model, lambda copy=copy: run.write(model, lambda: self.client.remove_replica(uid, copy)))  # type: ignore[misc]
@@ -141,7 +141,7 @@ class _Steps:
                 self.asked(model, seen)
         for model in waits:
             if model.action.kind == WAIT:
-                self.leave(model)
+                self.report_as_it_is(model)
 
     def asked(self, model: ModelRun, seen: Observed) -> None:
         """Write down what a model was launched with that is not waited for."""

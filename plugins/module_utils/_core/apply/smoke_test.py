@@ -21,7 +21,7 @@ _FORGOTTEN = 12.0
 #: Words of a server that lists a model as ready some moments before the way to it is open, or that remembers having been asked for it before it was there.
 _NOT_YET = "not yet ready for inference"
 _UNKNOWN = ("not found in the model list", "cached, retry after")
-#: What a server says of a model that it calls ready, and of one whose limit of requests is used up.
+#: What a server answers about a model that it calls ready, and of one whose limit of requests is used up.
 _LOADING = "is loading"
 _LIMITED = "rate limit reached"
 #: Seconds until it is asked again.
@@ -29,9 +29,9 @@ _PAUSE = 0.25
 
 
 class Unanswered(Exception):
-    """A model did not answer, or with something else; the text says what.
+    """A model did not answer, or with something else; the text holds the reason.
 
-    :param refused: whether the server says that it still loads, though it calls it ready.
+    :param refused: whether the server reports that it still loads, though it calls it ready.
     """
 
     def __init__(self, words: str, refused: bool = False) -> None:
@@ -106,7 +106,7 @@ def smoke_test(client: SmokeTestApi, uid: str, spec: ModelRow, timeout: float, r
 
     :param spec: the server's description of the model.
     :param timeout: seconds in which it must answer.
-    :param requests: launch requests of which one is what it was launched with; none where nothing tells that.
+    :param requests: launch requests of which one is what it was launched with; none where that is not known.
     :returns: seconds that the answer took.
     :raises Unanswered: when it does not answer, or with something else.
     """

@@ -14,16 +14,16 @@ from ..observed.models import ABSENT, ERROR, PATIENCE, READY, TERMINATING, UNLIS
 from ..plan.plan import RELAUNCH, WAIT, Action
 from .model_run import ModelRun, PlanRun
 from .relaunch import Launches
-from .removal import LEFT_BEHIND, Removal
+from .removal import ORPHANED, Removal
 from .smoke_test import Unanswered, smoke_test
 
 __all__ = ["UnderWay"]
 
-#: What the operator is told of a model that should answer.
+#: What is reported of a model that should answer.
 _ASKED = "smoke test"
-#: Seconds between two looks: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
+#: Seconds between two polls: at least, and as a share of the time since something happened, so that small models are not waited for in vain.
 _SHORTEST, _SHARE = 0.2, 0.03
-#: Seconds before the time for the plan is over: the last look comes when it is.
+#: Seconds before the time for the plan is over: the last poll comes when it is.
 _LEAST = 0.01
 
 
@@ -52,22 +52,22 @@ class UnderWay:
         self.models = list(waits)
         for model in waits:
             run.start(model)
-        looked = moved = run.clock()
+        read_at = moved = run.clock()
         size = (0, 0)
         while queue or self.models:
             taken = self.fill(queue)
             if not queue and not self.models:
                 return
             # Rows of instances have been seen to lag behind the list, so that is read from time to time in any case.
-            whole = run.clock() - looked >= PATIENCE
+            whole = run.clock() - read_at >= PATIENCE
             seen = observe(self.client, () if whole else [model.uid for model in self.models])
-            looked = run.clock() if whole else looked
+            read_at = run.clock() if whole else read_at
             self.models = [model for model in self.models if self.still_under_way(model, seen)]
             if (len(queue), len(self.models)) != size:
                 size, moved = (len(queue), len(self.models)), run.clock()
             if not queue and not self.models:
                 return
-            self.tell(seen)
+            self.report(seen)
             if run.late():
                 self.give_up([*self.models, *queue], seen)
                 return
@@ -87,7 +87,7 @@ class UnderWay:
         return True
 
     def still_under_way(self, model: ModelRun, seen: Observed) -> bool:
-        """Look at one model; False when it is ready or has failed."""
+        """Check one model; False when it is ready or has failed."""
         state = seen.state(model.uid)
         if state == READY:
             return self.again(model, not self.ready(model, seen))
@@ -120,7 +120,7 @@ class UnderWay:
         restored = model.rolling_back is not None
         try:
             if run.waiting.smoke != "none":
-                run.say(model, _ASKED)
+                run.report(model, _ASKED)
                 model.result.answered = smoke_test(self.client, model.uid, found.spec, run.waiting.answer, _launched(action, restored))
         except Unanswered as error:
             words = run.explain(model, f"is ready, but did not answer: {error}")
@@ -147,29 +147,29 @@ class UnderWay:
         if state == UNLISTED and model.rolling_back is None:
             if not self.removal.clear_orphan(model, seen):
                 return False
-            # What somebody else launched is planned again when it is gone and all others are done.
+            # What another client launched is planned again when it is gone and all others are done.
             if model.action.kind != WAIT:
                 self.launches.launch(model)
             return not model.failed
-        words = LEFT_BEHIND if state == UNLISTED else "disappeared from the server while it was launching"
+        words = ORPHANED if state == UNLISTED else "disappeared from the server while it was launching"
         if state == ABSENT and self.launches.roll_back(model, self.run.explain(model, words)):
             return True
         self.run.fail(model, model.result.message or words, state)
         return False
 
-    def tell(self, seen: Observed) -> None:
-        """Say how far each launch is."""
+    def report(self, seen: Observed) -> None:
+        """Report how far each launch is."""
         run = self.run
-        if run.context.report is None or run.clock() < run.told + run.waiting.sleep:
+        if run.context.report is None or run.clock() < run.reported + run.waiting.sleep:
             return
-        run.told = run.clock()
+        run.reported = run.clock()
         for model in self.models:
             try:
                 answer = self.client.progress(model.uid)
             except ApiError:
-                # It may have ended since the last look.
+                # It may have ended since the last poll.
                 answer = {}
-            run.say(model, seen.state(model.uid), answer)
+            run.report(model, seen.state(model.uid), answer)
 
     def give_up(self, models: Iterable[ModelRun], seen: Observed) -> None:
         """Report what is not ready when the time is over."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what somebody else may have written: files below a directory, JSON, answers over HTTP. Private to this collection.
+"""Reading what others may have written: files below a directory, JSON, answers over HTTP. Private to this collection.
 
 Root of the server's container owns the directories that are mounted there, and a service owns its own. They can put a link to a file of root in place of each
 of their files, a pipe that nobody writes to, a device, or a hole of terabytes. So nothing here follows a link below its base, waits for anybody without end, or
@@ -55,22 +55,22 @@ class TooMuch(Exception):
 
 
 class Looks:
-    """How many names may still be looked at: a directory can have any number of them, and be of any depth.
+    """How many names may still be read: a directory can have any number of them, and be of any depth.
 
-    :param left: the number.
+    :param remaining: the number.
     """
 
-    def __init__(self, left: int = 200_000) -> None:
-        self.left = left
+    def __init__(self, remaining: int = 200_000) -> None:
+        self.remaining = remaining
 
     def take(self) -> None:
-        """Look at one more.
+        """Count one more.
 
         :raises OSError: when that is too many.
         """
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(errno.EFBIG, "there is too much to look at")
+        self.remaining -= 1
+        if self.remaining < 0:
+            raise OSError(errno.EFBIG, "there are too many names to read")
 
 
 def is_name(part: str) -> bool:
@@ -88,9 +88,9 @@ def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = Non
     :param base: directory that is trusted, with all links on the way to it; without parts it may be a file.
     :param parts: names from there on. None of them is followed when it is a link.
     :param looks: what each of these names counts for.
-    :raises OSError: when it is not there, lies behind a link, or may not be looked at.
+    :raises OSError: when it is not there, lies behind a link, or may not be read.
     """
-    # The dot has a directory mounted that is mounted when somebody looks into it.
+    # The dot triggers an automount.
     handle = os.open(os.path.join(base, ".") if parts else base, os.O_PATH | os.O_CLOEXEC)
     try:
         for part in parts:
@@ -190,7 +190,7 @@ def read_end(base: str | Path, parts: Sequence[str], limit: int, since: int = 0)
 
 
 def read_json(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> Any:
-    """What a regular file below a directory says; parameters as of :func:`read_bytes`.
+    """The content of a regular file below a directory; parameters as of :func:`read_bytes`.
 
     :raises OSError: when it cannot be read.
     :raises ValueError: when it is no JSON, or nested too deep.
@@ -219,7 +219,7 @@ def _whole(digits: str) -> int:
 
 
 def decoded(load: Callable[..., Any]) -> Any:
-    """What JSON says, nested no deeper than whoever walks through it by recursion can go.
+    """The content of JSON, nested no deeper than whoever walks through it by recursion can go.
 
     :param load: reads it, with arguments as of :func:`json.loads`.
     :raises ValueError: when it is no JSON, or is nested too deep.
@@ -239,7 +239,7 @@ def decoded(load: Callable[..., Any]) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """What a text in JSON says; errors as of :func:`decoded`."""
+    """The content of a text in JSON; errors as of :func:`decoded`."""
     return decoded(functools.partial(json.loads, text))
 
 
@@ -249,13 +249,13 @@ class _Stream(io.RawIOBase):
     :param source: the connection.
     :param limit: bytes.
     :param seconds: until it must have ended.
-    :param clock: tells seconds.
+    :param clock: returns seconds.
     """
 
     def __init__(self, source: io.BufferedReader, limit: int, seconds: float, clock: Callable[[], float]) -> None:
         self.source = source
         self.limit = limit
-        self.left = limit
+        self.remaining = limit
         self.seconds = seconds
         self.clock = clock
         self.end = clock() + seconds
@@ -267,8 +267,8 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Take what has come, or wait for it once, for as long as the connection waits."""
         count = self.source.readinto1(buffer)
-        self.left -= count
-        if self.left < 0:
+        self.remaining -= count
+        if self.remaining < 0:
             raise TooMuch(f"the answer has more than {self.limit >> 20} MiB")
         if count and self.clock() > self.end:
             raise TooMuch(f"the answer did not end within {self.seconds:g} s")

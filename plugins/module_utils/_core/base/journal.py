@@ -9,10 +9,10 @@ import sys
 
 from .messages import one_line
 
-__all__ = ["say"]
+__all__ = ["log"]
 
 
-def say(line: str) -> None:
-    """Write one line, at once; it may hold what a server said."""
+def log(line: str) -> None:
+    """Write one line, at once; it may hold what a server answered."""
     sys.stdout.write(f"{one_line(line)}\n")
     sys.stdout.flush()

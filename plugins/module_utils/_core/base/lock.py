@@ -34,7 +34,7 @@ class Lock:
         self.holder = holder
 
     def try_hold(self) -> AbstractContextManager[None] | None:
-        """A context that holds the lock, or None while somebody else holds it."""
+        """A context that holds the lock, or None while another process holds it."""
         handle = self._open()
         if handle is None:
             return self._holding(None)
@@ -55,8 +55,8 @@ class Lock:
         """A context that holds the lock.
 
         :param timeout: seconds for which it is waited for.
-        :param report: told the seconds so far, again and again, while somebody else holds it.
-        :raises XinferenceError: when somebody else holds it for longer.
+        :param report: called again and again with the seconds so far, while another process holds it.
+        :raises XinferenceError: when another process holds it for longer.
         """
         begun = clock()
         while True:

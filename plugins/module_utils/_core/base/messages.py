@@ -94,7 +94,7 @@ def is_place(text: str) -> bool:
 
 
 def called(option: str, names: Mapping[str, str]) -> str:
-    """What an option is called by who is told of it.
+    """The name of an option for the reader of a message.
 
     :param option: as module ``models`` calls it.
     :param names: option → name, where it has another one: in another module, or as a variable of a role.

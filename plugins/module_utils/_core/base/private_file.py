@@ -30,9 +30,9 @@ def both(path: str) -> tuple[Path, Path]:
 
 
 def marks(path: str) -> tuple[Any, ...]:
-    """Something that is another one when a file or its copy was replaced, so that nobody reads them at each look.
+    """Something that is another one when a file or its copy was replaced, so that nobody reads them at each poll.
 
-    :raises OSError: when its directory cannot be looked into.
+    :raises OSError: when its directory cannot be read.
     """
     return tuple((found.st_mtime_ns, found.st_ino) for found in (place.stat() for place in both(path) if place.exists()))
 
@@ -41,7 +41,7 @@ def kept_secrets(option: str, path: str) -> list[str]:
     """The secrets that a file and its copy hold, one in each line; none where there is neither.
 
     The first is the one that counts. Further ones came before it, while it is not sure that the first one works. The copy, with ``.copy`` behind its name, is
-    there for a file that somebody damaged.
+    there for a damaged file.
 
     :param option: name of the option that names the file, for the error.
     :param path: of the file.
@@ -52,14 +52,14 @@ def kept_secrets(option: str, path: str) -> list[str]:
     for place in both(path):
         try:
             text = read_regular(place)
-            shut = not stat.S_IMODE(place.stat().st_mode) & 0o077
+            private = not stat.S_IMODE(place.stat().st_mode) & 0o077
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it holds no text"
             problem = problem or XinferenceError(f"{option} '{place}' cannot be read: {why}.")
             continue
-        if not shut:
+        if not private:
             raise XinferenceError(f"{option} '{place}' can be read by others than its owner; remove it and its copy for a new one, or set its mode to 0600.")
         found += [line.strip() for line in text.splitlines() if line.strip()]
     if problem is not None and not found:
@@ -89,12 +89,12 @@ def give_to_owner(handle: int, path: Path) -> None:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what writers of a file left that were killed: it may hold secrets. A writer at work holds a lock."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}-????????"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}-????????"):
         with contextlib.suppress(OSError):
-            handle = os.open(left, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(leftover, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink()
+                leftover.unlink()
             finally:
                 os.close(handle)
 

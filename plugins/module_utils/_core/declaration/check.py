@@ -66,7 +66,7 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], s
     if item.get("name") is None:
         problems.append(f"{label}: name is missing; it is the model's name in the server's catalogue or in its registration.")
     engine = given.get("engine")
-    # A misspelt type is one problem; which engines it has cannot be said.
+    # A misspelt type is one problem; which engines it has is not known.
     type_known = item.get("type") is None or "type" in given
     if engine is None and item.get("engine") is None and model_type == "LLM" and type_known:
         problems.append(f"{label}: engine is missing; for type LLM it is one of {', '.join(ENGINES['LLM'])}.")
@@ -92,7 +92,7 @@ def _check_present(label: str, item: Mapping[str, Any], given: dict[str, Any], s
     if given.get("registration") is not None and type_known:
         registration = given["registration"]
         if engine is not None and engine.lower() == "llama.cpp" and isinstance(options, dict) and options.get("chat_template"):
-            # This one counts, whatever the registration says.
+            # This one counts, whatever the registration declares.
             registration = {**registration, "chat_template": registration.get("chat_template") or options["chat_template"]}
         problems += [f"{label}: {problem}" for problem in check_registration(model_type, given.get("name"), registration, strict=strict)]
     return problems

@@ -151,7 +151,7 @@ _READ = {
 _ANYWHERE = (*sorted(LLAMA_CPP), *sorted(frozenset().union(*_READ.values()) - LLAMA_CPP))
 #: What the server's own command line sends for every model, and what holds without it: the one changes nothing.
 _AS_WITHOUT = {"trust_remote_code": True, "n_worker": 1}
-#: Says how it is asked, not what is launched.
+#: Declares how it is asked, not what is launched.
 _OF_THE_REQUEST = "wait_ready"
 
 
@@ -262,7 +262,7 @@ def _check_others(engine: str, options: Mapping[str, Any], read: frozenset[str],
 
 
 def without_effect(options: Mapping[str, Any]) -> frozenset[str]:
-    """Options that say what holds without them, whatever the engine."""
+    """Options that declare what holds without them, whatever the engine."""
     return frozenset(name for name, value in options.items() if name == _OF_THE_REQUEST or (name in _AS_WITHOUT and same_value(value, _AS_WITHOUT[name])))
 
 

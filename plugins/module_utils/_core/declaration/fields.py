@@ -67,7 +67,7 @@ def sentence(text: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in words; the names of its classes are no help to the operator. What it holds may be secret, so only keys are told."""
+    """What a value is, in words; the names of its classes are no help to the operator. What it holds may be secret, so only keys are shown."""
     if isinstance(value, Mapping):
         return f"the dictionary ({', '.join(shown(key) for key in value)})" if value else "the empty dictionary"
     for kind, word in ((bool, "truth value"), (str, "text"), ((int, float), "number")):
@@ -244,7 +244,7 @@ def _uid(value: Any) -> str:
 class Field:
     """One field of a declared model.
 
-    :param check: turns a raw value into the normalised one, or says what is allowed.
+    :param check: turns a raw value into the normalised one, or raises with what is allowed.
     :param sent: name in the launch request; empty when the field is not part of it.
     """
 

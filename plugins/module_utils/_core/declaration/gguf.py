@@ -36,7 +36,7 @@ class Split:
 
 
 def split_of(path: str) -> Split | None:
-    """What a path says of a split GGUF; None where it names no part of one."""
+    """What a path reveals of a split GGUF; None where it names no part of one."""
     found = _SPLIT.fullmatch(path)
     if found is None:
         return None

@@ -35,7 +35,7 @@ class DeclaredModel:
 
     @property
     def type(self) -> str:
-        """Model type, ``LLM`` unless declared otherwise."""
+        """Model type, ``LLM`` by default."""
         return str(self.wanted("type"))
 
     @property
@@ -62,7 +62,7 @@ class DeclaredModel:
     def autostart(self, default: bool) -> dict[str, int] | None:
         """How the server should start the model by itself, None where it should not.
 
-        :param default: what holds for a model that does not say.
+        :param default: what holds for a model that does not declare it.
         """
         given = self.given.get("autostart", default)
         if given is False:
@@ -108,18 +108,18 @@ def ignored_fields(given: Mapping[str, Any], model_type: str) -> dict[str, str]:
 def effective(request: Mapping[str, Any], spec: Mapping[str, Any], ours: Collection[str] = ()) -> dict[str, Any]:
     """A launch request without what the server ignores: its own command line sends the same options for every model.
 
-    :param request: as it was sent; what it does not say of type, engine and format is looked up in the description.
+    :param request: as it was sent; what it does not name of type, engine and format is looked up in the description.
     :param spec: the server's description of the running model, empty where there is none.
-    :param ours: options that somebody declared; they count even where they are not known here.
+    :param ours: options that were declared; they count even where they are not known here.
     """
-    said = {**spec, **{key: value for key, value in request.items() if value is not None}}
-    model_type, engine = str(said.get("model_type") or "LLM"), str(said.get("model_engine") or "")
-    fields = {SENT[key]: value for key, value in said.items() if key in SENT}
+    known = {**spec, **{key: value for key, value in request.items() if value is not None}}
+    model_type, engine = str(known.get("model_type") or "LLM"), str(known.get("model_engine") or "")
+    fields = {SENT[key]: value for key, value in known.items() if key in SENT}
     options = {key: value for key, value in request.items() if key not in SENT}
     ignored = {FIELDS[name].sent for name in ignored_fields(fields, model_type)} | without_effect(options)
     ignored |= ignored_options(engine, options, model_type) - set(ours)
     if model_type == "LLM" and (not _thinks(spec) or (engine.lower() == "transformers" and request.get("enable_thinking") is False)):
-        # Only of a hybrid model it can be switched, and with Transformers it is off where nobody says anything.
+        # Only of a hybrid model it can be switched, and with Transformers it is off by default.
         ignored.add("enable_thinking")
     return {key: value for key, value in request.items() if key not in ignored}
 

@@ -163,7 +163,7 @@ def local_path(uri: Any) -> str | None:
 
 
 def file_names(spec: Mapping[str, Any]) -> list[str]:
-    """Names of the GGUF files of an entry of model_specs, one for each part where it tells them."""
+    """Names of the GGUF files of an entry of model_specs, one for each part where it names them."""
     quantization, parts = str(spec.get("quantization")), spec.get("quantization_parts")
     numbers = parts.get(spec.get("quantization")) if isinstance(parts, Mapping) else None
     split, template = spec.get("model_file_name_split_template"), spec.get("model_file_name_template")
@@ -188,7 +188,7 @@ def check_registration(model_type: str, name: Any, specification: Any, *, strict
     """What is wrong with a registration, as texts that begin with the field.
 
     :param model_type: type of the model.
-    :param name: its name; None when the declaration lacks one, which is said elsewhere.
+    :param name: its name; None when the declaration lacks one, which is reported elsewhere.
     :param specification: as declared, of any type.
     :param strict: also refuse fields that look misspelt.
     """
@@ -223,8 +223,8 @@ def _misspelt(label: str, given: Mapping[str, Any], known: Collection[str], else
         hint = nearest(str(key), known, _ALIKE)
         meant = other_spelling(str(key), elsewhere)
         if meant is not None and (meant == key or not hint):
-            told = "has no effect there; it" if meant == key else f"is unknown; did you mean '{meant}'? It"
-            problems.append(f"{label}.{shown(key)} {told} belongs into {place}.")
+            reason = "has no effect there; it" if meant == key else f"is unknown; did you mean '{meant}'? It"
+            problems.append(f"{label}.{shown(key)} {reason} belongs into {place}.")
         elif hint:
             problems.append(f"{label}.{shown(key)} is unknown, and the server would ignore it in silence{hint}")
         elif known is _KNOWN_OF_SPEC:

@@ -37,7 +37,7 @@ def _not_after(pem: bytes) -> datetime | None:
 
 
 def certificate_facts(content: bytes) -> dict[str, Any]:
-    """What a file with certificates says of itself.
+    """What a file with certificates holds.
 
     :param content: the file, in PEM format; its first certificate counts.
     :returns: ``sha256`` of the file, ``not_after`` (in UTC, as ISO 8601; None where the file holds no certificate).

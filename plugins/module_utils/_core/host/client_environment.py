@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a virtual environment can run the client, asked of its own interpreter. Private to this collection.
 
-A directory's name says nothing: where a distribution was upgraded, the packages are still there, for a Python that is not.
+A directory's name proves nothing: where a distribution was upgraded, the packages are still there, for a Python that is not.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ Run = Callable[[list[str]], tuple[int, str, str]]
 _TIMEOUT = 60.0
 #: Exit codes of program timeout where the time is up.
 _TIMED_OUT = (124, 137)
-#: Characters of what an interpreter says.
+#: Characters of an interpreter's output that are shown.
 _CHARACTERS = 200
 _MADE_FOR = re.compile(r"^version(?:_info)?\s*=\s*((\d+\.\d+)\S*)", re.MULTILINE)
 #: Imports what the service and the modules import, and no more: all of the package takes several times as long.
 _QUESTION = """
 import importlib.util, json, platform, sys
 name = "xinference_client"
-told = {"python": platform.python_version(), "version": None, "problem": None, "pip": False}
+answer = {"python": platform.python_version(), "version": None, "problem": None, "pip": False}
 try:
-    told["pip"] = importlib.util.find_spec("pip") is not None
+    answer["pip"] = importlib.util.find_spec("pip") is not None
     spec = importlib.util.find_spec(name)
     if spec is not None:
         sys.modules[name] = importlib.util.module_from_spec(spec)
         import requests
         import xinference_client.client.restful.restful_client
         import importlib.metadata
-        told["version"] = importlib.metadata.version(name)
+        answer["version"] = importlib.metadata.version(name)
 except Exception as error:
-    told["problem"] = f"{type(error).__name__}: {error}"
-print("\\n" + json.dumps(told))
+    answer["problem"] = f"{type(error).__name__}: {error}"
+print("\\n" + json.dumps(answer))
 """
 
 
@@ -62,7 +62,7 @@ def client_facts(directory: str | None, run: Run | None) -> dict[str, Any]:
     if directory is None or run is None:
         return {"client_version": None, "client_problem": None, "client_foreign": False, "client_requirements": None}
     place = Path(directory)
-    version, problem = _looked_at(place, run)
+    version, problem = _inspected(place, run)
     return {
         "client_version": version,
         "client_problem": problem,
@@ -75,7 +75,7 @@ class _Unusable(Exception):
     """Why an environment cannot be used, as a part of a sentence."""
 
 
-def _looked_at(place: Path, run: Run) -> tuple[str | None, str | None]:
+def _inspected(place: Path, run: Run) -> tuple[str | None, str | None]:
     """``client_version`` and ``client_problem``."""
     # By one of these, others take an environment for made.
     if not any(os.path.lexists(place / name) for name in ("bin/python", "bin/activate", "pyvenv.cfg")):
@@ -95,15 +95,15 @@ def _version(place: Path, run: Run) -> str | None:
         settings = (place / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
     except OSError:
         raise _Unusable("it has programs, but no pyvenv.cfg, so it is no virtual environment") from None
-    told = _ask(place / "bin" / "python", run)
-    python, version, problem = told["python"], told["version"], told["problem"]
+    answer = _ask(place / "bin" / "python", run)
+    python, version, problem = answer["python"], answer["version"], answer["problem"]
     made_for = _MADE_FOR.search(settings)
     if version is None and made_for and made_for.group(2) != ".".join(str(python).split(".")[:2]):
         raise _Unusable(f"it was made for Python {made_for.group(1)}, and its interpreter is Python {python} now")
     if problem is not None:
         words = shown(" ".join(str(problem).split())[:_CHARACTERS])
         raise _Unusable(f"its interpreter, Python {python}, cannot import xinference-client ({words})")
-    if version is None and not told["pip"]:
+    if version is None and not answer["pip"]:
         raise _Unusable(f"its interpreter, Python {python}, has neither xinference-client nor pip")
     return None if version is None else str(version)
 
@@ -115,19 +115,19 @@ def _ask(python: Path, run: Run) -> dict[str, Any]:
     """
     if not os.access(python, os.X_OK):
         raise _Unusable("its interpreter is not there any more")
-    # Without what the caller's environment says about Python, and not for ever.
+    # Without the variables of the caller's environment for Python, and not for ever.
     status, output, errors = run(["timeout", "--kill-after=5", f"{_TIMEOUT:g}", str(python), "-I", "-B", "-c", _QUESTION])
     if status in _TIMED_OUT:
         raise _Unusable(f"its interpreter does not answer within {_TIMEOUT:g} s")
     try:
         # What its start-up files print comes before.
-        told = parse_json((output.splitlines() or [""])[-1])
+        answer = parse_json((output.splitlines() or [""])[-1])
     except ValueError:
-        told = None
-    if not isinstance(told, dict) or not {"python", "version", "problem", "pip"} <= told.keys():
+        answer = None
+    if not isinstance(answer, dict) or not {"python", "version", "problem", "pip"} <= answer.keys():
         words = shown(" ".join(errors.split())[-_CHARACTERS:])
         raise _Unusable(f"its interpreter does not run (exit code {status}{': ' + words if words else ''})")
-    return told
+    return answer
 
 
 def client_records(directory: Path) -> list[Path]:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The declaration that a run leaves on the host, for the service that keeps it true. Private to this collection.
+"""The declaration that a run stores on the host, for the service that keeps it true. Private to this collection.
 
 It holds the options of module ``models``, credentials included, so only its owner can read it. A second copy is written after the first: a file that
-somebody damaged is replaced by it. A number that grows with each writing tells which one is newer where the power failed in between.
+was damaged is replaced by it. A number that grows with each writing shows which one is newer where the power failed in between.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _VERSION = 1
 def earlier_models(stored: Mapping[str, Any] | None, declared: Sequence[Any]) -> list[Any]:
     """Models that an earlier declaration wanted to run, and that another one does not name at all.
 
-    :param stored: options of module ``models`` as they were left; None where none were.
+    :param stored: options of module ``models`` as they were stored; None where none were.
     :param declared: models of the other one, checked or not.
     """
     named = {str(item.get("uid")) for item in declared if isinstance(item, Mapping)}
@@ -40,7 +40,7 @@ def earlier_models(stored: Mapping[str, Any] | None, declared: Sequence[Any]) ->
 
 
 def _generation(content: Mapping[str, Any]) -> int:
-    """How often the declaration had been written when a copy was; 0 where it does not say."""
+    """How often the declaration had been written when a copy was; 0 where that is not known."""
     number = content.get("generation")
     return number if isinstance(number, int) else 0
 
@@ -76,7 +76,7 @@ class StoredDeclaration:
         return True
 
     def load(self, repair: bool = True) -> dict[str, Any] | None:
-        """The options, None where nothing was left. A copy that is missing or damaged is made again from the other one, where that is possible.
+        """The options, None where nothing was stored. A copy that is missing or damaged is made again from the other one, where that is possible.
 
         :param repair: whether to do that.
         :raises XinferenceError: when there is something, and neither copy can be read.

@@ -75,7 +75,7 @@ class DockerSocket:
         self._ask("DELETE", route, _REMOVING)
 
     def read(self, route: str) -> bytes | None:
-        """Body of Docker's answer to a GET request; None where it says 404.
+        """Body of Docker's answer to a GET request; None for 404.
 
         :raises OSError: when Docker does not answer, with an error, or with too much.
         """
@@ -93,13 +93,13 @@ class DockerSocket:
             connection.close()
         if (answer.status == 404 and method != "POST") or (answer.status == 409 and method == "DELETE"):
             return None
-        # 304 says that it is so already.
+        # 304 means that it is so already.
         if answer.status not in (200, 204, 304):
             raise Refused(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
         return body
 
     def get(self, route: str) -> Any:
-        """Docker's answer to a GET request, decoded; None where it says 404.
+        """Docker's answer to a GET request, decoded; None for 404.
 
         :raises OSError: when Docker does not answer, with an error, or with something else.
         """
@@ -148,7 +148,7 @@ class Deaths:
 
 
 def engine_errors(docker_host: str, container: str, since: int) -> list[str]:
-    """What llama.cpp printed as errors in a container; it says there alone why it does not load a file. Empty where this host cannot tell.
+    """What llama.cpp printed as errors in a container; only there it reports why it does not load a file. Empty where this host does not know.
 
     :param since: lines from this second on, since the epoch.
     """
@@ -160,7 +160,7 @@ def engine_errors(docker_host: str, container: str, since: int) -> list[str]:
 
 
 def deaths(docker_host: str, container: str, root: Path = Path("/")) -> Deaths | None:
-    """What ended in a container so far; None where this host cannot tell.
+    """What ended in a container so far; None where this host does not know.
 
     :param docker_host: socket of Docker.
     :param container: name or ID.

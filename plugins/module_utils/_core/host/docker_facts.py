@@ -26,7 +26,7 @@ REPLACEMENT, PREVIOUS = ".replacement", ".previous"
 _ENVIRONMENT_BYTES = 128 << 10
 #: Where the server listens in its container.
 _SERVER_PORT = "9997/tcp"
-#: Characters of what a health check said, from its end.
+#: Characters of a health check's output that are shown, from its end.
 _HEALTH_CHARACTERS = 200
 
 
@@ -50,15 +50,15 @@ def container_facts(docker: DockerSocket, container: str, log_lines: int = 0) ->
 
 
 def _health_says(log: Any) -> str:
-    """The last words of the last health check that said any, on one line; empty where none did."""
-    said = [str(check.get("Output") or "").strip() for check in log or [] if isinstance(check, Mapping)]
-    words = next(filter(None, reversed(said)), "")
+    """The end of the output of the last health check that had any, on one line; empty where none did."""
+    outputs = [str(check.get("Output") or "").strip() for check in log or [] if isinstance(check, Mapping)]
+    words = next(filter(None, reversed(outputs)), "")
     # What failed stands at the end; a container could write anything.
     return shown(" ".join(without_environment(words)[-_HEALTH_CHARACTERS:].split()))
 
 
 def _is_empty(path: str) -> bool:
-    """Whether a path of this host is an empty directory, or is not there; no where that cannot be told."""
+    """Whether a path of this host is an empty directory, or is not there; false where that is not known."""
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is None
@@ -69,7 +69,7 @@ def _is_empty(path: str) -> bool:
 
 
 def _of_first_process(state: Mapping[str, Any], root: Path = Path("/")) -> dict[str, str]:
-    """What the first process of a container was told about where its files are; nothing where it does not run, or another host runs it."""
+    """The environment of a container's first process that says where its files are; nothing where it does not run, or another host runs it."""
     with contextlib.suppress(OSError):
         if state.get("Running") and state.get("Pid"):
             with Path(root, "proc", str(int(state["Pid"])), "environ").open("rb") as file:
@@ -158,7 +158,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
             facts["neighbours"] = neighbours(docker.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", REPLACEMENT, PREVIOUS)])
         if image:
-            # What is no reference at all is refused by Docker, too; preflight says it of the setting.
+            # What is no reference at all is refused by Docker, too; preflight reports it of the setting.
             with contextlib.suppress(Refused):
                 facts["image_present"] = docker.get(f"/images/{quote(image, safe='/:@')}/json") is not None
     except FileNotFoundError:
@@ -174,7 +174,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
 def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str | None:
     """Number of a Docker Engine; name and number of another program that speaks the same API, whose number would be taken for an old Docker's."""
     names = [str(part.get("Name")) for part in version.get("Components") or [] if isinstance(part, Mapping) and part.get("Name")]
-    # What is built on Buildah is Podman, whatever somebody in between makes of its parts.
+    # What is built on Buildah is Podman, whatever a proxy in between reports.
     if any("podman" in name.lower() for name in names) or "BuildahVersion" in info:
         return f"Podman {version.get('Version')}"
     # Docker has named its parts since 18.06, and itself is Engine.
@@ -225,7 +225,7 @@ def _network_facts(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gateway(addresses: Mapping[str, Any]) -> str | None:
-    """Address of this host in a range of Docker; where it was chosen by Docker, older ones do not say that they take the first."""
+    """Address of this host in a range of Docker; where it was chosen by Docker, older ones do not report that they take the first."""
     if addresses.get("Gateway"):
         return str(addresses["Gateway"])
     try:

@@ -82,7 +82,7 @@ def _python() -> dict[str, Any]:
 
 
 def _imports(name: str) -> bool:
-    """Whether a module can be imported; that there is a directory of its name says little."""
+    """Whether a module can be imported; that there is a directory of its name proves little."""
     try:
         importlib.import_module(name)
     except Exception:
@@ -116,11 +116,11 @@ def gather(
     :param image: reference of the image.
     :param paths: paths to describe.
     :param client_environment: directory of the virtual environment with the client.
-    :param addresses: IP addresses of which to tell whether this host can listen on them.
+    :param addresses: IP addresses to check: can this host listen on them?
     :param data_root: directory in which the server's container can write; no link in it is followed for the two files.
     :param users_database: the server's file with its accounts.
     :param server_environment_file: the server's file with secrets.
-    :param declaration: what the host was told of its models.
+    :param declaration: file with the host's stored declaration.
     :param log_lines: number of lines of the container's log to return.
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.

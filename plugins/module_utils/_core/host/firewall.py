@@ -145,7 +145,7 @@ def _from_machine(wanted: Firewall) -> list[str]:
     """Rules for what processes of this machine send."""
     # Docker itself is root, and passes on what comes to the published port.
     found = [f"-o {wanted.bridge} -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP"]
-    # Nobody connects to a listener that cannot agree. Packets without a socket are the kernel's own, such as the refusal of a port that is shut.
+    # Nobody connects to a listener that cannot agree. Packets without a socket are the kernel's own, such as the refusal of a closed port.
     agreed = f"-p tcp --sport {wanted.port} --tcp-flags SYN,ACK SYN,ACK -m owner"
     found += [f"{agreed} --uid-owner {user} -j RETURN" for user in wanted.users if user]
     return [*found, f"{agreed} --socket-exists ! --uid-owner 0 -j DROP"]

@@ -38,7 +38,7 @@ def _marks(listed: str, comment: str) -> list[str]:
 def firewall_facts(units: Sequence[str], comment: str, directory: str, run: Run, root: Path = Path("/")) -> dict[str, Any]:
     """The firewall rules of this host that units keep.
 
-    :param units: names of the units; the first sets the rules, and the last is the timer that has them looked at.
+    :param units: names of the units; the first sets the rules, and the last is the timer that has them checked.
     :param comment: of the rules, which may go on behind a colon.
     :param directory: with the files that the first unit reads.
     :param run: runs a command.

@@ -59,7 +59,7 @@ def listeners(tables: Path | None = None) -> list[Listener]:
 
 
 def _asked(family: int) -> Iterator[Listener]:
-    """Those of one family, of the kernel itself. Its tables tell the same, and take it fifty times as long: it goes through all connections for them.
+    """Those of one family, of the kernel itself. Its tables hold the same, and take it fifty times as long: it goes through all connections for them.
 
     :raises OSError: when it does not answer this.
     :raises struct.error: when its answer is another one than sock_diag(7) describes.

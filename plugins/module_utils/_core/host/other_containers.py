@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container keeps that somebody else made, and the containers beside ours. Standard library only. Private to this collection."""
+"""What a container keeps that the roles did not make, and the containers beside ours. Standard library only. Private to this collection."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of_processes(environment: bytes) -> dict[str, str]:
 
 
 def _environment(found: Mapping[str, Any]) -> dict[str, str]:
-    """What a container's description says of where a server's files are."""
+    """Where a server's files are, by a container's description."""
     pairs = (str(entry).partition("=") for entry in (found.get("Config") or {}).get("Env") or [])
     return {name: value for name, _equals, value in pairs if name in _PLACES and _PATH.fullmatch(value)}
 

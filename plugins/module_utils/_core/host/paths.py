@@ -49,10 +49,10 @@ def files_below(directory: Path, pattern: str) -> list[Path]:
         return []
 
 
-def name(look_up: Any, number: int) -> str:
+def name(find: Any, number: int) -> str:
     """Name of a user or group, or its number where it has none."""
     try:
-        return str(look_up(number)[0])
+        return str(find(number)[0])
     except KeyError:
         return str(number)
 
@@ -91,7 +91,7 @@ def path_facts(path: str, mounts: list[list[str]] | None = None) -> dict[str, An
             with contextlib.suppress(OSError), os.scandir(path) as entries:
                 facts["empty"] = next(entries, None) is None
     nearest = Path(path)
-    # os.path.exists is False for what this user may not look into, where Path.exists would raise on older Pythons.
+    # os.path.exists is False for what this user may not read, where Path.exists would raise on older Pythons.
     while not os.path.exists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
     kind, _options = _mount_of(os.path.realpath(nearest), mounted() if mounts is None else mounts)

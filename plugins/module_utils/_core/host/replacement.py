@@ -22,9 +22,9 @@ from .docker_facts import PREVIOUS, REPLACEMENT, container_facts, is_named
 
 __all__ = ["Container", "NotHealthy", "docker_words"]
 
-#: Seconds for which Docker lets a container end by itself, and between two looks at one.
+#: Seconds for which Docker lets a container end by itself, and between two polls of one.
 _STOPPING, _PAUSE = 30, 0.5
-#: Seconds for which a name is waited for that somebody else is removing.
+#: Seconds for which a name is waited for that another process is removing.
 _REMOVED = 60.0
 #: Seconds for which the exit code of a container that ended so often is looked for; Docker lets it wait longer from time to time.
 _CODE = 30.0
@@ -36,7 +36,7 @@ _RESTARTS = 3
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is looked at of a container.
+    """What is read of a container.
 
     :param status: Docker's word, such as running or exited.
     :param health: healthy, unhealthy or starting; none without a health check.
@@ -91,7 +91,7 @@ class Container:
 
     :param docker: Docker of this host.
     :param name: of the container.
-    :param log_lines: how much a container that failed may say, in lines.
+    :param log_lines: how many lines are shown of a container that failed.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Container:
 
     def exists(self, name: str | None = None) -> bool:
         """Whether there is a container of the name, or of another one."""
-        return self._look(name or self.name) is not None
+        return self._inspect(name or self.name) is not None
 
     def set_aside(self) -> bool:
         """Stop the container and give it the name of the one before; whether there was one.
@@ -150,7 +150,7 @@ class Container:
         """Tidy up after a run that was interrupted; whether there was something to do."""
         done = self._remove(self.replacement)
         if self.exists(self.previous):
-            found = self._look(self.name)
+            found = self._inspect(self.name)
             if found is None:
                 self._rename(self.previous, self.name)
                 self._reconnect(self.name)
@@ -164,7 +164,7 @@ class Container:
 
         :param state: ``healthy``, ``settled``, ``set_aside`` or ``restored``.
         """
-        found, replaced, before = (self._look(name) for name in (self.name, self.replacement, self.previous))
+        found, replaced, before = (self._inspect(name) for name in (self.name, self.replacement, self.previous))
         if state == "healthy":
             return replaced is not None or before is not None or (found is not None and found.status not in ("running", "restarting"))
         if state == "settled":
@@ -188,10 +188,10 @@ class Container:
                     raise
                 raise self._not_replaced(error, timeout) from error
             changed = True
-        found = self._look(self.name)
+        found = self._inspect(self.name)
         if found is None and not changed and self.settle():
             # What is left of a run that was killed between two names.
-            found, changed = self._look(self.name), True
+            found, changed = self._inspect(self.name), True
         if found is None:
             raise NotHealthy(f"there is no container '{self.name}'", None, restored=False)
         changed = changed or found.status not in ("running", "restarting")
@@ -212,10 +212,10 @@ class Container:
         raise NotHealthy(reason, container, True, "The container of before is back in its place and healthy.")
 
     def _not_replaced(self, error: OSError, timeout: float) -> NotHealthy:
-        """What to say where Docker stumbled between two names; the container of before goes on, where Docker lets it."""
+        """What to report where Docker failed between two names; the container of before goes on, where Docker lets it."""
         reason = f"Docker does not let its container take the place of the one before: {docker_words(error)}"
         try:
-            if self._look(self.name) is None and self.exists(self.previous):
+            if self._inspect(self.name) is None and self.exists(self.previous):
                 self._rename(self.previous, self.name)
                 self._reconnect(self.name)
             lost = self._started(timeout)
@@ -225,7 +225,7 @@ class Container:
 
     def _started(self, timeout: float) -> str:
         """Start the container and see it healthy; why it is not, empty when it is."""
-        found = self._look(self.name)
+        found = self._inspect(self.name)
         try:
             if found is not None and found.status == "paused":
                 self.docker.send(f"{_route(self.name)}/unpause")
@@ -239,7 +239,7 @@ class Container:
         """Wait until the container is healthy; why it is not, empty when it is."""
         begun, before, code, given_up = self.clock(), None, "", None
         while True:
-            found = self._look(self.name)
+            found = self._inspect(self.name)
             if found is None:
                 return "its container was removed"
             if found.serves:
@@ -252,19 +252,19 @@ class Container:
             before = found.restarts if before is None else min(before, found.restarts)
             if found.restarts - before >= _RESTARTS:
                 given_up = self.clock() if given_up is None else given_up
-                # It ends again and again, and runs so shortly that it may have done so at each look.
+                # It ends again and again, and runs so shortly that it may have done so at each poll.
                 if code or self.clock() - given_up >= _CODE:
                     return f"its container ended {_RESTARTS} times{code}"
             if self.clock() - begun >= timeout:
                 return f"it was not healthy within {timeout:g} s"
             self.sleep(_PAUSE)
 
-    def _look(self, name: str) -> _Seen | None:
+    def _inspect(self, name: str) -> _Seen | None:
         found = self._get(f"{_route(name)}/json")
         return _Seen.of(found) if found and is_named(found, name) else None
 
     def _get(self, route: str) -> Any:
-        """Docker's answer to a question. One that is busy, or is being started again, is asked again: it says nothing of the container.
+        """Docker's answer to a question. One that is busy, or is being started again, is asked again: its answer proves nothing about the container.
 
         :raises OSError: when it does not answer for a while.
         """
@@ -286,7 +286,7 @@ class Container:
 
     def _remove(self, name: str) -> bool:
         """Remove a container in good order; whether there was one."""
-        found = self._look(name)
+        found = self._inspect(name)
         if found is None:
             return False
         if found.status in ("running", "paused", "restarting"):
@@ -294,13 +294,13 @@ class Container:
         self.docker.remove(f"{_route(name)}?force=1")
         begun = self.clock()
         # Whoever is removing it already may not be done.
-        while self._look(name) is not None and self.clock() - begun < _REMOVED:
+        while self._inspect(name) is not None and self.clock() - begun < _REMOVED:
             self.sleep(_PAUSE)
         return True
 
     def _reconnect(self, name: str) -> None:
         """Join networks again that were removed and made meanwhile: a container knows them by an identifier, and would not start without."""
-        found = self._look(name)
+        found = self._inspect(name)
         for network, settings in (found.networks if found else {}).items():
             if self._get(f"/networks/{quote(str(settings.get('NetworkID')), safe='')}") is not None:
                 continue
@@ -318,7 +318,7 @@ def _route(name: str) -> str:
 
 
 def docker_words(error: Exception) -> str:
-    """What Docker says, without the route that was asked."""
+    """Docker's message, without the route that was asked."""
     text = str(getattr(error, "strerror", None) or error)
     if not isinstance(error, OSError):
         # A container's own words may look like an answer of Docker.

@@ -70,23 +70,23 @@ def _rows(connection: sqlite3.Connection, question: str) -> list[tuple[Any, ...]
     :raises sqlite3.Error: when it cannot be answered, or with more than any server has.
     """
     rows: list[tuple[Any, ...]] = []
-    left = _CHARACTERS
+    remaining = _CHARACTERS
     for row in connection.execute(question, (_ROWS + 1,)):
         rows.append(row)
-        left -= sum(len(value) for value in row if isinstance(value, (str, bytes)))
-        if left < 0 or len(rows) > _ROWS:
+        remaining -= sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if remaining < 0 or len(rows) > _ROWS:
             raise sqlite3.DataError("there is too much in it")
     return rows
 
 
 def _is_plain(connection: sqlite3.Connection) -> bool:
-    """Whether a database has the tables with accounts, and nothing that runs when somebody reads them."""
+    """Whether a database has the tables with accounts, and nothing that runs when they are read."""
     made = _rows(connection, "SELECT type, name, sql FROM sqlite_master LIMIT ?")
     tables = {name for kind, name, _sql in made if kind == "table"}
     # SQLite goes by the text, whatever stands beside it. What it makes by itself has none.
     if not tables.issuperset(_ACCOUNT_TABLES) or not all(sql is None or _PLAIN.match(str(sql)) for _kind, name, sql in made):
         return False
-    # The last column tells which ones are computed.
+    # The last column shows which ones are computed.
     return not any(column[-1] for table in _ACCOUNT_TABLES for column in connection.execute(f"PRAGMA table_xinfo({table})"))
 
 

@@ -25,7 +25,7 @@ __all__ = ["proxy_facts", "service_facts", "unit_facts"]
 
 #: Bytes of what the service writes.
 _STATE_BYTES = 4 << 20
-#: What the service tells of itself and of each model, and of what type.
+#: What the service reports of itself and of each model, and of what type.
 _STATE = {"ready": bool, "trouble": str, "refused": bool, "models": dict}
 #: What systemd is asked of a unit, and the states in which its process runs or is being started.
 _SHOWN = ("ActiveState", "SubState", "ExecMainStartTimestamp")
@@ -34,7 +34,7 @@ _STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int
 
 
 def _fields(content: Any, types: Mapping[str, type]) -> dict[str, Any]:
-    """The fields of a dictionary that somebody else wrote.
+    """The fields of a dictionary that others wrote.
 
     :param types: of each of them; there may be more, which are left out.
     :raises TypeError: when it is no such dictionary.
@@ -54,7 +54,7 @@ def _service_state(content: Any) -> dict[str, Any]:
 
     :raises TypeError: when it is not.
     """
-    # A service of an earlier version does not say whether it was refused.
+    # A service of an earlier version does not report whether it was refused.
     state = _fields({"refused": False, **content} if isinstance(content, dict) else content, _STATE)
     return {**state, "models": {uid: _fields(model, _STATE_OF_MODEL) for uid, model in state["models"].items()}}
 
@@ -118,11 +118,11 @@ def _started(unit: str, root: Path, run: Run | None) -> float | None:
     # It writes whole seconds, in the time zone of whoever asks.
     command = [str(root / "usr/bin/env"), "LC_ALL=C", "TZ=UTC", "systemctl", "show", f"--property={','.join(_SHOWN)}", unit]
     status, answer, _error = run(command)
-    said = dict(line.partition("=")[::2] for line in answer.splitlines())
-    if status or said.get("ActiveState") not in _RUNNING or said.get("SubState") == "auto-restart":
+    answers = dict(line.partition("=")[::2] for line in answer.splitlines())
+    if status or answers.get("ActiveState") not in _RUNNING or answers.get("SubState") == "auto-restart":
         return None
     try:
-        _day, date, clock, _zone = said["ExecMainStartTimestamp"].split()
+        _day, date, clock, _zone = answers["ExecMainStartTimestamp"].split()
         return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp() + 1
     except (KeyError, ValueError):
         # It is being started, and has no process yet.
@@ -173,7 +173,7 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     :param root: where the host's file system begins.
     :returns: ``nginx`` (whether it is installed), ``units``, ``enabled`` and ``active`` as of a service, ``behind`` (whether the unit was written after it
         started), ``unread`` (whether the configuration was written after it was read), ``user`` (whether there is that user), ``config`` (its content, None
-        without one), ``certificates`` (what :func:`certificate_facts` tells of those that are there, by path).
+        without one), ``certificates`` (what :func:`certificate_facts` returns for those that are there, by path).
     """
     name, file = unit.partition(".service")[0], root / config.lstrip("/")
     # It is touched with each reload, and goes with the unit; until then the start counts.

@@ -35,7 +35,7 @@ def may_be_root(data_root: str) -> bool:
 
 
 def is_host_path(path: str) -> bool:
-    """Whether a directory of the tree is given by its path on the host: somebody else's, whose owner, mode and label are left alone."""
+    """Whether a directory of the tree is given by its path on the host: one that the roles do not manage, whose owner, mode and label are left alone."""
     return path.startswith("/")
 
 
@@ -110,7 +110,7 @@ def mounts(
         used = volume.get("unless_used")
         if used and not (facts.get(place(data_root, used)) or {}).get("empty", True):
             continue
-        # A label of ours would shut out whoever else uses a directory of the host.
+        # A label of ours would deny access to all others that use a directory of the host.
         options = ["ro" if volume.get("read_only") else "rw"] + (["Z"] if selinux and not is_host_path(str(volume["path"])) else [])
         found.append(f"{place(data_root, str(volume['path']))}:{volume['target']}:{','.join(options)}")
     return found
@@ -138,7 +138,7 @@ def _host_path_problems(volume: Mapping[str, Any], data_root: str, facts: Mappin
     if plain == PurePosixPath(data_root) or _below(path, data_root):
         yield f"{name} lies in xinference_data_root.", f"Write it as {plain.relative_to(data_root)}, so that the roles make it."
     if not volume.get("target"):
-        yield f"{name} is a path of the host and has no target, so that nothing would come of it.", "Say where the container sees it, or remove it."
+        yield f"{name} is a path of the host and has no target, so that nothing would come of it.", "Add the target, or remove it."
     ours = [key for key in _DEFAULTS if key in volume]
     if ours:
         yield f"{name} {' and '.join(ours)} cannot be set, because a path of the host is left as it is.", "Set it on the host, and remove it here."
@@ -169,7 +169,7 @@ def check(volumes: Sequence[Mapping[str, Any]], data_root: str, facts: Mapping[s
     :param volumes: the tree.
     :param data_root: where it stands on the host. A link above it, or the data root itself, was chosen by whoever runs the host.
     :param facts: facts of the paths as ``host_info`` returns them.
-    :param files: further paths of the host, which the server writes and the roles look at.
+    :param files: further paths of the host, which the server writes and the roles read.
     """
     problems: list[tuple[str, str]] = []
     for volume in volumes:

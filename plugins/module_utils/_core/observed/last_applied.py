@@ -4,7 +4,7 @@
 """What a running model was really launched with. Private to this collection.
 
 A server reports only a part of a launch request. The rest is known from, in this order: our own record of this very launch, the
-worker's file with the arguments of what it runs, and the autostart entry where the server says that it launched the model from it.
+worker's file with the arguments of what it runs, and the autostart entry where the server reports that it launched the model from it.
 Where none of them can be read, nothing is assumed.
 
 Our own record is a row of the server's launch history under the name :data:`RECORD`. So it is wherever the server is, and every
@@ -30,16 +30,16 @@ __all__ = ["RECORD", "RECORDED", "Applied", "Entry", "Record", "StateFile", "cle
 
 #: Name of our rows in the launch history; no model has it, so the user interface does not offer them.
 RECORD = "inferops.xinference"
-#: The source of what our own record tells.
+#: The source of what our own record holds.
 RECORDED = "record"
 #: Seconds from the moment in which autostart begins until the server makes the instance.
 _BEGIN = 15
 #: Arguments of a worker that are no options of an engine, and what it takes where nothing was asked for.
 _OF_THE_WORKER = frozenset({"shard", "driver_info", "xavier_config", "launch_ts", "n_worker", "model_python_executable", "download_cache_uid", "gpu_idx"})
-#: Used up before the worker gets the request, so its file cannot tell them.
+#: Used up before the worker gets the request, so its file does not hold them.
 _USED_UP = frozenset({"worker_ip", "gpu_idx", "n_worker"})
 _ADDED_VARIABLES = frozenset({"PYTORCH_CUDA_ALLOC_CONF"})
-#: Filled in by the server: the argument alone does not tell whether anybody asked for it.
+#: Filled in by the server: the argument alone does not show whether anybody asked for it.
 FILLED_IN = frozenset({"download_hub", "n_gpu"})
 
 
@@ -75,7 +75,7 @@ class Applied:
 
     :param request: in the terms of a launch request, without empty values.
     :param source: :data:`RECORDED`, ``worker`` or ``autostart``.
-    :param hidden: keys of the request that the source cannot tell.
+    :param hidden: keys of the request that the source does not hold.
     """
 
     request: dict[str, Any]
@@ -114,7 +114,7 @@ def cleaned(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_worker(arguments: Mapping[str, Any], uid: str, replicas: int) -> Applied:
-    """What a worker's arguments say that a model was launched with.
+    """What a model was launched with, by a worker's arguments.
 
     :param arguments: of one copy.
     :param uid: the model.

@@ -49,12 +49,12 @@ SCALING = "scaling"
 RECOVERING = "recovering"
 ERROR = "error"
 #: Ready by one account and unknown to the other. It is what a launch leaves that was cancelled in the moment in which it was ready:
-#: it can be neither used nor terminated, only cleared away.
+#: it can be neither used nor terminated, only freed.
 UNLISTED = "unlisted"
 ABSENT = "absent"
-#: Neither may be terminated nor cancelled: the server would say that there is no such model, and bring it back when it has settled.
+#: Neither may be terminated nor cancelled: the server would answer that there is no such model, and bring it back when it has settled.
 SETTLING = frozenset({SCALING, RECOVERING})
-#: Somebody is launching the model: wait, do not launch a second time.
+#: A client is launching the model: wait, do not launch a second time.
 BUSY = frozenset({CREATING, LOADING}) | SETTLING
 #: Seconds after which a model that is not as it should be will not become so by itself; longer than the server keeps its list.
 PATIENCE = 5.0
@@ -77,7 +77,7 @@ class ObservedModel:
     :param state: one of ready, creating, loading, scaling, recovering, terminating, error, unlisted.
     :param spec: what the server reports about it; empty while it is not ready.
     :param message: the server's words about a failed launch.
-    :param created: when the server made it, in seconds since the epoch; tells one launch from the next.
+    :param created: when the server made it, in seconds since the epoch; distinguishes one launch from the next.
     :param replicas: numbers of its replicas.
     :param workers: addresses of the workers that run it.
     """
@@ -153,7 +153,7 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
     """Read the models: two requests.
 
     :param reader: the client.
-    :param loading: models of which it is enough to know that all of them still load; then one request tells it.
+    :param loading: models of which it is enough to know that all of them still load; then one request is enough.
     :raises XinferenceError: when the server cannot be read.
     """
     models: dict[str, ObservedModel] = {}
@@ -177,7 +177,7 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
         if known is None:
             models[uid] = ObservedModel(uid, READY, cast("ModelRow", dict(spec)))
         elif known.state not in (TERMINATING, READY, *SETTLING):
-            # The list names only what finished loading: newer than a row that still says creating, or error of an earlier try.
+            # The list names only what finished loading: newer than a row that still shows creating, or error of an earlier try.
             models[uid] = _with(known, READY, spec)
     return Observed(models)
 
@@ -187,7 +187,7 @@ def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, ModelRow]
     try:
         return reader.list_models()
     except ApiError as error:
-        # The server says no more than the name.
+        # The server reports no more than the name.
         if error.status == 500 and any(error.detail.endswith(f"] {uid!r}") for uid in uids):
             return {}
         raise
@@ -202,7 +202,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
     """Read everything that a plan needs.
 
     Three requests, one more for each model type with registrations that cannot be read from the server's files, and one more
-    where only the autostart entries can tell what a model was launched with.
+    where only the autostart entries show what a model was launched with.
 
     :param reader: the client.
     :param registered: names of the registrations that are wanted, by model type.
@@ -221,7 +221,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
     known = bool(rows) and "autostart_enabled" in (rows or [{}])[0]
     answers: list[AutostartRow] | None = None
     if rows is not None and not rows:
-        # An empty history does not say whether the server has autostart.
+        # An empty history does not show whether the server has autostart.
         answers = reader.autostart()
         known = answers is not None
     applied = _applied(models, records, entries, home)

@@ -98,7 +98,7 @@ class ServerFiles:
         """What lies at a path of the container, a link included; None where the container sees no directory of it there.
 
         :param looks: what it counts for.
-        :raises OSError: when it is not there, lies behind a link, or may not be looked at.
+        :raises OSError: when it is not there, lies behind a link, or may not be read.
         """
         located = self._located(path)
         return None if located is None else stat_below(*located, looks)
@@ -108,7 +108,7 @@ class ServerFiles:
 
         :param looks: what each name on the way counts for.
         :param directory: of the container, without links on the way, from which a path goes on that is not absolute.
-        :raises OSError: when this host may not look at it, or that is too long a way.
+        :raises OSError: when this host may not read it, or that is too long a way.
         """
         looks = looks or Looks()
         inside, names = _begun(path, directory)
@@ -143,7 +143,7 @@ class ServerFiles:
             return None
 
     def has(self, path: str) -> bool | None:
-        """Whether the container finds something at an absolute path, its links followed; None where this host cannot tell."""
+        """Whether the container finds something at an absolute path, its links followed; None where this host does not know."""
         try:
             end = self.followed(path)
             return end is not None and (None if self.look(end) is None else True)

@@ -92,7 +92,7 @@ def drift(model: DeclaredModel, running: ObservedModel, applied: Applied | None 
         wanted = model.wanted(name)
         actual = running.spec.get(reported)
         if actual is None and applied is not None:
-            # Servers before 3.1 do not report the engine, but what was applied tells it.
+            # Servers before 3.1 do not report the engine, but what was applied holds it.
             actual = applied.request.get(FIELDS[name].sent)
         if wanted is None or (actual is None and not (name in _NULL_IS_NONE and reported in running.spec)):
             continue

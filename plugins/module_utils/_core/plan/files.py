@@ -42,7 +42,7 @@ def _cached(model: DeclaredModel, rows: Iterable[CachedRow]) -> list[CachedRow]:
     return [
         row
         for row in rows
-        # Of files that somebody deleted, empty directories and links are left.
+        # Deleted files leave empty directories and links behind.
         if row.get("size_bytes") != 0
         and row.get("model_name") == model.name
         and str(row.get("model_type", model.type)).lower() == model.type.lower()
@@ -62,7 +62,7 @@ def other_source(model: DeclaredModel, rows: Iterable[CachedRow]) -> str:
     """What is wrong where the server has files of another repository under the name of a model: it would load those, and fetch none.
 
     :param rows: what the server has.
-    :returns: a sentence; empty where nothing is wrong, or nothing tells.
+    :returns: a sentence; empty where nothing is wrong, or nothing is known.
     """
     if model.registration is None:
         return ""

@@ -45,7 +45,7 @@ class PlanOptions:
 
     :param exclusive: also terminate what runs and is not declared, and remove the autostart entries of such models.
     :param on_drift: relaunch, report or ignore a running model that differs from its declaration.
-    :param autostart: whether models that do not say get an autostart entry.
+    :param autostart: whether models without that field get an autostart entry.
     :param scaling: whether the server can add and remove replicas of a running model.
     :param spared: models that are declared, though not in this run.
     """
@@ -191,7 +191,7 @@ def _absent(model: DeclaredModel, observed: Observed) -> Action:
     state = running.state if running else ABSENT
     kind = TERMINATE
     if running is None or running.state == ERROR:
-        # What is left of a failed launch holds nothing and cannot be terminated.
+        # What remains of a failed launch holds nothing and cannot be terminated.
         kind, running = KEEP, None
     elif running.state == TERMINATING:
         kind = WAIT
@@ -265,7 +265,7 @@ def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -
     old = observed.entries.get(model.uid)
     policy = model.autostart(choices.autostart)
     if policy is None:
-        # Where nobody said anything, an entry that somebody else made is left alone.
+        # Where nothing is declared, an entry that another client made is left alone.
         return None, old, old is not None and model.given.get("autostart") is False
     if not observed.autostart:
         return None, old, False

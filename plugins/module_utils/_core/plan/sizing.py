@@ -36,7 +36,7 @@ OTHER_PROCESS_MIB = 700
 CONTEXTS = (4096, 2048, 1024, 512)
 #: KiB per token of context up to a size in billions, from the shape of common models of that size with 16-bit keys and values.
 _CONTEXT_KIB = ((0.3, 24), (1.0, 112), (4.0, 144), (9.0, 160), (15.0, 200), (40.0, 256), (float("inf"), 320))
-#: Where a quantization says its bits: Q4_K_M, UD-Q4_K_XL, i1-IQ3_XXS, TQ2_0, GPTQ-Int4, W4A16; 4-bit; MXFP4_MOE, fp8, nf4, BF16, F32.
+#: Where a quantization names its bits: Q4_K_M, UD-Q4_K_XL, i1-IQ3_XXS, TQ2_0, GPTQ-Int4, W4A16; 4-bit; MXFP4_MOE, fp8, nf4, BF16, F32.
 _BITS = (
     re.compile(r"(?<![a-z0-9])(?:[it]?q|w?u?int|w)(\d{1,2})(?!\d)", re.IGNORECASE),
     re.compile(r"(?<![\d.])(\d{1,2})(?:\.\d+)?[-_ ]?(?:bits?|bpw)(?![a-z])", re.IGNORECASE),
@@ -109,7 +109,7 @@ def _billions(model: DeclaredModel) -> float | None:
 
 
 def _bits(quantization: str, form: str = "") -> float:
-    """Bits per weight that a quantization stands for, or where it says nothing the format of the files."""
+    """Bits per weight that a quantization stands for, or where it names none the format of the files."""
     for pattern in _BITS:
         found = pattern.search(quantization)
         if found:
@@ -143,22 +143,22 @@ def _holds(name: str, quantization: str) -> bool:
     return re.search(rf"(?<![a-z0-9_]){re.escape(quantization.lower())}(?![a-z0-9_])", name.lower()) is not None
 
 
-def _measured(model: DeclaredModel, home: Sizes, path: str, spec: Mapping[str, Any]) -> int | None:
+def _measured(model: DeclaredModel, server_files: Sizes, path: str, spec: Mapping[str, Any]) -> int | None:
     """Bytes of the weights at a path, all parts of a split GGUF together; None where this host does not see them."""
     sizes: list[int] = []
     for part in whole_of(path):
-        files = home.files(part)
+        files = server_files.files(part)
         if files is None:
             continue
         sizes.append(files.sizes[""] if "" in files.sizes else _in_folder(model, files, spec) or 0)
     return sum(sizes) if sizes else None
 
 
-def _weights(model: DeclaredModel, home: Sizes) -> int | None:
+def _weights(model: DeclaredModel, server_files: Sizes) -> int | None:
     """Size of the weights in MiB: of the files that this host sees, else from size and quantization. What is loaded besides counts where it is seen."""
     spec = _entry(model)
     path = model.given.get("path") or local_path(spec.get("model_uri"))
-    size = None if path is None else _measured(model, home, path, spec)
+    size = None if path is None else _measured(model, server_files, path, spec)
     if size is None:
         billions = _billions(model)
         quantization = str(model.given.get("quantization") or spec.get("quantization") or "")
@@ -166,11 +166,11 @@ def _weights(model: DeclaredModel, home: Sizes) -> int | None:
         size = None if billions is None else int(billions * 1e9 * _bits(quantization, form) / 8)
     if size is None:
         return None
-    more = (home.size(place) for field_name, place in dict.fromkeys(loaded_besides(model)))
+    more = (server_files.size(place) for field_name, place in dict.fromkeys(loaded_besides(model)))
     return (size + sum(found or 0 for found in more)) // MIB
 
 
-def _need(model: DeclaredModel, home: Sizes) -> Need:
+def _need(model: DeclaredModel, server_files: Sizes) -> Need:
     engine = model.engine
     context = 0
     if engine == "llama.cpp" and model.type == "LLM":
@@ -179,20 +179,20 @@ def _need(model: DeclaredModel, home: Sizes) -> Need:
         tokens = tokens or _whole((model.registration or {}).get("context_length")) or CONTEXTS[0]
         per_token = next(kib for billions, kib in _CONTEXT_KIB if (_billions(model) or 1.0) <= billions)
         context = tokens * per_token // 1024
-    return Need(model.uid, int(model.given.get("replica", 1)), PROCESS_MIB.get(engine, OTHER_PROCESS_MIB), _weights(model, home), context)
+    return Need(model.uid, int(model.given.get("replica", 1)), PROCESS_MIB.get(engine, OTHER_PROCESS_MIB), _weights(model, server_files), context)
 
 
-def needs(models: Sequence[DeclaredModel], home: Sizes) -> list[Need]:
+def needs(models: Sequence[DeclaredModel], server_files: Sizes) -> list[Need]:
     """What each model that should run needs."""
-    return [_need(model, home) for model in models if model.state == "present"]
+    return [_need(model, server_files) for model in models if model.state == "present"]
 
 
-def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Sizes, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def too_much(models: Sequence[DeclaredModel], limits: Limits, server_files: Sizes, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One sentence with the whole sum when the declared models cannot fit the memory, else nothing.
 
     :param names: what options are called, as of :func:`~.base.messages.called`.
     """
-    found = needs(models, home)
+    found = needs(models, server_files)
     total = SERVER_MIB + sum(need.total for need in found)
     if total <= limits.memory_mib or not found:
         return []
@@ -204,7 +204,7 @@ def too_much(models: Sequence[DeclaredModel], limits: Limits, home: Sizes, names
     ]
 
 
-def choose_options(models: Sequence[DeclaredModel], limits: Limits, home: Sizes) -> list[DeclaredModel]:
+def choose_options(models: Sequence[DeclaredModel], limits: Limits, server_files: Sizes) -> list[DeclaredModel]:
     """The models with options in place of ``auto``: threads as many as cores, and the largest context with which everything fits.
 
     The context of one model does not depend on the others as long as memory suffices for the largest, so that adding a model does
@@ -221,6 +221,6 @@ def choose_options(models: Sequence[DeclaredModel], limits: Limits, home: Sizes)
 
     for context in CONTEXTS:
         resolved = [chosen(model, context) for model in models]
-        if not too_much(resolved, limits, home):
+        if not too_much(resolved, limits, server_files):
             return resolved
     return resolved

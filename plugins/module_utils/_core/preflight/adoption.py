@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the declared container would find what one keeps that somebody else made. Private to this collection."""
+"""Whether the declared container would find what a container keeps that the roles did not make. Private to this collection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["check", "holder"]
 _OF_A_HOME = ("auth", "cache", "launch_history.db", "model/v2", "worker_recovery")
 #: What is mounted for something else than data.
 _NO_DATA = re.compile(r"/(dev|proc|sys)(/.*)?|/etc/(localtime|timezone)|(/var)?/run/[^/]+\.sock|/usr/share/zoneinfo(/.*)?")
-#: The page that says more.
+#: The page with more about it.
 _PAGE = "docs/adopt.md"
 
 
@@ -121,7 +121,7 @@ def _check_mounts(container: Mapping[str, Any], declared: _Declared) -> list[tup
         problem = f"Container {name} was not made by these roles and sees {what} at {target}; the declared one would see {now or 'nothing'} there."
         setting = "Put in the place of the entry of xinference_volumes with that target" if now else "Add to xinference_volumes"
         if volume["volume"]:
-            # Docker removes a volume that no container has when somebody tidies up.
+            # Docker removes a volume that no container has when a user runs prune.
             copy = place(root, target.name)
             remedy = f"Stop it, run cp --archive {volume['source']}/. {copy}/, and remove it. {setting} {_entry({**volume, 'source': copy}, root)}."
         else:
@@ -143,7 +143,7 @@ def _check_caches(container: Mapping[str, Any], name: str, seen: Mapping[str, st
     given = ", ".join(f"{variable}: {path}" for variable, path in lost.items())
     return [
         (
-            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} says; the declared one would look elsewhere.",
+            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} points to; the declared one would look elsewhere.",
             f"Add to xinference_environment {{{given}}}.",
         )
     ]

@@ -65,7 +65,7 @@ def _image(values: Mapping[str, Any]) -> _Problems:
 
 def _socket(values: Mapping[str, Any]) -> _Problems:
     address = values.get("xinference_docker_host", "unix:///x")
-    # Sockets on other machines are told of by whoever looks for Docker.
+    # Sockets on other machines are reported by the check for Docker.
     if address.startswith("unix:///") or (_SCHEME.match(address) and not address.startswith("unix:")):
         return []
     return [(f"xinference_docker_host '{shown(address)}' is no address of a Unix socket.", "Write it as unix:///var/run/docker.sock.")]
@@ -109,7 +109,7 @@ def _folders(values: Mapping[str, Any]) -> _Problems:
     for name in filter(values.__contains__, _FOLDERS):
         folder = values[name]
         if not folder.startswith("/"):
-            # Of the data root it is told elsewhere.
+            # Of the data root it is reported elsewhere.
             if name != "xinference_data_root":
                 problems.append((f"{name} '{shown(folder)}' is no absolute path.", "Write it from the root of the host's file system."))
         elif ".." in folder.split("/"):

@@ -100,7 +100,7 @@ def check_texts(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
 
 
 def check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
-    """What Docker would refuse when the container is made or started, as far as the facts tell."""
+    """What Docker would refuse when the container is made or started, as far as the facts show."""
     docker = host["docker"]
     problems: list[tuple[str, str]] = []
     if settings.container.endswith((REPLACEMENT, PREVIOUS)):

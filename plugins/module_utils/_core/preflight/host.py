@@ -95,7 +95,7 @@ def check_docker(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     problem, remedy = _engine_version(version, str(docker["api_version"] or ""))
     if problem:
         return [Failure("docker", problem, remedy)]
-    # What it did not tell would count as not there.
+    # What it did not report would count as not there.
     return [Failure("docker", f"The Docker Engine did not answer every question: {docker['error']}.", "Run again.")] if docker["error"] else []
 
 
@@ -104,7 +104,10 @@ def _engine_version(version: str, api: str) -> tuple[str, str]:
     numbers, interface = _numbers(version), _numbers(api)
     elsewhere = "Set xinference_docker_host to the socket of one."
     if not version or not (numbers or interface):
-        return f"What answers in the place of a Docker Engine tells no version{f' but {shown(version)}' if version else ''}, but the roles need one.", elsewhere
+        return (
+            f"What answers in the place of a Docker Engine reports no version{f' but {shown(version)}' if version else ''}, but the roles need one.",
+            elsewhere,
+        )
     # One that was built by hand has no number, or 0.0, but an API like the others.
     if numbers >= MINIMUM_DOCKER or (not any(numbers) and interface >= _MINIMUM_API):
         return "", ""
@@ -129,7 +132,7 @@ def _is_home(path: str) -> bool:
 
 
 def declared_volumes(settings: Settings) -> list[dict[str, Any]]:
-    """The volumes without those that a wrong home has made wrong: it is told once."""
+    """The volumes without those that a wrong home has made wrong: it is reported once."""
     if _is_home(settings.home):
         return settings.volumes
     return [volume for volume in settings.volumes if not str(volume.get("target") or "").startswith(settings.home)]

@@ -64,7 +64,7 @@ def _memory_limit(host: Mapping[str, Any], settings: Settings) -> int | None:
     """Memory that the container will have, in MiB; None where what is declared is none that it can have."""
     total: int = host["memory"]["total_mib"]
     if total < settings.minimum_memory_mib:
-        # Told by itself.
+        # Reported by itself.
         return None
     if settings.memory == "auto":
         return total - max(1024, total // 10)
@@ -73,7 +73,7 @@ def _memory_limit(host: Mapping[str, Any], settings: Settings) -> int | None:
 
 
 def _check_fit(host: Mapping[str, Any], settings: Settings, models: Sequence[DeclaredModel]) -> list[Failure]:
-    """Whether the models fit the memory, where they are to be launched: those that run as they are told were measured before."""
+    """Whether the models fit the memory, where they are to be launched: those that run as declared were measured before."""
     limit = _memory_limit(host, settings)
     container = host["docker"]["container"] or {}
     wanted = {model.uid for model in models if model.state == "present"}

@@ -37,7 +37,7 @@ OPTION_NAMES = {
 class Failure:
     """One reason why the host cannot be provisioned.
 
-    :param check: what was looked at.
+    :param check: what was checked.
     :param problem: what is wrong, one sentence.
     :param remedy: what to do about it, one sentence.
     """
@@ -109,7 +109,7 @@ class Settings:
     :param service_account: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.resources.users.Account`.
     :param api_keys: keys, each with ``name`` and fields of :class:`~.resources.api_keys.ApiKey`.
-    :param files: paths of the host that the server writes and the roles look at.
+    :param files: paths of the host that the server writes and the roles read.
     :param places: paths that are written into units and the proxy's configuration, by the name of their variable.
     :param cpus: processors that the container may use; 0 for all.
     :param networks: names of further networks of Docker that the container joins.

@@ -113,7 +113,7 @@ def _fields(name: str, value: Any, option: Mapping[str, Any]) -> list[tuple[str,
 
 
 def check_kinds(values: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """One sentence for each variable that is not of the kind that the roles document. The roles would otherwise stumble over it in the middle of a run.
+    """One sentence for each variable that is not of the kind that the roles document. Without this check, the roles would fail in the middle of a run.
 
     :param values: of the variables that are set, by name.
     :param options: what is documented, by name, as in an argument specification of a role.
@@ -182,7 +182,7 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
 def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which no request to the container itself goes through a proxy that it names.
 
-    Programs read the name in capitals, in small letters, or one before the other, so both say the same.
+    Programs read the name in capitals, in small letters, or one before the other, so both get the same value.
     """
     found = dict(environment)
     if any(name.lower() in _PROXIES and value for name, value in found.items()):
@@ -230,6 +230,6 @@ def check_allowed(value: Any, gateway: str | None) -> list[tuple[str, str]]:
         return [(problem, f"Set xinference_network_subnet, for instance to {subnet}, and write '{right}'.")]
     if lacking:
         whose = {"127.0.0.1": "from which the health check asks"}
-        told = ", and ".join(f"{address}, {whose.get(address, 'from which this host asks')}" for address in lacking)
-        return [(f"{name} '{shown(text)}' does not hold {told}.", f"Write '{','.join([text, *lacking])}'.")]
+        missing = ", and ".join(f"{address}, {whose.get(address, 'from which this host asks')}" for address in lacking)
+        return [(f"{name} '{shown(text)}' does not hold {missing}.", f"Write '{','.join([text, *lacking])}'.")]
     return []

@@ -35,7 +35,7 @@ class ReconcileOptions:
     :param memory_mib: memory that it may use, in MiB; None asks it.
     :param home: the server's files, as far as this host sees them.
     :param file: where records go for a server without a launch history; by default nowhere.
-    :param report: told how far launches are, as of :class:`~.apply.context.Context`; None asks no server for it.
+    :param report: takes how far launches are, as of :class:`~.apply.context.Context`; None asks no server for it.
     :param deaths: what ended in the server's container so far; None where this host cannot see it.
     :param engine_errors: what the engines printed as errors since a second of the epoch; empty where this host cannot see it.
     :param names: what options are called in messages, as of :func:`~.base.messages.called`.

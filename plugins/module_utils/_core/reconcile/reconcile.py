@@ -147,12 +147,12 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
         outcome = _look_again(client, [model for model in plan.models if model.uid in again], run_options, outcome)
     for result in outcome.results:
         if result.result == "waited" and result.after is not None and result.state == ABSENT:
-            result.result, result.message = "failed", "is launched and cancelled by somebody else again and again"
+            result.result, result.message = "failed", "is launched and cancelled by another client again and again"
     return outcome
 
 
 def _look_again(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
-    """Compare the models that somebody else launched, maybe otherwise than they are declared here, now that they are ready."""
+    """Compare the models that other clients launched, maybe not as declared here, now that they are ready."""
     plan, observed = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False), check_memory=False))
     later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, run_options.context(observed))}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}

@@ -86,7 +86,7 @@ def _update(client: ApiKeysApi, change: KeyChange) -> None:
 
 
 def _remove(client: ApiKeysApi, key: int) -> None:
-    """Remove a key, unless somebody else did in this moment."""
+    """Remove a key, unless another client just did."""
     try:
         client.remove_key(key)
     except ApiError as error:

@@ -105,8 +105,8 @@ class KeySeen:
     :param owner_id: its number; None for the account that is logged in.
     :param rows: all keys that can be seen.
     :param found: those of this owner and name. Older servers, such as 3.5.0, let a name be given twice.
-    :param left: those that a run which was interrupted had set aside for a new one. They work still.
-    :param secret: the key itself, asked only for the sake of the file; None where the server cannot tell it.
+    :param set_aside: those that a run which was interrupted had set aside for a new one. They work still.
+    :param secret: the key itself, asked only for the sake of the file; None where the server does not return it.
     :param kept: what the file holds; None where there is none, or others can read it.
     """
 
@@ -114,7 +114,7 @@ class KeySeen:
     owner_id: int | None
     rows: Sequence[KeyRow]
     found: Sequence[KeyRow]
-    left: Sequence[KeyRow] = ()
+    set_aside: Sequence[KeyRow] = ()
     secret: str | None = field(default=None, repr=False)
     kept: str | None = field(default=None, repr=False)
 
@@ -290,7 +290,7 @@ def read(client: ApiKeysApi, wanted: ApiKey) -> KeySeen:
         raise XinferenceError(NO_ACCOUNTS)
     owner, number = wanted.owner or client.username or "", None
     if owner != client.username:
-        # The owner's number is asked only where it is somebody else, because not everybody who may make keys may see accounts.
+        # The owner's number is asked only where it is another account, because not everybody who may make keys may see accounts.
         number = _owner(client, owner)
         if number is None and wanted.state == "present":
             names = [str(row["username"]) for row in client.accounts() or []]
@@ -299,11 +299,11 @@ def read(client: ApiKeysApi, wanted: ApiKey) -> KeySeen:
     else:
         mine = [row for row in rows if row.get("owner_username") == owner]
     found = [row for row in mine if _name(row) == wanted.name]
-    left = [row for row in mine if _name(row) == OLD_NAME.format(name=wanted.name, id=row["id"])]
+    set_aside = [row for row in mine if _name(row) == OLD_NAME.format(name=wanted.name, id=row["id"])]
     if wanted.state == "absent" or wanted.path is None:
-        return KeySeen(owner, number, rows, found, left)
+        return KeySeen(owner, number, rows, found, set_aside)
     reveals = len(found) == 1 and not wanted.rotate
-    return KeySeen(owner, number, rows, found, left, client.reveal_key(found[0]["id"]) if reveals else None, _kept(wanted.path))
+    return KeySeen(owner, number, rows, found, set_aside, client.reveal_key(found[0]["id"]) if reveals else None, _kept(wanted.path))
 
 
 def _owner(client: ApiKeysApi, name: str) -> int | None:
@@ -334,7 +334,7 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
     :raises DeclarationError: when it cannot be done; nothing was changed.
     """
     if wanted.state == "absent":
-        return KeyChange(wanted, seen, REMOVED if seen.found or seen.left else UNCHANGED, clears=seen.left)
+        return KeyChange(wanted, seen, REMOVED if seen.found or seen.set_aside else UNCHANGED, clears=seen.set_aside)
     if len(seen.found) > 1:
         numbers = ", ".join(str(row["id"]) for row in seen.found)
         raise DeclarationError([f"name '{wanted.name}' is that of {len(seen.found)} keys of '{seen.owner}' (numbers {numbers}); remove or rename all but one."])
@@ -349,18 +349,18 @@ def plan_key(wanted: ApiKey, seen: KeySeen, now: datetime) -> KeyChange:
         problems = []
         if writes and seen.secret is None:
             problems.append(
-                f"path '{wanted.path}' cannot get the key '{wanted.name}', because the server cannot tell it any more; set rotate once for a new one."
+                f"path '{wanted.path}' cannot get the key '{wanted.name}', because the server does not return it any more; set rotate once for a new one."
             )
     if problems:
         raise DeclarationError(problems)
     # Those that were set aside go only where a newer one is kept for sure; until then, one of them may be the one that is used.
-    if seen.left and (change.makes or (wanted.path is not None and seen.secret is not None)):
-        return replace(change, kind=change.kind if change.changed else UPDATED, clears=seen.left)
+    if seen.set_aside and (change.makes or (wanted.path is not None and seen.secret is not None)):
+        return replace(change, kind=change.kind if change.changed else UPDATED, clears=seen.set_aside)
     return change
 
 
 def _drift(wanted: ApiKey, found: KeyRow | None) -> dict[str, Any]:
-    """The declared fields that differ from a key, or from what the server makes of a key of which no more is said than its name."""
+    """The declared fields that differ from a key, or from what the server makes of a key of which only the name is declared."""
     running = _shown(found or {}, "")
     drift: dict[str, Any] = {}
     if wanted.description is not None and wanted.description != (running["description"] or ""):

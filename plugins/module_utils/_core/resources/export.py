@@ -21,7 +21,7 @@ from ..server.api import RegistrationsApi
 __all__ = ["Export", "cleaned_registration", "custom_registrations", "export"]
 
 _SENT = {spec.sent: name for name, spec in FIELDS.items() if spec.sent}
-#: What a server fills into a registration where nobody said anything.
+#: What a server fills into a registration by default.
 _DEFAULTS: dict[str, Any] = {"is_builtin": False, "model_hub": "huggingface", "version": 2}
 #: Where a copy runs; on a server with one worker there is nothing to choose.
 _PLACE = frozenset({"worker_ip", "n_worker", "gpu_idx"})
@@ -32,8 +32,8 @@ class Export:
     """A server as a declaration.
 
     :param declaration: the ready models in the terms of a declaration, sorted by uid.
-    :param unknown: uid → fields that nothing tells, which are missing from the declaration.
-    :param problems: what a declaration may not say, though the server runs it, one sentence each.
+    :param unknown: uid → fields that are not known, which are missing from the declaration.
+    :param problems: what a declaration may not hold, though the server runs it, one sentence each.
     """
 
     declaration: list[dict[str, Any]] = field(default_factory=list)
@@ -137,7 +137,7 @@ def _from_what_runs(model: ObservedModel, applied: Applied | None) -> tuple[dict
         return reported, ["engine_options", *UNREPORTED]
     request = dict(applied.request)
     if applied.source == "worker":
-        # Whether anybody asked for these cannot be told from the worker's arguments.
+        # The worker's arguments do not show whether anybody asked for these.
         request = {key: value for key, value in request.items() if key not in FILLED_IN}
     given, impossible = _given(_effective(request, model, applied))
     given = {**reported, **given}
@@ -148,7 +148,7 @@ def _from_what_runs(model: ObservedModel, applied: Applied | None) -> tuple[dict
 
 
 def _autostart(given: dict[str, Any], entry: Entry | None, observed: Observed, same: bool) -> list[str]:
-    """Add the field ``autostart``; what cannot be said of it."""
+    """Add the field ``autostart``; returns what of it is not known."""
     if entry is None:
         if observed.autostart:
             given["autostart"] = False

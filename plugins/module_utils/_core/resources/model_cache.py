@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Downloaded files: what a server has, what may be deleted, and deleting it. Private to this collection.
 
-A server deletes what it is told to, says yes to everything, and old ones (seen in 2.11) follow links: for a linked file they delete the
+A server deletes what it is asked to, answers yes to everything, and old ones (seen in 2.11) follow links: for a linked file they delete the
 whole cache directory, for a linked directory the operator's own files. So what runs and what is only linked is found out here, before anything
 is asked, and afterwards the server is read again.
 """
@@ -28,7 +28,7 @@ from ..server.rows import CachedRow
 __all__ = ["CachedModel", "Removal", "cached_models", "plan_removal", "remove", "survey_cache"]
 
 _DOWNLOADS = "GET /v1/downloads"
-#: Directories in which hubs keep what they download, wherever the server was told to put them.
+#: Directories in which hubs keep what they download, wherever the server is configured to put them.
 _HUBS = frozenset({"huggingface", "modelscope", "openmind_hub", "csg", "csghub"})
 _HUGGING_FACE = "models--"
 
@@ -39,15 +39,15 @@ class CachedModel:
 
     :param model_version: the server's name for them.
     :param name: of the model, in the catalogue or in its registration.
-    :param type: type of the model; None where the server is too old to say.
-    :param format: such as ggufv2; None where nothing tells it.
-    :param size_in_billions: billions of parameters, as the server writes them, such as 0_6; None where nothing tells it.
-    :param quantization: None where nothing tells it.
+    :param type: type of the model; None where the server is too old to report it.
+    :param format: such as ggufv2; None where it is not known.
+    :param size_in_billions: billions of parameters, as the server writes them, such as 0_6; None where it is not known.
+    :param quantization: None where it is not known.
     :param path: where the server expects them.
     :param real_path: directory in which they really are.
-    :param size_bytes: their size in bytes; None where the server is too old to say.
+    :param size_bytes: their size in bytes; None where the server is too old to report it.
     :param worker: address of the worker, as host:port.
-    :param engines: engines that can load them; None where the server does not say.
+    :param engines: engines that can load them; None where the server does not report them.
     """
 
     model_version: str
@@ -93,7 +93,7 @@ class Users:
     """Who needs downloaded files.
 
     :param running: the running models.
-    :param names: names of models that are being launched or downloaded; which of their files, nothing tells.
+    :param names: names of models that are being launched or downloaded; which of their files is not known.
     :param linked: type and name of the custom models whose registrations name files of their own.
     """
 
@@ -120,7 +120,7 @@ class Removal:
     """What becomes of the downloaded files.
 
     :param remove: what is deleted.
-    :param kept: model_version → why it stays, for what would otherwise be deleted.
+    :param kept: model_version → why it stays, for what would be deleted without that reason.
     """
 
     remove: tuple[CachedModel, ...] = ()
@@ -133,7 +133,7 @@ class Removal:
 
 
 def _as_type(model: DeclaredModel, files: CachedModel) -> DeclaredModel:
-    """The same model; of the files' type where the server does not say one, so that the name decides."""
+    """The same model; of the files' type where the server reports none, so that the name decides."""
     return model if files.type else DeclaredModel(model.uid, model.state, {**model.given, "type": ""})
 
 
@@ -142,7 +142,7 @@ def _files(row: CachedRow) -> CachedModel:
     version = str(row.get("model_version") or "")
     form, quantization = row.get("model_format"), row.get("quantization")
     if form is None and row.get("model_type") == "embedding" and version.count("--") >= 4:
-        # Only its name for the files tells these: name, tokens, dimensions, format, quantization.
+        # Only its name for the files shows these: name, tokens, dimensions, format, quantization.
         form, quantization = version.split("--")[-2:]
     size, bytes_ = row.get("model_size_in_billions"), row.get("size_bytes")
     engines = row.get("model_engine")
@@ -276,13 +276,13 @@ def _named(cached: Sequence[CachedModel], users: Users, absent: Sequence[str]) -
 
 
 def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[str]]:
-    """Delete files, and see whether they are gone: the server says yes to everything.
+    """Delete files, and see whether they are gone: the server answers yes to everything.
 
     :returns: what was deleted, and one sentence for each that was not.
     """
     asked: list[str] = []
     problems: list[str] = []
-    left: set[str] = set()
+    undeleted: set[str] = set()
     try:
         for version in removal.versions:
             try:
@@ -293,8 +293,8 @@ def remove(client: CacheApi, removal: Removal) -> tuple[list[CachedModel], list[
                 problems.append(f"{version}: {str(error).rstrip('.')}.")
             else:
                 asked.append(version)
-        left = {files.model_version for files in cached_models(client)} & set(asked) if asked else set()
+        undeleted = {files.model_version for files in cached_models(client)} & set(asked) if asked else set()
     except XinferenceError as error:
         problems.append(str(error))
-    problems += [f"{version}: the server says that it was deleted, but still has it; its log tells why." for version in sorted(left)]
-    return [files for files in removal.remove if files.model_version in set(asked) - left], problems
+    problems += [f"{version}: the server reports that it was deleted, but still has it; its log shows why." for version in sorted(undeleted)]
+    return [files for files in removal.remove if files.model_version in set(asked) - undeleted], problems

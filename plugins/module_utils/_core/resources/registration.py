@@ -156,15 +156,15 @@ def check(wanted: Registration) -> list[str]:
     return problems
 
 
-def read(client: RegistrationApi, wanted: Registration, home: ServerFiles, file: StateFile) -> Seen:
+def read(client: RegistrationApi, wanted: Registration, server_files: ServerFiles, file: StateFile) -> Seen:
     """Read what is there: the registration, the models, and what they were launched with.
 
     :raises XinferenceError: when the server cannot be read.
     """
     names = client.registered_names(wanted.type)
     found = client.registrations(wanted.type, {wanted.name}).get(wanted.name) if wanted.name in names else None
-    persistent = wanted.name in home.registrations(wanted.type, {wanted.name}) if home.readable else None
-    observed = survey(client, {}, home, file.load())
+    persistent = wanted.name in server_files.registrations(wanted.type, {wanted.name}) if server_files.readable else None
+    observed = survey(client, {}, server_files, file.load())
     running = _running(client, wanted, observed)
     if set(running) & set(observed.entries):
         observed = make_certain(observed, client)
@@ -183,24 +183,24 @@ def _running(client: RegistrationApi, wanted: Registration, observed: Observed) 
         elif (model.spec.get("model_type"), model.spec.get("model_name")) == (wanted.type, wanted.name):
             running[uid] = model.state
     if vague:
-        # Of a model that is being launched, the server tells the name only.
+        # Of a model that is being launched, the server reports the name only.
         named = {str(row.get("model_uid")) for row in client.list_instances() if row.get("model_name") == wanted.name}
         running.update({uid: observed.models[uid].state for uid in vague & named})
     return dict(sorted(running.items()))
 
 
-def _missing_files(wanted: Registration, home: ServerFiles) -> list[str]:
+def _missing_files(wanted: Registration, server_files: ServerFiles) -> list[str]:
     """The files of a registration that are not there, as far as this host can see."""
     model = DeclaredModel(wanted.name, "present", {"name": wanted.name, "type": wanted.type, "registration": wanted.given})
     return [
         f"{field_name.replace('registration', 'specification', 1)} '{path}' {wrong}."
-        for field_name, path, wrong in path_problems(model, home)
-        # The server may see more directories than it was said here.
-        if home.on_host(path) is not None
+        for field_name, path, wrong in path_problems(model, server_files)
+        # The server may see more directories than are declared here.
+        if server_files.on_host(path) is not None
     ]
 
 
-def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Change:
+def plan_registration(wanted: Registration, seen: Seen, server_files: ServerFiles) -> Change:
     """Compare a declaration with what is there.
 
     :raises DeclarationError: when it cannot be done; nothing was changed.
@@ -213,7 +213,7 @@ def plan_registration(wanted: Registration, seen: Seen, home: ServerFiles) -> Ch
         other = change.changed
     else:
         change, other = _present(wanted, seen)
-    problems = _missing_files(wanted, home) if change.changed and wanted.state == "present" else []
+    problems = _missing_files(wanted, server_files) if change.changed and wanted.state == "present" else []
     if other and seen.running and wanted.on_running == "refuse":
         problems.append(f"on_running is refuse, and the registration of '{wanted.name}' is used by the running {', '.join(seen.running)}.")
     if other and wanted.on_running == "relaunch":
@@ -248,7 +248,7 @@ def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], l
         if state != READY:
             problems.append(f"on_running is relaunch, and '{uid}' is {state}; wait until it is ready.")
         elif applied is None:
-            problems.append(f"on_running is relaunch, but nothing tells what '{uid}' was launched with; relaunch it with module models, or give mounts.")
+            problems.append(f"on_running is relaunch, but it is not known what '{uid}' was launched with; relaunch it with module models, or give mounts.")
         elif entry is not None and entry.launch is None:
             problems.append(f"on_running is relaunch, but the autostart entry of '{uid}' belongs to another account.")
         else:
@@ -273,7 +273,7 @@ def _relaunches(wanted: Registration, seen: Seen) -> tuple[tuple[Action, ...], l
 
 
 def _persist(change: Change, specification: dict[str, Any]) -> bool:
-    """Whether a registration is kept: as it was declared, or as it was. Where nothing tells whether the old one was kept, it is better kept than lost."""
+    """Whether a registration is kept: as it was declared, or as it was. Where it is not known whether the old one was kept, it is better kept than lost."""
     return change.wanted.persist if specification == change.wanted.specification else change.seen.persistent is not False
 
 
@@ -286,7 +286,7 @@ def _swap(client: RegistrationApi, change: Change) -> None:
         client.register(wanted.type, wanted.specification, _persist(change, wanted.specification))
     except XinferenceError as error:
         if _is_there(client, wanted):
-            # Somebody else registered the same in this moment, or the answer was lost.
+            # Another client just registered the same, or the answer was lost.
             return
         if old is None:
             raise
@@ -344,7 +344,7 @@ def apply_registration(client: RegistrationApi, change: Change, waiting: Waiting
     if change.kind == REMOVED:
         client.unregister(wanted.type, wanted.name)
         if _again(client, wanted) is not None:
-            raise XinferenceError(f"The server says that the registration of '{wanted.name}' was removed, but still has it; its log tells why.")
+            raise XinferenceError(f"The server reports that the registration of '{wanted.name}' was removed, but still has it; its log shows why.")
         if wanted.key in change.seen.observed.records:
             keeper.drop(wanted.key)
         return RegistrationOutcome(change, notes=tuple(_notes(change, None)))
@@ -371,8 +371,8 @@ def _relaunch(client: ModelsApi, actions: Sequence[Action], waiting: Waiting, co
             (result,) = predict(Plan((action,)))
             result.result, result.changed, result.message = "failed", False, "was not relaunched, because another one failed"
         else:
-            left = replace(waiting, timeout=max(0.0, end - passing.clock()))
-            (result,) = apply_plan(Plan((action,)), client, left, context, clock=passing.clock, sleep=passing.sleep)
+            remaining = replace(waiting, timeout=max(0.0, end - passing.clock()))
+            (result,) = apply_plan(Plan((action,)), client, remaining, context, clock=passing.clock, sleep=passing.sleep)
         results.append(result)
     return results
 

@@ -274,7 +274,7 @@ def _compares_password(wanted: Account) -> bool:
 def _sets_password(wanted: Account, seen: AccountSeen) -> bool:
     """Whether the password is set.
 
-    Of an account that was disabled nothing tells the password. It gets the declared one before it is enabled, so that an old one opens nothing.
+    The password of an account that was disabled is not known. It gets the declared one before it is enabled, so that an old one opens nothing.
     """
     if seen.found is None:
         return wanted.state == "present"
@@ -285,7 +285,7 @@ def _sets_password(wanted: Account, seen: AccountSeen) -> bool:
 def plan_account(wanted: Account, seen: AccountSeen) -> AccountChange:
     """Compare a declaration with what is there.
 
-    :raises DeclarationError: when it cannot be done, or would lock somebody out; nothing was changed.
+    :raises DeclarationError: when it cannot be done, or would lock a user out; nothing was changed.
     """
     if wanted.state == "absent":
         change = AccountChange(wanted, seen, REMOVED if seen.found is not None else UNCHANGED)
@@ -320,8 +320,8 @@ def _locked_out(change: AccountChange) -> list[str]:
     if found is None or not found["enabled"]:
         return []
     power = ADMIN if ADMIN in found["permissions"] else MANAGER
-    left = after["permissions"] if after is not None and after["enabled"] else []
-    if power not in found["permissions"] or power in left:
+    remaining = after["permissions"] if after is not None and after["enabled"] else []
+    if power not in found["permissions"] or power in remaining:
         return []
     words = "cannot be removed" if after is None else f"cannot lose the permission '{power}'" if after["enabled"] else "cannot be disabled"
     if change.seen.own:
@@ -334,7 +334,7 @@ def _locked_out(change: AccountChange) -> list[str]:
 def apply_account(client: UsersApi, change: AccountChange) -> None:
     """Do it.
 
-    :raises XinferenceError: when the server refuses; its own words say what.
+    :raises XinferenceError: when the server refuses; its own words hold the reason.
     """
     wanted, found = change.wanted, change.seen.found
     if change.kind == CREATED:
@@ -343,7 +343,7 @@ def apply_account(client: UsersApi, change: AccountChange) -> None:
         try:
             client.remove_account(found["id"])
         except ApiError as error:
-            # Somebody else removed it in this moment.
+            # Another client just removed it.
             if error.status != 404:
                 raise
     elif found is not None and change.kind == UPDATED:
@@ -367,7 +367,7 @@ def _create(client: UsersApi, change: AccountChange) -> None:
     try:
         number = client.create_account(wanted.name, wanted.password or "", permissions if account["enabled"] else [])
     except ApiError as error:
-        # Somebody else may have made the same one in this moment.
+        # Another client may just have made the same one.
         if error.status == 409 and not plan_account(wanted, read(client, wanted)).changed:
             return
         raise

@@ -42,9 +42,9 @@ class AdminClient(ServerConnection):
         self._call("DELETE", f"/v1/admin/users/{account}")
 
     def accepts(self, name: str, password: str) -> bool:
-        """Whether somebody can log in so; tried once, in a session of its own that is logged out again.
+        """Whether this login works; tried once, in a session of its own that is logged out again.
 
-        The server says no to a disabled account too, whatever its password is. It does not count these tries.
+        The server refuses a disabled account too, whatever its password is. It does not count these tries.
         """
         session = Session(self._session.timeout)
         session.verify, session.trust_env, session.credentials = self._session.verify, self._session.trust_env, True
@@ -67,7 +67,7 @@ class AdminClient(ServerConnection):
 
     @functools.cached_property
     def _setup(self) -> SetupStatus:
-        """What the server says of its first administrator, which needs no account; nothing where there are no accounts that this client can manage.
+        """What the server reports of its first administrator, which needs no account; nothing where there are no accounts that this client can manage.
 
         Servers before 3.0 are among these: their accounts have other fields, scopes and rules.
         """

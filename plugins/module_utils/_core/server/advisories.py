@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versions of Xinference of which it is public that others can run code there: one table, and who is told. Private to this collection."""
+"""Versions of Xinference of which it is public that others can run code there: one table, and whom the warnings are for. Private to this collection."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Advisory:
         return f"{who} {self.why} ({', '.join(filter(None, [self.cve, f'versions {self.versions}']))})."
 
 
-#: Where the fix of a range is not known, it ends with the oldest version that was looked at and is free of it.
+#: Where the fix of a range is not known, it ends with the oldest version that was checked and is free of it.
 ADVISORIES = (
     Advisory((2, 6, 0), (2, 6, 3), "was put on the package index by an attacker", refused=True),
     Advisory(

@@ -64,7 +64,7 @@ class DownloadApi(Protocol):
     """The part of the client that downloads."""
 
     def cache(self, request: dict[str, Any]) -> bool:
-        """Ask for a download; False when it goes on after the request was left."""
+        """Ask for a download; False when it goes on after the request was dropped."""
 
     def resume_download(self, cache_uid: str) -> None:
         """Let the server go on with a download that was interrupted."""
@@ -86,7 +86,7 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
         """Ask for a launch."""
 
     def clear_orphan(self, uid: str, replicas: int) -> None:
-        """Free what a launch left behind that was cancelled too late."""
+        """Free an orphaned model, whose launch was cancelled too late."""
 
     def terminate(self, uid: str) -> None:
         """Stop a running model."""
@@ -217,7 +217,7 @@ class ApiKeysApi(Protocol):
         """Remove a key."""
 
     def reveal_key(self, key: int) -> str | None:
-        """The key itself; None where the server cannot tell it."""
+        """The key itself; None where the server does not return it."""
 
 
 class CacheReadApi(ModelsReadApi, RegistrationsApi, Protocol):

@@ -20,7 +20,7 @@ __all__ = ["Client", "connection_arguments", "first_accepted"]
 
 #: Seconds for which the server may load replicas of a model before it answers.
 LOAD_TIMEOUT = 600.0
-#: Seconds after which a request for a download is left to the server.
+#: Seconds after which a request for a download is dropped; the server goes on.
 DOWNLOAD_MOMENT = 3.0
 
 
@@ -69,7 +69,7 @@ class Client(AdminClient):
         Fresher than the list, which the server keeps for some seconds.
         """
         try:
-            # 503 says that it is loading, so it is an answer and no reason to try again.
+            # 503 means that it is loading, so it is an answer and no reason to try again.
             return cast("ModelRow", dict(self._call("GET", f"/v1/models/{quote(uid, safe='')}", tries=1)))
         except AuthenticationError:
             raise
@@ -113,7 +113,7 @@ class Client(AdminClient):
         self._api.register_model(model_type=model_type, model=json.dumps(specification), persist=persist)
 
     def unregister(self, model_type: str, name: str) -> None:
-        """Remove a custom model's registration; the server says yes to unknown names as well. Running models keep serving."""
+        """Remove a custom model's registration; the server answers yes to unknown names as well. Running models keep serving."""
         self._api.unregister_model(model_type, quote(name, safe=""))
 
     def launch(self, request: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ class Client(AdminClient):
         self._call("POST", "/v1/models", json=request, params={"wait_ready": "false"})
 
     def clear_orphan(self, uid: str, replicas: int) -> None:
-        """Free what a launch left behind that was cancelled too late.
+        """Free an orphaned model, whose launch was cancelled too late.
 
         Every server clears it away when it refuses another launch of that name, and this launch can only be refused: nothing knows such an engine.
 
@@ -185,7 +185,7 @@ class Client(AdminClient):
         self._api.upsert_autostart_model(entry)
 
     def remove_autostart(self, uid: str) -> None:
-        """Remove an autostart entry; the server says yes to unknown ones as well."""
+        """Remove an autostart entry; the server answers yes to unknown ones as well."""
         self._api.remove_autostart_model(uid)
 
     def routes(self) -> frozenset[str]:
@@ -198,7 +198,7 @@ class Client(AdminClient):
         return list(self._call("GET", "/v1/cache/models")["list"])
 
     def cache(self, request: dict[str, Any]) -> bool:
-        """Download the files of a model without launching it; False when the server goes on after the request was left."""
+        """Download the files of a model without launching it; False when the server goes on after the request was dropped."""
         try:
             self._call("POST", "/v1/cache/models", json=request, timeout=DOWNLOAD_MOMENT)
         except NoAnswer:
@@ -214,7 +214,7 @@ class Client(AdminClient):
         return list(self._call("GET", "/v1/downloads")["list"])
 
     def remove_cached(self, model_version: str) -> None:
-        """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
+        """Delete the files of a downloaded model; the server answers yes to unknown ones as well."""
         self._call("DELETE", "/v1/cache/models", params={"model_version": model_version})
 
     def ask(self, route: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class ServerConnection:
     :param keep_alive: whether a connection is kept for the next request. A server that is stopped waits up to five seconds for whoever keeps one.
     :param listener_users: users of this machine, by name or number, who may listen where the endpoint is on it.
     :param allow_plain_http: whether a password may go to another machine without TLS.
-    :raises ConnectionFailed: when the server does not answer, or somebody would get the password who should not.
+    :raises ConnectionFailed: when the server does not answer, or when a stranger would get the password.
     :raises AuthenticationError: when it refuses the credentials; they are tried once.
     """
 
@@ -106,7 +106,7 @@ class ServerConnection:
         try:
             addresses = own_addresses(host, port)
         except OSError:
-            # The first request says so.
+            # The first request shows it.
             return
         if not addresses:
             if scheme == "http" and not allow_plain_http:
@@ -143,7 +143,7 @@ class ServerConnection:
                 self._session.renew = self._renew
 
     def _login(self) -> bool:
-        """Log in once, and say whether the server knows accounts. A wrong password is never repeated: the server bans an address after a few."""
+        """Log in once; returns whether the server knows accounts. A wrong password is never repeated: the server bans an address after a few."""
         self._session.renew = None
         if self._credentials is None:
             return False
@@ -161,7 +161,7 @@ class ServerConnection:
         return True
 
     def _open(self) -> bool:
-        """Whether the server says that it knows no accounts."""
+        """Whether the server reports that it knows no accounts."""
         try:
             return self._call("GET", "/v1/cluster/auth").get("auth") is False
         except (ApiError, AttributeError):

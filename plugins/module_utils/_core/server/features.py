@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which server can do what: one table, for messages and for the documentation. Private to this collection.
 
-No version is guessed from: each feature is looked for on the server itself, because a package index, an image and a fork may say what they like.
+Versions are not trusted: each feature is probed on the server itself, because a package index, an image and a fork may claim any version.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Feature:
 
     :param name: what it is.
     :param since: the first version of Xinference that has it.
-    :param probe: how it is looked for.
+    :param probe: how the server is probed for it.
     :param without: what follows where it is missing.
     """
 
@@ -33,22 +33,20 @@ RECOVERY_FILE = Feature(
     "the worker's file of launch requests",
     "2.8",
     "the file `worker_recovery/<address>/models.json`",
-    "its autostart entry tells, or nothing",
+    "its autostart entry is read, or nothing",
 )
 ACCOUNTS = Feature(
     "authentication with an administrator", "2.9", "the command that makes the administrator, in the image", "only `xinference_authentication: false` is served"
 )
 HISTORY = Feature("launch history", "2.10", "`GET /v1/launch_history`", "what models were launched with is kept in a file of the host")
 AUTOSTART = Feature("autostart", "2.12", "`GET /v1/autostart/models`", "`autostart` of a model is a note; the recovery service brings models back")
-MANAGED_USERS = Feature(
-    "users and API keys that can be managed", "3.0", "`GET /v1/admin/setup/status`", "modules `user` and `api_key` say so and change nothing"
-)
+MANAGED_USERS = Feature("users and API keys that can be managed", "3.0", "`GET /v1/admin/setup/status`", "modules `user` and `api_key` fail and change nothing")
 ENGINE_REPORT = Feature("reports the engine of a running model", "3.1", "field `model_engine` of a model", "the engine is compared with what was launched")
 REPLICAS = Feature("adds and removes replicas of a running model", "3.2", "the routes of its OpenAPI description", "another `replica` relaunches the model")
 DOWNLOADS = Feature(
     "downloads without launching", "3.4", "the routes of its OpenAPI description", "files are downloaded by the launch; `download: only` is refused"
 )
 INNER_KEY = Feature(
-    "a key between its own processes", "4.0.1", "xoscar of the image takes `XOSCAR_AUTH_KEY`", "`preflight` and `status` say that a user of the host gets in"
+    "a key between its own processes", "4.0.1", "xoscar of the image takes `XOSCAR_AUTH_KEY`", "`preflight` and `status` warn that a user of the host gets in"
 )
 FEATURES = (RECOVERY_FILE, ACCOUNTS, HISTORY, AUTOSTART, MANAGED_USERS, ENGINE_REPORT, REPLICAS, DOWNLOADS, INNER_KEY)

@@ -153,7 +153,7 @@ class AutostartState(TypedDict, total=False):
 class AutostartRow(AutostartEntry, total=False):
     """An autostart entry as it is read: ``GET /v1/autostart/models``. Secrets in its launch request are masked. Since 2.12."""
 
-    #: What became of it; empty before the server looked at it.
+    #: What became of it; empty before the server checked it.
     state: AutostartState | None
 
 
@@ -230,7 +230,7 @@ class CachedRow(TypedDict, total=False):
     path: str | None
     #: The directory in which they really are, in its container.
     real_path: str | None
-    #: Their size in bytes; 0 where somebody deleted them and left links. Older servers do not say.
+    #: Their size in bytes; 0 where they were deleted and links remained. Older servers do not report it.
     size_bytes: int | None
     #: Address of the worker, as host:port.
     actor_ip_address: str
@@ -338,7 +338,7 @@ class KeyRow(TypedDict, total=False):
     name: str | None
     #: The first characters of the key.
     key_prefix: str
-    #: What somebody wrote about it; null for nothing.
+    #: A description; null for none.
     description: str | None
     #: Whether it works.
     enabled: bool
@@ -353,7 +353,7 @@ class KeyChanges(TypedDict, total=False):
 
     #: Its name.
     name: str
-    #: What somebody wrote about it; null for nothing.
+    #: A description; null for none.
     description: str | None
     #: Whether it works.
     enabled: bool
@@ -368,7 +368,7 @@ class KeyRequest(TypedDict, total=False):
 
     #: Its name.
     name: str
-    #: What somebody wrote about it; null for nothing.
+    #: A description; null for none.
     description: str | None
     #: A time in UTC without an offset, as of :class:`KeyRow`; null for never.
     expires_at: str | None

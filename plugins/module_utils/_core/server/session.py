@@ -58,7 +58,7 @@ else:
 #: Statuses after which a read is tried again: a proxy or a restarting server, not an answer.
 _PASSING = frozenset({502, 503, 504})
 READ_TRIES = 3
-STRANGER = "this is not the answer of an Xinference server; look at the endpoint's address and port"
+STRANGER = "this is not the answer of an Xinference server; check the endpoint's address and port"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PORTS = {"http": 80, "https": 443}
 _MOST_REDIRECTS = 5
@@ -128,7 +128,7 @@ class Session(SessionBase):  # type: ignore[misc]
         self.auth = lambda request: request
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: what is sent is for this server, and what it writes there need be no address. _send looks where it leads."""
+        """Nowhere: what is sent is for this server, and what it writes there need be no address. _send checks where it leads."""
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """Send a request.
@@ -136,7 +136,7 @@ class Session(SessionBase):  # type: ignore[misc]
         :param method: HTTP method.
         :param url: address.
         :returns: an answer with a status below 400.
-        :raises ConnectionFailed: when no answer comes, or from somebody who should not get what is sent.
+        :raises ConnectionFailed: when no answer comes, or when a stranger would get what is sent.
         :raises AuthenticationError: on 401, 403 and 429.
         :raises ApiError: on any other status of 400 and above.
         """

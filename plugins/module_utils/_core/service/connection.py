@@ -15,7 +15,7 @@ __all__ = ["Connection"]
 
 #: Status of an answer to whoever the server does not know (any more); others it knows, and does not let in.
 _UNKNOWN = 401
-#: Looks in a row that must fail before a server that listens counts as lost.
+#: Polls in a row that must fail before a server that listens counts as lost.
 _STUMBLES = 2
 #: Reasons why a server cannot be asked that the journal gets, one after the other.
 _REASONS = 20
@@ -25,27 +25,27 @@ class Connection:
     """What is known of the server as a whole.
 
     :param connect: makes a client that is logged in.
-    :param tell: takes one line for each change.
+    :param log: called with one line for each change.
     :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
-    :param intervals: how often it is looked at.
+    :param intervals: how often it is polled.
     :param clock: seconds from some moment on.
     """
 
     def __init__(
-        self, connect: Callable[[], Api], tell: Callable[[str], None], listens: Callable[[], bool], intervals: Intervals, clock: Callable[[], float]
+        self, connect: Callable[[], Api], log: Callable[[str], None], listens: Callable[[], bool], intervals: Intervals, clock: Callable[[], float]
     ) -> None:
         self.connect = connect
-        self.tell = tell
+        self.log = log
         self.listens = listens
         self.intervals = intervals
         self.clock = clock
         self.client: Api | None = None
-        #: Whether the client was of use for a whole look since it logged in.
+        #: Whether the client was of use for a whole poll since it logged in.
         self.proven = False
         #: Whether it logged in at a server that is gone, and was not of use since.
         self.inherited = False
-        #: What keeps the service from looking; empty while the server answers.
-        self.trouble = "not looked yet"
+        #: What keeps the service from polling; empty while the server answers.
+        self.trouble = "not polled yet"
         #: Whether that is that the server does not know the account, or its password.
         self.refused = False
         #: Reasons that the journal has since the server was there; that nothing listens explains nothing.
@@ -54,13 +54,13 @@ class Connection:
         self.unreachable: float | None = None
         #: Since when the server listens, but can do nothing for anybody, on the service's clock; None while it can.
         self.useless: float | None = None
-        #: Looks in a row that failed, though something listened.
+        #: Polls in a row that failed, though something listened.
         self.stumbles = 0
         #: Until when the server is left alone, because it refused the credentials.
         self.banned = 0.0
 
     def is_banned(self) -> bool:
-        """Whether the server is left alone. One that went down bans nobody when it comes back, and whoever starts it must be told that it is down."""
+        """Whether the server is left alone. One that went down bans nobody when it comes back, and whoever starts it must see that it is down."""
         if self.clock() < self.banned and self.listens():
             return True
         self.banned = 0.0
@@ -74,12 +74,12 @@ class Connection:
         if self.client is None:
             self.client = self.connect()
         elif self.inherited:
-            # Tried once, because the next look is soon; everything else is asked for by a patient client.
+            # Tried once, because the next poll is soon; everything else is asked for by a patient client.
             self.client.status(patient=False)
         return self.client
 
     def has_worker(self, client: Api) -> bool:
-        """Whether a server that was lost can launch models again; the journal is told that it is there.
+        """Whether a server that was lost can launch models again; the journal gets a line that it is there.
 
         :param client: what :meth:`use` gave.
 
@@ -89,18 +89,18 @@ class Connection:
             if not (client.status().get("workers") or {}):
                 self.trouble = "the server has no worker yet"
                 return False
-            self.tell("the server is there")
+            self.log("the server is there")
             self.trouble, self.refused, self.explained = "", False, set()
         return True
 
     def forget(self) -> None:
-        """Give the client up, so that the next look logs in again."""
+        """Give the client up, so that the next poll logs in again."""
         if self.client is not None:
             self.client.close()
         self.client, self.proven, self.inherited = None, False, False
 
     def worked(self, useless: float | None, *, alone: bool) -> None:
-        """A whole look went well.
+        """A whole poll went well.
 
         :param useless: since when the server had been of no use before it; None when it was of use.
         :param alone: whether nobody else is changing the models.
@@ -113,7 +113,7 @@ class Connection:
             self.useless = self.clock() if useless is None else useless
 
     def is_outdated(self, error: AuthenticationError) -> bool:
-        """Whether what worked until now is worth nothing any more: somebody gave the account another password, and left it where it is read at each login."""
+        """Whether what worked until now has become invalid: the account has another password, which is stored where each login reads it."""
         return self.inherited or (self.proven and error.status == _UNKNOWN)
 
     def refuse(self, error: AuthenticationError) -> None:
@@ -122,11 +122,11 @@ class Connection:
         self.banned = self.clock() + self.intervals.refused
 
     def fail(self, error: XinferenceError, since: float | None, useless: float | None) -> tuple[bool, bool, float]:
-        """A look failed.
+        """A poll failed.
 
         :param since: since when nothing had listened before it; None when something did.
         :param useless: since when the server had been of no use before it; None when it was of use.
-        :returns: whether the server counts as lost now, whether nothing listens any more, and the seconds until the next look.
+        :returns: whether the server counts as lost now, whether nothing listens any more, and the seconds until the next poll.
         """
         # Of a server that cannot be asked no more is known than whether it is there: it may do well, and is not to be started again.
         blind = isinstance(error, ClientMissing)
@@ -139,14 +139,14 @@ class Connection:
         lost = gone or blind or self.stumbles >= _STUMBLES
         if lost:
             self.lose(str(error), gone=gone, usual=gone and not blind)
-        # Each look at one that answers nothing of use begins with a login, which is work for it.
+        # Each poll of one that answers nothing of use begins with a login, which is work for it.
         pause = self.intervals.down if gone else self.intervals.idle if self.stumbles >= _STUMBLES else self.intervals.moving
         return lost, gone, pause
 
     def lose(self, reason: str, *, gone: bool = False, usual: bool = False, refused: bool = False) -> None:
         """The server cannot be asked. The journal has each other reason once, until the server is there again.
 
-        :param usual: whether it is so whenever a host starts, and says nothing new of a server that was not there before.
+        :param usual: whether it is so whenever a host starts, and is no news of a server that was not there before.
         :param gone: whether nothing listens any more: what comes back is a new server, for which nothing counts that was before.
         :param refused: whether the server does not know the account, or its password.
         """
@@ -156,9 +156,9 @@ class Connection:
         else:
             self.forget()
         if not self.trouble:
-            self.tell(f"lost the server: {reason}")
+            self.log(f"lost the server: {reason}")
             self.explained = {reason}
         elif not usual and reason not in self.explained and len(self.explained) < _REASONS:
-            self.tell(f"the server cannot be asked: {reason}")
+            self.log(f"the server cannot be asked: {reason}")
             self.explained.add(reason)
         self.trouble, self.refused = reason, refused

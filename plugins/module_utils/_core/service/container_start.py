@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Starting the server's container when it was killed, or when nothing but that helps. Private to this collection.
 
-Docker takes a container that somebody killed for one that somebody stopped, and leaves it down. A server before 4.1 whose inner process died goes on
+Docker takes a container that was killed for one that was stopped, and does not start it again. A server before 4.1 whose inner process died goes on
 answering errors for ever. Who may talk to Docker may do everything on a host, so the service does not: it asks for this one thing through a file that
 systemd watches, and a unit of root does it and ends.
 """
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..base.journal import say
+from ..base.journal import log
 from ..host.docker import KILLED, DockerSocket
 from ..host.docker_facts import REPLACEMENT
 
@@ -26,7 +26,7 @@ __all__ = ["bring_back", "main"]
 
 #: Seconds that a container runs at least before it is restarted, so that none is restarted over and over.
 _SETTLED = 300.0
-#: Exit codes of a server that ended as it was told to: by itself, or by the signal that tells it.
+#: Exit codes of a server that ended in good order: by itself, or by the signal for it.
 _IN_GOOD_ORDER = (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
 #: Seconds in which a replacement takes the place of a container, at most.
 _REPLACING = 900.0
@@ -71,7 +71,7 @@ def _left_alone(state: Mapping[str, Any]) -> str:
         return f"is {state['Status']}; nothing to do"
     # Docker's word on memory would be about any process of the container, at any time before.
     if state["Status"] == "exited" and state["ExitCode"] != KILLED:
-        # One that ends by itself is started again by Docker, which left this one alone as somebody had told it to.
+        # Docker itself restarts one that ends by itself. It does not restart this one, because a command ended it.
         how = "was stopped in good order" if state["ExitCode"] in _IN_GOOD_ORDER else "was stopped, and did not end in good order"
         return f"{how} (exit code {state['ExitCode']}), so it stays down"
     return ""
@@ -83,14 +83,14 @@ def _seconds(stamp: str) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """Command line of the unit that starts the container; says what it did in a line of the journal."""
+    """Command line of the unit that starts the container; writes what it did into a line of the journal."""
     parser = argparse.ArgumentParser(prog="start", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--docker-host", required=True, help="address of Docker's socket")
     parser.add_argument("--container", required=True, help="name of the server's container")
     chosen = parser.parse_args(arguments)
     try:
-        say(bring_back(DockerSocket(chosen.docker_host), chosen.container))
+        log(bring_back(DockerSocket(chosen.docker_host), chosen.container))
     except OSError as error:
-        say(f"Docker does not answer: {error.strerror or error}")
+        log(f"Docker does not answer: {error.strerror or error}")
         return 1
     return 0

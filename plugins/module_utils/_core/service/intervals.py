@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the service looks. Private to this collection."""
+"""How often the service polls. Private to this collection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["INTERVALS", "Intervals"]
 
 @dataclass(frozen=True)
 class Intervals:
-    """Seconds between looks.
+    """Seconds between polls.
 
     :param down: at a server that does not answer, or has no worker.
     :param moving: while a model is not ready.
@@ -22,7 +22,7 @@ class Intervals:
     :param loading: the same, while all that moves is being loaded, or paused after a failure. Comparing costs the server what it needs for loading.
     :param first: before the second try of a model that failed; each further one comes after twice the time.
     :param most: at most between two tries.
-    :param first_drift: before the second try to relaunch a model that somebody changed; each further one comes after twice the time. Each costs a model
+    :param first_drift: before the second try to relaunch a model that was changed by hand; each further one comes after twice the time. Each costs a model
         that works the time of two launches.
     :param most_drift: at most between two of these.
     :param odd: after an answer that nobody expected.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeping the declared models running without anybody: the same plan, applied whenever the server is not as declared. Private to this collection.
 
-One look follows the other. While all is well a look is one request; when something moved, :mod:`reconcile` does what is needed, but without
+One poll follows the other. While all is well a poll is one request; when something moved, :mod:`reconcile` does what is needed, but without
 waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["Watcher"]
 
 @dataclass
 class _Seen:
-    """What the last comparison found, so that the next look knows whether anything moved.
+    """What the last comparison found, so that the next poll knows whether anything moved.
 
     :param rows: the instances that the server listed; None before the first comparison.
     :param at: when that was, on the watcher's clock, in seconds.
@@ -49,16 +49,16 @@ class _Seen:
 
 
 class Watcher:
-    """Looks at one server, and carries the plan out when it has to.
+    """Polls one server, and applies the plan when it has to.
 
     :param connect: makes a client that is logged in.
-    :param read: the declaration as it is now, None where there is none; called at each look.
-    :param tell: takes one line for each change.
+    :param read: the declaration as it is now, None where there is none; called at each poll.
+    :param log: called with one line for each change.
     :param lock: held while something is written; None in place of a context when a run holds it.
     :param listens: whether anything listens where the server should; asked while the server refuses the credentials, because it takes none.
     :param background: runs what may take long; by default at once.
     :param brief: seconds for which it is waited for all the same.
-    :param intervals: how often it looks.
+    :param intervals: how often it polls.
     :param clock: seconds from some moment on.
     """
 
@@ -66,7 +66,7 @@ class Watcher:
         self,
         connect: Callable[[], Api],
         read: Callable[[], Declaration | None],
-        tell: Callable[[str], None],
+        log: Callable[[str], None],
         *,
         lock: Callable[[], AbstractContextManager[None] | None] = nullcontext,
         listens: Callable[[], bool] = lambda: True,
@@ -76,12 +76,12 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.read = read
-        self.tell = tell
+        self.log = log
         self.lock = lock
         self.intervals = intervals
         self.clock = clock
-        self.connection = Connection(connect, tell, listens, intervals, clock)
-        self.statuses = ModelStatuses(tell, intervals, clock)
+        self.connection = Connection(connect, log, listens, intervals, clock)
+        self.statuses = ModelStatuses(log, intervals, clock)
         self.smoke_tests = SmokeTests(self.statuses, background, brief)
         self.repair = Repair(self.statuses, self.smoke_tests, self.report)
         self.declaration: Declaration | None = None
@@ -89,8 +89,8 @@ class Watcher:
         self.given: Declaration | None = None
         self.seen = _Seen()
         #: Whether a run is at work.
-        self.shut_out = False
-        #: Called where a look takes long, and who reads what is known should not wait for its end.
+        self.locked_out = False
+        #: Called where a poll takes long, and who reads what is known should not wait for its end.
         self.changed: Callable[[], None] = lambda: None
 
     @property
@@ -102,10 +102,10 @@ class Watcher:
         """The models that should run."""
         return [model for model in (self.declaration.models if self.declaration else ()) if model.state == "present"]
 
-    def look(self) -> float:
-        """Look once, and do what is needed.
+    def poll(self) -> float:
+        """Poll once, and do what is needed.
 
-        :returns: seconds until the next look.
+        :returns: seconds until the next poll.
         """
         connection = self.connection
         self.take(self.read())
@@ -117,11 +117,11 @@ class Watcher:
         since, connection.unreachable = connection.unreachable, None
         useless, connection.useless = connection.useless, None
         try:
-            pause = self._look(self.declaration)
+            pause = self._poll(self.declaration)
         except AuthenticationError as error:
             if connection.is_outdated(error):
                 self.forget()
-                return self.look()
+                return self.poll()
             connection.refuse(error)
             self._lost(gone=False)
             return self.intervals.idle
@@ -130,7 +130,7 @@ class Watcher:
             if lost:
                 self._lost(gone=gone)
             return pause
-        connection.worked(useless, alone=not self.shut_out)
+        connection.worked(useless, alone=not self.locked_out)
         return pause
 
     def take(self, declaration: Declaration | None) -> None:
@@ -150,7 +150,7 @@ class Watcher:
         self._lost(gone=False)
 
     def forget(self) -> None:
-        """Give the client up, so that the next look logs in again."""
+        """Give the client up, so that the next poll logs in again."""
         self.smoke_tests.drop()
         self.connection.forget()
 
@@ -160,21 +160,21 @@ class Watcher:
         if gone:
             self.statuses.forget()
 
-    def _look(self, declaration: Declaration) -> float:
+    def _poll(self, declaration: Declaration) -> float:
         intervals = self.intervals
         client = self.connection.use()
         rows = client.list_instances()
         now = self.clock()
         heard = self.smoke_tests.heard()
         same = rows == self.seen.rows and not self.statuses.due(self.seen.at, now) and not heard and now - self.seen.at < self.seen.lasts
-        if same and (self.seen.calm or not self.shut_out):
+        if same and (self.seen.calm or not self.locked_out):
             return intervals.idle if self.seen.calm else intervals.moving
         if not self.connection.has_worker(client):
             return intervals.down
         held = self.lock()
-        self.shut_out = held is None
+        self.locked_out = held is None
         if held is None:
-            # A run is at work: what it does is looked at, and left to it. Whoever was asked is asked again afterwards.
+            # A run is at work: what it does is observed, and left to it. Whoever was asked is asked again afterwards.
             if heard:
                 self.smoke_tests.drop()
             if not same:
@@ -205,7 +205,7 @@ class Watcher:
         return max(intervals.moving, min(soonest, intervals.idle))
 
     def report(self) -> None:
-        """What is known has changed, and the look goes on for long."""
+        """What is known has changed, and the poll goes on for long."""
         self.changed()
 
     def note(self, seen: Observed, *, ours: bool = True) -> None:

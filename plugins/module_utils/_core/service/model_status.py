@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the service knows of each declared model, and what it says of it. Private to this collection."""
+"""What the service knows of each declared model, and what it logs of it. Private to this collection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ModelStatus:
     :param refusals: how often in a row the server itself refused an answer of what runs now.
     :param stuck: launches in a row that were given up because nothing moved.
     :param made: the second in which the server made the instance that was ready last.
-    :param drift_tries: relaunches in a row after which it still ran differently from its declaration, since somebody changed it.
+    :param drift_tries: relaunches in a row after which it still ran differently from its declaration, since it was changed by hand.
     :param drift_after: when it is relaunched again.
     :param next_try: when it is tried again, on the watcher's clock.
     :param message: why the last try failed.
@@ -60,14 +60,14 @@ def is_settled(model: DeclaredModel, status: ModelStatus) -> bool:
 class ModelStatuses(dict[str, ModelStatus]):
     """Of all declared models, by uid.
 
-    :param tell: takes one line for each change.
+    :param log: called with one line for each change.
     :param intervals: after how long a model that failed is tried again.
     :param clock: seconds from some moment on.
     """
 
-    def __init__(self, tell: Callable[[str], None], intervals: Intervals, clock: Callable[[], float]) -> None:
+    def __init__(self, log: Callable[[str], None], intervals: Intervals, clock: Callable[[], float]) -> None:
         super().__init__()
-        self.tell = tell
+        self.log = log
         self.intervals = intervals
         self.clock = clock
 
@@ -96,10 +96,10 @@ class ModelStatuses(dict[str, ModelStatus]):
             state, model = seen.state(uid), seen.models.get(uid)
             if model is None or (model.created or 1) != status.answered or state != READY:
                 if status.answered:
-                    self.tell(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by somebody else'}")
+                    self.log(f"{uid}: {'lost; it is ' + state if state != READY else 'was made again by another client'}")
                 status.answered = 0
             if state == READY and model is not None and model.created != status.made:
-                # What the one before failed at says nothing of this one.
+                # What the one before failed at does not matter for this one.
                 status.made, status.next_try = model.created, 0.0
             if state != status.state:
                 status.since, status.progress = self.clock(), None
@@ -119,7 +119,7 @@ class ModelStatuses(dict[str, ModelStatus]):
         status.tries += 1
         status.next_try = self.clock() + pause
         if message != status.message or status.tries == 1:
-            self.tell(f"{uid}: {message}; next try in {pause:.0f} s")
+            self.log(f"{uid}: {message}; next try in {pause:.0f} s")
         status.message = message
 
     def relaunch_later(self, uid: str) -> float:
@@ -134,4 +134,4 @@ class ModelStatuses(dict[str, ModelStatus]):
         """A model serves."""
         status = self[uid]
         status.answered, status.tries, status.refusals, status.stuck, status.message = running.created or 1, 0, 0, 0, ""
-        self.tell(f"{uid}: {words}")
+        self.log(f"{uid}: {words}")

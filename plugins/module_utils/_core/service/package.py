@@ -66,15 +66,15 @@ def sources() -> dict[str, bytes]:
     """
     core = __name__.rsplit(".", 2)[0]
     files: dict[str, bytes] = {"__main__.py": _START.encode()}
-    left = {"service.process", "service.container_start"}
-    while left:
-        name = left.pop()
+    missing = {"service.process", "service.container_start"}
+    while missing:
+        name = missing.pop()
         path = f"{name.replace('.', '/')}.py"
         content = pkgutil.get_data(core, path)
         if content is None:
             raise FileNotFoundError(path)
         files[f"{PACKAGE}/{path}"] = content
-        left |= {other for other in _imported(name, content) if f"{PACKAGE}/{other.replace('.', '/')}.py" not in files}
+        missing |= {other for other in _imported(name, content) if f"{PACKAGE}/{other.replace('.', '/')}.py" not in files}
     return files
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import ClientMissing
-from ..base.journal import say
+from ..base.journal import log
 from ..base.lock import Lock
 from ..host.declaration_file import StoredDeclaration
 from ..server.session import MISSING
@@ -32,35 +32,35 @@ __all__ = ["main"]
 
 
 def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, readiness: ReadinessServer, start_request: StartRequest) -> None:
-    """Look until told to stop."""
-    notifier.tell(READY="1")
+    """Poll until stopped."""
+    notifier.notify(READY="1")
     watcher.changed = lambda: state.take(watcher)
     odd: set[str] = set()
     while not stopped.wait(0.0):
         readiness.open()
         try:
-            pause = watcher.look()
+            pause = watcher.poll()
         except Exception as error:
             # A server that answers with something unheard-of must not end what looks after all other models.
             watcher.drop(f"{type(error).__name__}: {error}")
             where = traceback.format_exception(type(error), error, error.__traceback__)
-            # Each once: it comes again with each look.
+            # Each once: it comes again with each poll.
             if where[-2] not in odd:
                 odd.add(where[-2])
                 for line in "".join(where).splitlines():
-                    watcher.tell(line)
+                    watcher.log(line)
             pause = watcher.intervals.odd
         state.take(watcher)
         start_request.ask(watcher)
         count = sum(care.answered > 0 for care in watcher.statuses.values())
-        notifier.tell(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
+        notifier.notify(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
         end = time.monotonic() + pause
         while not stopped.wait(min(max(end - time.monotonic(), 0.0), 20.0)) and time.monotonic() < end:
-            notifier.tell(WATCHDOG="1")
+            notifier.notify(WATCHDOG="1")
 
 
 def require_client(missing: Exception | None, reader: DeclarationReader) -> None:
-    """Say why no server can be asked, where this interpreter cannot import the client: its distribution was upgraded, or somebody removed a package.
+    """Fail where no server can be asked, because this interpreter cannot import the client: its distribution was upgraded, or a package was removed.
 
     :param missing: what the import raised; None where it went well.
     :param reader: of the declaration.
@@ -77,7 +77,7 @@ def require_client(missing: Exception | None, reader: DeclarationReader) -> None
 def main() -> int:
     """Command line of the service."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--declaration", required=True, help="file that a run left")
+    parser.add_argument("--declaration", required=True, help="file that a run stored")
     parser.add_argument("--lock", required=True, help="file that a run locks, too")
     parser.add_argument("--state", help="file to write what is known")
     parser.add_argument("--call", help="file to touch when the container is to be started")
@@ -88,21 +88,21 @@ def main() -> int:
     stopped = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    reader = DeclarationReader(StoredDeclaration(chosen.declaration), say)
+    reader = DeclarationReader(StoredDeclaration(chosen.declaration), log)
     notifier = Notifier(os.environ.get("NOTIFY_SOCKET"), float(os.environ.get("WATCHDOG_USEC") or 900e6) / 1e6)
 
     def connect() -> Any:
         require_client(MISSING, reader)
         client = reader.connect()
         # A relaunch may take long.
-        client.before_each_request(lambda: notifier.tell(WATCHDOG="1"))
+        client.before_each_request(lambda: notifier.notify(WATCHDOG="1"))
         return client
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()
 
-    watcher = Watcher(connect, reader, say, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
+    watcher = Watcher(connect, reader, log, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
-    readiness = ReadinessServer(state, chosen.address, chosen.port, say, notifier)
+    readiness = ReadinessServer(state, chosen.address, chosen.port, log, notifier)
     serve(watcher, stopped, state=state, notifier=notifier, readiness=readiness, start_request=StartRequest(chosen.call))
     return 0

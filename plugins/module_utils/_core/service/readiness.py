@@ -9,6 +9,7 @@ import contextlib
 import json
 import socket
 import socketserver
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -34,15 +35,15 @@ class ReadinessServer:
     :param state: what is answered.
     :param address: to listen on.
     :param port: to listen on; 0 for not at all.
-    :param tell: takes a line when the port is taken.
+    :param log: called with a line when the port is in use.
     :param notifier: knows the last sign of life.
     """
 
-    def __init__(self, state: State, address: str, port: int, tell: Callable[[str], None], notifier: Notifier) -> None:
+    def __init__(self, state: State, address: str, port: int, log: Callable[[str], None], notifier: Notifier) -> None:
         self.state = state
         self.notifier = notifier
         self.place = (address, port)
-        self.tell = tell
+        self.log = log
         self.server: ThreadingHTTPServer | None = None
         self.trouble = ""
 
@@ -55,7 +56,7 @@ class ReadinessServer:
         except OSError as error:
             trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
             if trouble != self.trouble:
-                self.tell(trouble)
+                self.log(trouble)
             self.trouble = trouble
 
 
@@ -137,6 +138,11 @@ def listening(state: State, address: str, port: int, live: Callable[[], bool]) -
                     # Its thread reads the end of the question, and closes it.
                     with contextlib.suppress(OSError):
                         request.shutdown(socket.SHUT_RDWR)
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A connection that breaks is nothing for the journal; anything else is."""
+            if not isinstance(sys.exc_info()[1], OSError):
+                super().handle_error(request, client_address)
 
         def server_bind(self) -> None:
             """Without looking up the name of the address, for which nobody asks, and which takes long where no resolver answers."""

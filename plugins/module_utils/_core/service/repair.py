@@ -39,15 +39,15 @@ class Repair:
     """Compares, and launches, relaunches and clears away.
 
     :param statuses: what is known of the models.
-    :param smoke_tests: what the models said.
-    :param changed: called where what is known has changed, and the look goes on for long.
+    :param smoke_tests: what the models answered.
+    :param changed: called where what is known has changed, and the poll goes on for long.
     """
 
     def __init__(self, statuses: ModelStatuses, smoke_tests: SmokeTests, changed: Callable[[], None]) -> None:
         self.statuses = statuses
         self.smoke_tests = smoke_tests
         self.changed = changed
-        self.tell = statuses.tell
+        self.log = statuses.log
         self.clock = statuses.clock
 
     def tend(self, client: Api, declaration: Declaration, note: Callable[[Observed], None]) -> tuple[Observed, bool]:
@@ -92,7 +92,7 @@ class Repair:
                 continue
             if status.state == UNLISTED and still >= PATIENCE:
                 number = max(len(seen.models[uid].replicas), 1)
-                self.remove(uid, "was cancelled too late; cleared away", lambda uid=uid, number=number: client.clear_orphan(uid, number))  # type: ignore[misc]
+                self.remove(uid, "was cancelled too late; removed", lambda uid=uid, number=number: client.clear_orphan(uid, number))  # type: ignore[misc]
             elif status.state == RECOVERING and still >= _RECOVERY:
                 self.remove(uid, f"the server did not make it again in {still:.0f} s; terminated", lambda uid=uid: client.terminate(uid))  # type: ignore[misc]
             elif status.state in BUSY - SETTLING and still >= max(waiting.timeout, _LAUNCH) * 2 ** min(status.stuck, _LONGER):
@@ -115,16 +115,16 @@ class Repair:
         except AuthenticationError:
             raise
         except (ApiError, NoAnswer) as error:
-            # Without an answer in time it may be gone nevertheless, which the next look shows; the others are not kept waiting for that.
+            # Without an answer in time it may be gone nevertheless, which the next poll shows; the others are not kept waiting for that.
             self.statuses.failed(uid, f"cannot be removed, to be launched again: {error}")
         else:
-            self.tell(f"{uid}: {done}")
+            self.log(f"{uid}: {done}")
             # What follows is not the end of a launch that was asked for.
             status.asked, status.state = False, ABSENT
 
     @staticmethod
     def progress(client: Api, uid: str) -> Progress:
-        """How far a launch is; empty where the server does not say, as after its end."""
+        """How far a launch is; empty where the server does not report it, as after its end."""
         try:
             return client.progress(uid)
         except AuthenticationError:
@@ -146,11 +146,11 @@ class Repair:
             return [result for model in due for result in self.launch(client, [model], run_options)]
 
     def relaunch(self, client: Api, model: DeclaredModel, run_options: ReconcileOptions) -> None:
-        """Relaunch what somebody changed, with its way back, when all others are up."""
+        """Relaunch a model that was changed by hand, or roll back, when all others are up."""
         first = run_options.download == "first"
         run_options = replace(run_options, choices=replace(run_options.choices, exclusive=False), check=False, download="with_launch")
         status = self.statuses[model.uid]
-        # Nobody should be told that it answers while it is away.
+        # Nothing should report that it answers while it is away.
         status.answered = 0
         self.changed()
         try:
@@ -176,7 +176,7 @@ class Repair:
     def not_relaunched(self, uid: str, message: str) -> None:
         """A relaunch failed, and what ran before runs again: the next one comes later, and the model is asked as any other."""
         pause = self.statuses.relaunch_later(uid)
-        self.tell(f"{uid}: differs from its declaration; relaunch failed: {message}; next try in {pause:.0f} s")
+        self.log(f"{uid}: differs from its declaration; relaunch failed: {message}; next try in {pause:.0f} s")
 
     def take_result(self, result: Result) -> None:
         """Take down what a run did for a model."""
@@ -185,6 +185,6 @@ class Repair:
             self.statuses.failed(result.uid, result.message)
             return
         if result.changed:
-            self.tell(f"{result.uid}: {result.result}")
+            self.log(f"{result.uid}: {result.result}")
         if status is not None:
             status.asked = status.asked or result.result in ("launched", "relaunched")

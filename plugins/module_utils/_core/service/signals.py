@@ -15,7 +15,7 @@ __all__ = ["Notifier"]
 
 
 class Notifier:
-    """Tells systemd that the service is there and alive; nothing where systemd did not start it.
+    """Notifies systemd that the service is there and alive; nothing where systemd did not start it.
 
     :param address: socket of systemd; a leading @ stands for an abstract one.
     :param patience: seconds without a sign of life after which systemd takes the service for dead.
@@ -31,7 +31,7 @@ class Notifier:
         """Whether there was a sign of life lately."""
         return time.monotonic() - self.alive < self.patience
 
-    def tell(self, **words: str) -> None:
+    def notify(self, **words: str) -> None:
         """Send variables, such as READY=1; WATCHDOG is a sign of life."""
         if "WATCHDOG" in words:
             self.alive = time.monotonic()
@@ -42,7 +42,7 @@ class Notifier:
 
 
 class Stop:
-    """Whether the service was told to end, by a signal.
+    """Whether a signal asked the service to end.
 
     No :class:`threading.Event`: it has a lock, and a signal that interrupts the main thread while that holds it would wait for it forever.
     """

@@ -73,11 +73,11 @@ class SmokeTests:
         self.question: _Question | None = None
 
     def drop(self) -> None:
-        """Whatever a model is going to say, it says it of what was before."""
+        """Whatever a model is going to answer, it is about what was before."""
         self.question = None
 
     def heard(self) -> bool:
-        """Whether a model has said something that is not taken down yet."""
+        """Whether a model has answered and that is not recorded yet."""
         return self.question is not None and self.question.done.is_set()
 
     def ask(self, client: Api, wanted: Iterable[DeclaredModel], seen: Observed, waiting: Waiting) -> None:
@@ -87,7 +87,7 @@ class SmokeTests:
         :param seen: the server as it was seen last.
         """
         statuses = self.statuses
-        # Who failed before comes last, and only one of these in a look.
+        # Who failed before comes last, and only one of these in a poll.
         for model in sorted(wanted, key=lambda model: statuses[model.uid].tries):
             if not self.take_down(seen):
                 return
@@ -101,12 +101,12 @@ class SmokeTests:
             may_run = [model.launch_request(), {}]
             self.question = _Question(model.uid, running.created, partial(_asked, client.twin(), model.uid, running.spec, waiting.answer, may_run))
             self.background(self.question)
-            # Most answer at once, and then the next one need not wait for another look.
+            # Most answer at once, and then the next one need not wait for another poll.
             self.question.done.wait(self.brief)
         self.take_down(seen)
 
     def take_down(self, seen: Observed) -> bool:
-        """Take down what the model said that was asked; False while it has not, and where it was of no use.
+        """Record what the model answered that was asked; False while it has not, and where it was of no use.
 
         :raises XinferenceError: when the server is lost, or refuses the credentials.
         """

@@ -13,7 +13,7 @@ from .loop import Watcher
 
 
 class StartRequest:
-    """Asks for the container to be looked at when nothing listens where the server should, or the server is of no use for long.
+    """Asks for the container to be checked when nothing listens where the server should, or the server is of no use for long.
 
     :param path: of a file that systemd watches; None asks nobody.
     """
@@ -38,6 +38,6 @@ class StartRequest:
             return
         self.called = now
         with contextlib.suppress(OSError):
-            # Its time is what systemd looks at, so that a full disk keeps nobody from calling.
+            # Its time is what systemd watches, so that a full disk keeps nobody from calling.
             self.path.touch(mode=0o600)
             os.utime(self.path)

@@ -24,7 +24,7 @@ class State:
 
     def __init__(self, path: str | None) -> None:
         self.path = Path(path) if path else None
-        self.now: dict[str, Any] = {"ready": False, "trouble": "not looked yet", "refused": False, "models": {}}
+        self.now: dict[str, Any] = {"ready": False, "trouble": "not polled yet", "refused": False, "models": {}}
         self.written: dict[str, Any] | None = None
 
     def take(self, watcher: Watcher) -> None:

@@ -31,12 +31,12 @@ _FOR_A_SERVICE = frozenset({"endpoint", "username", "password"})
 class DeclarationReader:
     """The declaration as it lies on the host now; the same object as long as nobody replaced it, or the password that goes with it.
 
-    :param tell: takes a line when it cannot be read.
+    :param log: called with a line when it cannot be read.
     """
 
-    def __init__(self, left: StoredDeclaration, tell: Callable[[str], None]) -> None:
-        self.left = left
-        self.tell = tell
+    def __init__(self, stored: StoredDeclaration, log: Callable[[str], None]) -> None:
+        self.stored = stored
+        self.log = log
         self.marks: Any = None
         self.declaration: Declaration | None = None
         self.options: dict[str, Any] = {}
@@ -44,30 +44,30 @@ class DeclarationReader:
     def __call__(self) -> Declaration | None:
         """The declaration; what was read last when both copies were damaged since, and then they are made again from it."""
         # Taken before the reading, so that what is replaced meanwhile is read again.
-        left = self._marks(str(self.left.path))
-        if (left, self._marks(self.options.get("password_path"))) == self.marks:
+        stored = self._marks(str(self.stored.path))
+        if (stored, self._marks(self.options.get("password_path"))) == self.marks:
             return self.declaration
         try:
-            options = self.left.load()
+            options = self.stored.load()
             if options is not None and not options.keys() >= _FOR_A_SERVICE:
-                # Of a run for which there was no service. The next one, which put this service here, is about to leave another.
+                # Of a run for which there was no service. The next one, which put this service here, is about to store another one.
                 options = None
-            # The engine belongs to root, and this service does not; it only would say why a process died.
+            # The engine belongs to root, and this service does not; it only would show why a process died.
             run_options = None if options is None else reconcile_options({**options, "container": None})
             declaration = None
             if options is not None and run_options is not None:
                 connection = [options.get(name) for name in _CONNECTION]
                 declaration = Declaration(tuple(parse_models(options["models"], strict=False)), run_options, connection)
         except (OSError, KeyError, TypeError, ValueError, AttributeError, XinferenceError) as error:
-            self.tell(f"the declaration cannot be used: {error}")
+            self.log(f"the declaration cannot be used: {error}")
             options, declaration = self.options, self.declaration
             if options:
                 with contextlib.suppress(XinferenceError):
-                    self.left.save(options)
-                    left = self._marks(str(self.left.path))
-                    self.tell("the declaration is written again as it was read before")
+                    self.stored.save(options)
+                    stored = self._marks(str(self.stored.path))
+                    self.log("the declaration is written again as it was read before")
         self.options, self.declaration = options or {}, declaration
-        self.marks = (left, self._marks(self.options.get("password_path")))
+        self.marks = (stored, self._marks(self.options.get("password_path")))
         return declaration
 
     @staticmethod
@@ -87,7 +87,7 @@ class DeclarationReader:
         return True
 
     def connect(self) -> Client:
-        """A client that is logged in as the declaration says."""
+        """A client that is logged in as declared."""
         given = self.options
         passwords = [given["password"]]
         if not given["password"] and given.get("password_path"):
@@ -107,7 +107,7 @@ class Declaration:
 
     :param models: checked, in the order of the declaration.
     :param run_options: how; waiting and checking are the watcher's own matter.
-    :param connection: what says where the server is and who logs in; compared only.
+    :param connection: where the server is and who logs in; compared only.
     """
 
     models: tuple[DeclaredModel, ...] = ()

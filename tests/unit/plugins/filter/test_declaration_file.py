@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ansible_collections.inferops.xinference.plugins.filter.declaration_file import HEADER, FilterModule
 
 declaration_file = FilterModule().filters()["declaration_file"]
-#: What older versions of Ansible need not be told.
+#: What older versions of Ansible do not need.
 TRUSTED = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(DataLoader.load_from_file).parameters else {}
 CHAT = {
     "uid": "chat",
@@ -64,8 +64,8 @@ def test_how_it_looks() -> None:
     unknown = {"chat": ["environment.HF_TOKEN", "autostart"]}
     assert parts(written([{**CHAT, "registration": registration}], declaration_unknown=unknown, declaration_problems=["models[0]: a problem."])) == (
         f'{HEADER} from "inference-01".',
-        """# Nothing tells of model "chat": "environment.HF_TOKEN", "autostart".
-# No declaration can say: "models[0]: a problem."
+        """# Unknown fields of model "chat": "environment.HF_TOKEN", "autostart".
+# Not possible in a declaration: "models[0]: a problem."
 ---
 xinference_models:
   - uid: chat

@@ -105,11 +105,11 @@ def test_check_mode_predicts_changed_and_diff_and_writes_nothing(run: Runner, it
         # The other party's launch outlasts the run when it is cancelled, and ends when it is waited for.
         return serve(run, FakeServer(load_seconds=15, cancel_seconds=1).run("old", "kept").put("busy", "CREATING"))
 
-    looked_at = server()
-    looked_at.allowed = frozenset()
+    checked = server()
+    checked.allowed = frozenset()
     predicted = run(check=True, models=items, exclusive=exclusive)
-    assert looked_at.writes() == []
-    assert looked_at.clock.now == 1000.0
+    assert checked.writes() == []
+    assert checked.clock.now == 1000.0
     server()
     done = run(models=items, exclusive=exclusive)
     assert not done["failed"]
@@ -142,7 +142,7 @@ def test_the_wait_options_are_used(run: Runner) -> None:
     assert [model["message"] for model in answer["models"]] == ["is creating and not ready after 30 s (wait_timeout)"] * 2
 
 
-def test_it_does_not_wait_when_told_so(run: Runner) -> None:
+def test_it_does_not_wait_when_asked_not_to(run: Runner) -> None:
     server = serve(run, FakeServer())
     answer = run(models=[CHAT], wait=False)
     assert (answer["changed"], answer["models"][0]["state"]) == (True, "creating")
@@ -166,17 +166,17 @@ def test_drift_is_repaired_by_default_and_is_no_warning(run: Runner, warned: lis
     assert warned == []
 
 
-@pytest.mark.parametrize(("on_drift", "told"), [("report", True), ("ignore", False)])
-def test_drift_that_is_left_is_a_warning_where_that_was_chosen(run: Runner, warned: list[str], on_drift: str, told: bool) -> None:
+@pytest.mark.parametrize(("on_drift", "warns"), [("report", True), ("ignore", False)])
+def test_drift_that_is_left_is_a_warning_where_that_was_chosen(run: Runner, warned: list[str], on_drift: str, warns: bool) -> None:
     server = drifting(run)
     server.allowed = frozenset()
     answer = run(models=[{**CHAT, "quantization": "Q8_0"}], on_drift=on_drift, autostart=False)
     assert (answer["failed"], answer["changed"], answer["models"][0]["drift"]) == (False, False, DRIFTED)
     words = ["chat: quantization is declared as 'Q8_0' and running as 'Q4_K_M'; it was left as it runs."]
-    assert warned == (words if told else [])
+    assert warned == (words if warns else [])
 
 
-def test_what_nothing_tells_is_unverified_and_no_warning(run: Runner, warned: list[str]) -> None:
+def test_what_is_not_known_is_unverified_and_no_warning(run: Runner, warned: list[str]) -> None:
     serve(run, FakeServer(allowed=frozenset()).run("chat", model_engine="llama.cpp", n_ctx=1))
     answer = run(models=[OPTIONS], autostart=False)
     assert (answer["changed"], answer["models"][0]["unverified"]) == (False, ["engine_options.n_ctx"])
@@ -332,17 +332,17 @@ def test_records_of_an_old_server_are_in_a_file_of_this_host(run: Runner, tmp_pa
 # Failures.
 
 
-def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, tmp_path: Path) -> None:
+def test_the_declaration_is_stored_for_the_service_which_can_use_it(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer())
     place, lock = str(tmp_path / "declaration.json"), str(tmp_path / "lock")
     options: dict[str, Any] = {"declaration_path": place, "lock_path": lock, "username": "admin", "password": "marked-secret", "exclusive": True}
     run(check=True, models=[CHAT], **options)
     assert list(tmp_path.iterdir()) == []
     assert run(models=[CHAT], **options)["changed"]
-    told: list[str] = []
-    reader = DeclarationReader(StoredDeclaration(place), told.append)
+    logged: list[str] = []
+    reader = DeclarationReader(StoredDeclaration(place), logged.append)
     declaration = reader()
-    assert told == []
+    assert logged == []
     assert declaration is not None
     assert [model.uid for model in declaration.models] == ["chat"]
     assert declaration.run_options.choices.exclusive
@@ -355,7 +355,7 @@ def test_the_declaration_is_left_for_the_service_which_can_use_it(run: Runner, t
     assert reader() is not declaration
 
 
-def test_what_is_refused_or_only_downloaded_is_not_left(run: Runner, tmp_path: Path) -> None:
+def test_what_is_refused_or_only_downloaded_is_not_stored(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     assert run(models=[{**CHAT, "name": "nothing"}], declaration_path=place)["failed"]
@@ -367,7 +367,7 @@ EXTRA = {**CHAT, "uid": "extra"}
 
 
 def stored(place: str) -> list[str]:
-    """Uids of what was left on the host."""
+    """Uids of what was stored on the host."""
     return [model["uid"] for model in (StoredDeclaration(place).load() or {})["models"]]
 
 
@@ -391,7 +391,7 @@ def test_models_of_an_earlier_run_are_not_forgotten(run: Runner, warned: list[st
 
 
 @pytest.mark.parametrize(
-    ("told", "left", "running"),
+    ("options", "stored_uids", "running"),
     [
         ({"models": [CHAT], "earlier_models": "forget"}, ["chat"], ["chat", "extra"]),
         ({"models": [CHAT], "exclusive": True}, ["chat"], ["chat"]),
@@ -399,16 +399,18 @@ def test_models_of_an_earlier_run_are_not_forgotten(run: Runner, warned: list[st
         ({"models": [CHAT, {**EXTRA, "engine_options": {"n_ctx": 1024}}]}, ["chat", "extra"], ["chat", "extra"]),
     ],
 )
-def test_a_run_that_is_told_drops_a_model(run: Runner, warned: list[str], tmp_path: Path, told: dict[str, Any], left: list[str], running: list[str]) -> None:
+def test_a_run_with_the_option_drops_a_model(
+    run: Runner, warned: list[str], tmp_path: Path, options: dict[str, Any], stored_uids: list[str], running: list[str]
+) -> None:
     server = serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     run(models=[CHAT, EXTRA], declaration_path=place)
-    assert not run(declaration_path=place, **told)["failed"]
-    assert (stored(place), warned) == (left, [])
+    assert not run(declaration_path=place, **options)["failed"]
+    assert (stored(place), warned) == (stored_uids, [])
     assert sorted(server.list_models()) == running
     # And the next one does not bring it back.
     run(models=[CHAT], declaration_path=place)
-    assert ("extra" in stored(place)) is (told["models"][-1] == {**EXTRA, "engine_options": {"n_ctx": 1024}})
+    assert ("extra" in stored(place)) is (options["models"][-1] == {**EXTRA, "engine_options": {"n_ctx": 1024}})
 
 
 def test_without_models_the_stored_ones_count_and_stay(run: Runner, tmp_path: Path) -> None:
@@ -442,7 +444,7 @@ def test_without_models_only_the_credentials_are_replaced(run: Runner, tmp_path:
 
 
 def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(run: Runner, tmp_path: Path) -> None:
-    """What is left is a list that the service can read, and this run's declaration is the one that counts."""
+    """What is stored is a list that the service can read, and this run's declaration is the one that counts."""
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     old = {"version": 2, "model_lang": ["en"], "model_ability": ["chat"], "model_family": "other", "context_length": 2048, "chat_template": "{{ messages }}"}
@@ -453,13 +455,13 @@ def test_a_model_of_an_earlier_run_takes_the_registration_that_is_declared_now(r
     assert not answer["failed"], answer["msg"]
     newer = {**mine, "registration": {**mine["registration"], "context_length": 4096}}
     assert not run(models=[{**newer, "uid": "b"}], declaration_path=place)["failed"]
-    left = StoredDeclaration(place).load()
-    assert left is not None
-    models = parse_models(left["models"], strict=False)
+    declaration = StoredDeclaration(place).load()
+    assert declaration is not None
+    models = parse_models(declaration["models"], strict=False)
     assert [(model.uid, model.given["registration"]["context_length"]) for model in models] == [("b", 4096), ("a", 4096)]
 
 
-def test_what_an_earlier_run_left_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
+def test_what_an_earlier_run_stored_may_be_of_no_use(run: Runner, warned: list[str], tmp_path: Path) -> None:
     serve(run, FakeServer())
     place = str(tmp_path / "declaration.json")
     StoredDeclaration(place).save({"models": [{**EXTRA, "environment": {"TOKEN": "marked-secret"}}, {"uid": "odd", "engine": 5}, "text", {"uid": ["list"]}]})

@@ -48,7 +48,7 @@ def test_a_model_of_which_a_copy_is_still_loading_is_not_ready(run: Runner) -> N
     server.launch({"model_uid": "chat", "model_type": "LLM", "model_name": "qwen3", "model_engine": "llama.cpp", "replica": 2})
     run.use(server)
     states = []
-    for _look in range(3):
+    for _poll in range(3):
         states.append(run()["models"][0]["state"])
         server.clock.sleep(10)
     assert states == ["creating", "scaling", "ready"]
@@ -63,7 +63,7 @@ def test_a_model_that_the_server_lists_late_is_ready(run: Runner) -> None:
     assert (model["state"], model["spec"]["model_name"]) == ("ready", "qwen3")
 
 
-def test_what_a_cancellation_left_behind_is_named(run: Runner) -> None:
+def test_an_orphaned_model_is_named(run: Runner) -> None:
     server = FakeServer().run("chat")
     server.cancel("chat")
     run.use(server)

@@ -134,11 +134,11 @@ def test_check_mode_predicts_changed_and_diff_and_writes_nothing(run: Runner, re
             return serve(run, FakeServer())
         return serve(run, registered("chat", context_length=1) if start == "other" else registered("chat"))
 
-    looked_at = server()
-    now = looked_at.clock.now
-    looked_at.allowed = frozenset()
+    checked = server()
+    now = checked.clock.now
+    checked.allowed = frozenset()
     predicted = run(check=True, **options)
-    assert (looked_at.writes(), looked_at.clock.now) == ([], now)
+    assert (checked.writes(), checked.clock.now) == ([], now)
     server()
     carried_out = run(**options)
     assert not carried_out["failed"]
@@ -215,7 +215,7 @@ def test_a_relaunch_that_fails_puts_registration_and_model_back_and_leaves_the_o
     [
         ({**own(context_length=1), "on_running": "refuse"}, "on_running is refuse, and the registration of 'own' is used by the running chat."),
         ({**ABSENT, "on_running": "refuse"}, "on_running is refuse, and the registration of 'own' is used by the running chat."),
-        ({**own(context_length=1), "on_running": "relaunch"}, "on_running is relaunch, but nothing tells what 'chat' was launched with"),
+        ({**own(context_length=1), "on_running": "relaunch"}, "on_running is relaunch, but it is not known what 'chat' was launched with"),
     ],
 )
 @pytest.mark.parametrize("check", [False, True])
@@ -251,7 +251,7 @@ def test_what_the_server_refuses_is_its_own_sentence_and_loses_nothing(run: Runn
     assert server.specifications[KEY]["model_specs"][0]["model_uri"] == "file:///models/a.gguf"
 
 
-def test_files_are_looked_for_before_anything_is_changed(run: Runner, tmp_path: Path) -> None:
+def test_files_are_checked_before_anything_is_changed(run: Runner, tmp_path: Path) -> None:
     serve(run, FakeServer(allowed=frozenset()))
     answer = run(**OWN, mounts={"/models": str(tmp_path)})
     assert answer["msg"] == (f"specification.model_specs.model_uri '/models/a.gguf' does not exist; on this host it would be {tmp_path}/a.gguf.")

@@ -270,7 +270,7 @@ def test_the_module_itself_can_log_in_from_a_file(run: Runner, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("status", "named"), [(401, True), (429, False)])
-def test_a_refused_password_of_a_file_is_told_with_the_way(run: Runner, tmp_path: Path, status: int, named: bool) -> None:
+def test_a_refused_password_of_a_file_is_reported_with_the_way(run: Runner, tmp_path: Path, status: int, named: bool) -> None:
     path = tmp_path / "automation"
     path.touch(mode=0o600)
     path.write_text("kept-secret\n")

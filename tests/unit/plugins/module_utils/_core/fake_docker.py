@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Docker in memory with containers that become what they should, a look at a time. tests/containers does the same with a real one."""
+"""A Docker in memory with containers that become what they should, a poll at a time. tests/containers does the same with a real one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 
-#: What a container becomes, a look at a time after its start: status, health, restarts, exit code. The last one stays.
+#: What a container becomes, a poll at a time after its start: status, health, restarts, exit code. The last one stays.
 HEALTHY = [("running", "starting", 0, 0), ("running", "healthy", 0, 0)]
 NEVER = [("running", "starting", 0, 0)]
 ENDS = [("running", "starting", 0, 0), ("exited", "unhealthy", 0, 7)]
@@ -40,14 +40,14 @@ class FakeDocker(DockerSocket):
 
     def create(self, name: str, becomes: Any, started: bool = False) -> None:
         """A container that was created, or runs for long."""
-        self.containers[name] = {"becomes": becomes, "looks": len(becomes) - 1 if started else -1, "status": None, "network": "1", "is": name}
+        self.containers[name] = {"becomes": becomes, "polls": len(becomes) - 1 if started else -1, "status": None, "network": "1", "is": name}
 
     def now(self, name: str) -> tuple[str, str, int, int]:
         """What a container is."""
         found = self.containers[name]
         if found["status"]:
             return (found["status"], "none", 0, 0)
-        return ("created", "none", 0, 0) if found["looks"] < 0 else found["becomes"][min(found["looks"], len(found["becomes"]) - 1)]
+        return ("created", "none", 0, 0) if found["polls"] < 0 else found["becomes"][min(found["polls"], len(found["becomes"]) - 1)]
 
     def get(self, route: str) -> Any:
         """A description, and the next thing that a container becomes."""
@@ -64,7 +64,7 @@ class FakeDocker(DockerSocket):
             return None
         status, health, restarts, code = self.now(name)
         found = self.containers[name]
-        found["looks"] += found["looks"] >= 0
+        found["polls"] += found["polls"] >= 0
         return {
             "Id": name,
             "State": {"Status": status, "Health": {"Status": health}, "ExitCode": code},
@@ -89,7 +89,7 @@ class FakeDocker(DockerSocket):
         elif verb == "connect":
             self.containers[body["Container"]]["network"] = next(number for number, known in self.networks.items() if known == name)
         elif verb != "disconnect":
-            self.containers[name].update({"status": "exited"} if verb == "stop" else {"status": None, "looks": 0})
+            self.containers[name].update({"status": "exited"} if verb == "stop" else {"status": None, "polls": 0})
 
     def remove(self, route: str) -> None:
         """Remove a container."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server in memory that behaves like the real one, and a clock that only moves when somebody waits.
+"""A server in memory that behaves like the real one, and a clock that only moves when a caller waits.
 
 It offers the methods of the core's client. The contract test compares its answers with those of a real server, so that
 what the unit tests prove holds there too.
@@ -384,7 +384,7 @@ class FakeServer:
         return self
 
     def put(self, uid: str, status: str, message: str | None = None, **request: Any) -> FakeServer:
-        """Put a model in any state on the server; one that somebody else is launching or terminating goes on to its end."""
+        """Put a model in any state on the server; one that another client is launching or terminating goes on to its end."""
         model = self._put(uid, status, message, request)
         if status == "CREATING":
             self._load(model)
@@ -745,7 +745,7 @@ class FakeServer:
         self._autostart.wake()
 
     def remove_autostart(self, uid: str) -> None:
-        """Remove an autostart entry; the server says yes to unknown ones as well."""
+        """Remove an autostart entry; the server answers yes to unknown ones as well."""
         self._called("remove_autostart", uid)
         self._needs("autostart", "DELETE", f"/v1/autostart/models/{uid}")
         self._disable(uid)
@@ -759,7 +759,7 @@ class FakeServer:
         return copy.deepcopy(self.files_cached)
 
     def cache(self, request: dict[str, Any]) -> bool:
-        """Download the files of a model without launching it; False when the server goes on after the request was left."""
+        """Download the files of a model without launching it; False when the server goes on after the request was dropped."""
         self._called("cache", request)
         self._needs("downloads", "POST", "/v1/cache/models")
         uid, kind = str(request["cache_uid"]), str(request.get("model_type") or "LLM")
@@ -788,7 +788,7 @@ class FakeServer:
         return [cast("DownloadRow", self._task(uid, task)) for uid, task in self.tasks.items()]
 
     def remove_cached(self, model_version: str) -> None:
-        """Delete the files of a downloaded model; the server says yes to unknown ones as well."""
+        """Delete the files of a downloaded model; the server answers yes to unknown ones as well."""
         self._called("remove_cached", model_version)
         self.files_cached = [row for row in self.files_cached if row["model_version"] != model_version]
 
@@ -1315,7 +1315,7 @@ class _Autostart:
         self.again = False
 
     def wake(self) -> None:
-        """Look at all entries; when it is at work, once more afterwards."""
+        """Check all entries; when it is at work, once more afterwards."""
         if self.server._autostart is not self:
             # The server was started again in the meantime.
             return

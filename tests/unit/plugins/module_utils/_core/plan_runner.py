@@ -63,13 +63,13 @@ def refused(words: str, status: int = 400) -> ApiError:
     return ApiError("POST", "http://fake/v1/models", status, words)
 
 
-def look(server: FakeServer, declared: list[DeclaredModel], home: ServerFiles | None = None, file: StateFile | None = None) -> Observed:
+def observe_server(server: FakeServer, declared: list[DeclaredModel], server_files: ServerFiles | None = None, file: StateFile | None = None) -> Observed:
     """The server as a plan sees it."""
     registered: dict[str, set[str]] = {}
     for model in declared:
         if model.registration is not None:
             registered.setdefault(model.type, set()).add(model.name)
-    return survey(server, registered, home or ServerFiles(), (file or StateFile(None)).load())
+    return survey(server, registered, server_files or ServerFiles(), (file or StateFile(None)).load())
 
 
 _PLAIN = PlanOptions()
@@ -86,7 +86,7 @@ class Run:
         server: FakeServer,
         *items: dict[str, Any],
         choices: PlanOptions = _PLAIN,
-        home: ServerFiles | None = None,
+        server_files: ServerFiles | None = None,
         file: StateFile | None = None,
         report: Callable[[str, str, Progress, float], None] | None = None,
         missing: frozenset[str] = frozenset(),
@@ -94,10 +94,10 @@ class Run:
     ) -> None:
         self.server = server
         declared = parse_models(list(items))
-        observed = look(server, declared, home, file)
+        observed = observe_server(server, declared, server_files, file)
         plan = make_plan(declared, observed, choices)
         self.plan = replace(plan, actions=tuple(replace(action, fetch=action.uid in missing) for action in plan.actions))
-        self.context = Context(observed, home or ServerFiles(), file or StateFile(None), report=report, deaths=deaths)
+        self.context = Context(observed, server_files or ServerFiles(), file or StateFile(None), report=report, deaths=deaths)
         server.calls.clear()
 
     def apply(self, **waiting: Any) -> dict[str, Result]:
@@ -110,7 +110,7 @@ class Run:
 
 def reach(server: FakeServer, *items: dict[str, Any], **options: Any) -> dict[str, Result]:
     """Plan and carry out; options are those of :class:`Run` and of waiting."""
-    planning = {key: options.pop(key) for key in ("choices", "home", "file", "report", "missing", "deaths") if key in options}
+    planning = {key: options.pop(key) for key in ("choices", "server_files", "file", "report", "missing", "deaths") if key in options}
     return Run(server, *items, **planning).apply(**options)
 
 

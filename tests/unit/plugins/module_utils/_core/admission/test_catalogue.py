@@ -86,7 +86,7 @@ CUSTOM = {"model_lang": ["en"], "model_ability": ["generate"], "model_family": "
         {"name": "bge-m3", "type": "embedding", "engine": "sentence_transformers", "quantization": "none"},
         {"name": "bge-m3", "type": "embedding", "engine": "llama.cpp", "format": "ggufv2", "quantization": "F16"},
         {"name": "bge-m3", "type": "embedding", "engine": None},
-        # Its engines are not told, but its name is known.
+        # Its engines are not reported, but its name is known.
         {"name": "flux", "type": "image", "engine": None},
         # It comes with its own registration.
         {"name": "mine", "registration": CUSTOM},
@@ -121,7 +121,7 @@ def test_what_the_server_can_launch(fields: dict[str, Any]) -> None:
             "format is missing; without it the server takes pytorch for 'qwen3', which engine llama.cpp cannot load, so give format ggufv2.",
         ),
         ({}, "format is missing; without it the server takes pytorch for 'qwen3', which engine llama.cpp cannot load, so give format ggufv2."),
-        # What is allowed is told for the size that was chosen.
+        # What is allowed is reported for the size that was chosen.
         ({"size_in_billions": 4, "quantization": "Q8_0"}, "quantization 'Q8_0' is not offered for 'qwen3' with engine llama.cpp; allowed: Q4_K_M."),
         (
             {"name": "bge-m3", "type": "embedding", "quantization": "Q8_0"},
@@ -187,14 +187,14 @@ def test_the_case_of_a_quantization_counts_where_the_model_is_no_llm(quantizatio
         ),
         # Only a projector may be one.
         ({"quantization": "/models/Q4_K_M"}, "quantization '/models/Q4_K_M' is not offered for 'qwen3' with engine llama.cpp; allowed: Q4_K_M."),
-        # Nothing is told about sizes.
+        # Nothing is reported about sizes.
         ({"size_in_billions": 7}, ""),
     ],
 )
-def test_what_is_told_limits_the_choice_and_nothing_else_does(fields: dict[str, Any], words: str) -> None:
+def test_what_is_reported_limits_the_choice_and_nothing_else_does(fields: dict[str, Any], words: str) -> None:
     server = Server()
-    told: EngineOffer = {"model_format": "ggufv2", "quantization": "Q4_K_M", "multimodal_projectors": ["mmproj-F16.gguf", "mmproj-F32.gguf"]}
-    server.catalogue["LLM", "qwen3"] = {"llama.cpp": [told]}
+    offered: EngineOffer = {"model_format": "ggufv2", "quantization": "Q4_K_M", "multimodal_projectors": ["mmproj-F16.gguf", "mmproj-F32.gguf"]}
+    server.catalogue["LLM", "qwen3"] = {"llama.cpp": [offered]}
     assert check_catalogue(server, [model(format="ggufv2", **fields)]) == ([f"models (uid 'chat'): {words}"] if words else [])
 
 
@@ -244,7 +244,7 @@ def test_one_worker_must_have_as_many_gpus_as_are_asked_for(wanted: Any, workers
         ("10.0.0.7,10.0.0.5,10.0.0.8", ["10.0.0.6:40001", "10.0.0.5:40001"], ["10.0.0.7", "10.0.0.8"]),
         ("[2001:db8::7]", ["[2001:db8::7]:40001"], []),
         ("[2001:db8::8]", ["[2001:db8::7]:40001"], ["[2001:db8::8]"]),
-        # A worker beside its supervisor does not look at it, and a server may tell of none.
+        # A worker beside its supervisor does not read it, and a server may report none.
         ("10.0.0.7", ["127.0.0.1:40001"], []),
         ("10.0.0.7", ["0.0.0.0:40001", "10.0.0.5:40001"], []),
         ("10.0.0.7", [], []),
@@ -286,7 +286,7 @@ def test_a_server_that_does_not_answer_for_a_type_refuses_nothing() -> None:
     assert check_catalogue(Server(ApiError("GET", "http://x", 500, "no such route")), [model(engine="vLLM")]) == []
 
 
-def test_what_one_question_cannot_tell_another_one_may() -> None:
+def test_what_one_question_does_not_return_another_one_may() -> None:
     server = Server(ApiError("GET", "http://x", 500, "no such route"))
     assert check_catalogue(server, [model(n_gpu=1), model(), model(worker_ip="10.0.0.7")]) == [
         "models (uid 'chat'): n_gpu '1' is more than the 0 GPUs of this server; leave it out on a host without GPU.",

@@ -58,7 +58,7 @@ def test_what_the_container_sees_is_right(home: ServerFiles, path: str) -> None:
         ("/models/" + "a" * 300, ""),
     ],
 )
-def test_what_the_container_does_not_see_is_told(home: ServerFiles, path: str, words: str) -> None:
+def test_what_the_container_does_not_see_is_reported(home: ServerFiles, path: str, words: str) -> None:
     problems = check_paths([model(path=path)], home)
     # A name that no file can have is left to the server.
     assert len(problems) == (1 if words else 0)
@@ -74,7 +74,7 @@ def test_as_many_links_are_followed_as_a_kernel_follows(home: ServerFiles, links
 
 
 @pytest.mark.parametrize("question", ["open", "readlink"])
-def test_what_this_host_may_not_look_at_is_left_to_the_server(home: ServerFiles, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
+def test_what_this_host_may_not_read_is_left_to_the_server(home: ServerFiles, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     def refuse(*_arguments: Any, **_options: Any) -> Any:
         raise PermissionError
 
@@ -130,7 +130,7 @@ def folder(home: ServerFiles) -> Path:
         ("folder", "../blobs", ""),
     ],
 )
-def test_links_in_a_folder_that_lead_to_nothing_are_told(home: ServerFiles, folder: Path, name: str, target: str, words: str) -> None:
+def test_links_in_a_folder_that_lead_to_nothing_are_reported(home: ServerFiles, folder: Path, name: str, target: str, words: str) -> None:
     assert check_paths([model(**FOLDER)], home) == []
     (folder / name).symlink_to(target)
     found = [f"models (uid 'chat'): path '/models/folder' holds 1 link to nothing: {words}."] if words else []
@@ -141,7 +141,7 @@ def test_links_in_a_folder_that_lead_to_nothing_are_told(home: ServerFiles, fold
     assert len(check_paths([adapters], home)) == len(found)
 
 
-def test_of_many_links_some_are_told(home: ServerFiles, folder: Path) -> None:
+def test_of_many_links_some_are_reported(home: ServerFiles, folder: Path) -> None:
     for number in range(5):
         (folder / f"{number}").symlink_to("nowhere")
     (problem,) = check_paths([model(**FOLDER)], home)
@@ -173,7 +173,7 @@ def test_a_missing_part_is_named(home: ServerFiles) -> None:
     assert problem.startswith("models (uid 'chat'): path '/models/b-00002-of-00003.gguf' does not exist")
 
 
-def test_one_file_in_several_entries_is_told_once(home: ServerFiles) -> None:
+def test_one_file_in_several_entries_is_reported_once(home: ServerFiles) -> None:
     specs = [{"model_uri": "/models/none"}, {"model_uri": "file:///models/none"}]
     assert len(check_paths([model(registration={"model_specs": specs})], home)) == 1
 

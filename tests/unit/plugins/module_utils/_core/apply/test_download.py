@@ -23,13 +23,13 @@ def model(**fields: Any) -> DeclaredModel:
 
 
 class Server:
-    """Downloads that go on while somebody looks.
+    """Downloads that go on while a caller polls.
 
-    :param looks: what the list of unfinished downloads says of ours, look by look; None where it is not in it.
+    :param polls: what the list of unfinished downloads says of ours, poll by poll; None where it is not in it.
     """
 
-    def __init__(self, *looks: DownloadRow | Exception | None, done: bool = False, error: Exception | None = None) -> None:
-        self.looks = list(looks)
+    def __init__(self, *polls: DownloadRow | Exception | None, done: bool = False, error: Exception | None = None) -> None:
+        self.polls = list(polls)
         self.done = done
         self.error = error
         self.asked: list[Any] = []
@@ -48,23 +48,23 @@ class Server:
         self.asked.append(("resume", cache_uid))
 
     def downloads(self) -> list[DownloadRow]:
-        """The list; ours is in it from the first look after it was asked for."""
+        """The list; ours is in it from the first poll after it was asked for."""
         others: list[DownloadRow] = [{"cache_uid": "other", "status": "failed", "error": "of another"}]
         if not self.asked:
             return [*others, {"cache_uid": self.name}] if self.name else others
-        look = self.looks.pop(0)
-        if isinstance(look, Exception):
-            raise look
-        return others + ([{"cache_uid": self.name, **look}] if look is not None else [])
+        poll = self.polls.pop(0)
+        if isinstance(poll, Exception):
+            raise poll
+        return others + ([{"cache_uid": self.name, **poll}] if poll is not None else [])
 
 
 class Watch:
-    """How often was waited, what was told, and when the time is over."""
+    """How often was waited, what was reported, and when the time is over."""
 
     def __init__(self, patience: int = 100) -> None:
         self.patience = patience
         self.naps = 0
-        self.told: list[Any] = []
+        self.reported: list[Any] = []
 
     def late(self) -> bool:
         """Whether the time is over."""
@@ -75,8 +75,8 @@ class Watch:
         self.naps += 1
 
     def report(self, state: str, row: Progress) -> None:
-        """Keep what is told."""
-        self.told.append((state, row.get("progress")))
+        """Keep what is reported."""
+        self.reported.append((state, row.get("progress")))
 
     def get(self, server: Server, wanted: DeclaredModel | None = None) -> str:
         """Download."""
@@ -86,13 +86,13 @@ class Watch:
 def test_a_download_that_ends_at_once() -> None:
     server, watch = Server(done=True), Watch()
     assert watch.get(server) == ""
-    assert (watch.naps, watch.told) == (0, [])
+    assert (watch.naps, watch.reported) == (0, [])
 
 
 def test_a_download_is_followed_until_it_is_in_the_list_no_more() -> None:
     server, watch = Server({"status": "downloading", "progress": 0.1}, {"status": "downloading", "progress": 0.9}, None), Watch()
     assert watch.get(server) == ""
-    assert (watch.naps, watch.told) == (2, [("downloading", 0.1), ("downloading", 0.9)])
+    assert (watch.naps, watch.reported) == (2, [("downloading", 0.1), ("downloading", 0.9)])
 
 
 def test_only_what_chooses_the_files_is_sent() -> None:
@@ -146,7 +146,7 @@ def test_an_interrupted_download_is_gone_on_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "words"),
+    ("poll", "words"),
     [
         ({"status": "failed", "error": "Failed to download model qwen3"}, "Failed to download model qwen3"),
         ({"status": "failed", "error": None}, "the download is failed"),
@@ -155,8 +155,8 @@ def test_an_interrupted_download_is_gone_on_with() -> None:
         ({"status": "paused"}, "the download is paused"),
     ],
 )
-def test_a_download_that_ended_otherwise_gives_the_server_s_words(look: DownloadRow, words: str) -> None:
-    assert Watch().get(Server({"status": "downloading"}, look)) == words
+def test_a_download_that_ended_otherwise_gives_the_server_s_words(poll: DownloadRow, words: str) -> None:
+    assert Watch().get(Server({"status": "downloading"}, poll)) == words
 
 
 def test_a_download_that_takes_too_long_goes_on() -> None:

@@ -130,7 +130,7 @@ def test_a_strange_answer_still_gives_one_line(answer: Any) -> None:
 
 
 class Clock:
-    """Time that stands still until it is told."""
+    """Time that stands still until it is set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -142,12 +142,12 @@ class Clock:
 def test_the_file_is_for_its_owner_and_goes_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     file = ProgressFile(str(path), 2)
-    file.tell("chat", "creating", {}, 1)
+    file.report("chat", "creating", {}, 1)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     file.close()
     assert list(tmp_path.iterdir()) == []
     file.close()
-    file.tell("chat", "creating", {}, 2)
+    file.report("chat", "creating", {}, 2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,7 +165,7 @@ def test_a_path_that_is_taken_is_left_alone_and_hurts_nobody(tmp_path: Path, kin
         path.mkdir()
     before = sorted((found.name, found.is_symlink()) for found in tmp_path.iterdir())
     file = ProgressFile(str(path / "deeper" if kind == "no directory" else path), 2)
-    file.tell("chat", "creating", {}, 1)
+    file.report("chat", "creating", {}, 1)
     file.close()
     assert sorted((found.name, found.is_symlink()) for found in tmp_path.iterdir()) == before
     if kind in ("file", "link"):
@@ -178,8 +178,8 @@ def test_a_full_disk_ends_the_lines_and_not_the_run(tmp_path: Path, monkeypatch:
 
     file = ProgressFile(str(tmp_path / "lines"), 2)
     monkeypatch.setattr(os, "write", full)
-    file.tell("chat", "creating", {}, 1)
-    file.tell("chat", "loading", {}, 2)
+    file.report("chat", "creating", {}, 1)
+    file.report("chat", "loading", {}, 2)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,8 +188,8 @@ def test_a_model_gets_a_line_per_half_interval_and_one_for_each_new_state(tmp_pa
     file = ProgressFile(str(path), 10, clock)
     for second in range(12):
         clock.now = 100.0 + second
-        file.tell("chat", "creating", {"stage": "downloading" if second < 7 else "loading"}, second)
-        file.tell("embed", "creating", {}, second)
+        file.report("chat", "creating", {"stage": "downloading" if second < 7 else "loading"}, second)
+        file.report("embed", "creating", {}, second)
     rows = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
     file.close()
     assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
@@ -202,7 +202,7 @@ def test_a_model_gets_a_line_per_half_interval_and_one_for_each_new_state(tmp_pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_process_that_is_told_to_end_removes_the_file(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_process_that_is_asked_to_end_removes_the_file(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "lines"
     # A test run that outlives its terminal inherits a signal that is ignored.
     before = signal.signal(number, signal.SIG_DFL)
@@ -259,7 +259,7 @@ def test_a_host_cannot_play_with_the_terminal_of_the_controller() -> None:
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     file = ProgressFile(str(path), 2)
-    file.tell("häßlich-模型", "creating", launch("downloading", 0.1, file_of(1e6, 4e6)), 3)
+    file.report("häßlich-模型", "creating", launch("downloading", 0.1, file_of(1e6, 4e6)), 3)
     read = latest_lines(path.read_text(encoding="utf-8"), 0)
     file.close()
     assert read == ({"häßlich-模型": "häßlich-模型: downloading 25 % of 4 MB, 3 s"}, 1)

@@ -23,7 +23,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
     entry_of,
     gone,
     llm,
-    look,
+    observe_server,
     reach,
     record_of,
     refused,
@@ -104,7 +104,7 @@ def test_a_model_that_differs_is_left_where_that_was_chosen(choice: str) -> None
     assert runs(server) == request(OLD)
 
 
-def test_a_model_whose_options_nothing_tells_is_left_and_they_are_named() -> None:
+def test_a_model_whose_options_are_not_known_is_not_changed_and_they_are_named() -> None:
     server = FakeServer().run("chat", model_engine="llama.cpp", n_ctx=1024)
     server.allowed = frozenset()
     (result,) = reach(server, NEW).values()
@@ -113,7 +113,7 @@ def test_a_model_whose_options_nothing_tells_is_left_and_they_are_named() -> Non
 
 def test_a_record_of_another_launch_is_not_believed() -> None:
     server = with_old(choices=PlanOptions())
-    # Somebody terminates the model and launches it otherwise.
+    # Another client terminates the model and launches it with other options.
     server.terminate("chat")
     server.clock.sleep(60)
     server.launch({**request(OLD), "n_ctx": 512})
@@ -231,12 +231,12 @@ def test_a_registration_that_is_refused_is_a_relaunch_that_fails() -> None:
     assert "chat" in server.ready()
 
 
-def test_a_model_of_somebody_else_is_put_back_as_it_was_reported() -> None:
+def test_a_model_of_another_client_is_rolled_back_to_what_was_reported() -> None:
     server = FakeServer().run("chat", model_engine="llama.cpp", quantization="Q4_K_M", model_format="ggufv2", model_size_in_billions="0_6", n_ctx=1024)
     refuse_launch(server)
     (result,) = reach(server, llm("chat", quantization="Q8_0")).values()
     assert result.restored
-    # Options that nothing told are missing.
+    # Options that were not known are missing.
     assert runs(server)["quantization"] == "Q4_K_M"
     assert runs(server)["model_engine"] == "llama.cpp"
     assert "n_ctx" not in runs(server)
@@ -340,7 +340,7 @@ def test_a_running_model_that_does_not_go_away_in_time_keeps_its_entry() -> None
     assert "launch" not in written(server)
 
 
-def test_a_way_back_that_the_record_or_the_entry_resists_is_told_and_the_others_go_on() -> None:
+def test_a_way_back_that_the_record_or_the_entry_resists_is_reported_and_the_others_go_on() -> None:
     server = with_old()
     server.fail_next("launch", refused("No available worker found", 503))
     server.fail_next("remember", refused("database is locked", 500))
@@ -374,7 +374,7 @@ def test_without_waiting_a_relaunch_is_asked_for_and_written_down() -> None:
 
 
 class Faster(FakeServer):
-    """Somebody else launches the model a moment before we do."""
+    """Another client launches the model just before we do."""
 
     theirs: dict[str, Any] | None = None
 
@@ -386,7 +386,7 @@ class Faster(FakeServer):
         super().launch(request)
 
 
-def test_somebody_else_launches_it_between_the_termination_and_the_relaunch() -> None:
+def test_another_client_launches_it_between_the_termination_and_the_relaunch() -> None:
     server = Faster()
     with_old(server)
     server.theirs = {**request(NEW), "n_ctx": 512}
@@ -536,7 +536,7 @@ def test_an_entry_with_another_policy_is_written_again(autostart: dict[str, int]
     assert entry.policy == {**AUTOSTART, **autostart}
 
 
-def test_an_entry_of_somebody_else_is_kept_through_a_relaunch_and_brings_what_is_declared() -> None:
+def test_an_entry_of_another_client_is_kept_through_a_relaunch_and_brings_what_is_declared() -> None:
     """Its model does not say whether it starts by itself, and by default none does: the entry is not ours to end."""
     server = with_old(choices=PlanOptions())
     server.set_autostart({"enabled": True, "priority": 7, "max_retries": 8, "retry_interval_seconds": 9, "launch": request(OLD)})
@@ -582,7 +582,7 @@ def test_an_entry_that_cannot_be_written_is_the_failure_of_its_model_only(wait: 
     assert (results["other"].result, entry_of(server, "other") is not None) == ("launched", True)
 
 
-def test_without_waiting_a_model_that_somebody_else_launches_gets_its_entry() -> None:
+def test_without_waiting_a_model_that_another_client_launches_gets_its_entry() -> None:
     server = FakeServer().put("chat", "CREATING")
     (result,) = reach(server, llm("chat"), choices=WITH_AUTOSTART, wait=False).values()
     assert (result.result, result.changed, result.state) == ("updated", True, "creating")
@@ -623,7 +623,7 @@ def test_a_launch_that_takes_too_long_is_written_down_all_the_same() -> None:
     assert Run(server, NEW).plan.actions[0].kind == "relaunch"
 
 
-def test_a_model_that_somebody_else_launches_is_not_written_down() -> None:
+def test_a_model_that_another_client_launches_is_not_recorded() -> None:
     server = FakeServer().put("chat", "CREATING")
     reach(server, OLD)
     assert written(server) == []
@@ -811,13 +811,13 @@ def test_refused_credentials_are_not_the_model_s_failure() -> None:
 # While it lasts.
 
 
-def test_how_far_each_launch_is_is_told_at_the_pace_of_the_looks_and_at_its_end() -> None:
-    told: list[Any] = []
+def test_how_far_each_launch_is_is_reported_at_each_poll_and_at_its_end() -> None:
+    reported: list[Any] = []
     server = FakeServer(load_seconds=3.1)
-    reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: told.append((uid, state, round(seconds))), at_once=2)
+    reach(server, llm("one"), llm("two"), report=lambda uid, state, answer, seconds: reported.append((uid, state, round(seconds))), at_once=2)
     loading = [(uid, "creating", seconds) for seconds in (0, 1, 2) for uid in ("one", "two")]
-    assert told[:6] == loading
-    assert told[-4:] == [(uid, state, 3) for uid in ("one", "two") for state in ("smoke test", "ready")]
+    assert reported[:6] == loading
+    assert reported[-4:] == [(uid, state, 3) for uid in ("one", "two") for state in ("smoke test", "ready")]
     assert [name for name, _argument in server.calls].count("progress") in (6, 8)
 
 
@@ -846,7 +846,7 @@ def test_nobody_who_wants_no_smoke_test_asks_a_model_that_did_not_answer() -> No
     assert (result.result, result.answered) == ("unchanged", None)
 
 
-def test_a_model_that_somebody_launched_anew_is_not_the_one_that_did_not_answer() -> None:
+def test_a_model_that_was_launched_again_is_not_the_one_that_did_not_answer() -> None:
     server = FakeServer(unanswered={"chat"})
     reach(server, llm("chat"))
     server.terminate("chat")
@@ -856,27 +856,27 @@ def test_a_model_that_somebody_launched_anew_is_not_the_one_that_did_not_answer(
     assert (result.failed, result.answered) == (False, None)
 
 
-def test_how_far_a_removal_is_is_told() -> None:
-    told: list[Any] = []
+def test_how_far_a_removal_is_is_reported() -> None:
+    reported: list[Any] = []
     server = FakeServer(terminate_seconds=2).run("old")
-    reach(server, gone("old"), report=lambda uid, state, answer, seconds: told.append((uid, state)))
-    assert told == [("old", "terminating"), ("old", "terminating"), ("old", "absent")]
+    reach(server, gone("old"), report=lambda uid, state, answer, seconds: reported.append((uid, state)))
+    assert reported == [("old", "terminating"), ("old", "terminating"), ("old", "absent")]
 
 
-def test_that_copies_are_being_added_is_told() -> None:
-    told: list[Any] = []
+def test_that_copies_are_being_added_is_reported() -> None:
+    reported: list[Any] = []
     server = FakeServer().run("chat", replica=1)
-    reach(server, llm("chat", replica=2), choices=PlanOptions(scaling=True), report=lambda uid, state, answer, seconds: told.append((uid, state)))
-    assert told[0] == ("chat", "scaling")
-    assert told[-1] == ("chat", "ready")
+    reach(server, llm("chat", replica=2), choices=PlanOptions(scaling=True), report=lambda uid, state, answer, seconds: reported.append((uid, state)))
+    assert reported[0] == ("chat", "scaling")
+    assert reported[-1] == ("chat", "ready")
 
 
 def test_a_launch_whose_progress_cannot_be_read_goes_on() -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
     server = FakeServer(load_seconds=2)
     server.fail_next("progress", ApiError("GET", "http://fake", 500, "gone"))
-    results = reach(server, llm("one"), report=lambda uid, state, answer, seconds: told.append(answer))
-    assert (results["one"].result, told[0]) == ("launched", {})
+    results = reach(server, llm("one"), report=lambda uid, state, answer, seconds: reported.append(answer))
+    assert (results["one"].result, reported[0]) == ("launched", {})
 
 
 def test_nobody_who_does_not_want_to_know_asks_for_the_progress() -> None:
@@ -889,6 +889,6 @@ def test_what_a_server_is_after_a_relaunch_is_what_a_survey_sees() -> None:
     server = with_old()
     reach(server, NEW, choices=WITH_AUTOSTART)
     (model,) = parse_models([NEW])
-    observed = look(server, [model])
+    observed = observe_server(server, [model])
     assert observed.applied["chat"].source == "record"
     assert observed.applied["chat"].request == model.launch_request()

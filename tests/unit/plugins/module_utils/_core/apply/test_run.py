@@ -81,14 +81,14 @@ def test_exclusive_removes_what_is_not_declared() -> None:
     assert server.ready() == {"chat"}
 
 
-def test_a_model_that_somebody_else_launches_is_waited_for() -> None:
+def test_a_model_that_another_client_launches_is_waited_for() -> None:
     server = FakeServer(allowed=frozenset(), load_seconds=7).put("chat", "CREATING")
     (result,) = reach(server, llm("chat")).values()
     assert (result.result, result.changed, result.state) == ("waited", False, "ready")
     assert result.seconds == pytest.approx(7.0, rel=0.05)
 
 
-def test_a_model_that_somebody_else_terminates_is_waited_for() -> None:
+def test_a_model_that_another_client_terminates_is_waited_for() -> None:
     server = FakeServer(allowed=frozenset(), terminate_seconds=5).put("old", "TERMINATING")
     (result,) = reach(server, gone("old")).values()
     assert (result.result, result.changed, result.state) == ("waited", False, "absent")
@@ -159,7 +159,7 @@ def test_without_waiting_a_model_that_is_still_there_is_a_failure() -> None:
     assert (result.result, result.changed, result.message) == ("failed", False, "is still being terminated; wait for it or run again")
 
 
-def test_without_waiting_a_termination_of_somebody_else_is_reported_as_it_is() -> None:
+def test_without_waiting_a_termination_by_another_client_is_reported_as_it_is() -> None:
     server = FakeServer(allowed=frozenset()).put("old", "TERMINATING")
     (result,) = reach(server, gone("old"), wait=False).values()
     assert (result.result, result.changed, result.state) == ("unchanged", False, "terminating")
@@ -287,9 +287,9 @@ ENDED = "the server's container ended meanwhile and was started again"
 )
 def test_the_cause_of_a_failure_is_named_where_this_host_sees_it(before: Deaths | None, now: Deaths | None, cause: str) -> None:
     # At the beginning of the run, and of the launch.
-    looks = iter([before, before])
+    polls = iter([before, before])
     server = FakeServer(broken={"chat": "Failed to init server"})
-    (result,) = reach(server, llm("chat"), deaths=lambda: next(looks, now)).values()
+    (result,) = reach(server, llm("chat"), deaths=lambda: next(polls, now)).values()
     assert result.message == f"Failed to init server{cause}"
 
 
@@ -305,7 +305,7 @@ def test_a_failure_comes_with_the_end_of_the_server_s_log(tmp_path: Any) -> None
     log.write_text("chat failed yesterday\n", encoding="utf-8")
     server = FakeServer(broken={"chat": "Failed to init server"})
     server.clock.after(1, lambda: log.write_text("chat failed yesterday\nchat: no such file\n", encoding="utf-8") and None)
-    results = reach(server, llm("chat"), llm("other"), home=ServerFiles({DEFAULT_HOME: str(tmp_path)}))
+    results = reach(server, llm("chat"), llm("other"), server_files=ServerFiles({DEFAULT_HOME: str(tmp_path)}))
     assert (results["chat"].log, results["other"].log) == (["chat: no such file"], [])
 
 
@@ -344,13 +344,13 @@ def test_a_model_that_never_goes_away_is_never_launched() -> None:
 @pytest.mark.parametrize("sleep", [0.5, 2.0, 5.0])
 def test_the_server_is_asked_often_at_first_and_then_at_the_pace_that_was_given(sleep: float) -> None:
     server = FakeServer(load_seconds=1000)
-    looks: list[float] = []
+    polls: list[float] = []
     run = Run(server, llm("chat"))
     read = server.list_instances
-    server.list_instances = lambda: (looks.append(server.clock()), read())[1]  # type: ignore[method-assign, func-returns-value]
+    server.list_instances = lambda: (polls.append(server.clock()), read())[1]  # type: ignore[method-assign, func-returns-value]
     run.apply(sleep=sleep)
-    looks.pop()
-    pauses = [later - earlier for earlier, later in zip(looks, looks[1:])]
+    polls.pop()
+    pauses = [later - earlier for earlier, later in zip(polls, polls[1:])]
     assert pauses == sorted(pauses)
     assert pauses[:5] == pytest.approx([0.2] * 5)
     assert pauses[-1] == pytest.approx(sleep)
@@ -380,7 +380,7 @@ def test_what_the_list_names_is_ready_whatever_its_instance_says() -> None:
 
 
 @pytest.mark.parametrize(("status", "outcome"), [("CREATING", "waited"), ("READY", "waited")])
-def test_somebody_else_launched_it_in_the_meantime(status: str, outcome: str) -> None:
+def test_another_client_launched_it_in_the_meantime(status: str, outcome: str) -> None:
     server = FakeServer()
     run = Run(server, llm("chat"))
     server.put("chat", status)
@@ -388,7 +388,7 @@ def test_somebody_else_launched_it_in_the_meantime(status: str, outcome: str) ->
     assert (result.result, result.changed, result.state) == (outcome, False, "ready")
 
 
-def test_somebody_else_registered_it_in_the_meantime() -> None:
+def test_another_client_registered_it_in_the_meantime() -> None:
     server = FakeServer()
     run = Run(server, custom("chat"))
     server.registered[("LLM", "custom")] = False
@@ -396,7 +396,7 @@ def test_somebody_else_registered_it_in_the_meantime() -> None:
     assert (result.result, result.changed) == ("launched", True)
 
 
-def test_somebody_else_terminated_it_in_the_meantime() -> None:
+def test_another_client_terminated_it_in_the_meantime() -> None:
     server = FakeServer().run("old")
     run = Run(server, gone("old"))
     server.become("old", "TERMINATED")()
@@ -404,7 +404,7 @@ def test_somebody_else_terminated_it_in_the_meantime() -> None:
     assert (result.failed, result.changed, result.state) == (False, False, "absent")
 
 
-def test_somebody_else_cancelled_it_in_the_meantime() -> None:
+def test_another_client_cancelled_it_in_the_meantime() -> None:
     server = FakeServer().put("old", "CREATING")
     run = Run(server, gone("old"))
     server.cancel("old")
@@ -423,7 +423,7 @@ def test_a_model_that_is_ready_before_it_is_cancelled_is_terminated() -> None:
     assert not server.models
 
 
-def test_a_model_that_somebody_launches_again_before_it_is_terminated_is_cancelled() -> None:
+def test_a_model_that_is_launched_again_before_it_is_terminated_is_cancelled() -> None:
     server = FakeServer().run("old")
     run = Run(server, gone("old"))
     server.put("old", "CREATING")
@@ -433,7 +433,7 @@ def test_a_model_that_somebody_launches_again_before_it_is_terminated_is_cancell
     assert server.ready() == set()
 
 
-def test_a_cancellation_that_answers_that_nothing_was_launched_is_looked_at_again() -> None:
+def test_a_cancellation_that_answers_that_nothing_was_launched_is_checked_again() -> None:
     server = FakeServer().put("old", "CREATING")
     server.fail_next("cancel", refused("Model old has not been launched yet", 500))
     (result,) = reach(server, gone("old")).values()
@@ -534,7 +534,7 @@ def test_a_model_that_is_ready_and_not_listed_yet_is_looked_up(seconds: float) -
 
 
 def orphan(*uids: str) -> FakeServer:
-    """A server on which somebody cancelled models in the moment in which they were ready."""
+    """A server on which models were cancelled just as they became ready."""
     server = FakeServer().run(*uids)
     for uid in uids:
         server.cancel(uid)
@@ -546,7 +546,7 @@ def orphan(*uids: str) -> FakeServer:
 def test_a_model_that_is_ready_and_that_nobody_can_use_is_cleared_away_and_launched_again() -> None:
     server = FakeServer()
     run = Run(server, llm("chat"), llm("other"))
-    # After the last look at the loading model, and before the next.
+    # After the last poll of the loading model, and before the next.
     server.clock.after(10, lambda: server.cancel("chat"))
     server.load_seconds = 9.99
     results = run.apply()

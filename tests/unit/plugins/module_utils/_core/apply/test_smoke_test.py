@@ -84,7 +84,7 @@ def test_other_types_must_be_described(kind: str) -> None:
         (EMBEDDING, {"data": []}, "no vector in the answer {'data': []}"),
         (EMBEDDING, {}, "no vector in the answer {}"),
         ({"model_type": "embedding"}, {"data": [{"embedding": None}]}, "no vector in the answer {'data': [{'embedding': None}]}"),
-        # Whatever an engine, or somebody in its place, may say.
+        # Whatever an engine, or a program in its place, may answer.
         *[(EMBEDDING, {"data": rows}, f"no vector in the answer {{'data': {rows!r}}}") for rows in ({"embedding": [1]}, ["x"], "x", 1, [None])],
         (EMBEDDING, {"data": [{"embedding": "x"}]}, "no vector in the answer {'data': [{'embedding': 'x'}]}"),
         (CHAT, {"choices": "x"}, "no choice in the answer {'choices': 'x'}"),
@@ -130,7 +130,7 @@ def test_refused_credentials_are_not_the_model_s_failure(spec: ModelRow, model: 
 
 
 class Time:
-    """Time that passes only where somebody waits."""
+    """Time that passes only while a caller waits."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -181,7 +181,7 @@ def test_but_not_for_ever(error: ApiError, patience: float, monkeypatch: pytest.
     assert (str(raised.value), clock.now) == (str(error), patience)
 
 
-def test_the_time_of_the_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([100.0, 100.12345])
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
     assert smoke_test(Model(CHOICE), "m", CHAT, 5) == 0.123
@@ -202,7 +202,7 @@ VECTOR = {"data": [{"embedding": [0.1, 0.2]}]}
         # It runs as declared, or as it was launched before.
         ([{"dimensions": 2}, {}], ""),
         ([{"dimensions": 4}, {}], "its vector has 2 numbers, but the model is known for 3 or 4"),
-        # Somebody else launched it, and nothing tells with what.
+        # Another client launched it, and its options are unknown.
         ([], ""),
     ],
 )

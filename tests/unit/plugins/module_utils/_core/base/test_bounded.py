@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what somebody else may have written: links, pipes, devices, holes, and JSON without a bottom. The answers over HTTP are in the client's tests."""
+"""Reading what others may have written: links, pipes, devices, holes, and JSON without a bottom. The answers over HTTP are in the client's tests."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_nobody_is_waited_for(base: Path) -> None:
 
 
 def test_a_device_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some begin to work when somebody opens them."""
+    """Some begin to work when they are opened."""
     opened: list[int] = []
     real = os.open
 
@@ -198,16 +198,16 @@ def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp
     assert handles() == before
 
 
-@pytest.mark.parametrize(("left", "enough"), [(5, True), (4, False)])
-def test_only_so_many_names_are_looked_at(base: Path, left: int, enough: bool) -> None:
+@pytest.mark.parametrize(("most", "enough"), [(5, True), (4, False)])
+def test_only_so_many_names_are_read(base: Path, most: int, enough: bool) -> None:
     """One on the way to the directory, two in it, and two on the way to the empty one in it."""
     (base / "folder/empty").mkdir()
-    looks = Looks(left)
+    looks = Looks(most)
     if enough:
         assert len(list(entries_below(base, ["folder"], looks))) == 2
-        assert looks.left == 0
+        assert looks.remaining == 0
     else:
-        with pytest.raises(OSError, match="there is too much to look at"):
+        with pytest.raises(OSError, match="there are too many names to read"):
             list(entries_below(base, ["folder"], looks))
 
 
@@ -221,7 +221,7 @@ def test_a_folder_of_any_depth_comes_to_an_end(base: Path) -> None:
         handle = inner
     os.close(handle)
     before = handles()
-    with pytest.raises(OSError, match="there is too much to look at"):
+    with pytest.raises(OSError, match="there are too many names to read"):
         list(entries_below(base, [], Looks()))
     assert handles() == before
 

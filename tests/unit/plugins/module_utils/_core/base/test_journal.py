@@ -15,14 +15,14 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base imp
 
 def test_a_line_is_there_at_once() -> None:
     """Also where it goes to a pipe, and the process is killed after it."""
-    script = f"import os; from {journal.__name__} import say; say('one'); say('two'); os._exit(9)"
+    script = f"import os; from {journal.__name__} import log; log('one'); log('two'); os._exit(9)"
     done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (9, "one\ntwo\n")
 
 
 def test_a_line_of_the_journal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever a server says."""
-    journal.say("chat: a\x1b[31m\nb envs={'TOKEN': 'marked'}" + "x" * 5000)
+    """Whatever a server answers."""
+    journal.log("chat: a\x1b[31m\nb envs={'TOKEN': 'marked'}" + "x" * 5000)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("chat: a [31m b envs={********}x")
     assert len(line) == 2000

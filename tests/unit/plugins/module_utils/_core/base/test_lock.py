@@ -30,11 +30,11 @@ def test_only_one_holds_a_lock(tmp_path: Path) -> None:
 
 
 def test_whoever_waits_says_so(tmp_path: Path) -> None:
-    told: list[float] = []
+    reported: list[float] = []
     with Lock(str(tmp_path / "lock")).hold(0), pytest.raises(XinferenceError):
-        Lock(str(tmp_path / "lock")).hold(0.5, told.append)
-    assert len(told) >= 2
-    assert told == sorted(told)
+        Lock(str(tmp_path / "lock")).hold(0.5, reported.append)
+    assert len(reported) >= 2
+    assert reported == sorted(reported)
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_service_can_lock_what_an_administrator_locked_first(tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_of_somebody_else_is_never_given_away(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_never_given_away(tmp_path: Path) -> None:
     folder = tmp_path / "service"
     folder.mkdir()
     os.chown(folder, 12345, 12345)

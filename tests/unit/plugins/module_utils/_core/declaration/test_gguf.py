@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.gguf import split_of, whole_of
 
 
-def test_a_part_tells_all_the_others() -> None:
+def test_a_part_shows_all_the_others() -> None:
     found = split_of("/models/a-b-00002-of-00003.gguf")
     assert found is not None
     assert (found.number, found.total, found.first) == (2, 3, "/models/a-b-00001-of-00003.gguf")
@@ -34,7 +34,7 @@ def test_what_is_no_part_is_a_file_like_any_other(path: str) -> None:
 
 
 @given(st.integers(1, 999), st.data())
-def test_every_part_tells_the_same_parts(total: int, data: st.DataObject) -> None:
+def test_every_part_shows_the_same_parts(total: int, data: st.DataObject) -> None:
     one, other = (data.draw(st.integers(1, total)) for _part in range(2))
     assert whole_of(f"a-{one:05}-of-{total:05}.gguf") == whole_of(f"a-{other:05}-of-{total:05}.gguf")
     assert len(whole_of(f"a-{one:05}-of-{total:05}.gguf")) == total

@@ -142,7 +142,7 @@ def test_a_field_that_we_registered_and_that_is_declared_no_more_is_a_difference
     last = {**DECLARED, "chat_template": "{{ x }}"}
     actual = changed("chat_template", "{{ x }}")
     assert registration_drift(DECLARED, actual, last) == {"chat_template": {"declared": None, "running": "{{ x }}"}}
-    # It is gone already, or somebody else set it otherwise: nothing that this declaration ever said.
+    # It is gone already, or another client set another value: nothing that this declaration ever said.
     assert registration_drift(DECLARED, REGISTERED, last) == {}
     assert registration_drift(DECLARED, changed("chat_template", "{{ y }}"), last) == {}
     assert registration_drift(DECLARED, actual, None) == {}
@@ -176,7 +176,7 @@ def test_the_files_that_a_registration_names(specification: dict[str, Any], expe
     assert uris(specification) == expected
 
 
-# Of what is refused, that it is told field by field; the words stand in the tests of wrong declarations.
+# Of what is refused, that it is reported field by field; the messages are in the tests of wrong declarations.
 
 
 @pytest.mark.parametrize(

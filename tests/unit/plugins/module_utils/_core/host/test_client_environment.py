@@ -59,7 +59,7 @@ def run(command: list[str]) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def looked_at(place: Path) -> dict[str, Any]:
+def inspected(place: Path) -> dict[str, Any]:
     """Facts of an environment."""
     return client_facts(str(place), run)
 
@@ -89,7 +89,7 @@ def interpreter(place: Path, *lines: str) -> None:
 
 
 def test_a_client_that_its_interpreter_imports(place: Path) -> None:
-    assert looked_at(place) == {"client_version": "4.1.0", "client_problem": None, "client_foreign": False, "client_requirements": None}
+    assert inspected(place) == {"client_version": "4.1.0", "client_problem": None, "client_foreign": False, "client_requirements": None}
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -99,23 +99,23 @@ def test_where_nothing_is_there_yet_nothing_is_wrong(tmp_path: Path, made: bool)
         (tmp_path / "client").mkdir()
         (tmp_path / "client/pip.conf").touch()
     expected = {"client_version": None, "client_problem": None, "client_foreign": False, "client_requirements": None}
-    assert looked_at(tmp_path / "client") == expected
+    assert inspected(tmp_path / "client") == expected
     assert client_facts(None, run) == expected
 
 
 def test_an_environment_with_pip_alone_is_completed(place: Path) -> None:
     for name in ("xinference_client", "xinference_client-4.1.0.dist-info"):
         shutil.rmtree(packages(place) / name)
-    assert looked_at(place)["client_problem"] == f"its interpreter, Python {VERSION}, has neither xinference-client nor pip"
+    assert inspected(place)["client_problem"] == f"its interpreter, Python {VERSION}, has neither xinference-client nor pip"
     (packages(place) / "pip").mkdir()
     (packages(place) / "pip/__init__.py").touch()
-    facts = looked_at(place)
+    facts = inspected(place)
     assert (facts["client_version"], facts["client_problem"]) == (None, None)
 
 
 def test_words_before_the_answer_do_not_count(place: Path) -> None:
     (packages(place) / "words.pth").write_text("import sys; print('{hello}')\n")
-    assert looked_at(place)["client_version"] == "4.1.0"
+    assert inspected(place)["client_version"] == "4.1.0"
 
 
 def gone(place: Path) -> None:
@@ -156,7 +156,7 @@ def gone(place: Path) -> None:
 )
 def test_what_cannot_be_used_is_made_again(place: Path, break_it: Callable[[Path], Any], problem: str) -> None:
     break_it(place)
-    facts = looked_at(place)
+    facts = inspected(place)
     assert facts["client_version"] is None
     assert problem in facts["client_problem"]
     assert not facts["client_foreign"]
@@ -165,21 +165,21 @@ def test_what_cannot_be_used_is_made_again(place: Path, break_it: Callable[[Path
 def test_an_interpreter_that_hangs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_environment, "_TIMEOUT", 0.2)
     interpreter(place, "exec sleep 20")
-    assert looked_at(place)["client_problem"] == "its interpreter does not answer within 0.2 s"
+    assert inspected(place)["client_problem"] == "its interpreter does not answer within 0.2 s"
 
 
 @pytest.mark.parametrize("name", ["python", "activate"])
-def test_what_is_no_virtual_environment_is_somebody_else_s(tmp_path: Path, name: str) -> None:
+def test_what_is_no_virtual_environment_belongs_to_others(tmp_path: Path, name: str) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / name).symlink_to(sys.executable)
-    facts = looked_at(tmp_path)
+    facts = inspected(tmp_path)
     assert facts["client_problem"] == "it has programs, but no pyvenv.cfg, so it is no virtual environment"
     assert facts["client_foreign"]
 
 
 def test_of_two_pythons_the_interpreter_s_own_counts(place: Path) -> None:
     install(place, "python3.5", "2.0.0")
-    assert looked_at(place)["client_version"] == "4.1.0"
+    assert inspected(place)["client_version"] == "4.1.0"
     assert sorted(client_records(place)) == sorted(
         packages(place, python) / f"xinference_client-{version}.dist-info/RECORD" for python, version in ((PYTHON, "4.1.0"), ("python3.5", "2.0.0"))
     )
@@ -195,4 +195,4 @@ def test_the_environment_of_the_caller_does_not_count(place: Path, tmp_path: Pat
     (tmp_path / "requests.py").write_text("raise RuntimeError\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONHOME", os.devnull)
-    assert looked_at(place)["client_version"] == "4.1.0"
+    assert inspected(place)["client_version"] == "4.1.0"

@@ -80,14 +80,14 @@ def test_where_nothing_can_be_written_the_old_one_stays(tmp_path: Path) -> None:
     assert sorted(place.name for place in tmp_path.iterdir()) == ["declaration.json", "declaration.json.copy", "file"]
 
 
-def test_uids_that_the_host_was_told_of(tmp_path: Path) -> None:
+def test_uids_that_the_host_has_stored(tmp_path: Path) -> None:
     place = str(tmp_path / "declaration.json")
     assert stored_uids(None) == stored_uids(place) == []
     StoredDeclaration(place).save({"models": [{"uid": "chat"}, {"uid": "old", "state": "absent"}, {"uid": 5}, "text", {}]})
     assert stored_uids(place) == ["chat"]
     (tmp_path / "declaration.json.copy").unlink()
     assert stored_uids(place) == ["chat"]
-    # Looking changes nothing.
+    # Reading changes nothing.
     assert not (tmp_path / "declaration.json.copy").exists()
     Path(place).write_text("{", encoding="utf-8")
     assert stored_uids(place) == []

@@ -169,7 +169,7 @@ def test_whether_a_container_can_choose_what_is_mounted(engine: Engine, mounts: 
     assert sorted(facts["mounts"]) == sorted(f"{source}:/m{number}:{'rw' if writable else 'ro'}" for number, (source, writable) in enumerate(mounts))
 
 
-def test_what_a_container_of_somebody_keeps(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_container_made_by_hand_keeps(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     (tmp_path / "new").mkdir()
@@ -245,7 +245,7 @@ def test_who_root_of_a_container_is_on_the_host(engine: Engine, info: Any, root:
 
 
 @pytest.mark.parametrize("said", [{"Options": None, "IPAM": None, "Labels": None}, {}, {"IPAM": {"Config": [None, {}]}}])
-def test_a_network_that_somebody_else_made(engine: Engine, said: Any) -> None:
+def test_a_network_that_the_roles_did_not_make(engine: Engine, said: Any) -> None:
     engine.answers["/networks"] = [{"Name": "xinference", **said}]
     facts = docker_facts(engine.address, "xinference")
     assert (facts["network"], facts["gateway"]) == ({"bridge": None, "subnets": [], "ours": False}, None)
@@ -559,7 +559,7 @@ def died(**state: Any) -> dict[str, Any]:
         (V2, {V2_FILE: "low 0\nhigh 0\nmax 12\noom 2\noom_kill 4\noom_group_kill 0\n"}, 4),
         # Both hierarchies side by side: the memory is in the first.
         (V1 + V2, {V1_FILE: "oom_kill 5\n", V2_FILE: "oom_kill 6\n"}, 5),
-        # Nothing tells.
+        # Nothing is known.
         (V1, {V1_FILE: "oom_kill_disable 0\nunder_oom 0\n"}, 0),
         (V1, {V1_FILE: "oom_kill many\n"}, 0),
         (V1, {}, 0),
@@ -575,7 +575,7 @@ def test_processes_that_were_killed_for_want_of_memory_are_counted(engine: Engin
     ("state", "killed"),
     [({"OOMKilled": True, "ExitCode": 1}, 1), ({"ExitCode": 137}, 1), ({"ExitCode": 1}, 0), ({"ExitCode": 0}, 0)],
 )
-def test_of_a_container_that_ended_the_engine_tells_the_reason(engine: Engine, tmp_path: Path, state: dict[str, Any], killed: int) -> None:
+def test_of_a_container_that_ended_the_engine_shows_the_reason(engine: Engine, tmp_path: Path, state: dict[str, Any], killed: int) -> None:
     engine.answers["/containers/xinference/json"] = died(Running=False, Pid=0, **state)
     # The group of another process that has its number now is not asked.
     assert deaths(engine.address, "xinference", with_groups(tmp_path, V1, {V1_FILE: "oom_kill 9\n"})) == Deaths(killed, 2)
@@ -663,7 +663,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("folder", "file", "public"), [(0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False), (0o751, 0o604, True)], ids=oct)
 def test_whether_every_user_may_read_a_file(folder: int, file: int, public: bool) -> None:
-    """Through links as well. Those of the test runner lie in a directory that is shut."""
+    """Through links as well. Those of the test runner lie in a private directory."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as top:
         Path(top).chmod(0o755)
         keys, link = Path(top, "keys"), Path(top, "link")
@@ -948,7 +948,7 @@ ENDLESS = "WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM en
         ["DROP TABLE user_permissions"],
         ["DROP TABLE users", f"CREATE VIEW users AS {ENDLESS}"],
         ["DROP TABLE user_permissions", f"CREATE VIEW user_permissions AS SELECT id AS user_id, username AS permission FROM ({ENDLESS})"],
-        # As far as the name and the kind beside it tell, it is a table.
+        # By its name and the kind beside it, it is a table.
         ["DROP TABLE users", f"CREATE VIEW users AS {ENDLESS}", "PRAGMA writable_schema=ON", "UPDATE sqlite_master SET type = 'table' WHERE name = 'users'"],
         [
             *("DROP TABLE users", "PRAGMA writable_schema=ON"),
@@ -1011,7 +1011,7 @@ def test_where_no_copy_can_be_made_accounts_are_not_known(database: Path, tmp_pa
         (None, {}),
     ],
 )
-def test_the_secrets_of_a_server_are_told_by_name(tmp_path: Path, text: str | None, found: dict[str, bool]) -> None:
+def test_the_secrets_of_a_server_are_reported_by_name(tmp_path: Path, text: str | None, found: dict[str, bool]) -> None:
     if text is not None:
         (tmp_path / "environment").write_text(text, encoding="utf-8")
     assert server_environment(str(tmp_path / "environment")) == found
@@ -1023,14 +1023,14 @@ def test_no_link_is_followed_for_the_secrets_of_a_server(tmp_path: Path) -> None
     assert server_environment(str(tmp_path / "environment")) == {}
 
 
-def test_links_on_the_way_are_told(tmp_path: Path) -> None:
+def test_links_on_the_way_are_reported(tmp_path: Path) -> None:
     (tmp_path / "folder/deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to("folder")
     (tmp_path / "folder/again").symlink_to("deep")
-    told = path_facts(str(tmp_path / "link/again/file"))["links"]
-    assert [link for link in told if link.startswith(str(tmp_path))] == [str(tmp_path / "link"), str(tmp_path / "link/again")]
+    links = path_facts(str(tmp_path / "link/again/file"))["links"]
+    assert [link for link in links if link.startswith(str(tmp_path))] == [str(tmp_path / "link"), str(tmp_path / "link/again")]
     assert path_facts(str(tmp_path / "link"))["links"][-1] == str(tmp_path / "link")
-    assert path_facts(str(tmp_path / "folder/deep"))["links"] == [link for link in told if not link.startswith(str(tmp_path))]
+    assert path_facts(str(tmp_path / "folder/deep"))["links"] == [link for link in links if not link.startswith(str(tmp_path))]
 
 
 # All of it.
@@ -1086,7 +1086,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
     assert json.loads(json.dumps(facts)) == facts
 
 
-# What the service tells.
+# What the service reports.
 
 STATE: dict[str, Any] = {
     "ready": False,
@@ -1097,25 +1097,25 @@ STATE: dict[str, Any] = {
 
 
 def state_of(root: Path) -> Any:
-    """What the service of a host told."""
+    """What the service of a host reported."""
     return service_facts(["a.service"], "nobody", "/opt/program", "/var/lib/service/state.json", root=root)["state"]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Path:
+def links(tmp_path: Path) -> Path:
     """The file in which it does."""
     place = tmp_path / "var/lib/service/state.json"
     place.parent.mkdir(parents=True)
     return place
 
 
-def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
+def test_what_the_service_wrote_is_reported(tmp_path: Path, links: Path) -> None:
     assert state_of(tmp_path) is None
     for state in (STATE, {**STATE, "models": {}}):
-        told.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
+        links.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
         assert state_of(tmp_path) == state
     # An earlier version.
-    told.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
+    links.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
     assert state_of(tmp_path) == STATE
 
 
@@ -1138,21 +1138,21 @@ def test_what_the_service_wrote_is_told(tmp_path: Path, told: Path) -> None:
     ],
     ids=str,
 )
-def test_what_no_service_writes_is_not_told(tmp_path: Path, told: Path, content: Any) -> None:
-    told.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+def test_what_no_service_writes_is_not_reported(tmp_path: Path, links: Path, content: Any) -> None:
+    links.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     assert state_of(tmp_path) is None
 
 
 def huge(place: Path) -> None:
-    """A file of more bytes than anybody reads, which takes no room."""
+    """A file of more bytes than is ever read, which takes no room."""
     place.touch()
     os.truncate(place, 1 << 33)
 
 
 @pytest.mark.parametrize("make", [lambda place: place.symlink_to(place.parents[3] / "elsewhere"), os.mkfifo, lambda place: place.mkdir(), huge])
-def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, told: Path, make: Callable[[Path], Any]) -> None:
+def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, links: Path, make: Callable[[Path], Any]) -> None:
     (tmp_path / "elsewhere").write_text(json.dumps(STATE), encoding="utf-8")
-    make(told)
+    make(links)
     assert state_of(tmp_path) is None
 
 
@@ -1162,7 +1162,7 @@ UNITS = ("xinference-firewall.service", "xinference-check-firewall.service", "xi
 LISTED = """-P FORWARD ACCEPT
 -N xinference-forward
 -A FORWARD -m comment --comment xinference-firewall -j xinference-forward
--A FORWARD -m comment --comment "somebody else" -j DROP
+-A FORWARD -m comment --comment "of others" -j DROP
 -A xinference-forward ! -i xinference0 -o xinference0 -m comment --comment {} -j DROP
 """
 

@@ -59,7 +59,7 @@ def test_a_socket_of_ours_is_seen() -> None:
         ("10.0.0.1", 8080, ["root"], ["12345"]),
         ("127.0.0.1", 8080, ["12345"], []),
         ("127.0.0.1", 8080, ["no such user here"], ["12345"]),
-        # Somebody else's socket on another address answers nobody who asks for this one.
+        # Another program's socket on another address does not answer requests for this one.
         ("127.0.0.1", 9998, [], []),
         ("10.0.0.1", 9998, [], ["54321"]),
         ("127.0.0.1", 7, [], []),
@@ -85,7 +85,7 @@ def listening() -> Iterator[set[Listener]]:
         yield there
 
 
-def test_the_kernel_and_its_tables_tell_the_same(listening: set[Listener]) -> None:
+def test_the_kernel_and_its_tables_report_the_same(listening: set[Listener]) -> None:
     assert len(listening) >= 2
     assert listening <= set(listeners())
     assert listening <= set(listeners(Path("/proc/net")))
@@ -122,8 +122,8 @@ def test_on_a_system_without_netlink_its_tables_are_read(monkeypatch: pytest.Mon
 def test_what_others_send_is_no_answer(monkeypatch: pytest.MonkeyPatch, listening: set[Listener]) -> None:
     forged = struct.pack("=IHHII", 88, 20, 0, 1, 0) + struct.pack("!4xH2x16s16x24x4s", 7, b"\x7f\0\0\1", b"\0" * 4) + b"\0" * 4
     real = socket.socket.recvfrom
-    told = [(forged, (os.getpid(), 0))]
-    monkeypatch.setattr(socket.socket, "recvfrom", lambda line, size: told.pop() if told else real(line, size), raising=False)
+    answers = [(forged, (os.getpid(), 0))]
+    monkeypatch.setattr(socket.socket, "recvfrom", lambda line, size: answers.pop() if answers else real(line, size), raising=False)
     found = listeners()
     assert Listener("127.0.0.1", 7, 0) not in found
     assert listening <= set(found)
@@ -138,7 +138,7 @@ def test_which_addresses_are_our_own() -> None:
         own_addresses("no-such-name.invalid", 9)
 
 
-def test_a_name_is_looked_at_with_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_checked_with_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client goes to the next one where the first does not answer."""
 
     def stand_for(*addresses: str) -> None:

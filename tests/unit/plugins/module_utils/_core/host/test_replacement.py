@@ -136,7 +136,7 @@ def test_what_a_killed_run_left_is_put_back_first() -> None:
 
 
 def test_an_exit_code_that_nobody_saw_is_waited_for() -> None:
-    """Docker tells it while the container does not run, and that may be between two looks."""
+    """Docker reports it while the container does not run, and that may be between two polls."""
     runs = [("running", "starting", number, 0) for number in range(5)]
     docker = running(xinference_replacement=[*runs, ("restarting", "unhealthy", 5, 3)])
     with pytest.raises(NotHealthy, match="its container ended 3 times, with exit code 3"):

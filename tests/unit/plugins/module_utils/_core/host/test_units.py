@@ -48,7 +48,7 @@ def test_which_states_are_running(root: Path, state: str, substate: str, active:
 
 @pytest.mark.parametrize(("seconds", "behind"), [(-5.0, False), (0.3, False), (5.0, True)])
 def test_a_unit_that_was_written_after_its_start_is_behind(root: Path, seconds: float, behind: bool) -> None:
-    # Systemd tells whole seconds: what was written in the same one may have been read.
+    # Systemd reports whole seconds: what was written in the same one may have been read.
     started = float(int(time.time()) - 100)
     os.utime(root / "etc/systemd/system" / UNIT, times=(started + seconds,) * 2)
     assert unit_facts([UNIT], root, run=systemctl(started + 0.5))["behind"] is behind

@@ -59,7 +59,7 @@ def test_what_the_container_writes_belongs_to_its_user() -> None:
     assert {".xinference", ".xinference/auth", ".xinference/cache/v2", ".cache/huggingface/hub", ".cache/huggingface/xet", "logs"} <= theirs
     # The number has a name here.
     seen = {
-        place(ROOT, folder["path"]): {**GOOD, **folder, "owner": "somebody", "uid": 10001, "gid": 10002} for folder in folders(TREE, ROOT, {}, "10001:10002")
+        place(ROOT, folder["path"]): {**GOOD, **folder, "owner": "another", "uid": 10001, "gid": 10002} for folder in folders(TREE, ROOT, {}, "10001:10002")
     }
     assert {folder["path"] for folder in folders(TREE, ROOT, seen, "10001:10002")} == {".", ".cache", ".cache/huggingface", "models", "backups"}
 
@@ -278,11 +278,11 @@ def test_other_ways_to_write_a_folder(path: str) -> None:
     assert [found for found, _remedy in check([{"path": path}], ROOT, {})] == [f"xinference_volumes: path {path!r} is no directory below xinference_data_root."]
 
 
-def test_a_link_is_told_once_and_of_further_files_too() -> None:
+def test_a_link_is_reported_once_and_of_further_files_too() -> None:
     facts = {f"{ROOT}/{name}": {"links": [f"{ROOT}/a"]} for name in ("a", "a/b", "a/file")}
-    told = [f"xinference_data_root: {ROOT}/a is a link."]
-    assert [problem for problem, _remedy in check([{"path": "a"}, {"path": "a/b"}], ROOT, facts, [f"{ROOT}/a/file"])] == told
-    assert [problem for problem, _remedy in check([], ROOT, facts, [f"{ROOT}/a/file"])] == told
+    problems = [f"xinference_data_root: {ROOT}/a is a link."]
+    assert [problem for problem, _remedy in check([{"path": "a"}, {"path": "a/b"}], ROOT, facts, [f"{ROOT}/a/file"])] == problems
+    assert [problem for problem, _remedy in check([], ROOT, facts, [f"{ROOT}/a/file"])] == problems
     assert check([], ROOT, facts) == []
 
 

@@ -161,7 +161,7 @@ def answer(begun: Any, uid: str = "chat") -> AutostartRow:
         (WRITTEN, WRITTEN + 1, True),
         # The entry was changed after the server launched the model from it.
         (WRITTEN - 1, WRITTEN + 1, False),
-        # Somebody launched the model before autostart looked, or long after.
+        # A client launched the model before autostart polled, or long after.
         (WRITTEN + 100, WRITTEN + 99, False),
         (WRITTEN + 100, WRITTEN + 115, True),
         (WRITTEN + 100, WRITTEN + 116, False),
@@ -179,7 +179,7 @@ def test_autostart_did_not_launch_what_it_does_not_name() -> None:
     assert not launched_by_entry(ENTRY, [answer(WRITTEN + 100, "other"), {}], WRITTEN + 100)
 
 
-def test_the_entry_of_another_account_tells_nothing() -> None:
+def test_the_entry_of_another_account_shows_nothing() -> None:
     assert not launched_by_entry(Entry("chat", 100, 3, 30, None, float(WRITTEN)), [answer(WRITTEN + 100)], WRITTEN + 100)
 
 
@@ -236,7 +236,7 @@ def test_a_worker_s_arguments_as_a_launch_request() -> None:
     assert from_worker(ARGUMENTS, "chat", 2) == Applied(LAUNCHED, "worker", USED_UP)
 
 
-def test_adapters_are_written_as_the_name_of_an_object_and_tell_nothing() -> None:
+def test_adapters_are_written_as_the_name_of_an_object_and_show_nothing() -> None:
     arguments = {**ARGUMENTS, "peft_model_config": "<xinference.types.PeftModelConfig object at 0x7f1c5c0b1d50>"}
     assert from_worker(arguments, "chat", 2) == Applied(LAUNCHED, "worker", USED_UP | {"peft_model_config"})
 

@@ -192,10 +192,10 @@ def test_any_other_error_of_the_list_is_an_error(status: int, words: str) -> Non
         observe(server)
 
 
-# A look at models that load.
+# A poll of models that load.
 
 
-def test_of_models_that_load_one_request_tells_that_they_still_do() -> None:
+def test_of_models_that_load_one_request_shows_that_they_still_do() -> None:
     server = Server(instance("one", "CREATING"), instance("two", "CREATING"), instance("other", "READY"))
     seen = observe(server, ["one", "two"])
     assert server.asked == ["instances"]
@@ -437,7 +437,7 @@ def test_an_entry_from_which_the_model_was_not_launched_is_not_used(answers: Any
     assert applied(look(server)) is None
 
 
-def test_where_nothing_tells_nothing_is_assumed() -> None:
+def test_where_nothing_is_known_nothing_is_assumed() -> None:
     server = Server(instance("chat", "READY"))
     server.rows = [row("other", RECORD, {"request": REQUEST, "created": CREATED, "registration": None})]
     assert look(server).applied == {}

@@ -81,7 +81,7 @@ def put(data: Path, path: str, content: Any) -> None:
 
 
 def launched(home: ServerFiles, uid: str, workers: list[str]) -> dict[str, Any]:
-    """The launch request that the worker's file tells."""
+    """The launch request that the worker's file holds."""
     applied = home.applied(uid, workers)
     assert isinstance(applied, Applied)
     assert applied.source == "worker"
@@ -184,7 +184,7 @@ def test_a_uid_may_itself_look_like_a_copy(home: ServerFiles, data: Path) -> Non
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"chat-rep0": null}', '{"chat-rep0": "text"}'])
-def test_a_damaged_file_of_a_worker_tells_nothing(home: ServerFiles, data: Path, content: str) -> None:
+def test_a_damaged_file_of_a_worker_shows_nothing(home: ServerFiles, data: Path, content: str) -> None:
     put(data, "worker_recovery/0.0.0.0_20425/models.json", content)
     assert home.applied("chat", [WORKER]) is None
 
@@ -307,7 +307,7 @@ def test_a_link_that_leaves_what_the_container_sees_has_no_size(tmp_path: Path, 
 
 
 def test_a_size_comes_to_an_end(cache: ServerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each name counts that is looked at, and each on the way of a link."""
+    """Each name counts that is read, and each on the way of a link."""
     snapshot = "/root/.cache/huggingface/hub/models--a/snapshots/1"
     fewest = next(left for left in range(100) if sized(cache, snapshot, monkeypatch, left) is not None)
     assert fewest > 20
@@ -330,7 +330,7 @@ def test_long_ways_of_links_come_to_an_end(cache: ServerFiles, monkeypatch: pyte
 
 
 def sized(home: ServerFiles, path: str, monkeypatch: pytest.MonkeyPatch, left: int) -> int | None:
-    """The size when only so many names may be looked at."""
+    """The size when only so many names may be read."""
     monkeypatch.setattr(server_files, "Looks", lambda: Looks(left))
     return home.size(path)
 
@@ -343,24 +343,24 @@ def files() -> list[str]:
     return ["model/v2/llm/one.json", "worker_recovery/0.0.0.0_20425/models.json", "logs/xinference.log"]
 
 
-def nothing_is_told(home: ServerFiles) -> bool:
+def nothing_is_found(home: ServerFiles) -> bool:
     """Whether none of them says anything."""
     found = (home.registrations("LLM", ["one"]), home.applied("chat", [WORKER]), home.log_tail("chat"))
     return found == ({}, None, [])
 
 
 @pytest.fixture
-def told(home: ServerFiles, data: Path) -> ServerFiles:
+def filled(home: ServerFiles, data: Path) -> ServerFiles:
     """A server's directory in which all of them are there."""
     put(data, "model/v2/llm/one.json", {"model_name": "one"})
     put(data, "worker_recovery/0.0.0.0_20425/models.json", {"chat-rep0": ARGUMENTS})
     put(data, "logs/xinference.log", "chat fails\n")
-    assert not nothing_is_told(home)
+    assert not nothing_is_found(home)
     return home
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_no_link_below_a_mount_is_followed(told: ServerFiles, data: Path, tmp_path: Path, depth: int) -> None:
+def test_no_link_below_a_mount_is_followed(filled: ServerFiles, data: Path, tmp_path: Path, depth: int) -> None:
     """Root reads them, and shows what they say."""
     for path in files():
         place = [data / path, *(data / path).parents][depth]
@@ -368,41 +368,41 @@ def test_no_link_below_a_mount_is_followed(told: ServerFiles, data: Path, tmp_pa
         place.rename(moved)
         place.symlink_to(moved)
         assert place.exists()
-    assert nothing_is_told(told)
-    assert told.log_size() == 0
+    assert nothing_is_found(filled)
+    assert filled.log_size() == 0
 
 
-def test_nobody_is_waited_for(told: ServerFiles, data: Path) -> None:
+def test_nobody_is_waited_for(filled: ServerFiles, data: Path) -> None:
     for path in files():
         (data / path).unlink()
         os.mkfifo(data / path)
-    assert nothing_is_told(told)
-    assert told.log_size() == 0
+    assert nothing_is_found(filled)
+    assert filled.log_size() == 0
 
 
-def test_a_hole_is_not_read(told: ServerFiles, data: Path) -> None:
+def test_a_hole_is_not_read(filled: ServerFiles, data: Path) -> None:
     for path in files():
         os.truncate(data / path, 1 << 33)
-    assert told.registrations("LLM", ["one"]) == {}
-    assert told.applied("chat", [WORKER]) is None
-    assert told.log_size() == 1 << 33
-    assert sum(map(len, told.log_tail("chat"))) == 512 << 10
+    assert filled.registrations("LLM", ["one"]) == {}
+    assert filled.applied("chat", [WORKER]) is None
+    assert filled.log_size() == 1 << 33
+    assert sum(map(len, filled.log_tail("chat"))) == 512 << 10
 
 
-def test_json_without_a_bottom_tells_nothing(told: ServerFiles, data: Path) -> None:
+def test_json_without_a_bottom_shows_nothing(filled: ServerFiles, data: Path) -> None:
     for path in files()[:2]:
         put(data, path, "[" * 200_000)
-    assert told.registrations("LLM", ["one"]) == {}
-    assert told.applied("chat", [WORKER]) is None
+    assert filled.registrations("LLM", ["one"]) == {}
+    assert filled.applied("chat", [WORKER]) is None
 
 
 @pytest.mark.parametrize("name", ["../llm/one", "../../../other", "/etc/one", "..", ".", "", "a/b", "x" * 300, "\0", "\ud800"])
-def test_a_name_leads_nowhere_else(told: ServerFiles, data: Path, name: str) -> None:
+def test_a_name_leads_nowhere_else(filled: ServerFiles, data: Path, name: str) -> None:
     put(data, "other.json", {"model_name": "other"})
     put(data, "model/v2/llm/a/b.json", {"model_name": "b"})
-    assert told.registrations("LLM", [name, "one"]) == {"one": {"model_name": "one"}}
-    assert told.registrations(f"../{name}/LLM", ["one"]) == {}
-    assert told.applied("chat", [name, ".."]) is None
+    assert filled.registrations("LLM", [name, "one"]) == {"one": {"model_name": "one"}}
+    assert filled.registrations(f"../{name}/LLM", ["one"]) == {}
+    assert filled.applied("chat", [name, ".."]) is None
 
 
 def test_the_server_s_folder_itself_may_be_the_container_s(tmp_path: Path) -> None:
@@ -441,8 +441,8 @@ def test_what_is_mounted_in_what_is_mounted_is_the_container_s(tmp_path: Path) -
         ("/root/.xinference/" + "x" * 300, None),
     ],
 )
-def test_whether_the_container_finds_something(told: ServerFiles, data: Path, path: str, found: bool | None) -> None:
+def test_whether_the_container_finds_something(filled: ServerFiles, data: Path, path: str, found: bool | None) -> None:
     (data / "link").symlink_to("/root/.xinference/logs")
     (data / "round").symlink_to("round")
     (data / "out").symlink_to("/etc/passwd")
-    assert told.has(path) is found
+    assert filled.has(path) is found

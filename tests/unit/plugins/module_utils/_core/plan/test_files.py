@@ -67,7 +67,7 @@ def test_files_that_are_there_already(fields: dict[str, Any], cached: bool) -> N
         ("/hub/models--org--one/snapshots/0", "org/one", ""),
         ("/hub/models--Org--One/snapshots/0", "org/one", ""),
         ("/hub/models--org--one", "org/two", "files of 'org/one'"),
-        # Of another hub, or put there by hand, nothing tells.
+        # Of another hub, or put there by hand, nothing is known.
         ("/somewhere/else", "org/two", ""),
         (None, "org/two", ""),
     ],

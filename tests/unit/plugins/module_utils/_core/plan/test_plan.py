@@ -310,7 +310,7 @@ def test_a_field_that_is_declared_no_more_differs_unless_the_server_fills_it_in(
 
 
 @pytest.mark.parametrize("name", UNREPORTED)
-def test_a_field_of_which_nothing_tells_is_unverified_and_never_drift(name: str) -> None:
+def test_a_field_that_is_not_known_is_unverified_and_never_drift(name: str) -> None:
     model = present(**{name: VALUES[name][0][0]})
     observed = Observed({"chat": running()})
     assert drift(model, running(), None) == {}
@@ -320,7 +320,7 @@ def test_a_field_of_which_nothing_tells_is_unverified_and_never_drift(name: str)
 
 
 @pytest.mark.parametrize("name", UNREPORTED)
-def test_a_field_that_the_source_cannot_tell_is_unverified_and_never_drift(name: str) -> None:
+def test_a_field_that_the_source_does_not_return_is_unverified_and_never_drift(name: str) -> None:
     model = present(**{name: VALUES[name][0][0]})
     launched = Applied(present().launch_request(), "worker", frozenset({UNREPORTED[name]}))
     assert drift(model, running(), launched) == {}
@@ -329,7 +329,7 @@ def test_a_field_that_the_source_cannot_tell_is_unverified_and_never_drift(name:
     assert drift(present(), running(), Applied(model.launch_request(), "worker", launched.hidden)) == {}
 
 
-def test_what_cannot_be_told_hides_nothing_that_can() -> None:
+def test_what_cannot_be_reported_hides_nothing_that_can() -> None:
     """Neither the fields and options that the source leaves out, nor a number of GPUs that is as good as declared."""
     model = present(path="/models/a.gguf", n_gpu="auto", environment={"A": "1"}, engine_options={"gpu_idx": 1, "n_ctx": 4096})
     request = {**present().launch_request(), "envs": {"A": "2"}, "n_ctx": 2048}
@@ -389,14 +389,14 @@ def test_engine_options_are_compared_one_by_one(source: str, declared: dict[str,
     assert drift(present(engine_options=declared), running(), applied(present(), source, **launched)) == found
 
 
-def test_engine_options_of_which_nothing_tells_are_unverified_one_by_one() -> None:
+def test_engine_options_that_are_not_known_are_unverified_one_by_one() -> None:
     model = present(engine_options={"n_threads": 2, "n_ctx": 1})
     assert drift(model, running(), None) == {}
     assert unverified(model, running(), None) == ("engine_options.n_ctx", "engine_options.n_threads")
 
 
 @pytest.mark.parametrize("key", ["gpu_idx", "n_worker"])
-def test_an_engine_option_that_the_source_cannot_tell_is_unverified(key: str) -> None:
+def test_an_engine_option_that_the_source_does_not_return_is_unverified(key: str) -> None:
     model = present(engine_options={key: 1})
     launched = Applied(present().launch_request(), "worker", frozenset({"worker_ip", "gpu_idx", "n_worker"}))
     assert drift(model, running(), launched) == {}
@@ -456,7 +456,7 @@ def test_a_relaunch_knows_how_to_go_back(source: str) -> None:
     assert action.previous == launched.request
 
 
-def test_a_relaunch_of_which_nothing_else_tells_goes_back_to_what_was_reported() -> None:
+def test_a_relaunch_without_another_source_rolls_back_to_what_was_reported() -> None:
     action = only(present(quantization="Q8_0"), Observed({"chat": running()}))
     assert action.previous == {
         "model_uid": "chat",
@@ -501,7 +501,7 @@ def test_adding_copies_carries_the_request_and_both_sides() -> None:
         drift={"replica": {"declared": 2, "running": 1}},
         model=model,
     )
-    # What the launch tells is verified; without it nothing tells the path.
+    # What the launch record holds is verified; without it the path is not known.
     assert only(model, Observed({"chat": running()}), scaling=True).unverified == ("path",)
 
 
@@ -846,7 +846,7 @@ def test_there_is_one_action_for_each_model_and_removals_come_first(declared: li
 
 
 @given(declarations(), servers(), CHOICES)
-def test_the_diff_tells_whether_there_are_changes_and_shows_no_secret(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
+def test_the_diff_shows_whether_there_are_changes_and_shows_no_secret(declared: list[DeclaredModel], observed: Observed, choices: PlanOptions) -> None:
     plan = make_plan(declared, observed, choices)
     assert set(plan.side("before")) == set(plan.side("after")) == {action.uid for action in plan.actions if action.changing}
     assert plan.changed == bool(plan.side("after"))
@@ -897,7 +897,7 @@ REAL = {"model_ability": ["chat"]}
         # llama.cpp cannot set a text where it wants a number, or one of an enumeration.
         ({}, REAL, {"cache_type_k": "q8_0", "n_ctx": "4096", "sampling.temp": "0.5"}),
         ({"engine": "Transformers", "format": "pytorch"}, {**REAL, "model_engine": "Transformers", "model_format": "pytorch"}, CLI),
-        # With Transformers, a hybrid model does not think unless it is told to.
+        # With Transformers, a hybrid model does not think unless it is asked to.
         ({"engine": "Transformers"}, {"model_ability": ["chat", "hybrid"], "model_engine": "Transformers"}, CLI),
         (
             {"type": "embedding", "engine": "sentence_transformers"},
@@ -927,15 +927,15 @@ def test_what_the_server_ignores_is_no_difference(source: str, fields: dict[str,
 @pytest.mark.parametrize(
     ("fields", "spec", "sent", "differs"),
     [
-        # A hybrid model was told not to think, and with llama.cpp it does where nobody says anything.
+        # A hybrid model was asked not to think, and with llama.cpp it does where nobody says anything.
         ({}, {"model_ability": ["chat", "hybrid"]}, CLI, ["enable_thinking"]),
-        # Of a server that does not tell what the model can do.
+        # Of a server that does not report what the model can do.
         ({}, {}, CLI, ["enable_thinking"]),
         ({"enable_thinking": True}, {"model_ability": ["hybrid"]}, CLI, ["enable_thinking"]),
         ({"engine": "Transformers"}, {"model_engine": "Transformers", **REAL}, {"trust_remote_code": False}, ["engine_options.trust_remote_code"]),
         ({"engine": "Transformers"}, {"model_engine": "Transformers", **REAL}, {"own_option": 1}, ["engine_options.own_option"]),
         ({}, REAL, {"n_ctx": 4096}, ["engine_options.n_ctx"]),
-        # Somebody declares it, for a server that is newer than what is known here.
+        # It is declared for a server that is newer than what is known here.
         ({"engine_options": {"brand_new": 2}}, REAL, {"brand_new": 1}, ["engine_options.brand_new"]),
         ({"engine_options": {"brand_new": 2}}, REAL, {"brand_new": None}, ["engine_options.brand_new"]),
     ],

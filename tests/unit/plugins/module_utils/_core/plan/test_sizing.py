@@ -192,9 +192,9 @@ def test_the_entry_that_is_chosen_counts(tmp_path: Path, fields: dict[str, Any],
         spec("UD-Q4_K_XL", "/no", "0_5"),
     ]
     registration = {**custom(512), "model_specs": entries}
-    home = put(tmp_path, a__gguf=4, b__gguf=8)
+    server_files = put(tmp_path, a__gguf=4, b__gguf=8)
     put(tmp_path, **{"c%20__gguf": 70})
-    (need,) = needs([model(registration=registration, **fields)], home)
+    (need,) = needs([model(registration=registration, **fields)], server_files)
     assert need.weights == weights
 
 
@@ -202,19 +202,19 @@ SPLIT = {"aß00001ßofß00003__gguf": 5, "aß00002ßofß00003__gguf": 6, "aß000
 
 
 def test_every_part_of_a_split_file_counts(tmp_path: Path) -> None:
-    home = put(tmp_path / "models", **SPLIT, other__gguf=100)
+    server_files = put(tmp_path / "models", **SPLIT, other__gguf=100)
     name = "a-00001-of-00003.gguf"
     registration = {**custom(512), "model_specs": [spec("Q4_1", "/models", model_file_name_template=name)]}
     by_file = {**custom(512), "model_specs": [spec("Q4_1", f"/models/{name}", model_file_name_template=name)]}
     for fields in ({"path": f"/models/{name}"}, {"registration": registration}, {"registration": by_file, "path": f"/models/{name}"}):
-        (need,) = needs([model(size_in_billions=1, **fields)], home)
+        (need,) = needs([model(size_in_billions=1, **fields)], server_files)
         assert need.weights == 18
 
 
 def test_parts_as_the_server_s_catalogue_names_them_count(tmp_path: Path) -> None:
-    home = put(tmp_path / "models", Q8_0__1__gguf=3, Q8_0__2__gguf=4, Q4_0__1__gguf=100)
+    server_files = put(tmp_path / "models", Q8_0__1__gguf=3, Q8_0__2__gguf=4, Q4_0__1__gguf=100)
     parts = {"model_file_name_split_template": "{quantization}.{part}.gguf", "quantization_parts": {"Q8_0": ["1", "2"]}}
-    (need,) = needs([model(registration={**custom(512), "model_specs": [spec("Q8_0", "/models", model_file_name_template="x", **parts)]})], home)
+    (need,) = needs([model(registration={**custom(512), "model_specs": [spec("Q8_0", "/models", model_file_name_template="x", **parts)]})], server_files)
     assert need.weights == 7
 
 
@@ -232,23 +232,23 @@ def test_parts_as_the_server_s_catalogue_names_them_count(tmp_path: Path) -> Non
     ],
 )
 def test_of_a_folder_what_is_loaded_counts(tmp_path: Path, fields: dict[str, Any], sizes: dict[str, int], weights: int) -> None:
-    home = put(tmp_path / "models", **sizes)
-    (need,) = needs([model(**{"type": "embedding", "path": "/models", **fields})], home)
+    server_files = put(tmp_path / "models", **sizes)
+    (need,) = needs([model(**{"type": "embedding", "path": "/models", **fields})], server_files)
     assert need.weights == weights
 
 
 def test_what_is_loaded_besides_counts(tmp_path: Path) -> None:
-    home = put(tmp_path / "models", a__gguf=10, p__gguf=2, d__gguf=3)
+    server_files = put(tmp_path / "models", a__gguf=10, p__gguf=2, d__gguf=3)
     for fields in (
         {"multimodal_projector": "/models/p.gguf"},
         {"multimodal_projector": "p.gguf"},
         {"engine_options": {"mmproj.path": "/models/p.gguf"}},
     ):
-        (need,) = needs([model(path="/models/a.gguf", **fields)], home)
+        (need,) = needs([model(path="/models/a.gguf", **fields)], server_files)
         assert need.weights == 12
-    (need,) = needs([model(path="/models/a.gguf", engine_options={"slot_save_path": "/models", "media_path": "/models"})], home)
+    (need,) = needs([model(path="/models/a.gguf", engine_options={"slot_save_path": "/models", "media_path": "/models"})], server_files)
     assert need.weights == 10
-    (need,) = needs([model(path="/models/a.gguf", multimodal_projector="p.gguf", engine_options={"draft_model_path": "/models/d.gguf"})], home)
+    (need,) = needs([model(path="/models/a.gguf", multimodal_projector="p.gguf", engine_options={"draft_model_path": "/models/d.gguf"})], server_files)
     assert need.weights == 15
 
 
@@ -325,7 +325,7 @@ def test_the_context_shrinks_until_everything_fits(spare: int, context: int) -> 
 
 @given(st.integers(1, 6), st.integers(0, 5))
 def test_a_model_more_does_not_change_the_others_while_memory_suffices(before: int, more: int) -> None:
-    """Otherwise every model of the host would be relaunched."""
+    """If not, every model of the host would be relaunched."""
     models = [model(f"m{number}", size_in_billions=1, quantization="Q4_K_M", engine_options="auto") for number in range(before + more)]
     limits = Limits(4, SERVER + len(models) * (460 + 572 + 448))
     assert choose_options(models, limits, ServerFiles())[:before] == choose_options(models[:before], limits, ServerFiles())

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container keeps that somebody else made, and what of it the declared one would not find."""
+"""What a container keeps that the roles did not make, and what of it the declared one would not find."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def problems(
     given: dict[str, Any] | None = None,
     **more: Any,
 ) -> list[str]:
-    """What is said of a container that somebody made."""
+    """What is reported of a container that was made by hand."""
     container = {**keeps(described(*mounts, **more), running or {}, lambda path: path in empty), "status": status}
     asked = {"name": "xinference", "data_root": ROOT, "home": HOME, "volumes": tree(), **(given or {})}
     return [f"{problem} {remedy}" for problem, remedy in check({"container": container}, paths or {}, **asked)]
@@ -73,10 +73,10 @@ def test_where_a_home_is(environment: tuple[str, ...], user: str, home: str) -> 
     assert keeps(described(env=environment, user=user), {}, lambda path: False)["home"] == home
 
 
-def test_what_the_first_process_was_told_counts_for_more() -> None:
-    told = of_processes(b"HOME=/home/me\0SECRET=marked\0XINFERENCE_HOME=/data\0broken\0HF_HOME=/hf\0HF_HUB_CACHE=/x\ny\0MODELSCOPE_CACHE=x\0")
-    assert told == {"HOME": "/home/me", "XINFERENCE_HOME": "/data", "HF_HOME": "/hf"}
-    assert keeps(described(env=("XINFERENCE_HOME=/other",)), told, lambda path: False)["home"] == "/data"
+def test_the_environment_of_the_first_process_counts_for_more() -> None:
+    environment = of_processes(b"HOME=/home/me\0SECRET=marked\0XINFERENCE_HOME=/data\0broken\0HF_HOME=/hf\0HF_HUB_CACHE=/x\ny\0MODELSCOPE_CACHE=x\0")
+    assert environment == {"HOME": "/home/me", "XINFERENCE_HOME": "/data", "HF_HOME": "/hf"}
+    assert keeps(described(env=("XINFERENCE_HOME=/other",)), environment, lambda path: False)["home"] == "/data"
 
 
 def test_what_is_a_volume(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_downloads_elsewhere() -> None:
     given = {"volumes": [*tree(), {"path": "hf", "target": "/hf"}]}
     same = ((f"{ROOT}/.xinference", HOME), (f"{ROOT}/hf", "/hf"))
     (said,) = problems(*same, env=("HF_HOME=/hf",), given=given)
-    assert "has its downloads where HF_HOME says; the declared one would look elsewhere. Add to xinference_environment {HF_HOME: /hf}." in said
+    assert "has its downloads where HF_HOME points to; the declared one would look elsewhere. Add to xinference_environment {HF_HOME: /hf}." in said
     assert problems(*same, env=("HF_HOME=/hf",), given={**given, "environment": ["HF_HOME"]}) == []
     assert problems(*same, env=("HF_HOME=/root/.cache/huggingface",), given=given) == []
     assert len(problems(*mounts, env=("MODELSCOPE_CACHE=/hf",))) == 2

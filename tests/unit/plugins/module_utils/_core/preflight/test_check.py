@@ -59,7 +59,7 @@ def test_a_good_host_has_no_failure() -> None:
         pytest.param(changed(python__distribution=False, python__executable="/opt/python/bin/python3"), {}, id="an interpreter that has it all"),
         pytest.param(changed(python__requests=False, python__venv=False), {}, id="packages that role docker installs"),
         pytest.param(changed(client_problem="its interpreter is not there any more"), {}, id="an environment that is made again"),
-        pytest.param(changed(docker__version="dev", docker__api_version="1.48"), {}, id="an engine that somebody built"),
+        pytest.param(changed(docker__version="dev", docker__api_version="1.48"), {}, id="a Docker that was built by hand"),
         pytest.param(changed(docker__version="0.0.0-20241223130549-3b49deb", docker__api_version="1.47"), {}, id="an engine of a distribution"),
         pytest.param(changed(docker__version="v28.0.1", docker__api_version="1.48"), {}, id="an engine with a letter"),
         pytest.param(changed(python__packaging=False, python__venv=False, client_version="4.1.0"), {"manage_docker": False}, id="a client that is there"),
@@ -137,14 +137,14 @@ def test_sizes_as_people_write_them(memory: str, mib: int) -> None:
         ("6143k", "6290432 bytes, which is no limit that a container can have"),
     ],
 )
-def test_what_is_no_limit_is_told(memory: str, wrong: str) -> None:
+def test_what_is_no_limit_is_reported(memory: str, wrong: str) -> None:
     (failure,) = check_host(HOST, replace(SETTINGS, memory=memory))
     assert str(failure) == f"xinference_memory '{memory}' is {wrong}. Write auto, or a size such as 12g or 4096m."
 
 
 LARGE = model(size_in_billions=70, quantization="Q4_K_M", format="ggufv2")
 FILE = f"{ROOT}/models/a.gguf"
-TOLD: dict[str, Any] = {"declared": ["chat"], "docker__container": {"status": "running", "ports": [9997], "memory": 14400 << 20}}
+DECLARED: dict[str, Any] = {"declared": ["chat"], "docker__container": {"status": "running", "ports": [9997], "memory": 14400 << 20}}
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ TOLD: dict[str, Any] = {"declared": ["chat"], "docker__container": {"status": "r
             {"memory": "2g", "models": model(size_in_billions="0_6", engine_options={"n_ctx": 32768}, format="ggufv2", quantization="Q4_K_M")},
             "context 3584",
         ),
-        # What was told before, and runs with that memory, was measured then.
-        (TOLD, {"models": LARGE}, ""),
-        (TOLD, {"models": LARGE, "memory": "8g"}, "weights 40054"),
-        ({**TOLD, "declared": []}, {"models": LARGE}, "weights 40054"),
+        # What was declared before, and runs with that memory, was measured then.
+        (DECLARED, {"models": LARGE}, ""),
+        (DECLARED, {"models": LARGE, "memory": "8g"}, "weights 40054"),
+        ({**DECLARED, "declared": []}, {"models": LARGE}, "weights 40054"),
     ],
 )
 def test_models_that_do_not_fit_are_refused(facts: dict[str, Any], settings: dict[str, Any], said: str) -> None:
@@ -309,9 +309,9 @@ def test_variables_that_the_roles_set_are_not_for_the_operator() -> None:
     ]
     failures = check_host(HOST, replace(SETTINGS, values={"xinference_environment": dict.fromkeys(names, "x")}, container_user="root"))
     assert [failure.check for failure in failures] == ["container user", *["environment"] * 6]
-    told = {failure.problem: failure.remedy for failure in failures[1:]}
-    assert set(told) == {f"xinference_environment names {name}, which the roles set themselves." for name in names[:-1]}
-    assert told["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Set xinference_home."
+    remedies = {failure.problem: failure.remedy for failure in failures[1:]}
+    assert set(remedies) == {f"xinference_environment names {name}, which the roles set themselves." for name in names[:-1]}
+    assert remedies["xinference_environment names XINFERENCE_HOME, which the roles set themselves."] == "Set xinference_home."
     assert all(failure.remedy for failure in failures)
 
 
@@ -422,14 +422,14 @@ def test_a_port_is_ours_where_our_container_runs_on_it(container: dict[str, Any]
     assert [failure.check for failure in check_host(host, SETTINGS)] == ([check] if check else [])
 
 
-def test_every_problem_of_the_data_root_is_told() -> None:
+def test_every_problem_of_the_data_root_is_reported() -> None:
     found = check_host(root(writable=False, filesystem="cifs", free_mib=1), SETTINGS)
     assert [failure.check for failure in found] == ["data root", "data root", "disk"]
     assert ["cannot be written" in found[0].problem, "is on cifs" in found[1].problem, "1 MiB free" in found[2].problem] == [True] * 3
 
 
 @pytest.mark.parametrize("known", [[], ["xinference_port"]])
-def test_every_variable_that_is_unknown_is_told_in_order(known: list[str]) -> None:
+def test_every_variable_that_is_unknown_is_reported_in_order(known: list[str]) -> None:
     found = check_host(HOST, replace(SETTINGS, variables=["xinference_b", "xinference_port", "xinference_a"], known_variables=known))
     names = [failure.problem.split("'")[1] for failure in found]
     assert names == ["xinference_a", "xinference_b", *([] if known else ["xinference_port"])]
@@ -555,14 +555,14 @@ PATH_WORDS = "Write it from the root of the file system."
             changed(docker__version="unknown", docker__api_version=None),
             {},
             "docker",
-            "What answers in the place of a Docker Engine tells no version but unknown, but the roles need one. "
+            "What answers in the place of a Docker Engine reports no version but unknown, but the roles need one. "
             "Set xinference_docker_host to the socket of one.",
         ),
         (
             changed(docker__version=None, docker__api_version=None),
             {},
             "docker",
-            "What answers in the place of a Docker Engine tells no version, but the roles need one. Set xinference_docker_host to the socket of one.",
+            "What answers in the place of a Docker Engine reports no version, but the roles need one. Set xinference_docker_host to the socket of one.",
         ),
         (
             changed(docker__version="dev", docker__api_version="1.40"),
@@ -862,7 +862,7 @@ def test_a_server_that_would_be_empty_is_refused() -> None:
     assert check_host(changed(docker__container=container), adopted) == []
 
 
-def test_a_home_that_is_none_is_told_once() -> None:
+def test_a_home_that_is_none_is_reported_once() -> None:
     volumes = [*SETTINGS.volumes, {"path": ".xinference", "target": "data"}, {"path": "logs", "target": "data/logs"}]
     assert [failure.check for failure in check_host(HOST, replace(SETTINGS, home="data", volumes=volumes))] == ["home"]
     assert [failure.check for failure in check_host(HOST, replace(SETTINGS, volumes=volumes))] == ["volumes", "volumes"]

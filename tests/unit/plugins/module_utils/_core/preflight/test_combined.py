@@ -84,10 +84,10 @@ def test_what_is_fine(name: str, value: str) -> None:
     ],
 )
 def test_more_than_belongs_there(name: str, value: str, problem: str) -> None:
-    ((told, remedy),) = check({f"xinference_{name}": value})
-    assert told == problem
+    ((sentence, remedy),) = check({f"xinference_{name}": value})
+    assert sentence == problem
     assert remedy
-    assert "secret" not in told + remedy
+    assert "secret" not in sentence + remedy
 
 
 def test_how_to_write_a_folder() -> None:

@@ -101,7 +101,7 @@ def test_paths_of_volumes(path: str) -> None:
 
 
 @pytest.mark.parametrize(("ours", "count"), [(True, 0), (False, 1)])
-def test_a_network_of_somebody_else(ours: bool, count: int) -> None:
+def test_a_network_of_others(ours: bool, count: int) -> None:
     found = problems(changed(docker__network={"bridge": "br-0", "subnets": [], "ours": ours}))
     assert (
         found

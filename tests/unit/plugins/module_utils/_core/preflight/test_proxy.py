@@ -192,7 +192,7 @@ def test_a_size_is_one_of_the_same_grammar_as_others(size: str, count: int) -> N
     assert len(problems(BARE, {"sizes": {"xinference_proxy_max_upload_size": size}})) == count
 
 
-def test_every_number_that_is_too_low_is_told() -> None:
+def test_every_number_that_is_too_low_is_reported() -> None:
     assert problems(BARE, {"numbers": {"one": 1, "none": 0, "less": -1}}) == ["none '0' is too low.", "less '-1' is too low."]
 
 
@@ -225,11 +225,11 @@ def test_the_server_s_port_on_another_address_is_free() -> None:
 
 
 @pytest.mark.parametrize("address", ["localhost", "lb"])
-def test_an_address_of_the_server_that_is_none_is_told_once(address: str) -> None:
+def test_an_address_of_the_server_that_is_none_is_reported_once(address: str) -> None:
     assert problems(BARE, {"port": 9997}, address=address) == [f"xinference_address '{address}' is no IP address."]
 
 
-def test_an_address_of_the_service_that_is_none_is_told_once() -> None:
+def test_an_address_of_the_service_that_is_none_is_reported_once() -> None:
     assert problems(BARE, {"port": 9998}, recovery_address="lb") == ["xinference_recovery_address 'lb' is no IP address."]
 
 
@@ -245,7 +245,7 @@ def test_an_address_of_the_service_that_is_none_is_told_once() -> None:
         ("certificate", {"exists": False}, "2999-12-31T00:00:00+00:00", "does not exist on this host."),
     ],
 )
-def test_certificates_of_every_kind_are_looked_at(name: str, facts: dict[str, Any], ends: str | None, problem: str | None) -> None:
+def test_certificates_of_every_kind_are_checked(name: str, facts: dict[str, Any], ends: str | None, problem: str | None) -> None:
     path = f"/etc/ssl/{name}.pem"
     made = host(certificates={CERTIFICATE: {"not_after": "2999-12-31T00:00:00+00:00"}, path: {"sha256": "0f", "not_after": ends}})
     made["paths"][path] = {**GOOD_PATH, **facts}
@@ -262,7 +262,7 @@ def test_a_file_of_which_nothing_is_known_holds_no_certificate() -> None:
     assert problems(host(certificates={}), GIVEN) == [f"xinference_proxy_certificate '{CERTIFICATE}' holds no certificate."]
 
 
-def test_every_file_that_is_wrong_is_told() -> None:
+def test_every_file_that_is_wrong_is_reported() -> None:
     wrong = {"certificate": "own.pem", "certificate_key": "/none.key", "client_ca": "/none.pem"}
     assert problems(BARE, wrong) == [
         "xinference_proxy_certificate 'own.pem' is no absolute path.",
@@ -271,7 +271,7 @@ def test_every_file_that_is_wrong_is_told() -> None:
     ]
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
     wrong = {"port": 0, "names": [""], "sizes": {"n": ""}, "numbers": {"n": 0}, "certificate_key": KEY}
     made = host()
     made["python"]["cryptography"] = False

@@ -100,7 +100,7 @@ def test_each_mistake_gives_one_sentence(accounts: Any, keys: Any, sentence: str
     assert "marked-password" not in failure
 
 
-def test_every_problem_of_every_account_and_key_is_told() -> None:
+def test_every_problem_of_every_account_and_key_is_reported() -> None:
     accounts = [{**SHOP, "name": ""}, "shop", SHOP, {**SHOP, "enabled": 1, "password": 2}]
     assert [failure.split(": ")[0] for failure in failures(accounts=accounts, api_keys=[3, KEY, {"name": "till"}])] == [
         "xinference_users[0] ('')",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables of the roles: of the documented kind or told, and what containers are given."""
+"""Variables of the roles: of the documented kind or reported, and what containers are given."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_what_is_of_the_documented_kind(name: str, value: Any) -> None:
         ("volumes", ["a"], "xinference_volumes[0] must be a dictionary, but is a text."),
     ],
 )
-def test_what_is_of_another_kind_is_told(name: str, value: Any, problem: str) -> None:
+def test_what_is_of_another_kind_is_reported(name: str, value: Any, problem: str) -> None:
     assert check_kinds({f"xinference_{name}": value}, OPTIONS) == [problem]
 
 
@@ -216,9 +216,9 @@ NAME = "xinference_environment: XINFERENCE_ALLOWED_IPS"
         ),
     ],
 )
-def test_a_list_that_would_shut_out_the_health_check(value: str, gateway: str | None, problem: str, remedy: str) -> None:
-    ((told, what_to_do),) = check_allowed(value, gateway)
-    assert told == problem
+def test_a_list_that_would_deny_the_health_check(value: str, gateway: str | None, problem: str, remedy: str) -> None:
+    ((sentence, what_to_do),) = check_allowed(value, gateway)
+    assert sentence == problem
     assert what_to_do.startswith(remedy)
 
 

@@ -118,7 +118,7 @@ def servers(draw: st.DrawFn, under_way: bool) -> FakeServer:
         if status == "UNREGISTERED":
             server.unregister("LLM", "custom")
         elif status == "ORPHAN":
-            # Cancelled by somebody in the moment in which it was ready.
+            # Cancelled just as it became ready.
             if server.models.get(uid) is None:
                 server.put(uid, "READY", **theirs)
                 server.cancel(uid)
@@ -196,7 +196,7 @@ def test_what_runs_afterwards_is_what_was_declared(server: FakeServer, items: li
         actual.pop("replica", None)
         if result.result in ("launched", "relaunched"):
             assert actual == wanted
-        # Of what others launched, each declared field is as declared, or named as one that nothing tells.
+        # Of what others launched, each declared field is as declared, or named as one that is not known.
         names = [name.removeprefix("engine_options.") for name in result.unverified]
         unknown = {FIELDS[name].sent if name in FIELDS else name for name in names}
         assert {key: actual.get(key) for key in wanted if key not in unknown} == {key: value for key, value in wanted.items() if key not in unknown}
@@ -378,7 +378,7 @@ def test_automatic_options_are_launched_with_and_stay() -> None:
 # What others are launching.
 
 
-def test_what_somebody_else_launches_otherwise_is_relaunched_when_it_is_ready_and_can_be_compared() -> None:
+def test_what_another_client_launches_differently_is_relaunched_when_it_is_ready_and_can_be_compared() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     outcome = run(server, llm("chat", quantization="Q4_K_M"))
     (result,) = outcome.results
@@ -391,7 +391,7 @@ def test_what_somebody_else_launches_otherwise_is_relaunched_when_it_is_ready_an
 
 
 @pytest.mark.parametrize("on_drift", ["report", "ignore"])
-def test_what_somebody_else_launches_is_compared_when_it_is_ready(on_drift: str) -> None:
+def test_what_another_client_launches_is_compared_when_it_is_ready(on_drift: str) -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     (result,) = run(server, llm("chat", quantization="Q4_K_M", engine_options={"n_ctx": 1}), choices={"on_drift": on_drift}).results
     assert (result.result, result.changed) == ("waited", False)
@@ -399,13 +399,13 @@ def test_what_somebody_else_launches_is_compared_when_it_is_ready(on_drift: str)
     assert result.unverified == ["engine_options.n_ctx"]
 
 
-def test_what_somebody_else_launches_as_declared_is_only_waited_for() -> None:
+def test_what_another_client_launches_as_declared_is_only_waited_for() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp")
     (result,) = run(server, llm("chat")).results
     assert (result.result, result.changed, written(server)) == ("waited", False, [])
 
 
-def test_what_somebody_else_cancelled_too_late_is_cleared_away_and_launched_with_all_that_it_needs() -> None:
+def test_an_orphaned_model_is_removed_and_launched_with_all_that_it_needs() -> None:
     server = FakeServer().put("chat", "READY")
     server.cancel("chat")
     (result,) = run(server, llm("chat", name="custom", registration=SPECIFICATION), choices={"autostart": True}).results
@@ -421,7 +421,7 @@ def test_what_is_cancelled_too_late_again_and_again_is_a_failure() -> None:
 
     def again(uid: str, replicas: int) -> None:
         clear(uid, replicas)
-        # Somebody else launches it, and cancels it in the moment in which it is ready.
+        # Another client launches it, and cancels it just as it becomes ready.
         server.clock.after(1, lambda: server.put(uid, "READY"))
         server.clock.after(1, lambda: server.cancel(uid))
 
@@ -431,7 +431,7 @@ def test_what_is_cancelled_too_late_again_and_again_is_a_failure() -> None:
     assert "again" in result.message
 
 
-def test_exclusive_removes_nothing_more_in_the_second_look() -> None:
+def test_exclusive_removes_nothing_more_in_the_second_comparison() -> None:
     server = FakeServer().put("chat", "CREATING", model_engine="llama.cpp", quantization="Q8_0")
     server.clock.after(15, lambda: server.put("late", "READY"))
     run(server, llm("chat", quantization="Q4_K_M"), choices={"exclusive": True})
@@ -528,11 +528,11 @@ def test_a_server_that_cannot_download_alone_says_so() -> None:
     assert problem == "download 'only' is not possible: this server cannot download without launching; servers since 3.4 can."
 
 
-def test_how_far_a_download_is_is_told_at_each_look() -> None:
-    told: list[Any] = []
+def test_how_far_a_download_is_is_reported_at_each_poll() -> None:
+    reported: list[Any] = []
     server = FakeServer(download_seconds=6)
-    run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: told.append((uid, state, answer.get("progress"), seconds)))
-    assert told == [*(("chat", "downloading", seconds / 6, seconds) for seconds in (3.0, 4.0, 5.0)), ("chat", "downloaded", None, 6.0)]
+    run(server, llm("chat"), download="only", report=lambda uid, state, answer, seconds: reported.append((uid, state, answer.get("progress"), seconds)))
+    assert reported == [*(("chat", "downloading", seconds / 6, seconds) for seconds in (3.0, 4.0, 5.0)), ("chat", "downloaded", None, 6.0)]
 
 
 def test_a_model_that_a_hub_has_is_registered_before_its_download() -> None:
@@ -542,7 +542,7 @@ def test_a_model_that_a_hub_has_is_registered_before_its_download() -> None:
     assert written(server) == ["register", "cache", "launch", "remember"]
 
 
-def test_copies_that_are_being_added_by_somebody_else_are_neither_terminated_nor_cancelled() -> None:
+def test_replicas_that_another_client_is_adding_are_neither_terminated_nor_cancelled() -> None:
     """The server would bring the model back with the copy that was loading."""
     server = FakeServer(load_seconds=20)
     server.put("chat", "CREATING", model_engine="llama.cpp", replica=2)

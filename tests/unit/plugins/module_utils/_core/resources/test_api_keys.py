@@ -218,7 +218,7 @@ def test_whatever_fails_the_old_key_goes_on(fails: str) -> None:
     assert keys(server) == {"key": first.secret}
 
 
-def test_when_undoing_fails_as_well_both_are_told() -> None:
+def test_when_undoing_fails_as_well_both_are_reported() -> None:
     server = FakeServer()
     ensure(server)
     server.fail_next("create_key", BROKEN)
@@ -256,7 +256,7 @@ def test_a_file_that_is_spoilt_is_written_again(tmp_path: Path, spoil: str) -> N
     assert (path.read_text(), path.stat().st_mode & 0o777) == (keys(server)["key"] + "\n", 0o600)
 
 
-def test_a_key_that_the_server_cannot_tell_stays_where_it_is_kept(tmp_path: Path) -> None:
+def test_a_key_that_the_server_does_not_return_stays_where_it_is_kept(tmp_path: Path) -> None:
     server, path = FakeServer(), tmp_path / "key"
     ensure(server, path=str(path))
     server.api_keys[1]["key"] = None
@@ -264,7 +264,7 @@ def test_a_key_that_the_server_cannot_tell_stays_where_it_is_kept(tmp_path: Path
     path.unlink()
     with pytest.raises(DeclarationError) as raised:
         plan(server, path=str(path))
-    assert str(raised.value) == f"path '{path}' cannot get the key 'key', because the server cannot tell it any more; set rotate once for a new one."
+    assert str(raised.value) == f"path '{path}' cannot get the key 'key', because the server does not return it any more; set rotate once for a new one."
     ensure(server, path=str(path), rotate=True)
 
 
@@ -386,7 +386,7 @@ def test_a_server_without_accounts_is_one_sentence() -> None:
     assert str(raised.value) == NO_ACCOUNTS
 
 
-def test_a_key_that_somebody_else_removed_is_gone_and_one_that_somebody_else_made_is_an_error() -> None:
+def test_a_key_that_another_client_removed_is_gone_and_one_that_another_client_made_is_an_error() -> None:
     server = FakeServer()
     ensure(server)
     absent, present = plan(server, state="absent"), plan(FakeServer())

@@ -123,7 +123,7 @@ def arguments(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def applied(request: dict[str, Any], source: str) -> Applied:
-    """What a source tells of a launch request."""
+    """What a source holds of a launch request."""
     if source == "worker":
         return from_worker(arguments(request), str(request["model_uid"]), int(request.get("replica") or 1))
     return Applied({"replica": 1, **cleaned(request)} if source == "record" else cleaned(request), source)
@@ -296,7 +296,7 @@ def test_a_declaration_by_hand_of_what_the_command_line_launched_relaunches_noth
 # What is not known.
 
 
-def test_what_nothing_tells_is_said() -> None:
+def test_what_is_not_known_is_said() -> None:
     exported = export(Observed({"chat": model("chat", CHAT)}), {})
     assert exported.unknown == {"chat": ["engine_options", *UNREPORTED]}
     assert not set(exported.unknown["chat"]) & set(exported.declaration[0])
@@ -327,7 +327,7 @@ def test_on_which_worker_it_shall_run_is_said_where_there_are_several() -> None:
     assert export(several, {}).unknown == {"chat": ["engine_options.gpu_idx", "engine_options.n_worker", "worker_ip"]}
     alone = Observed({"chat": model("chat", CHAT)}, applied=known)
     assert export(alone, {}).unknown == {}
-    # The autostart entry tells it.
+    # The autostart entry holds it.
     started = Observed(several.models, applied=known, entries={"chat": entry("chat", FORM)}, autostart=True)
     assert export(started, {}).unknown == {}
 
@@ -367,10 +367,10 @@ def test_values_of_environment_variables_are_left_out_unless_they_are_wanted(wit
     exported = export(observed, {})
     assert "hunter" not in str(exported)
     assert exported.unknown == {"chat": ["environment.HF_TOKEN", "environment.OTHER"]}
-    told = export(observed, {}, secrets=True)
-    assert told.unknown == {}
-    assert told.declaration[0]["environment"] == request["envs"]
-    assert not again(told, observed).changed
+    exported = export(observed, {}, secrets=True)
+    assert exported.unknown == {}
+    assert exported.declaration[0]["environment"] == request["envs"]
+    assert not again(exported, observed).changed
 
 
 # Registrations.

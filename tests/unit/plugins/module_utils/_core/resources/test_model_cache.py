@@ -30,7 +30,7 @@ WORKER = "0.0.0.0:20425"
 
 
 def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> CachedRow:
-    """Files of a downloaded LLM, as a server of version 4.1.0 tells them."""
+    """Files of a downloaded LLM, as a server of version 4.1.0 reports them."""
     path = f"{HOME}/cache/v2/{name}-ggufv2-0_6b-{quantization}"
     row = {
         "model_name": name,
@@ -50,7 +50,7 @@ def llm(quantization: str = "Q4_K_M", name: str = "qwen3", **more: Any) -> Cache
 
 
 def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> CachedRow:
-    """The same of an embedding model, of which the server tells neither format nor quantization."""
+    """The same of an embedding model, of which the server reports neither format nor quantization."""
     row = {
         "model_name": name,
         "model_type": "embedding",
@@ -69,7 +69,7 @@ def embedding(name: str = "bge-m3", form: str = "pytorch", **more: Any) -> Cache
 
 
 def old(row: CachedRow) -> CachedRow:
-    """The same as a server of version 3.4 tells it."""
+    """The same as a server of version 3.4 reports it."""
     return cast("CachedRow", {key: value for key, value in row.items() if key not in ("model_type", "model_engine", "size_bytes")})
 
 
@@ -165,7 +165,7 @@ def test_only_files_of_one_name() -> None:
     assert cached_models(Cache(llm()), "nothing") == []
 
 
-def test_what_an_old_server_does_not_tell_is_none() -> None:
+def test_what_an_old_server_does_not_report_is_none() -> None:
     (files,) = cached_models(Cache(old(llm())))
     assert (files.type, files.size_bytes, files.engines) == (None, None, None)
 
@@ -265,7 +265,7 @@ REASONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", REASONS)
-def test_files_that_somebody_uses_stay_whatever_is_asked(case: str) -> None:
+def test_files_that_are_used_stay_whatever_is_asked(case: str) -> None:
     reason, state = REASONS[case]
     server = Cache(llm(), **state)
     assert plan(server, keep=[]) == Removal((), (("qwen3--0_6B--ggufv2--Q4_K_M", reason),))
@@ -365,7 +365,7 @@ _USERS = st.builds(
 def test_nothing_that_anybody_needs_is_ever_deleted(cached: list[CachedModel], users: Users, keep: list[DeclaredModel]) -> None:
     removal = plan_removal(cached, users, keep=keep)
     deleted = [files for files in cached if files.model_version in removal.versions]
-    # All that the server would delete for these names was looked at, and nobody needs it.
+    # All that the server would delete for these names was checked, and nobody needs it.
     assert all(files in removal.remove for files in deleted)
     assert all(not users.of(files) for files in deleted)
     places = {(files.worker, files.path) for files in deleted}
@@ -390,7 +390,7 @@ def test_deleting_is_seen_to_have_happened() -> None:
     removal = plan(server, absent=("qwen3--0_6B--ggufv2--Q4_K_M", "qwen3--0_6B--ggufv2--Q8_0"))
     gone, problems = remove(server, removal)
     assert [files.model_version for files in gone] == ["qwen3--0_6B--ggufv2--Q4_K_M"]
-    assert problems == ["qwen3--0_6B--ggufv2--Q8_0: the server says that it was deleted, but still has it; its log tells why."]
+    assert problems == ["qwen3--0_6B--ggufv2--Q8_0: the server reports that it was deleted, but still has it; its log shows why."]
 
 
 def test_nothing_to_delete_asks_nothing() -> None:

@@ -77,13 +77,13 @@ def nothing(running: dict[str, str] | None = None) -> Seen:
     return dataclasses.replace(seen(running=running), found=None)
 
 
-def plan(declared: Registration, there: Seen, home: ServerFiles | None = None) -> Change:
-    return plan_registration(declared, there, home or ServerFiles())
+def plan(declared: Registration, there: Seen, server_files: ServerFiles | None = None) -> Change:
+    return plan_registration(declared, there, server_files or ServerFiles())
 
 
-def problems(declared: Registration, there: Seen, home: ServerFiles | None = None) -> list[str]:
+def problems(declared: Registration, there: Seen, server_files: ServerFiles | None = None) -> list[str]:
     with pytest.raises(DeclarationError) as refused:
-        plan(declared, there, home)
+        plan(declared, there, server_files)
     return refused.value.problems
 
 
@@ -109,7 +109,7 @@ def test_a_declaration_that_is_right() -> None:
             wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "dimensions": 1}]}),
             "specification.model_specs[0].dimensions has no effect there; it belongs into specification itself.",
         ),
-        # What somebody wrote stays as it is.
+        # What a user wrote stays as it is.
         (wanted(given={"model_name": "my registration"}), "specification.model_name 'my registration' differs from name 'minilm'"),
         (wanted(name="mini lm"), "name 'mini lm' of a custom model must not contain white space"),
         (wanted(type="video"), "specification is not possible for type video"),
@@ -186,19 +186,19 @@ def test_a_model_of_the_catalogue_is_refused(state: str, words: str) -> None:
 
 @pytest.mark.parametrize("uri", ["file:///models/minilm", "/models/minilm"])
 def test_files_that_are_not_there_are_refused(tmp_path: Path, uri: str) -> None:
-    home = ServerFiles({"/models": str(tmp_path)})
+    server_files = ServerFiles({"/models": str(tmp_path)})
     declared = wanted(given={"model_specs": [{**GIVEN["model_specs"][0], "model_uri": uri}]})
-    assert problems(declared, nothing(), home) == [
+    assert problems(declared, nothing(), server_files) == [
         f"specification.model_specs.model_uri '/models/minilm' does not exist; on this host it would be {tmp_path}/minilm."
     ]
     # A link is followed as the container follows it.
     (tmp_path / "minilm").symlink_to("/models/other")
-    assert len(problems(declared, nothing(), home)) == 1
+    assert len(problems(declared, nothing(), server_files)) == 1
     (tmp_path / "other").mkdir()
-    assert plan(declared, nothing(), home).changed
+    assert plan(declared, nothing(), server_files).changed
     # And a link in the directory leads to something.
     (tmp_path / "other/model.safetensors").symlink_to("../blobs/1")
-    assert problems(declared, nothing(), home) == [
+    assert problems(declared, nothing(), server_files) == [
         "specification.model_specs.model_uri '/models/minilm' holds 1 link to nothing: 'model.safetensors' leads to '/models/blobs/1', which does not exist."
     ]
 
@@ -209,10 +209,10 @@ def test_files_that_this_host_cannot_see_are_left_to_the_server(tmp_path: Path) 
     assert plan(remote, nothing(), ServerFiles({"/": str(tmp_path)})).changed
 
 
-def test_files_of_a_registration_that_stays_or_goes_are_not_looked_for(tmp_path: Path) -> None:
-    home = ServerFiles({"/models": str(tmp_path)})
-    assert not plan(WANTED, seen(), home).changed
-    assert plan(Registration("embedding", "minilm", "absent", GIVEN), seen(), home).changed
+def test_files_of_a_registration_that_stays_or_goes_are_not_checked(tmp_path: Path) -> None:
+    server_files = ServerFiles({"/models": str(tmp_path)})
+    assert not plan(WANTED, seen(), server_files).changed
+    assert plan(Registration("embedding", "minilm", "absent", GIVEN), seen(), server_files).changed
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
@@ -249,7 +249,7 @@ def test_a_registration_that_only_shall_survive_or_was_lost_relaunches_nothing()
 @pytest.mark.parametrize(
     ("there", "words"),
     [
-        (seen(running={"embed": READY}), "nothing tells what 'embed' was launched with"),
+        (seen(running={"embed": READY}), "it is not known what 'embed' was launched with"),
         (seen(running={"embed": CREATING}), "'embed' is creating; wait until it is ready"),
         (
             seen(running={"embed": READY}, applied={"embed": Applied(REQUEST, "record")}, entries={"embed": Entry("embed", 1, 2, 3)}),
@@ -338,12 +338,12 @@ class Shelf:
         return [call for call in self.calls if call[0] != "list_instances"]
 
 
-def reach(server: Shelf, declared: Registration, home: ServerFiles | None = None) -> RegistrationOutcome:
+def reach(server: Shelf, declared: Registration, server_files: ServerFiles | None = None) -> RegistrationOutcome:
     """Read, plan and carry out."""
-    home = home or ServerFiles()
-    there = read(server, declared, home, StateFile(None))
+    server_files = server_files or ServerFiles()
+    there = read(server, declared, server_files, StateFile(None))
     server.calls.clear()
-    return apply_registration(server, plan_registration(declared, there, home), Waiting(), Context(there.observed, home, StateFile(None)))
+    return apply_registration(server, plan_registration(declared, there, server_files), Waiting(), Context(there.observed, server_files, StateFile(None)))
 
 
 def test_it_is_registered_and_remembered_and_the_second_run_does_nothing() -> None:
@@ -379,7 +379,7 @@ def test_it_is_removed_and_forgotten() -> None:
 def test_a_removal_that_did_not_happen_fails() -> None:
     server = Shelf("minilm")
     server.there = type("Stuck", (dict,), {"pop": lambda *_arguments: None})(server.there)
-    with pytest.raises(XinferenceError, match="says that the registration of 'minilm' was removed, but still has it"):
+    with pytest.raises(XinferenceError, match="reports that the registration of 'minilm' was removed, but still has it"):
         reach(server, Registration("embedding", "minilm", "absent"))
 
 
@@ -432,7 +432,7 @@ def test_a_new_one_that_is_refused_leaves_nothing() -> None:
     assert server.writes() == [("register", 256, True)]
 
 
-def test_an_answer_that_was_lost_is_looked_for() -> None:
+def test_after_a_lost_answer_the_server_is_read_again() -> None:
     server = Shelf("minilm")
     server.errors["register"] = [ConnectionFailed("POST http://x: no answer within 30 s.")]
     change = plan(wanted(given={"max_tokens": 512}), seen())
@@ -447,14 +447,14 @@ def test_an_answer_that_was_lost_is_looked_for() -> None:
     assert server.writes() == [("unregister", "minilm"), ("register", 512, True), ("remember", RECORD, KEY)]
 
 
-def test_somebody_else_registered_the_same_in_this_moment() -> None:
+def test_another_client_just_registered_the_same() -> None:
     server = Shelf()
     there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND)
     assert apply_registration(server, plan(WANTED, there), Waiting(), Context(there.observed)).change.changed
 
 
-def test_somebody_else_registered_another_in_this_moment() -> None:
+def test_another_client_just_registered_another() -> None:
     server = Shelf()
     there = read(server, WANTED, ServerFiles(), StateFile(None))
     server.there["minilm"] = dict(FOUND, max_tokens=1)

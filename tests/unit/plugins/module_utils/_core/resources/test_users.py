@@ -116,7 +116,7 @@ def test_an_account_is_disabled_before_anything_else_and_enabled_after_everythin
     server.account("app", "other-password", "models:list")
     ensure(server, password="app-password", permissions=["models:read"], enabled=False)
     assert [argument[1] for _name, argument in server.writes()] == [{"enabled": False}, {"permissions": ["models:read"]}, "app-password"]
-    # Nothing tells the password of a disabled account, so it is not compared …
+    # The password of a disabled account is not known, so it is not compared …
     assert not plan(server, password="new-password").changed
     change = ensure(server, password="new-password", permissions=["models:list"], enabled=True)
     # … and set before anybody could use an old one.
@@ -188,7 +188,7 @@ def test_neither_the_own_account_nor_the_last_administrator_can_be_lost(declared
     with pytest.raises(DeclarationError) as own:
         plan(server, "admin", **declared)
     assert str(own.value) == f"{OWN} {words} log in with another administrator for that."
-    # Somebody who manages accounts without being an administrator.
+    # An account that manages accounts without being an administrator.
     server = FakeServer()
     server.people[1]["permissions"] = ["users:manage"]
     server.account("boss", "boss-password", "admin")
@@ -269,7 +269,7 @@ def test_a_server_without_accounts_is_one_sentence() -> None:
 # Races and refusals.
 
 
-def test_the_same_account_made_by_somebody_else_is_no_error_and_another_one_is() -> None:
+def test_the_same_account_made_by_another_client_is_no_error_and_another_one_is() -> None:
     for others, same in (("app-password", True), ("other-password", False)):
         server = FakeServer()
         change = plan(server, **APP)
@@ -282,7 +282,7 @@ def test_the_same_account_made_by_somebody_else_is_no_error_and_another_one_is()
         assert (raised.value.status, raised.value.detail) == (409, "User already exists")
 
 
-def test_an_account_that_somebody_else_removed_is_gone() -> None:
+def test_an_account_that_another_client_removed_is_gone() -> None:
     server = FakeServer()
     number = server.account("app", "app-password")
     change = plan(server, state="absent")

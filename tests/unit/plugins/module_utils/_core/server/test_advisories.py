@@ -60,8 +60,8 @@ def test_which_versions_are_in_which_range(text: str, cves: list[str], refused: 
     assert any(advisory.refused for advisory in found) == refused
 
 
-def test_a_look_into_the_image_decides_where_there_is_one() -> None:
-    """And not the version, which says too little of an image that somebody made."""
+def test_the_image_itself_decides_where_it_was_checked() -> None:
+    """And not the version, which reveals too little of an image that a user made."""
     assert sentences("2.11.0", {}) == []
     assert sentences("2.11.0", {"XOSCAR_AUTH_KEY": True}) == []
     (sentence,) = sentences("4.1.0", {"XOSCAR_AUTH_KEY": False})

@@ -185,9 +185,9 @@ def of_user(monkeypatch: pytest.MonkeyPatch, recorded: Recorded, uid: int) -> No
     """Let the server be another user's."""
     real = listeners_module.listeners()
     port = int(recorded.endpoint.rpartition(":")[2])
-    told = [Listener(each.address, each.port, uid if each.port == port else each.uid) for each in real]
-    assert uid in {each.uid for each in told}
-    monkeypatch.setattr(listeners_module, "listeners", lambda: told)
+    pretended = [Listener(each.address, each.port, uid if each.port == port else each.uid) for each in real]
+    assert uid in {each.uid for each in pretended}
+    monkeypatch.setattr(listeners_module, "listeners", lambda: pretended)
 
 
 def test_nothing_is_sent_to_another_user_of_the_machine(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ def test_a_token_is_not_sent_to_who_came_since(recorded: Recorded, monkeypatch: 
     assert len(recorded.requests) == before
 
 
-def test_a_password_goes_to_another_machine_with_tls_or_because_somebody_said_so() -> None:
+def test_a_password_goes_to_another_machine_with_tls_or_where_an_option_allows_it() -> None:
     # An address that is kept for documentation.
     with pytest.raises(
         ConnectionFailed, match=r"endpoint 'http://192\.0\.2\.1:9997' is on another machine and without TLS, where the password could be read on its"
@@ -235,7 +235,7 @@ def test_a_password_goes_to_another_machine_with_tls_or_because_somebody_said_so
             Client(endpoint, username="admin", password="s3cret-pass", timeout=0.1, **options)
 
 
-def test_who_looks_again_soon_asks_once(recorded: Recorded) -> None:
+def test_who_polls_again_soon_asks_once(recorded: Recorded) -> None:
     recorded.answer("GET /status", break_off)
     client = connect(recorded)
     for patient, tries in ((False, 1), (True, 3)):
@@ -464,7 +464,7 @@ def test_an_answer_may_be_as_large_as_the_limit(recorded: Recorded, monkeypatch:
 def test_a_byte_now_and_then_is_no_answer(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, answer: tuple[bytes, bytes]) -> None:
     """With each of them the timeout begins again."""
     client = connect(recorded, timeout=5)
-    # A second goes by with each look at the clock.
+    # A second goes by with each read of the clock.
     monkeypatch.setattr(Answer, "clock", itertools.count().__next__)
     recorded.answer("GET /v1/models", going_on(*answer))
     with pytest.raises(ConnectionFailed) as raised:
@@ -700,14 +700,14 @@ def test_a_write_is_repeated_with_the_renewed_token_too(recorded: Recorded) -> N
 
 
 def test_a_token_that_expires_in_the_middle_of_a_long_launch_is_renewed_once(recorded: Recorded) -> None:
-    """Half an hour of looks at a launch: one answer is a refusal, and none after it."""
+    """Half an hour of polls of a launch: one answer is a refusal, and none after it."""
     loading, ready = (200, [{"model_uid": "chat", "status": "CREATING"}]), (200, [{"model_uid": "chat", "status": "READY"}])
     recorded.answer("POST /token", LOGIN, (200, {"access_token": "token-2"}))
     recorded.answer("POST /v1/models", (200, {"model_uid": "chat"}))
     recorded.answer("GET /v1/models/instances", loading, loading, EXPIRED, loading, loading, ready)
     client = connect(recorded)
     client.launch({"model_uid": "chat"})
-    statuses = [client.list_instances()[0]["status"] for _look in range(5)]
+    statuses = [client.list_instances()[0]["status"] for _poll in range(5)]
     assert statuses == ["CREATING"] * 4 + ["READY"]
     assert [token for token, _body in recorded.asked("GET /v1/models/instances")] == ["Bearer token-1"] * 3 + ["Bearer token-2"] * 3
     assert len(recorded.asked("POST /token")) == 2
@@ -718,7 +718,7 @@ def test_a_token_may_expire_more_than_once(recorded: Recorded) -> None:
     recorded.answer("POST /token", LOGIN, (200, {"access_token": "token-2"}), (200, {"access_token": "token-3"}))
     recorded.answer("GET /v1/models", NO_MODELS, EXPIRED, NO_MODELS, EXPIRED, NO_MODELS)
     client = connect(recorded)
-    for _look in range(3):
+    for _poll in range(3):
         assert client.list_models() == {}
     assert [token for token, _body in recorded.asked("GET /v1/models")] == [f"Bearer token-{number}" for number in (1, 1, 2, 2, 3)]
 
@@ -846,11 +846,11 @@ def test_errors_carry_the_server_s_own_words(recorded: Recorded, answer: Any, wo
 
 @pytest.mark.parametrize("verify", [False, "/etc/ca.pem"])
 def test_what_the_environment_says_of_trust_and_accounts_is_not_for_this_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verify: bool | str) -> None:
-    """A bundle of CAs, and a .netrc with somebody's account on the same host."""
+    """A bundle of CAs, and a .netrc with another account on the same host."""
     import requests
 
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine inference.example login somebody password else\n", encoding="utf-8")
+    netrc.write_text("machine inference.example login another password else\n", encoding="utf-8")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(netrc))
@@ -1114,7 +1114,7 @@ def test_where_nobody_is_logged_in_there_is_no_name(recorded: Recorded) -> None:
     assert client.username is None
 
 
-def test_accounts_are_managed_where_the_server_tells_of_its_first_one(recorded: Recorded) -> None:
+def test_accounts_are_managed_where_the_server_reports_its_first_one(recorded: Recorded) -> None:
     """Servers before 3.0 have accounts as well, which are managed in other ways."""
     rows = [{"id": 1}]
     recorded.answer("GET /v1/admin/users", (200, rows))
@@ -1193,7 +1193,7 @@ def test_copies_may_take_longer_than_other_requests(recorded: Recorded) -> None:
     assert len(recorded.asked("POST /v1/models/chat/replicas")) == 1
 
 
-def test_a_download_is_left_to_the_server_after_a_moment(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, silent: Callable[[Any], None]) -> None:
+def test_the_request_of_a_download_is_dropped_after_a_moment(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, silent: Callable[[Any], None]) -> None:
     monkeypatch.setattr(client_module, "DOWNLOAD_MOMENT", 0.2)
     recorded.answer("POST /v1/cache/models", silent)
     assert connect(recorded).cache({"cache_uid": "a"}) is False

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which containers are started again: those that were killed or are of no use, never those that somebody stopped."""
+"""Which containers are started again: those that were killed or are of no use, never those that a user stopped."""
 
 from __future__ import annotations
 

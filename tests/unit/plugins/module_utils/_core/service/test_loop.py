@@ -34,7 +34,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
 
 
 class Stage:
-    """A watcher in front of a server, and the lines that it told."""
+    """A watcher in front of a server, and the lines that it logged."""
 
     def __init__(self, server: FakeServer, *items: dict[str, Any], **choices: Any) -> None:
         self.server = server
@@ -61,10 +61,10 @@ class Stage:
         return self.server
 
     def run(self, seconds: float) -> Stage:
-        """Let the watcher look for a time."""
+        """Let the watcher poll for a time."""
         end = self.server.clock() + seconds
         while self.server.clock() < end:
-            pause = self.watcher.look()
+            pause = self.watcher.poll()
             assert pause > 0
             self.server.clock.sleep(pause)
         return self
@@ -73,7 +73,7 @@ class Stage:
         """Seconds until every declared model has answered."""
         begun = self.server.clock()
         while True:
-            pause = self.watcher.look()
+            pause = self.watcher.poll()
             if self.watcher.ready:
                 return self.server.clock() - begun
             assert self.server.clock() - begun < seconds, self.lines
@@ -81,7 +81,7 @@ class Stage:
 
 
 def launches(server: FakeServer) -> list[str]:
-    """Models that somebody asked to launch through the API, in order."""
+    """Models that a client asked to launch through the API, in order."""
     return [argument["model_uid"] for name, argument in server.calls if name == "launch"]
 
 
@@ -91,14 +91,14 @@ def test_what_is_missing_is_launched_and_must_answer(autostart: bool) -> None:
     stage = Stage(server, llm("one"), llm("two"))
     assert stage.until_ready() < 12
     assert server.ready() == {"one", "two"}
-    told = [line for line in stage.lines if "ready" in line]
-    assert [line.partition(",")[0] for line in told] == ["one: ready", "two: ready"]
+    logged = [line for line in stage.lines if "ready" in line]
+    assert [line.partition(",")[0] for line in logged] == ["one: ready", "two: ready"]
     # How long an answer takes is measured, and a machine may be busy.
-    assert all(re.fullmatch(r"\w+: ready, answered in \d\.\d\d s", line) for line in told)
+    assert all(re.fullmatch(r"\w+: ready, answered in \d\.\d\d s", line) for line in logged)
     assert launches(server) == ["one", "two"]
 
 
-def test_while_all_is_well_a_look_is_one_request_and_writes_nothing() -> None:
+def test_while_all_is_well_a_poll_is_one_request_and_writes_nothing() -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"), llm("two"))
     stage.until_ready()
@@ -167,7 +167,7 @@ def test_models_are_launched_by_priority() -> None:
     assert launches(server) == ["first", "second", "last"]
 
 
-def test_what_somebody_else_launches_is_waited_for() -> None:
+def test_what_another_client_launches_is_waited_for() -> None:
     server = FakeServer().put("one", "CREATING")
     stage = Stage(server, llm("one"), autostart=False)
     stage.until_ready()
@@ -184,7 +184,7 @@ def test_what_is_absent_stays_absent() -> None:
 
 
 def llm_request(uid: str) -> dict[str, Any]:
-    """What somebody launches by hand."""
+    """What a user launches by hand."""
     return {"model_uid": uid, "model_name": "qwen3", "model_engine": "llama.cpp"}
 
 
@@ -234,7 +234,7 @@ def test_credentials_that_are_refused_are_not_tried_often() -> None:
 
 
 @pytest.mark.parametrize(("on_drift", "left"), [("relaunch", "Q4_K_M"), ("report", "Q8_0"), ("ignore", "Q8_0")])
-def test_what_somebody_changed_is_relaunched_only_where_the_declaration_says_so(on_drift: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_changed_by_hand_is_relaunched_only_where_the_declaration_asks_for_it(on_drift: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer(with_autostart=False)
     real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
@@ -275,7 +275,7 @@ def test_a_server_that_refuses_a_launch_for_now_is_asked_again() -> None:
     assert written(server).count("launch") == 2
 
 
-def test_a_server_that_nothing_stands_for_is_unreachable_since_the_first_look_that_found_so() -> None:
+def test_a_server_that_nothing_stands_for_is_unreachable_since_the_first_poll_that_found_so() -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
@@ -309,17 +309,17 @@ def test_a_server_that_cannot_be_asked_is_not_of_no_use_for_that(listens: bool) 
     def connect() -> FakeServer:
         raise ClientMissing("no client", listens=listens)
 
-    told: list[str] = []
+    logged: list[str] = []
     declaration = Declaration((), ReconcileOptions(PlanOptions()), "a")
-    watcher = Watcher(connect, lambda: declaration, told.append, lock=nullcontext)
+    watcher = Watcher(connect, lambda: declaration, logged.append, lock=nullcontext)
     for pause in (watcher.intervals.moving, watcher.intervals.idle, watcher.intervals.idle):
-        assert watcher.look() == (pause if listens else watcher.intervals.down)
+        assert watcher.poll() == (pause if listens else watcher.intervals.down)
         assert (watcher.connection.trouble, watcher.ready) == ("no client", False)
         assert (watcher.connection.unreachable is None, watcher.connection.useless) == (listens, None)
-    assert told == ["the server cannot be asked: no client"]
+    assert logged == ["the server cannot be asked: no client"]
 
 
-def test_what_keeps_a_service_from_its_server_since_it_began_is_told_once() -> None:
+def test_what_keeps_a_service_from_its_server_since_it_began_is_reported_once() -> None:
     """That nothing listens is usual when a host starts; what comes after it is not."""
     stage = Stage(FakeServer(), llm("chat"))
     stage.server.lost = True
@@ -350,7 +350,7 @@ def test_each_other_reason_is_in_the_journal_once() -> None:
 
 
 @pytest.mark.parametrize(("status", "refused"), [(401, True), (403, False), (429, False)])
-def test_credentials_that_are_wrong_are_told_as_such(status: int, refused: bool) -> None:
+def test_credentials_that_are_wrong_are_reported_as_such(status: int, refused: bool) -> None:
     stage = Stage(FakeServer(), llm("chat"))
 
     def refuse() -> FakeServer:
@@ -401,14 +401,14 @@ def test_what_a_converge_does_is_seen_and_left_to_it() -> None:
     assert launches(server).count("one") == 2
 
 
-def test_a_model_that_somebody_else_made_anew_must_answer_again() -> None:
+def test_a_model_that_another_client_made_again_must_answer_again() -> None:
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"))
     stage.until_ready()
     stage.run(10)
     server.models["one"].created += 5
     stage.run(5)
-    assert "one: was made again by somebody else" in stage.lines
+    assert "one: was made again by another client" in stage.lines
     assert stage.watcher.ready
 
 
@@ -518,7 +518,7 @@ def test_what_differs_after_a_relaunch_as_well_is_not_relaunched_for_ever(monkey
 
 
 def test_one_that_never_comes_up_keeps_nobody_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not declared goes, and what somebody changed is relaunched."""
+    """What is not declared goes, and what was changed by hand is relaunched."""
     server = FakeServer(with_autostart=False, broken={"bad": "no such file"}, load_seconds=1)
     real = apply_plan
     monkeypatch.setattr(pipeline, "apply_plan", lambda *given: real(*given, clock=server.clock, sleep=server.clock.sleep))
@@ -543,7 +543,7 @@ def test_relaunches_come_one_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = 0
     while {model.request.get("quantization") for model in server.models.values()} != {"Q8_0"}:
         before = written(server).count("terminate")
-        server.clock.sleep(stage.watcher.look())
+        server.clock.sleep(stage.watcher.poll())
         assert written(server).count("terminate") - before <= 1
         turns += 1
         assert turns < 100
@@ -582,7 +582,7 @@ def test_a_model_serves_until_the_files_of_the_next_are_there(hub: bool, monkeyp
         assert any("no connection to the hub" in line for line in stage.lines)
 
 
-def test_who_is_asked_for_long_keeps_nobody_from_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_asked_for_long_does_not_stop_the_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that hangs is asked in the background, one question at a time."""
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"), llm("two"))
@@ -646,11 +646,11 @@ def test_who_was_lost_is_not_ready_while_another_one_is_asked(monkeypatch: pytes
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"))
     stage.until_ready()
-    told: list[bool] = []
-    stage.watcher.changed = lambda: told.append(stage.watcher.ready)
+    logged: list[bool] = []
+    stage.watcher.changed = lambda: logged.append(stage.watcher.ready)
     server.models["one"].created += 1
     stage.run(5)
-    assert told[0] is False
+    assert logged[0] is False
     assert stage.watcher.ready
 
 
@@ -693,16 +693,16 @@ def test_a_change_that_cannot_load_is_tried_ever_more_seldom_and_the_previous_mo
 
     monkeypatch.setattr(server, "launch", refuse_some)
     stage.declare(llm("one", quantization="Q8_0"), on_drift="relaunch")
-    told: list[bool] = []
-    stage.watcher.changed = lambda: told.append(stage.watcher.ready)
+    logged: list[bool] = []
+    stage.watcher.changed = lambda: logged.append(stage.watcher.ready)
     server.calls.clear()
     stage.run(3600)
     assert stage.watcher.ready
     assert server.ready() == {"one"}
     assert 5 < written(server).count("terminate") < 25
     assert any("relaunch failed" in line for line in stage.lines)
-    # Nobody is told that it answers while it is away.
-    assert told == [False] * written(server).count("terminate")
+    # Nothing reports that it answers while it is away.
+    assert logged == [False] * written(server).count("terminate")
     # A day more, with one try an hour, would be many more.
     stage.run(86400)
     assert written(server).count("terminate") < 15
@@ -811,7 +811,7 @@ def test_while_a_server_is_down_nobody_waits_for_a_second_try(monkeypatch: pytes
 
 
 def test_a_login_is_proven_only_when_there_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token tells a server what its owner may do, as it was before the restart."""
+    """A token holds what its owner may do, as it was before the restart."""
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
@@ -876,7 +876,7 @@ def test_who_fails_at_answering_delays_the_others_by_little(failing: int, monkey
     monkeypatch.setattr(server, "ask", ask)
     loaded = 0.0
     while not stage.watcher.statuses.get("one", ModelStatus()).answered:
-        server.clock.sleep(stage.watcher.look())
+        server.clock.sleep(stage.watcher.poll())
         loaded = loaded or (server.clock() if "one" in server.ready() else 0.0)
         assert server.clock() - (loaded or server.clock()) < 2 * failing + 3
 
@@ -1047,16 +1047,16 @@ def test_a_launch_whose_request_has_no_answer_keeps_no_other_one_down() -> None:
     assert stage.until_ready() < 40
 
 
-def test_what_a_late_cancellation_left_behind_is_cleared_away_and_launched_anew() -> None:
+def test_an_orphaned_model_is_removed_and_launched_again() -> None:
     server = FakeServer(with_autostart=False)
     stage = Stage(server, llm("one"), llm("two"))
     stage.until_ready()
     stage.run(10)
     server.models["one"].orphan = True
     server.models["one"].created += 1
-    assert stage.watcher.look() > 0
+    assert stage.watcher.poll() > 0
     assert stage.until_ready(60) < 60
-    assert "one: was cancelled too late; cleared away" in stage.lines
+    assert "one: was cancelled too late; removed" in stage.lines
     assert launches(server).count("one") == 2
     assert launches(server).count("two") == 1
 
@@ -1146,16 +1146,16 @@ def test_models_are_asked_without_the_lock_and_who_failed_before_comes_last(monk
 @pytest.mark.parametrize(
     "error", [ApiError("GET", "http://fake/v1/models/instances", 500, "[Errno 111] Connection refused"), NoAnswer("no answer within 30 s.")]
 )
-def test_a_server_that_listens_and_is_of_no_use_is_known_to_be_so_since_the_first_look(error: Exception) -> None:
+def test_a_server_that_listens_and_is_of_no_use_is_known_to_be_so_since_the_first_poll(error: Exception) -> None:
     server = FakeServer()
     stage = Stage(server, llm("one"))
     stage.until_ready()
     stage.run(10)
     assert stage.watcher.connection.useless is None
     begun = server.clock()
-    for _look in range(40):
+    for _poll in range(40):
         server.fail_next("list_instances", error)
-        stage.watcher.look()
+        stage.watcher.poll()
         server.clock.sleep(0.5)
     assert stage.watcher.connection.unreachable is None
     assert stage.watcher.connection.useless == begun

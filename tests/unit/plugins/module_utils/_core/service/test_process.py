@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The service around the watcher: what it reads, writes, answers and tells systemd, with real files and sockets."""
+"""The service around the watcher: what it reads, writes, answers and reports to systemd, with real files and sockets."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ def options(*models: dict[str, Any], **given: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def left(tmp_path: Path) -> StoredDeclaration:
+def stored(tmp_path: Path) -> StoredDeclaration:
     """A place for the declaration."""
     return StoredDeclaration(str(tmp_path / "declaration.json"))
 
 
-def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDeclaration) -> None:
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
+def test_the_declaration_is_read_again_only_when_it_was_replaced(stored: StoredDeclaration) -> None:
+    logged: list[str] = []
+    reader = DeclarationReader(stored, logged.append)
     assert reader() is None
-    left.save(options(CHAT, container="xinference", exclusive=True))
+    stored.save(options(CHAT, container="xinference", exclusive=True))
     first = reader()
     assert first is not None
     assert [model.uid for model in first.models] == ["chat"]
@@ -70,31 +70,31 @@ def test_the_declaration_is_read_again_only_when_it_was_replaced(left: StoredDec
     # The engine's socket is root's, and the service is not.
     assert first.run_options.deaths() is None
     assert reader() is first
-    left.save(options())
+    stored.save(options())
     second = reader()
     assert second is not None
     assert second is not first
     assert second.models == ()
-    assert told == []
+    assert logged == []
 
 
-def test_a_declaration_that_was_damaged_is_written_again(left: StoredDeclaration) -> None:
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
-    left.save(options(CHAT))
+def test_a_declaration_that_was_damaged_is_written_again(stored: StoredDeclaration) -> None:
+    logged: list[str] = []
+    reader = DeclarationReader(stored, logged.append)
+    stored.save(options(CHAT))
     first = reader()
-    for place in (left.path, left.copy):
+    for place in (stored.path, stored.copy):
         place.write_text("{")
     assert reader() is first
     assert reader() is first
-    assert left.load() == options(CHAT)
-    assert [line.partition(":")[0] for line in told] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
+    assert stored.load() == options(CHAT)
+    assert [line.partition(":")[0] for line in logged] == ["the declaration cannot be used", "the declaration is written again as it was read before"]
 
 
-def test_another_password_in_the_file_is_another_declaration(left: StoredDeclaration, tmp_path: Path) -> None:
+def test_another_password_in_the_file_is_another_declaration(stored: StoredDeclaration, tmp_path: Path) -> None:
     kept = tmp_path / "automation"
-    left.save(options(CHAT, password_path=str(kept)))
-    reader = DeclarationReader(left, lambda line: None)
+    stored.save(options(CHAT, password_path=str(kept)))
+    reader = DeclarationReader(stored, lambda line: None)
     first = reader()
     assert reader() is first
     for passwords in (["one"], ["two", "one"], ["two"], ["two"]):
@@ -106,14 +106,14 @@ def test_another_password_in_the_file_is_another_declaration(left: StoredDeclara
 
 
 @pytest.mark.parametrize("wrong", [{"models": [{"uid": "chat"}]}, {"models": 3}, {"wait_timeout": "x"}])
-def test_a_declaration_that_cannot_be_used_is_told_once(left: StoredDeclaration, wrong: dict[str, Any]) -> None:
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
-    left.save(options(**wrong))
+def test_a_declaration_that_cannot_be_used_is_reported_once(stored: StoredDeclaration, wrong: dict[str, Any]) -> None:
+    logged: list[str] = []
+    reader = DeclarationReader(stored, logged.append)
+    stored.save(options(**wrong))
     assert reader() is None
     assert reader() is None
-    assert len(told) == 1
-    left.save(options(CHAT))
+    assert len(logged) == 1
+    stored.save(options(CHAT))
     assert reader() is not None
 
 
@@ -203,15 +203,15 @@ def test_load_balancers_are_answered(watcher: Watcher) -> None:
         readiness.server.server_close()
 
 
-def test_a_port_that_is_taken_is_tried_again_and_told_once(watcher: Watcher) -> None:
-    told: list[str] = []
+def test_a_port_that_is_taken_is_tried_again_and_reported_once(watcher: Watcher) -> None:
+    logged: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        readiness = ReadinessServer(State(None), "127.0.0.1", port, told.append, Notifier(None))
+        readiness = ReadinessServer(State(None), "127.0.0.1", port, logged.append, Notifier(None))
         readiness.open()
         readiness.open()
         assert readiness.server is None
-    assert told == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
+    assert logged == [f"127.0.0.1:{port} cannot be listened on: Address already in use"]
     readiness.open()
     assert ask(port, "/live")[0] == 200
     assert readiness.server is not None
@@ -234,18 +234,18 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
         yield line
 
 
-def test_systemd_is_told_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
+def test_systemd_is_notified_that_the_service_is_there_alive_and_how_it_goes(tmp_path: Path, systemd: socket.socket, watcher: Watcher) -> None:
     stopped = Stop()
-    looks = 0
+    polls = 0
 
-    def look() -> float:
-        nonlocal looks
-        looks += 1
-        if looks > 1:
+    def poll() -> float:
+        nonlocal polls
+        polls += 1
+        if polls > 1:
             stopped.set()
         return 0.01
 
-    watcher.look = look  # type: ignore[method-assign]
+    watcher.poll = poll  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(str(tmp_path / "notify")), readiness=readiness, start_request=StartRequest(None))
     assert systemd.recv(100) == b"READY=1"
@@ -260,9 +260,9 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
         assert ask(port, "/live")[0] == 200
         notifier.alive -= 1000.0
         assert ask(port, "/live")[0] == 503
-        notifier.tell(STATUS="busy")
+        notifier.notify(STATUS="busy")
         assert ask(port, "/live")[0] == 503
-        notifier.tell(WATCHDOG="1")
+        notifier.notify(WATCHDOG="1")
         assert ask(port, "/live")[0] == 200
     finally:
         assert readiness.server is not None
@@ -292,7 +292,9 @@ def test_silent_connections_take_no_more_threads_than_there_are(readiness: Readi
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /live HTTP/1.1\r\nX: ", b"G"], ids=["silent", "half", "a character"])
-def test_connections_that_ask_nothing_do_not_keep_others_waiting(readiness: ReadinessServer, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+def test_connections_that_ask_nothing_do_not_keep_others_waiting(
+    readiness: ReadinessServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], said: bytes
+) -> None:
     monkeypatch.setattr(readiness_module, "_QUESTION_SECONDS", 0.2)
     port, stopped = readiness.place[1], threading.Event()
     slow = [socket.create_connection(("127.0.0.1", port)) for _number in range(2 * CONNECTIONS)]
@@ -313,6 +315,8 @@ def test_connections_that_ask_nothing_do_not_keep_others_waiting(readiness: Read
         dripping.join()
         for line in slow:
             line.close()
+    # Nothing for the journal.
+    assert capfd.readouterr().err == ""
 
 
 def test_many_questions_at_once_are_all_answered(readiness: ReadinessServer) -> None:
@@ -323,40 +327,40 @@ def test_many_questions_at_once_are_all_answered(readiness: ReadinessServer) -> 
 
 def test_an_answer_that_nobody_expected_does_not_end_the_service(watcher: Watcher) -> None:
     stopped = Stop()
-    told: list[str] = []
-    watcher.tell = watcher.connection.tell = told.append
+    logged: list[str] = []
+    watcher.log = watcher.connection.log = logged.append
 
-    def look() -> float:
+    def poll() -> float:
         stopped.set()
         raise KeyError("model_uid")
 
-    watcher.look = look  # type: ignore[method-assign]
+    watcher.poll = poll  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
-    assert told[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
-    assert told[-1] == "KeyError: 'model_uid'"
-    assert any("raise KeyError" in line for line in told)
+    assert logged[:2] == ["lost the server: KeyError: 'model_uid'", "Traceback (most recent call last):"]
+    assert logged[-1] == "KeyError: 'model_uid'"
+    assert any("raise KeyError" in line for line in logged)
     assert not watcher.ready
 
 
 def test_an_error_that_comes_again_has_its_traceback_once(watcher: Watcher) -> None:
-    told: list[str] = []
-    stopped, looks = Stop(), 0
-    watcher.tell = watcher.connection.tell = told.append
+    logged: list[str] = []
+    stopped, polls = Stop(), 0
+    watcher.log = watcher.connection.log = logged.append
     watcher.intervals = Intervals(odd=0.0)
 
-    def look() -> float:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
+    def poll() -> float:
+        nonlocal polls
+        polls += 1
+        if polls == 3:
             stopped.set()
         raise KeyError("model_uid")
 
-    watcher.look = look  # type: ignore[method-assign]
+    watcher.poll = poll  # type: ignore[method-assign]
     readiness = ReadinessServer(State(None), "", 0, lambda line: None, Notifier(None))
     serve(watcher, stopped, state=State(None), notifier=Notifier(None), readiness=readiness, start_request=StartRequest(None))
-    assert looks == 3
-    assert told.count("Traceback (most recent call last):") == 1
+    assert polls == 3
+    assert logged.count("Traceback (most recent call last):") == 1
 
 
 def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: Path, watcher: Watcher) -> None:
@@ -397,12 +401,12 @@ def test_a_signal_that_comes_while_the_service_waits() -> None:
     """Again and again, so that some come in every moment of the waiting."""
     stopped, came = Stop(), 0
 
-    def told(*_: object) -> None:
+    def logged(*_: object) -> None:
         nonlocal came
         came += 1
         stopped.set()
 
-    before = signal.signal(signal.SIGALRM, told)
+    before = signal.signal(signal.SIGALRM, logged)
     try:
         signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
         while came < 2000:
@@ -412,12 +416,12 @@ def test_a_signal_that_comes_while_the_service_waits() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_without_systemd_nobody_is_told() -> None:
-    Notifier(None).tell(READY="1")
-    Notifier("/nowhere/socket").tell(READY="1")
+def test_without_systemd_nothing_is_notified() -> None:
+    Notifier(None).notify(READY="1")
+    Notifier("/nowhere/socket").notify(READY="1")
 
 
-def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_told_to(tmp_path: Path, systemd: socket.socket) -> None:
+def test_the_whole_service_starts_says_what_it_lacks_and_ends_when_it_is_asked_to(tmp_path: Path, systemd: socket.socket) -> None:
     install(tmp_path / "program")
     StoredDeclaration(str(tmp_path / "declaration.json")).save(options(CHAT, endpoint=f"http://127.0.0.1:{free_port()}"))
     port = free_port()
@@ -475,31 +479,31 @@ def test_an_interpreter_without_the_client_says_so_and_calls_for_a_server_that_i
                 assert f"the server cannot be asked: {trouble}\n" == service.stdout.read()
 
 
-def test_a_declaration_without_an_account_is_for_no_service(left: StoredDeclaration) -> None:
-    """A run left it for the next restart, on a host without a service, and now there is one."""
-    told: list[str] = []
-    reader = DeclarationReader(left, told.append)
-    left.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
+def test_a_declaration_without_an_account_is_for_no_service(stored: StoredDeclaration) -> None:
+    """A run stored it for the next restart, on a host without a service, and now there is one."""
+    logged: list[str] = []
+    reader = DeclarationReader(stored, logged.append)
+    stored.save({name: value for name, value in options(CHAT).items() if name not in ("username", "password", "password_path")})
     assert reader() is None
-    assert told == []
-    left.save(options(CHAT))
+    assert logged == []
+    stored.save(options(CHAT))
     declaration = reader()
     assert declaration is not None
     assert [model.uid for model in declaration.models] == ["chat"]
 
 
-def test_a_declaration_says_how_to_connect(left: StoredDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declaration_says_how_to_connect(stored: StoredDeclaration, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     module = sys.modules[DeclarationReader.__module__]
     monkeypatch.setattr(module, "Client", lambda endpoint, **given: seen.append((endpoint, given)))
-    reader = DeclarationReader(left, lambda line: None)
+    reader = DeclarationReader(stored, lambda line: None)
     for verify in (
         {"validate_certs": True, "ca_path": "/ca.pem"},
         {"validate_certs": True, "ca_path": None, "listener_users": ["caddy"]},
         {"validate_certs": False, "ca_path": "/ca.pem", "allow_plain_http": True},
     ):
         connection = {"endpoint": "https://one", "username": "admin", "password": "marked", "timeout": 30.0}
-        left.save({**options(CHAT), **connection, **verify})
+        stored.save({**options(CHAT), **connection, **verify})
         assert isinstance(reader(), Declaration)
         reader.connect()
     given: dict[str, Any] = {"username": "admin", "password": "marked", "timeout": 30.0, "keep_alive": False}
@@ -510,18 +514,18 @@ def test_a_declaration_says_how_to_connect(left: StoredDeclaration, monkeypatch:
     ]
 
 
-def test_whether_anything_listens(left: StoredDeclaration) -> None:
+def test_whether_anything_listens(stored: StoredDeclaration) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        left.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
-        reader = DeclarationReader(left, lambda line: None)
+        stored.save(options(CHAT, endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        reader = DeclarationReader(stored, lambda line: None)
         reader()
         assert reader.listens()
     assert not reader.listens()
 
 
-def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_a_file_keeps_is_read_at_each_login(stored: StoredDeclaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, seen = tmp_path / "automation", []
 
     client = object()
@@ -533,8 +537,8 @@ def test_a_password_that_a_file_keeps_is_read_at_each_login(left: StoredDeclarat
         return client
 
     monkeypatch.setattr(sys.modules[DeclarationReader.__module__], "Client", connect)
-    reader = DeclarationReader(left, lambda line: None)
-    left.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
+    reader = DeclarationReader(stored, lambda line: None)
+    stored.save({**options(CHAT), "username": "automation", "password": None, "password_path": str(kept)})
     reader()
     for text, tried in (("old\n", ["old"]), ("new\nold\n", ["new", "old"]), ("newer\n", ["newer"])):
         kept.write_text(text)

@@ -100,13 +100,13 @@ def busy(enough: Callable[[], Any]) -> Callable[[dict[str, Any]], dict[str, Any]
         file = ProgressFile(arguments["progress_path"], 0.02)
         begun = time.monotonic()
 
-        def look() -> bool:
+        def shown() -> bool:
             passed = (time.monotonic() - begun) * 100
-            file.tell("chat", "creating", {"stage": "downloading"}, passed)
-            file.tell("embed", "creating", {}, passed)
+            file.report("chat", "creating", {"stage": "downloading"}, passed)
+            file.report("embed", "creating", {}, passed)
             return bool(enough())
 
-        until(look)
+        until(shown)
         file.close()
         return dict(DONE)
 
@@ -118,9 +118,9 @@ def quick(_arguments: dict[str, Any]) -> dict[str, Any]:
     return dict(DONE)
 
 
-def looks() -> list[threading.Thread]:
+def pollers() -> list[threading.Thread]:
     """Threads of the plugin that live."""
-    return [thread for thread in threading.enumerate() if isinstance(thread, models.Looks)]
+    return [thread for thread in threading.enumerate() if isinstance(thread, models.ProgressPoller)]
 
 
 def test_the_latest_line_of_each_model_is_shown_at_each_interval(stage: Stage) -> None:
@@ -135,10 +135,10 @@ def test_the_latest_line_of_each_model_is_shown_at_each_interval(stage: Stage) -
     assert seconds == sorted(set(seconds))
     assert {stderr for _text, stderr in stage.shown} == {False}
     assert list(stage.folder.iterdir()) == []
-    assert looks() == []
+    assert pollers() == []
 
 
-def test_each_look_reads_only_what_is_new(stage: Stage) -> None:
+def test_each_poll_reads_only_what_is_new(stage: Stage) -> None:
     stage.run(busy(lambda: len(stage.commands) >= 4))
     begins = [int(command.split("tail -n +")[1].split()[0]) for command in stage.commands]
     assert begins[0] == 1
@@ -150,7 +150,7 @@ def test_a_run_that_ends_before_the_first_interval_costs_no_command(stage: Stage
     begun = time.monotonic()
     assert stage.run(quick) == DONE
     assert time.monotonic() - begun < LIMIT / 3
-    assert (stage.commands, stage.lines(), looks()) == ([], [], [])
+    assert (stage.commands, stage.lines(), pollers()) == ([], [], [])
 
 
 def test_the_module_gets_its_arguments_and_the_path_of_a_file_that_nobody_has(stage: Stage) -> None:
@@ -212,21 +212,21 @@ def test_standard_output_stays_clean_for_a_program_that_reads_it(stage: Stage, c
     assert {where for _text, where in stage.shown} == {stderr}
 
 
-# What goes wrong with the looks is nobody's business.
+# What goes wrong with the polls does not matter.
 
 
 def test_a_file_that_the_module_could_not_make_changes_nothing(stage: Stage) -> None:
     stage.monkeypatch.setattr(models, "PATIENCE", 0.0)
 
     def module(_arguments: dict[str, Any]) -> dict[str, Any]:
-        until(lambda: not looks())
+        until(lambda: not pollers())
         return dict(DONE)
 
     assert stage.run(module) == DONE
     assert (len(stage.commands), stage.lines()) == (models.TRIES, [])
 
 
-def test_looks_go_on_after_one_that_failed(stage: Stage) -> None:
+def test_polls_go_on_after_one_that_failed(stage: Stage) -> None:
     action = stage.action()
     good = type(action._connection).exec_command
     calls: list[str] = []
@@ -242,7 +242,7 @@ def test_looks_go_on_after_one_that_failed(stage: Stage) -> None:
     assert stage.lines()[0].startswith("[web1] chat: ")
 
 
-def test_a_look_that_hangs_does_not_keep_the_task_from_ending_and_says_nothing_later(stage: Stage) -> None:
+def test_a_poll_that_hangs_does_not_keep_the_task_from_ending_and_shows_nothing_later(stage: Stage) -> None:
     action = stage.action()
     hanging, release = threading.Event(), threading.Event()
     good = type(action._connection).exec_command
@@ -264,7 +264,7 @@ def test_a_look_that_hangs_does_not_keep_the_task_from_ending_and_says_nothing_l
 
     assert stage.run(module, action) == DONE
     assert time.monotonic() - ended[0] < models.FAREWELL + LIMIT / 3
-    (left,) = looks()
+    (left,) = pollers()
     assert left.daemon
     release.set()
     left.join(LIMIT)
@@ -278,7 +278,7 @@ def test_an_error_of_the_task_is_the_error_of_the_task(stage: Stage) -> None:
 
     with pytest.raises(RuntimeError, match="unreachable"):
         stage.run(module)
-    assert looks() == []
+    assert pollers() == []
 
 
 def test_a_connection_that_cannot_be_copied_only_has_no_lines(stage: Stage) -> None:

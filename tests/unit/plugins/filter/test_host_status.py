@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters of playbook ``status``: what the roles read, as a state and as a table."""
+"""What the roles read, as the state of a host."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.host_status import FilterModule as HostStatus
-from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
 
 host_status = HostStatus().filters()["host_status"]
-status_table = StatusTable().filters()["status_table"]
 
 DIGEST = "sha256:" + "0f" * 32
+
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
+
 CLIENT = {"client_version": "4.1.0", "client_problem": None, "client_foreign": False}
 HOST: dict[str, Any] = {
     "docker": {"reachable": True, "error": "", "container": {"status": "running", "health": "healthy", "image": IMAGE}},
     "service": {"units": {}, "active": False, "state": None},
     **CLIENT,
 }
+
 UNITS = {"xinference-models.service": "[Unit]"}
+
 RUNNING = {
     "server": {"version": "4.1.0", "authenticated": True, "workers": ["0.0.0.0:1"]},
     "models": [
@@ -45,9 +47,12 @@ GOOD: dict[str, Any] = {
     ],
     "trouble": "",
 }
+
 #: What the service knows about a model.
 KEPT = {"declared": "present", "state": "absent", "answered": False, "tries": 3, "message": "no such file"}
+
 OLD = {**KEPT, "declared": "absent"}
+
 NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
 
 
@@ -109,6 +114,7 @@ def test_the_state_of_a_host(variables: dict[str, Any], status: dict[str, Any]) 
 
 
 PROBLEM = "it was made for Python 3.11.2, and its interpreter is Python 3.13.5 now"
+
 BROKEN = {**HOST, "client_version": None, "client_problem": PROBLEM}
 
 
@@ -139,7 +145,7 @@ def in_state(status: str) -> dict[str, Any]:
             {**HOST, "service": {"units": UNITS, "active": True, "state": {"ready": False, "trouble": "there is no declaration", "models": {}}}},
             {"_xinference_running": RUNNING},
             "not ready",
-            "The recovery service says: there is no declaration.",
+            "The recovery service reports: there is no declaration.",
         ),
         (
             {**HOST, "service": {"units": UNITS, "active": True, "state": {"ready": False, "trouble": "no connection", "models": {}}}},
@@ -148,9 +154,9 @@ def in_state(status: str) -> dict[str, Any]:
             "no connection",
         ),
         (in_state("paused"), {}, None, "The container is paused: run provision, or docker unpause."),
-        (in_state("restarting"), {}, None, "The container is restarting: it ends again and again, and its log says why."),
+        (in_state("restarting"), {}, None, "The container is restarting: it ends again and again, and its log shows why."),
         (in_state("created"), {}, None, "The container is created: it was never started; run provision."),
-        (in_state("dead"), {}, None, "The container is dead: Docker could not remove it, and its own log says why."),
+        (in_state("dead"), {}, None, "The container is dead: Docker could not remove it, and its own log shows why."),
         (in_state("removing"), {}, None, ""),
         (in_state("exited"), {}, None, ""),
     ],
@@ -159,40 +165,6 @@ def test_why_a_host_does_not_serve(host: dict[str, Any], more: dict[str, Any], r
     status = host_status({"_xinference_found": {"host": host}, **more})
     assert (status["recovery"], status["trouble"]) == (recovery, trouble)
     assert status["container"] == host["docker"]["container"]["status"]
-
-
-def test_the_table() -> None:
-    served = {**GOOD, "recovery": "ready"}
-    empty = {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": ""}
-    lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
-    assert lines == [
-        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
-        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
-        "                                                                                bad    -     -          error",
-        "second-host  absent             -                    -       -        -         -      -     -          -",
-        "three        unknown            -                    -       -        -         -      -     -          -",
-        "one: bad: out of memory",
-        "three: The host could not be read.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("image", "shown"),
-    [
-        ("xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
-        ("registry.example:5000/xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
-        ("registry.example:5000/xprobe/xinference", "xinference"),
-        (IMAGE, "sha256:0f0f0f0f0f0f"),
-        (f"xprobe/xinference:v4.1.0-cpu@{DIGEST}", "sha256:0f0f0f0f0f0f"),
-    ],
-)
-def test_an_image_in_the_table(image: str, shown: str) -> None:
-    _header, line = status_table({"one": {**GOOD, "image": image, "models": []}})
-    assert line.split()[3] == shown
-
-
-def test_no_hosts() -> None:
-    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +195,7 @@ OPEN = (
     [
         ({"XOSCAR_AUTH_KEY": False}, HOST["docker"]["container"], OPEN),
         ({"XOSCAR_AUTH_KEY": True}, HOST["docker"]["container"], ""),
-        # Nobody has looked yet.
+        # It was not checked yet.
         ({}, HOST["docker"]["container"], ""),
         ({"XOSCAR_AUTH_KEY": False}, {"status": "exited"}, ""),
         ({"XOSCAR_AUTH_KEY": False}, None, ""),
@@ -235,6 +207,7 @@ def test_a_server_whose_processes_ask_for_no_key(known: dict[str, bool], contain
 
 
 RULES = rules(Firewall("xinference-firewall", "xinference", "xinference0", 9997))
+
 FIREWALL = {
     "units": {"xinference-firewall.service": "[Unit]\n"},
     "files": {f"{family}.rules": made.text for family, made in RULES.items()},

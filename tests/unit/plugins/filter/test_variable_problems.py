@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters ``size``, ``texts`` and ``variable_problems``: settings as Docker and nginx want them."""
+"""Variables of another kind than the documented one."""
 
 from __future__ import annotations
 
@@ -10,30 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.inferops.xinference.plugins.filter.size import FilterModule as Size
-from ansible_collections.inferops.xinference.plugins.filter.texts import FilterModule as Texts
 from ansible_collections.inferops.xinference.plugins.filter.variable_problems import FilterModule as VariableProblems
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
-size = Size().filters()["size"]
-texts = Texts().filters()["texts"]
+
 variable_problems = VariableProblems().filters()["variable_problems"]
-
-
-def test_a_size() -> None:
-    assert size("4 GiB") == "4g"
-    with pytest.raises(AnsibleFilterError, match="'much' is no size; write one such as 12g or 512m"):
-        size("much")
-
-
-def test_environment_and_labels() -> None:
-    assert texts({"managed": True, "n": 1}) == {"managed": "true", "n": "1"}
-    assert texts({"HTTP_PROXY": "http://proxy.example:3128"}) == {"HTTP_PROXY": "http://proxy.example:3128"}
-    assert "127.0.0.1" in texts({"HTTP_PROXY": "http://proxy.example:3128"}, past_proxies=True)["no_proxy"]
-    with pytest.raises(AnsibleFilterError, match="value: A is null"):
-        texts({"A": None})
 
 
 def test_the_defaults_of_all_roles_are_of_the_documented_kinds() -> None:

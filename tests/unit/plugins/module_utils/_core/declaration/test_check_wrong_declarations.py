@@ -1160,7 +1160,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
+def server_files(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
     """Directories that the container sees, with files and links in them."""
     base = tmp_path_factory.mktemp("host")
     tree = base / "tree"
@@ -1186,11 +1186,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
     return ServerFiles({"/models": str(base / "mounted"), "/root/.xinference/": str(base / "home")})
 
 
-def refused(declaration: Any, home: ServerFiles, **options: Any) -> tuple[list[str], list[str]]:
+def refused(declaration: Any, server_files: ServerFiles, **options: Any) -> tuple[list[str], list[str]]:
     """The sentences with which a declaration is refused on the way that the module takes, and the reads that came before."""
     server = Server()
     with pytest.raises(DeclarationError) as raised:
-        reconcile(server, parse_models(declaration), ReconcileOptions(home=home, **options))
+        reconcile(server, parse_models(declaration), ReconcileOptions(home=server_files, **options))
     return raised.value.problems, server.reads
 
 
@@ -1208,8 +1208,8 @@ def assert_clear(sentence: str, start: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("item", "words"), [pytest.param(item, words, id=name) for name, item, words in ITEMS])
-def test_a_wrong_item_is_refused_in_one_sentence_before_the_server_is_asked(item: dict[Any, Any], words: list[str], home: ServerFiles) -> None:
-    problems, reads = refused([GOOD, item], home)
+def test_a_wrong_item_is_refused_in_one_sentence_before_the_server_is_asked(item: dict[Any, Any], words: list[str], server_files: ServerFiles) -> None:
+    problems, reads = refused([GOOD, item], server_files)
     assert len(problems) == 1, problems
     uid = item.get("uid")
     assert_clear(problems[0], "models[1]: " if uid is None else "models[1] (uid '", words)
@@ -1219,34 +1219,36 @@ def test_a_wrong_item_is_refused_in_one_sentence_before_the_server_is_asked(item
 
 
 @pytest.mark.parametrize(("declaration", "start", "words"), [pytest.param(*row[1:], id=row[0]) for row in LISTS])
-def test_a_wrong_list_is_refused_in_one_sentence_before_the_server_is_asked(declaration: Any, start: str, words: list[str], home: ServerFiles) -> None:
-    problems, reads = refused(declaration, home)
+def test_a_wrong_list_is_refused_in_one_sentence_before_the_server_is_asked(declaration: Any, start: str, words: list[str], server_files: ServerFiles) -> None:
+    problems, reads = refused(declaration, server_files)
     assert len(problems) == 1, problems
     assert_clear(problems[0], start, words)
     assert reads == []
 
 
 @pytest.mark.parametrize(("item", "words"), [pytest.param(item, words, id=name) for name, item, words in SERVER])
-def test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write(item: dict[str, Any], words: list[str], home: ServerFiles) -> None:
-    problems, reads = refused([GOOD, item], home, memory_mib=1 << 20)
+def test_what_this_server_cannot_do_is_refused_in_one_sentence_before_the_first_write(
+    item: dict[str, Any], words: list[str], server_files: ServerFiles
+) -> None:
+    problems, reads = refused([GOOD, item], server_files, memory_mib=1 << 20)
     assert len(problems) == 1, problems
     assert_clear(problems[0], "models (uid 'x'): ", words)
     assert reads
 
 
-def test_models_that_do_not_fit_are_refused_with_the_whole_sum(home: ServerFiles) -> None:
-    problems, _reads = refused([GOOD, {**GGUF, "size_in_billions": 4, "replica": 9}], home, memory_mib=8192)
+def test_models_that_do_not_fit_are_refused_with_the_whole_sum(server_files: ServerFiles) -> None:
+    problems, _reads = refused([GOOD, {**GGUF, "size_in_billions": 4, "replica": 9}], server_files, memory_mib=8192)
     assert len(problems) == 1
     assert_clear(problems[0], "models: ", ["they need about", "MiB of memory, but the server has 8192", "good", "9 times", "set check_memory to false"])
 
 
-def test_every_problem_of_every_item_is_told_at_once(home: ServerFiles) -> None:
+def test_every_problem_of_every_item_is_reported_at_once(server_files: ServerFiles) -> None:
     wrong = [GOOD, {**LLM, "replica": 0, "engin": "x", "environment": {"A": None}}, "chat", {**custom("LLM", version=1), "uid": "y"}]
-    problems, reads = refused(wrong, home)
+    problems, reads = refused(wrong, server_files)
     assert [problem.split(":")[0] for problem in problems] == [*["models[1] (uid 'x')"] * 3, "models[2]", "models[3] (uid 'y')"]
     assert reads == []
     wrong = [GOOD, {**LLM, "name": "nope"}, {**EMBEDDING, "uid": "y", "engine": "flag"}, {**of_spec("LLM", model_uri="/models/b.gguf"), "uid": "z"}]
-    problems, _reads = refused(wrong, home)
+    problems, _reads = refused(wrong, server_files)
     assert [problem.split(":")[0] for problem in problems] == ["models (uid 'x')", "models (uid 'y')", "models (uid 'z')"]
 
 
@@ -1285,9 +1287,9 @@ def test_every_problem_of_every_item_is_told_at_once(home: ServerFiles) -> None:
         }.items()
     ],
 )
-def test_what_is_right_goes_on_to_the_first_write(item: dict[str, Any], home: ServerFiles) -> None:
+def test_what_is_right_goes_on_to_the_first_write(item: dict[str, Any], server_files: ServerFiles) -> None:
     with pytest.raises(AssertionError, match=r"the run went on to (launch|register)"):
-        reconcile(Server(), parse_models([item]), ReconcileOptions(home=home))
+        reconcile(Server(), parse_models([item]), ReconcileOptions(home=server_files))
 
 
 def test_options_that_are_not_known_can_be_let_through() -> None:

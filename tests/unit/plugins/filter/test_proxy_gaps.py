@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filters of role proxy, and the facts that they compare with."""
+"""What a host lacks of the proxy, and the facts that this is compared with."""
 
 from __future__ import annotations
 
@@ -12,24 +12,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.filter.alternative_name import FilterModule as Names
 from ansible_collections.inferops.xinference.plugins.filter.proxy_gaps import FilterModule as Gaps
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import proxy_facts
 from ansible_collections.inferops.xinference.tests.unit.plugins.systemctl import systemctl
 
-alternative_name = Names().filters()["alternative_name"]
 proxy_gaps = Gaps().filters()["proxy_gaps"]
+
 UNIT, CONFIG, CERTIFICATE = "xinference-proxy.service", "/etc/xinference-proxy/nginx.conf", "/etc/xinference-proxy/server.crt"
+
 UNITS = {UNIT: "[Unit]\n"}
-
-
-@pytest.mark.parametrize(
-    ("name", "written"),
-    [("a.example.com", "DNS:a.example.com"), ("*.example.com", "DNS:*.example.com"), ("192.0.2.10", "IP:192.0.2.10"), ("2001:db8::1", "IP:2001:db8::1")],
-)
-def test_names_as_certificates_write_them(name: str, written: str) -> None:
-    assert alternative_name(name) == written
 
 
 def host(root: Path, user: str = "root", started: float | None = None) -> dict[str, Any]:

@@ -37,7 +37,7 @@ CHAT: dict[str, Any] = {
     "n_ctx": 512,
     "envs": {"HF_TOKEN": "hf_hunter2"},
 }
-#: As somebody wrote it by hand.
+#: As a user wrote it by hand.
 EMBED = {"model_uid": "embed", "model_name": "bge-m3", "model_type": "embedding", "model_format": "pytorch"}
 POLICY: AutostartPolicy = {"priority": 7, "max_retries": 5, "retry_interval_seconds": 11}
 

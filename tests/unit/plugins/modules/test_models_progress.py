@@ -52,7 +52,7 @@ def watched(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     return Watched(Runner(models.main, capsys, monkeypatch), tmp_path / "lines")
 
 
-def test_the_file_tells_the_state_while_the_module_waits_and_goes_at_the_end(watched: Watched) -> None:
+def test_the_file_shows_the_state_while_the_module_waits_and_goes_at_the_end(watched: Watched) -> None:
     answer = watched(progress_path=str(watched.path))
     assert (answer["failed"], answer["models"][0]["result"]) == (False, "launched")
     assert watched.seen

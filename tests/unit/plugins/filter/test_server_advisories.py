@@ -1,0 +1,28 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is public of the version of a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.filter.server_advisories import FilterModule as ServerAdvisories
+
+server_advisories = ServerAdvisories().filters()["server_advisories"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "environment", "cves"),
+    [
+        ("v4.1.0-cpu", {"XOSCAR_AUTH_KEY": True}, []),
+        ("v1.17.1-cpu", {}, ["CVE-2026-61539"]),
+        ("v1.17.1-cpu", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-61539", "CVE-2026-49950"]),
+        # The image itself counts for more than its tag.
+        ("v4.1.0-cpu", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-49950"]),
+        ("nightly-main", {"XOSCAR_AUTH_KEY": False}, ["CVE-2026-49950"]),
+    ],
+)
+def test_what_a_server_is_open_to(tag: str, environment: dict[str, bool], cves: list[str]) -> None:
+    found = server_advisories({"server_environment": environment}, tag)
+    assert [sentence.partition("(")[2].partition(",")[0] for sentence in found] == cves

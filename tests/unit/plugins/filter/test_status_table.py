@@ -1,0 +1,68 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""States of hosts as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
+
+status_table = StatusTable().filters()["status_table"]
+
+DIGEST = "sha256:" + "0f" * 32
+
+IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
+
+GOOD = {
+    "container": "running",
+    "image": IMAGE,
+    "health": "healthy",
+    "version": "4.1.0",
+    "workers": ["0.0.0.0:1"],
+    "recovery": None,
+    "models": [
+        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": ""},
+        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory"},
+    ],
+    "trouble": "",
+}
+
+NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
+
+
+def test_the_table() -> None:
+    served = {**GOOD, "recovery": "ready"}
+    empty = {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": ""}
+    lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
+    assert lines == [
+        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
+        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
+        "                                                                                bad    -     -          error",
+        "second-host  absent             -                    -       -        -         -      -     -          -",
+        "three        unknown            -                    -       -        -         -      -     -          -",
+        "one: bad: out of memory",
+        "three: The host could not be read.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "shown"),
+    [
+        ("xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
+        ("registry.example:5000/xprobe/xinference:v4.1.0-cpu", "v4.1.0-cpu"),
+        ("registry.example:5000/xprobe/xinference", "xinference"),
+        (IMAGE, "sha256:0f0f0f0f0f0f"),
+        (f"xprobe/xinference:v4.1.0-cpu@{DIGEST}", "sha256:0f0f0f0f0f0f"),
+    ],
+)
+def test_an_image_in_the_table(image: str, shown: str) -> None:
+    _header, line = status_table({"one": {**GOOD, "image": image, "models": []}})
+    assert line.split()[3] == shown
+
+
+def test_no_hosts() -> None:
+    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]
