@@ -9,17 +9,22 @@ import os
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError, XinferenceError, with_words
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import one_line
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.private_file import kept_secrets
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client, connection_arguments, first_accepted
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.session import MISSING
 
-__all__ = ["connect", "connection_spec", "fail", "lock_spec", "locked", "names_spec"]
+__all__ = ["attempt", "connect", "connection_spec", "fail", "lock_spec", "locked", "names_spec"]
+
+_T = TypeVar("_T")
+#: What reading an answer of an unexpected shape ends in.
+_UNEXPECTED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def connection_spec() -> dict[str, dict[str, Any]]:
@@ -70,6 +75,24 @@ def fail(module: AnsibleModule, error: XinferenceError, **returned: Any) -> NoRe
         if hasattr(error, name):
             returned[name] = getattr(error, name)
     module.fail_json(msg=str(error), **returned)
+    raise AssertionError("fail_json returned")
+
+
+def attempt(module: AnsibleModule, work: Callable[[], _T]) -> _T:
+    """What a function returns; what it raises is the failure of the task.
+
+    :param work: talks to the server.
+    """
+    try:
+        return work()
+    except XinferenceError as error:
+        fail(module, error)
+    except _UNEXPECTED as error:
+        # What a server answers is taken as it is documented, so one of another kind ends anywhere.
+        words = f"{module.params['endpoint']} gave an answer that this module does not understand ({one_line(f'{type(error).__name__}: {error}')})."
+        advice = "Check that it is an Xinference server of a version in the table of the README."
+        report = "If it is, report this with the traceback that a run with ANSIBLE_DISPLAY_TRACEBACK=error shows (-vvv before ansible-core 2.19)."
+        module.fail_json(msg=f"{words} {advice} {report}", exception=traceback.format_exc())
     raise AssertionError("fail_json returned")
 
 

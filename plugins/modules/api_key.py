@@ -256,10 +256,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_key_changes import apply_key
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.api_keys import STATES, ApiKey, KeyChange, KeyOutcome, check, plan_key, read
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -300,10 +300,7 @@ def run(module: AnsibleModule) -> tuple[KeyChange, KeyOutcome]:
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        change, outcome = run(module)
-    except XinferenceError as error:
-        fail(module, error)
+    change, outcome = attempt(module, lambda: run(module))
     module.exit_json(
         changed=change.changed,
         result=change.kind,

@@ -134,12 +134,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import called
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import StoredDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.model_cache import CachedModel, Removal, plan_removal, remove, survey_cache
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 
@@ -186,10 +185,7 @@ def main() -> None:
         mutually_exclusive=[("keep", "absent")],
         required_one_of=[("keep", "absent")],
     )
-    try:
-        removal, removed, problems = run(module)
-    except XinferenceError as error:
-        fail(module, error)
+    removal, removed, problems = attempt(module, lambda: run(module))
     sizes = [files.size_bytes for files in removed]
     answer: dict[str, Any] = {
         "changed": bool(removed),

@@ -128,9 +128,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.model_cache import CachedModel, cached_models
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -151,10 +150,7 @@ def run(module: AnsibleModule) -> list[CachedModel]:
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        found = run(module)
-    except XinferenceError as error:
-        fail(module, error)
+    found = attempt(module, lambda: run(module))
     module.exit_json(changed=False, cached_models=[files.shown() for files in found])
 
 

@@ -441,7 +441,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.pla
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import reconcile_options
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import Outcome, reconcile
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked, names_spec
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec, lock_spec, locked, names_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
 
 #: Options that are about one run, and nothing of what should be kept true.
@@ -570,10 +570,7 @@ def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True, required_one_of=[("models", "declaration_path")])
     raw = None if module.params["models"] is None else hide_environment(module, "models")
-    try:
-        outcome = run(module, raw)
-    except XinferenceError as error:
-        fail(module, error)
+    outcome = attempt(module, lambda: run(module, raw))
     results = outcome.results
     answer: dict[str, Any] = {
         "changed": any(result.changed for result in results),

@@ -181,12 +181,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, make_certain, observe, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -221,10 +220,7 @@ def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        observed, answer = run(module)
-    except XinferenceError as error:
-        fail(module, error)
+    observed, answer = attempt(module, lambda: run(module))
     uids = module.params["uids"] if module.params["uids"] is not None else sorted(observed.models)
     models = [observed.models.get(uid) or ObservedModel(uid, ABSENT) for uid in uids]
     module.exit_json(changed=False, models=[asdict(model) for model in models], **answer)

@@ -184,7 +184,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Context, Waiting
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.registration import (
@@ -199,7 +199,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     read,
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail, lock_spec, locked
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec, lock_spec, locked
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -245,10 +245,7 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_if=[("state", "present", ["specification"])])
-    try:
-        outcome = run(module)
-    except XinferenceError as error:
-        fail(module, error)
+    outcome = attempt(module, lambda: run(module))
     change = outcome.change
     answer: dict[str, Any] = {
         "changed": change.changed,

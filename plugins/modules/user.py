@@ -221,7 +221,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.resource
     plan_account,
     read,
 )
-from ansible_collections.inferops.xinference.plugins.module_utils._module import connect, connection_spec, fail
+from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -298,10 +298,7 @@ def main() -> None:
         mutually_exclusive=[("account_password", "account_password_path")],
         required_if=[("rotate", True, ("account_password_path",))],
     )
-    try:
-        change = run(module)
-    except XinferenceError as error:
-        fail(module, error)
+    change = attempt(module, lambda: run(module))
     module.exit_json(
         **({"msg": " ".join(change.notes)} if change.notes else {}),
         changed=change.changed,
