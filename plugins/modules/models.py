@@ -552,7 +552,7 @@ def run(module: AnsibleModule, raw: list[Any] | None) -> Outcome:
         declaration, options = StoredDeclaration(given["declaration_path"]), _options_to_store(module, stored, given_here)
         # Who only gets files does not want them launched yet.
         if not given_here or given["download"] != "only":
-            wanted = replace(wanted, leave=lambda: declaration.save({**options, "models": [*raw, *kept]}))
+            wanted = replace(wanted, store=lambda: declaration.save({**options, "models": [*raw, *kept]}))
     client = connect(module)
     path, interval = given["progress_path"], given["progress_interval"]
     shown = path and given["progress"] and not module.check_mode

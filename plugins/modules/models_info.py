@@ -182,7 +182,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, make_certain, observe, survey
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import files_of
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec
@@ -203,7 +203,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
     """The models, and what else is returned."""
     given = module.params
-    files, state_file = server_files(given)
+    files, state_file = files_of(given)
     client = connect(module)
     try:
         answer: dict[str, Any] = {}

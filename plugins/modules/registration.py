@@ -186,7 +186,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.context import Context, Waiting
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import CUSTOM_TYPES
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import files_of
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.registration import (
     ON_RUNNING,
     STATES,
@@ -228,7 +228,7 @@ def run(module: AnsibleModule) -> RegistrationOutcome:
     problems += check(wanted)
     if problems:
         raise DeclarationError(problems)
-    files, state_file = server_files(given)
+    files, state_file = files_of(given)
     client = connect(module)
     try:
         with locked(module):

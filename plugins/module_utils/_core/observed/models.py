@@ -198,7 +198,7 @@ def _with(seen: ObservedModel, state: str, spec: ModelRow | None) -> ObservedMod
     return ObservedModel(seen.uid, state, cast("ModelRow", dict(spec or {})), seen.message, seen.created, seen.replicas, seen.workers)
 
 
-def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], home: ServerFiles, kept: Mapping[str, Record]) -> Observed:
+def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], server_files: ServerFiles, kept: Mapping[str, Record]) -> Observed:
     """Read everything that a plan needs.
 
     Three requests, one more for each model type with registrations that cannot be read from the server's files, and one more
@@ -206,7 +206,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
 
     :param reader: the client.
     :param registered: names of the registrations that are wanted, by model type.
-    :param home: the server's files, as far as this host sees them.
+    :param server_files: the server's files, as far as this host sees them.
     :param kept: records of a server without a launch history, from a file of this host.
     :raises XinferenceError: when the server cannot be read.
     """
@@ -214,7 +214,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
     rows = reader.history()
     registrations: dict[tuple[str, str], dict[str, Any]] = {}
     for kind, names in sorted(registered.items()):
-        found = home.registrations(kind, names) if home.readable else reader.registrations(kind, names)
+        found = server_files.registrations(kind, names) if server_files.readable else reader.registrations(kind, names)
         registrations.update({(kind, name): spec for name, spec in found.items()})
     records = dict(kept) if rows is None else recorded(rows)
     entries = entries_of(rows or [])
@@ -224,7 +224,7 @@ def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], hom
         # An empty history does not show whether the server has autostart.
         answers = reader.autostart()
         known = answers is not None
-    applied = _applied(models, records, entries, home)
+    applied = _applied(models, records, entries, server_files)
     unknown = [uid for uid, model in models.items() if model.state == READY and uid not in applied and uid in entries]
     if unknown:
         answers = reader.autostart()
@@ -251,7 +251,7 @@ def make_certain(observed: Observed, reader: ModelsReadApi) -> Observed:
     return replace(observed, certain=True)
 
 
-def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record], entries: Mapping[str, Entry], home: ServerFiles) -> dict[str, Applied]:
+def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record], entries: Mapping[str, Entry], server_files: ServerFiles) -> dict[str, Applied]:
     """What the running models were launched with: our own record of this very launch, else the worker's own file."""
     applied: dict[str, Applied] = {}
     for uid, model in models.items():
@@ -261,7 +261,7 @@ def _applied(models: Mapping[str, ObservedModel], records: Mapping[str, Record],
         if record is not None and model.created and record.created == model.created:
             applied[uid] = Applied(record.request, RECORDED)
             continue
-        found = home.applied(uid, model.workers)
+        found = server_files.applied(uid, model.workers)
         if found is not None:
             applied[uid] = found
     return applied

@@ -94,7 +94,7 @@ class ServerFiles:
         """Where a file of the server's directory lies; None where this host does not see it, or a name leads elsewhere."""
         return self._located("/".join((self.home, *names))) if all(map(is_name, names)) else None
 
-    def look(self, path: str, looks: Looks | None = None) -> os.stat_result | None:
+    def status(self, path: str, looks: Looks | None = None) -> os.stat_result | None:
         """What lies at a path of the container, a link included; None where the container sees no directory of it there.
 
         :param looks: what it counts for.
@@ -146,7 +146,7 @@ class ServerFiles:
         """Whether the container finds something at an absolute path, its links followed; None where this host does not know."""
         try:
             end = self.followed(path)
-            return end is not None and (None if self.look(end) is None else True)
+            return end is not None and (None if self.status(end) is None else True)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
@@ -254,7 +254,7 @@ class ServerFiles:
         if end is None:
             return None, "leads back to itself"
         try:
-            linked = self.look(end, looks)
+            linked = self.status(end, looks)
         except (FileNotFoundError, NotADirectoryError):
             return None, f"leads to '{end}', which does not exist"
         if linked is None:

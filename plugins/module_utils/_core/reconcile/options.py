@@ -19,7 +19,7 @@ from ..observed.server_files import ServerFiles
 from ..plan.plan import PlanOptions
 from ..server.rows import Progress
 
-__all__ = ["ReconcileOptions", "reconcile_options", "server_files"]
+__all__ = ["ReconcileOptions", "files_of", "reconcile_options"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class ReconcileOptions:
     :param check_memory: refuse models that cannot fit.
     :param cores: processor cores that the server may use; None asks it.
     :param memory_mib: memory that it may use, in MiB; None asks it.
-    :param home: the server's files, as far as this host sees them.
+    :param server_files: the server's files, as far as this host sees them.
     :param file: where records go for a server without a launch history; by default nowhere.
     :param report: takes how far launches are, as of :class:`~.apply.context.Context`; None asks no server for it.
     :param deaths: what ended in the server's container so far; None where this host cannot see it.
     :param engine_errors: what the engines printed as errors since a second of the epoch; empty where this host cannot see it.
     :param names: what options are called in messages, as of :func:`~.base.messages.called`.
-    :param leave: called when nothing was refused, before anything is changed: leaves the declaration for the service of the host.
+    :param store: called when nothing was refused, before anything is changed: stores the declaration for the service of the host.
     """
 
     choices: PlanOptions = field(default_factory=PlanOptions)
@@ -49,17 +49,17 @@ class ReconcileOptions:
     check_memory: bool = True
     cores: float | None = None
     memory_mib: int | None = None
-    home: ServerFiles = field(default_factory=ServerFiles)
+    server_files: ServerFiles = field(default_factory=ServerFiles)
     file: StateFile = field(default_factory=lambda: StateFile(None))
     report: Callable[[str, str, Progress, float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
     names: Mapping[str, str] = field(default_factory=dict)
-    leave: Callable[[], Any] = lambda: None
+    store: Callable[[], Any] = lambda: None
 
     def context(self, observed: Observed) -> Context:
         """What applying a plan needs besides the server."""
-        return Context(observed, self.home, self.file, self.report, self.deaths, self.engine_errors)
+        return Context(observed, self.server_files, self.file, self.report, self.deaths, self.engine_errors)
 
 
 _LEAST = {
@@ -73,7 +73,7 @@ _LEAST = {
 }
 
 
-def server_files(given: Mapping[str, Any]) -> tuple[ServerFiles, StateFile]:
+def files_of(given: Mapping[str, Any]) -> tuple[ServerFiles, StateFile]:
     """The server's files, as far as this host sees them, and the file with the records of older servers.
 
     :param given: options ``mounts``, ``home`` and ``state_path``.
@@ -105,7 +105,7 @@ def reconcile_options(given: Mapping[str, Any], check: bool = False) -> Reconcil
     ]
     if problems:
         raise DeclarationError(problems)
-    home, file = server_files(given)
+    server_files, file = files_of(given)
     container, docker_host = given["container"], given["docker_host"]
     return ReconcileOptions(
         choices=PlanOptions(exclusive=given["exclusive"], on_drift=given["on_drift"], autostart=given["autostart"]),
@@ -122,7 +122,7 @@ def reconcile_options(given: Mapping[str, Any], check: bool = False) -> Reconcil
         check_memory=given["check_memory"],
         cores=given["cores"],
         memory_mib=given["memory_mib"],
-        home=home,
+        server_files=server_files,
         file=file,
         names=names,
         deaths=(lambda: deaths(docker_host, container)) if container else (lambda: None),

@@ -31,7 +31,7 @@ from .options import ReconcileOptions
 __all__ = ["Outcome", "reconcile"]
 
 #: How often models are planned again that others were launching: more than once only where others do it again and again.
-_LOOKS = 3
+_COMPARISONS = 3
 _ADD_COPY = "POST /v1/models/{model_uid}/replicas"
 
 
@@ -89,19 +89,19 @@ def _complete(client: Api, plan: Plan, observed: Observed, run_options: Reconcil
 
 def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Plan, Observed]:
     """Read the server and plan."""
-    observed = survey(client, _registered(models), run_options.home, run_options.file.load())
+    observed = survey(client, _registered(models), run_options.server_files, run_options.file.load())
     if run_options.download == "only":
         observed = replace(observed, cached=_cached(client, models, run_options))
         return plan_downloads(models, observed), observed
     if any(model.given.get("engine_options") == AUTO for model in models):
         observed = replace(observed, limits=read_limits(client, run_options.cores, run_options.memory_mib))
     choices = run_options.choices
-    plan = make_plan(models, observed, choices, run_options.home)
+    plan = make_plan(models, observed, choices, run_options.server_files)
     complete = _complete(client, plan, observed, run_options)
     if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
         choices = replace(choices, scaling=True)
     if complete is not observed or choices is not run_options.choices:
-        plan = make_plan(models, complete, choices, run_options.home)
+        plan = make_plan(models, complete, choices, run_options.server_files)
     return plan, complete
 
 
@@ -118,9 +118,9 @@ def _refuse(client: Api, plan: Plan, observed: Observed, run_options: ReconcileO
         [action.model for action in plan.actions if action.model is not None and action.register is not None and action.model.registration],
         run_options.names,
     )
-    problems += check_paths(models, run_options.home, run_options.names)
+    problems += check_paths(models, run_options.server_files, run_options.names)
     if not problems and plan.launched and observed.limits is not None and observed.limits.memory_mib and run_options.check_memory:
-        problems += too_much(plan.models, observed.limits, run_options.home, run_options.names)
+        problems += too_much(plan.models, observed.limits, run_options.server_files, run_options.names)
     if problems:
         raise DeclarationError(problems)
 
@@ -138,20 +138,20 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
     _refuse(client, plan, observed, run_options)
     if run_options.check:
         return Outcome(plan, predict(plan), plan.notes)
-    run_options.leave()
+    run_options.store()
     outcome = Outcome(plan, apply_plan(plan, client, run_options.waiting, run_options.context(observed)), plan.notes)
-    for _look in range(_LOOKS if run_options.waiting.wait else 0):
+    for _comparison in range(_COMPARISONS if run_options.waiting.wait else 0):
         again = [result.uid for result in outcome.results if result.result == "waited" and result.after is not None and result.uid not in outcome.compared]
         if not again:
             break
-        outcome = _look_again(client, [model for model in plan.models if model.uid in again], run_options, outcome)
+        outcome = _compare_later(client, [model for model in plan.models if model.uid in again], run_options, outcome)
     for result in outcome.results:
         if result.result == "waited" and result.after is not None and result.state == ABSENT:
             result.result, result.message = "failed", "is launched and cancelled by another client again and again"
     return outcome
 
 
-def _look_again(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
+def _compare_later(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
     """Compare the models that other clients launched, maybe not as declared here, now that they are ready."""
     plan, observed = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False), check_memory=False))
     later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, run_options.context(observed))}

@@ -188,7 +188,7 @@ class Watcher:
             if any(model.given.get("engine_options") == AUTO for model in declaration.models):
                 # For all models together, because they share the memory.
                 limits = read_limits(client, declaration.run_options.cores, declaration.run_options.memory_mib)
-                chosen = choose_options(declaration.models, limits, declaration.run_options.home)
+                chosen = choose_options(declaration.models, limits, declaration.run_options.server_files)
                 self.declaration = declaration = replace(declaration, models=tuple(chosen))
             seen, drifted = self.repair.tend(client, declaration, self.note)
         # Without the lock, because a model may take long to answer, and a run should not wait for that.

@@ -1190,7 +1190,7 @@ def refused(declaration: Any, server_files: ServerFiles, **options: Any) -> tupl
     """The sentences with which a declaration is refused on the way that the module takes, and the reads that came before."""
     server = Server()
     with pytest.raises(DeclarationError) as raised:
-        reconcile(server, parse_models(declaration), ReconcileOptions(home=server_files, **options))
+        reconcile(server, parse_models(declaration), ReconcileOptions(server_files=server_files, **options))
     return raised.value.problems, server.reads
 
 
@@ -1289,7 +1289,7 @@ def test_every_problem_of_every_item_is_reported_at_once(server_files: ServerFil
 )
 def test_what_is_right_goes_on_to_the_first_write(item: dict[str, Any], server_files: ServerFiles) -> None:
     with pytest.raises(AssertionError, match=r"the run went on to (launch|register)"):
-        reconcile(Server(), parse_models([item]), ReconcileOptions(home=server_files))
+        reconcile(Server(), parse_models([item]), ReconcileOptions(server_files=server_files))
 
 
 def test_options_that_are_not_known_can_be_let_through() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
-from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import reconcile_options, server_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import files_of, reconcile_options
 from ansible_collections.inferops.xinference.plugins.modules.models import argument_spec
 
 
@@ -54,6 +54,6 @@ def test_what_is_refused(given: dict[str, Any], words: str) -> None:
 
 
 def test_the_files_of_a_server() -> None:
-    home, file = server_files(options(mounts={"/models": "/srv/models"}, state_path="/var/lib/x/launched.json"))
+    home, file = files_of(options(mounts={"/models": "/srv/models"}, state_path="/var/lib/x/launched.json"))
     assert str(home.on_host("/models/a.gguf")) == "/srv/models/a.gguf"
     assert str(file.path) == "/var/lib/x/launched.json"
