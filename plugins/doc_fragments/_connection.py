@@ -30,7 +30,7 @@ options:
     type: str
   password_path:
     description:
-      - File where the module runs that holds the password, readable by its owner alone, in place of O(password), which counts where both are set.
+      - File, where the module runs, with the password, readable by its owner alone. If O(password) is set too, O(password) counts.
         Where a line does not work, the next one is tried, then those of a copy with C(.copy) behind its name.
       - If not set, the environment variable E(XINFERENCE_PASSWORD_PATH) is used.
     type: path
@@ -54,7 +54,7 @@ options:
   listener_users:
     description:
       - Users of this machine, by name or number, whose process may listen at an O(endpoint) of this machine without TLS. While the server is down, whoever
-        else listens on its port would get the account; nothing is sent to such a process. Who runs the module always may listen there.
+        else listens on its port would get the account; nothing is sent to such a process. The user who runs the module may always listen there.
       - If not set, the environment variable E(XINFERENCE_LISTENER_USERS) is used, with commas between them.
     type: list
     elements: str

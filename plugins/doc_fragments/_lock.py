@@ -14,7 +14,7 @@ options:
   lock_path:
     description:
       - File of this host that is locked while the server is changed, so that two modules, or a module and the recovery service, never do it at the same time.
-      - The task waits for it for at most O(wait_timeout) seconds, and the task fails if another process holds it for longer. Check mode needs no lock.
+      - The task waits at most O(wait_timeout) seconds for it, and fails if another process holds it longer. Check mode needs no lock.
       - On hosts with the recovery service the roles use C(/var/lib/xinference-models/lock).
     type: path
 """

@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   option_names:
     description: >-
-      What options of this module are called in its messages, option to name. For roles, whose users know the names of variables and not those of the options
-      that they end in. An option that is not named is called by its own name.
+      Names to use in messages in place of the names of options, option to name. Roles set it, because their users know variables, not options of modules. An
+      option that is not named here is called by its own name.
     type: dict
     default: {}
 """

@@ -19,7 +19,7 @@ description:
     C(-), and words such as C(none), C(n/a) or C(null). What follows white space and C(#) is a comment, too.
   - Bullets and numbers before a line, commas and semicolons behind a pair, quotes around a whole line, typographic quotes, tabs, spaces that do
     not break, and the line ends of Windows do no harm. A field without a value, such as C(path=), counts as not given.
-  - Nothing else is checked here; the roles and the module do that. A line that is no row of pairs is left to them as a text, without the values of
+  - Nothing else is checked here; the roles and the module do that. A line that does not consist of pairs is passed on as a text, without the values of
     its environment variables.
 options:
   _input:

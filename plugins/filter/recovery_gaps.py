@@ -28,7 +28,7 @@ options:
 EXAMPLES = r"""
 - name: Show what is missing
   ansible.builtin.debug:
-    msg: "{{ found.host | inferops.xinference.recovery_gaps({'xinference-models.service': lookup('ansible.builtin.template', 'service.j2')}) }}"
+    msg: "{{ found.host | inferops.xinference.recovery_gaps({'xinference-models.service': lookup('ansible.builtin.template', 'models.service.j2')}) }}"
 """
 
 RETURN = r"""

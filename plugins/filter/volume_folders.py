@@ -28,7 +28,7 @@ options:
     type: dict
     required: true
   user:
-    description: Numbers of user and group of the container, such as V(10001:10001), whom the directories belong to that it writes. Root, if empty.
+    description: Numbers of user and group of the container, such as V(10001:10001), who own the directories that it writes. If empty, root.
     type: str
     default: ""
 """

@@ -32,7 +32,7 @@ options:
     type: bool
     default: false
   outer:
-    description: Leave out mounts that stand inside another one, and hide a directory there.
+    description: Leave out a mount that lies inside another mount, because it would hide a directory there.
     type: bool
     default: false
 """

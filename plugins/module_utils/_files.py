@@ -13,7 +13,7 @@ __all__ = ["files_spec"]
 
 
 def files_spec() -> dict[str, dict[str, Any]]:
-    """Options of the server's files; documented by the fragment ``files``."""
+    """Options of the server's files; documented by the fragment ``_files``."""
     return {
         "mounts": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": DEFAULT_HOME},

@@ -28,7 +28,7 @@ _UNEXPECTED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def connection_spec() -> dict[str, dict[str, Any]]:
-    """Options of the connection; documented by the fragment ``connection``."""
+    """Options of the connection; documented by the fragment ``_connection``."""
     return {
         "endpoint": {"type": "str", "default": "http://127.0.0.1:9997", "fallback": (env_fallback, ["XINFERENCE_ENDPOINT"])},
         "username": {"type": "str", "fallback": (env_fallback, ["XINFERENCE_USERNAME"])},
@@ -44,12 +44,12 @@ def connection_spec() -> dict[str, dict[str, Any]]:
 
 
 def names_spec() -> dict[str, dict[str, Any]]:
-    """The option that names other options; documented by the fragment ``names``."""
+    """The option that names other options; documented by the fragment ``_names``."""
     return {"option_names": {"type": "dict", "default": {}}}
 
 
 def lock_spec() -> dict[str, dict[str, Any]]:
-    """The option that keeps two writers apart; documented by the fragment ``lock``."""
+    """The option that keeps two writers apart; documented by the fragment ``_lock``."""
     return {"lock_path": {"type": "path"}}
 
 

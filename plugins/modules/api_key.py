@@ -53,7 +53,7 @@ options:
     description:
       - Name of the account that the key belongs to. The owner of a key cannot be changed.
       - If not set, it is O(username).
-      - While its owner is disabled, a key does not work. With its owner, it is removed.
+      - While its owner is disabled, a key does not work. When its owner is removed, the key is removed too.
     type: str
   state:
     description: Whether there should be such a key. The file of O(path) is not removed with the key.

@@ -95,7 +95,7 @@ removed:
       size_bytes: 639447744
 freed_bytes:
   description: >-
-    Size of these files. What they share with files that stay is counted, and stays. Null where the server does not report the size.
+    Size of these files. Data that they share with files that stay is counted, although it is not deleted. Null where the server does not report the size.
   returned: always, once the server could be read
   type: int
   sample: 639447744

@@ -123,7 +123,7 @@ options:
         type: path
         required: true
   addresses:
-    description: IP addresses to check, whether this host can listen on them.
+    description: IP addresses; for each, whether this host can listen on it is returned.
     type: list
     elements: str
     default: []
@@ -202,8 +202,9 @@ host:
         C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether it runs without root, in a network of its
         own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of O(container), with its interface
         C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that network, or null),
-        C(networks) (of all, by name, their addresses), C(processors) (of which a container can have that many, or null), C(interrupted) (whether a
-        run replaced the container and did not end), and C(container) with C(id), C(image), C(status), C(health), C(health_says) (the last words of
+        C(networks) (of all, by name, their addresses), C(processors) (number that a container can have, or null), C(interrupted) (whether a
+        run replaced the container and did not end), C(previous) (C(labels) and C(user) of the container that is kept until a replacement has ended, or
+        null), and C(container) with C(id), C(image), C(status), C(health), C(health_says) (the last words of
         its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its network), C(ports), C(held) (which
         ports it holds at this moment), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts)
         (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put
@@ -239,7 +240,7 @@ host:
     server_environment:
       description: >-
         The variables in O(server_environment_file) by name, each with whether it has a value. An empty C(XOSCAR_AUTH_KEY) means that the image was checked
-        at and does not know it.
+        and does not know it.
       type: dict
       returned: always
     declared:

@@ -44,8 +44,8 @@ attributes:
 options:
   models:
     description:
-      - The declared models, as a list of dictionaries. Without this option, those that O(declaration_path) holds, in which only the credentials are
-        replaced by those of this run.
+      - The declared models, as a list of dictionaries. If not set, the models and options that O(declaration_path) holds are used, with the credentials
+        of this run.
       - The whole list is checked before the first write. Each problem is reported with the item, the field, the value and
         what is allowed.
     type: list
@@ -156,7 +156,7 @@ options:
     description:
       - What becomes of a running model that differs from its declaration. V(relaunch) terminates and launches it, or adds and removes replicas
         in place where only O(models[].replica) differs and the server can (since 3.2). V(report) warns and leaves it. V(ignore) leaves it.
-      - When a relaunch fails, the module rolls back to the previous model, and the model counts as failed. Options that are not known are then missing.
+      - When a relaunch fails, the module rolls back to the previous model, and the model counts as failed. It then lacks the options that are not known.
     type: str
     choices: [relaunch, report, ignore]
     default: relaunch
@@ -196,7 +196,7 @@ options:
   check_memory:
     description: >-
       Whether models are refused before the first launch when by estimate they do not fit O(memory_mib). The estimate counts the server, one process per
-      copy, the weights and the context.
+      replica, the weights and the context.
     type: bool
     default: true
   cores:
@@ -206,7 +206,7 @@ options:
     description: Memory that the server may use, in MiB. If not set, all of its machine, as it reports it.
     type: int
   container:
-    description: Name or ID of the server's container on this host. With it, a process that was killed for want of memory is named as such, and what
+    description: Name or ID of the server's container on this host. With it, the message names missing memory when a process was killed for it, and what
       C(llama.cpp) printed as errors is in RV(models[].log).
     type: str
   docker_host:

@@ -108,7 +108,8 @@ models:
       type: str
       returned: always
     state:
-      description: V(ready), V(creating), V(loading), V(scaling), V(recovering), V(terminating), V(error) or V(absent).
+      description: V(ready), V(creating), V(loading), V(scaling), V(recovering), V(terminating), V(error), V(unlisted) (orphaned) or
+        V(absent).
       type: str
       returned: always
     message:

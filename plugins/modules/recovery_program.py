@@ -12,7 +12,7 @@ short_description: Put the program of the recovery service on a host
 version_added: 0.1.0
 description:
   - The service of role P(inferops.xinference.recovery#role) runs the same code as module M(inferops.xinference.models). This module puts that code into a
-    directory of the host, as one replacement of the whole directory.
+    directory of the host, and replaces the whole directory in one step.
   - The role calls it; it is of little use alone.
 author:
   - inferops contributors (@inferops)

@@ -16,7 +16,7 @@ description:
     A server cannot change a registration, so the old one is removed and the new one made. When the server refuses the new one, the module
     rolls back to the old one, and the task fails with the server's words. By default (O(on_running)) running models keep serving the old one.
   - Fields that are not declared are not compared, except those that were declared when this module registered the model before.
-  - Modules that launch a custom model do not need this one, because M(inferops.xinference.models) registers what its models bring with them.
+  - This module is not needed for models that M(inferops.xinference.models) launches, because that one registers what they declare.
 author:
   - inferops contributors (@inferops)
 extends_documentation_fragment:
@@ -81,7 +81,7 @@ options:
     choices: [keep, relaunch, refuse]
     default: keep
   wait_timeout:
-    description: Seconds after which a relaunched model that is not ready counts as failed. It covers all of them. As long O(lock_path) is waited for.
+    description: Seconds after which a relaunched model that is not ready counts as failed. It covers all of them. The module waits as long for O(lock_path).
     type: float
     default: 1800.0
   wait_sleep:

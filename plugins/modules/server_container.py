@@ -55,7 +55,7 @@ options:
     choices: [healthy, settled, set_aside, restored]
     default: healthy
   roll_back:
-    description: Whether to go back to the container of before in the same step, with V(state=healthy).
+    description: Whether to go back to the container of before in the same step, with O(state=healthy).
     type: bool
     default: true
   timeout:
@@ -63,7 +63,7 @@ options:
     type: float
     default: 300
   log_lines:
-    description: Number of lines at the end of its log that is shown of a container that failed.
+    description: Number of lines to show from the end of the log of a container that failed.
     type: int
     default: 25
 seealso:

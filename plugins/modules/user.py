@@ -92,7 +92,7 @@ options:
     default: always
   permissions:
     description:
-      - All that the account may do. Others are taken away, and with an empty list all.
+      - All that the account may do. All other permissions are removed; an empty list removes every one.
       - If not set, those of an account that exists are left as they are, and a new account has none. Without any, it can only log in.
       - >-
         Known are V(admin), which includes all others, V(models:list), V(models:read) (ask models), V(models:write) (launch and terminate),

@@ -153,7 +153,7 @@ def inject(credential_type: Mapping[str, Any], inputs: Mapping[str, str], folder
 class Job:
     """A job that has run.
 
-    :param directory: its private data directory.
+    :param folder: its private data directory.
     :param code: exit code of ansible-runner.
     :param ignored: what AWX reported as ``ignored_fields`` when it was launched.
     """
@@ -208,7 +208,7 @@ class Job:
 class Controller:
     """An AWX with one project, one inventory and one credential.
 
-    :param directory: where projects and jobs live.
+    :param folder: where projects and jobs live.
     :param inventory: hosts and variables, in the JSON form of inventory scripts.
     :param inputs: inputs of the credential, by the name of its type.
     """

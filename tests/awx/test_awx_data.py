@@ -279,7 +279,7 @@ def test_the_guide_loads_the_data(tmp_path: Path) -> None:
     (tmp_path / "load.yml").write_text(playbook, encoding="utf-8")
     for name in ("credential_types.yml", "job_templates.yml"):
         (tmp_path / name).write_text((DATA / name).read_text(encoding="utf-8"), encoding="utf-8")
-    secrets = {"vault_xinference_password": "from-a-vault", "vault_inference_hosts_key": "a key"}
+    secrets = {"vault_xinference_admin_password": "from-a-vault", "vault_inference_hosts_key": "a key"}
     done = subprocess.run(
         [str(BIN / "ansible-playbook"), "-i", "localhost,", "load.yml", "-e", json.dumps({**secrets, "ansible_python_interpreter": sys.executable})],
         cwd=tmp_path,

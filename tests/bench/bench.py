@@ -100,7 +100,7 @@ def run(name: str, command: list[str], **environment: str) -> tuple[float, str]:
     """Seconds that a command took, and its output, which is also kept as a log."""
     log = FOLDER / "logs" / f"{name}.log"
     begun = time.perf_counter()
-    # As Ansible runs modules where nobody says otherwise.
+    # As Ansible runs modules by default.
     given = {**os.environ, "ANSIBLE_PIPELINING": "false", **environment}
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begun

@@ -68,7 +68,7 @@ def run(*command: str, where: str = "") -> str:
 class Networks:
     """The machines, each a network namespace.
 
-    :param directory: with the script and the rules of the host.
+    :param folder: with the script and the rules of the host.
     """
 
     host: str

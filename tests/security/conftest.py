@@ -113,7 +113,7 @@ def of_host(output: str, host: str) -> str:
 class Site:
     """One host.
 
-    :param directory: everything of it.
+    :param folder: everything of it.
     :param port: of the server.
     :param marks: the secrets by what they are.
     :param settings: variables of every run.
@@ -173,7 +173,8 @@ class Site:
             content = {"all": {"hosts": {name: {**common, **own} for name, own in hosts.items()}}}
             given.write_text(json.dumps(content), encoding="utf-8")
             inventory = ["--inventory", str(given), "--extra-vars", "xinference_hosts=all"]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_NOCOWS": "1"}
+        # Modules go through files, as Ansible does it by default: whoever watches this machine may see them.
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_NOCOWS": "1", "ANSIBLE_PIPELINING": "false"}
         return subprocess.Popen(
             [str(BIN / "ansible-playbook"), "--connection", "local", *inventory, *options, *playbooks],
             text=True,

@@ -105,8 +105,7 @@ def files(site: Site) -> dict[Path, tuple[int, int]]:
 def interrupt(site: Site, task: str, moment: str) -> None:
     """Begin a rotation and kill it, with all its processes, at a moment of a task."""
     temporary = site.folder / "killed"
-    # As Ansible runs modules by default: from a file, whose name distinguishes their processes from others.
-    process = site.begin("rotate_credentials", xinference_new_admin_password_file=NEW, ansible_remote_tmp=str(temporary), ansible_pipelining=False)
+    process = site.begin("rotate_credentials", xinference_new_admin_password_file=NEW, ansible_remote_tmp=str(temporary))
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

@@ -53,7 +53,7 @@ def test_a_mounted_directory_cannot_be_replaced(provisioned: Site) -> None:
     assert "busy" in inside("mv /root/.xinference/logs /root/.xinference/logs.away").stderr
 
 
-def test_a_link_that_the_container_detached_changes_no_file_of_the_host(provisioned: Site) -> None:
+def test_a_link_that_the_container_made_changes_no_file_of_the_host(provisioned: Site) -> None:
     """A mounted directory does not go away, but one above it might."""
     folder = victim(provisioned, "victim")
     for links in ({".xinference/cache": "", ".xinference/auth": ""}, {".xinference/auth/encryption_key": "/secret"}):

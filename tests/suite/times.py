@@ -57,7 +57,7 @@ def table(parts: list[tuple[str, float, float]], folder: Path) -> str:
     """The table in Markdown.
 
     :param parts: name, seconds and seconds of processors of each.
-    :param directory: with a directory of records for each part.
+    :param folder: with a directory of records for each part.
     """
     lines = [HEAD, ("---",) + ("---:",) * (len(HEAD) - 1)]
     lines += [row(name, seconds, processor, folder / name.replace(":", "-")) for name, seconds, processor in parts]

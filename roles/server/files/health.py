@@ -21,8 +21,8 @@ except OSError as error:
     sys.exit(f"127.0.0.1:9997 does not answer: {error.strerror or error}")
 head, _blank, body = answer.partition(b"\r\n\r\n")
 if head.split()[1:2] != [b"200"]:
-    answered = b" ".join([*head.split(b"\r\n")[0].split()[1:], body[:200]]).decode(errors="replace").strip()
-    sys.exit(f"GET /status answered: {answered or 'nothing'}")
+    said = b" ".join([*head.split(b"\r\n")[0].split()[1:], body[:200]]).decode(errors="replace").strip()
+    sys.exit(f"GET /status answered: {said or 'nothing'}")
 try:
     workers = json.loads(body).get("workers")
 except (ValueError, AttributeError):

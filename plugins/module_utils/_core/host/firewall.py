@@ -68,7 +68,7 @@ class Rules:
     """Rules of one IP family.
 
     :param text: that ``iptables-restore --noflush`` reads.
-    :param marks: chain, comment and target of each rule, sorted, as :func:`.host.firewall_facts` finds them.
+    :param marks: chain, comment and target of each rule, sorted, as :func:`~.host.firewall_facts.firewall_facts` finds them.
     """
 
     text: str

@@ -112,14 +112,17 @@ def unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = (), *, r
 
 
 def _started(unit: str, root: Path, run: Run | None) -> float | None:
-    """When the process of a unit was started, in seconds since the epoch, rounded up; None when the unit does not run."""
+    """When the process of a unit was started, in seconds since the epoch, rounded up; None when the unit does not run.
+
+    Systemd writes whole seconds, so what was written in the second of the start counts as read.
+    """
     if run is None or not (root / "run/systemd/system").is_dir():
         return None
     # It writes whole seconds, in the time zone of whoever asks.
     command = [str(root / "usr/bin/env"), "LC_ALL=C", "TZ=UTC", "systemctl", "show", f"--property={','.join(_SHOWN)}", unit]
     status, answer, _error = run(command)
     answers = dict(line.partition("=")[::2] for line in answer.splitlines())
-    if status or answers.get("ActiveState") not in _RUNNING or answers.get("SubState") == "auto-restart":
+    if status or answers.get("ActiveState") not in _RUNNING or answers.get("SubState", "").startswith("auto-restart"):
         return None
     try:
         _day, date, clock, _zone = answers["ExecMainStartTimestamp"].split()

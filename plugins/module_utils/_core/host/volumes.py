@@ -21,9 +21,9 @@ _MODE = re.compile(r"[0-7]{3,4}")
 _NEVER = tuple(map(PurePosixPath, ("/dev", "/proc", "/root/.ssh", "/run", "/sys", "/var/lib/containerd", "/var/lib/docker", "/var/run")))
 #: Whoever can write there is root of the host.
 _NEVER_WRITTEN = tuple(map(PurePosixPath, ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var/spool")))
-#: They hold such directories, or what their owners keep for themselves; what is below them may be mounted.
 #: Directories in which others keep theirs.
 _SHARED = frozenset(f"/var/{name}" for name in ("backups", "cache", "local", "log", "mail", "opt", "tmp", "www"))
+#: They hold such directories, or what their owners keep for themselves; what is below them may be mounted.
 _TOPS = frozenset({"/", "/etc", "/home", "/root", "/var", "/var/lib"})
 
 

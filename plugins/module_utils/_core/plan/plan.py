@@ -275,6 +275,13 @@ def _autostart(model: DeclaredModel, observed: Observed, choices: PlanOptions) -
     return (wanted if differs else None), old, False
 
 
+def _resolved(declared: Sequence[DeclaredModel], observed: Observed, sizes: Sizes) -> Sequence[DeclaredModel]:
+    """The models with engine options in place of ``auto``, where it is known what the server may use."""
+    if observed.limits is None or all(model.given.get("engine_options") != AUTO for model in declared):
+        return declared
+    return choose_options(declared, observed.limits, sizes)
+
+
 def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: PlanOptions = PlanOptions(), sizes: Sizes = _NO_FILES) -> Plan:
     """Compare the declaration with the server.
 
@@ -288,8 +295,7 @@ def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Pl
     removals: list[Action] = []
     others: list[Action] = []
     notes: list[str] = []
-    if observed.limits is not None and any(model.given.get("engine_options") == AUTO for model in declared):
-        declared = choose_options(declared, observed.limits, sizes)
+    declared = _resolved(declared, observed, sizes)
     inline = _inline(declared)
     for model in declared:
         if model.state == "absent":
@@ -305,12 +311,14 @@ def make_plan(declared: Sequence[DeclaredModel], observed: Observed, choices: Pl
     return Plan(tuple(removals + others), tuple(notes), tuple(declared))
 
 
-def plan_downloads(declared: Sequence[DeclaredModel], observed: Observed) -> Plan:
+def plan_downloads(declared: Sequence[DeclaredModel], observed: Observed, sizes: Sizes = _NO_FILES) -> Plan:
     """Only get the files of the declared models; what runs is left as it is.
 
     :param declared: the models as declared.
     :param observed: the server as it is, with the files that it has.
+    :param sizes: as of :func:`make_plan`.
     """
+    declared = _resolved(declared, observed, sizes)
     actions: list[Action] = []
     inline = _inline(declared)
     for model in declared:

@@ -143,7 +143,7 @@ def _check_caches(container: Mapping[str, Any], name: str, seen: Mapping[str, st
     given = ", ".join(f"{variable}: {path}" for variable, path in lost.items())
     return [
         (
-            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} points to; the declared one would look elsewhere.",
+            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} {'points' if len(lost) == 1 else 'point'} to; the declared one would look elsewhere.",
             f"Add to xinference_environment {{{given}}}.",
         )
     ]

@@ -32,7 +32,7 @@ __all__ = ["Outcome", "reconcile"]
 
 #: How often models are planned again that others were launching: more than once only where others do it again and again.
 _COMPARISONS = 3
-_ADD_COPY = "POST /v1/models/{model_uid}/replicas"
+_ADD_REPLICA = "POST /v1/models/{model_uid}/replicas"
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,18 @@ def _complete(client: Api, plan: Plan, observed: Observed, run_options: Reconcil
 def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Plan, Observed]:
     """Read the server and plan."""
     observed = survey(client, _registered(models), run_options.server_files, run_options.file.load())
-    if run_options.download == "only":
-        observed = replace(observed, cached=_cached(client, models, run_options))
-        return plan_downloads(models, observed), observed
     if any(model.given.get("engine_options") == AUTO for model in models):
         observed = replace(observed, limits=read_limits(client, run_options.cores, run_options.memory_mib))
+    if run_options.download == "only":
+        observed = replace(observed, cached=_cached(client, models, run_options))
+        return plan_downloads(models, observed, run_options.server_files), observed
     choices = run_options.choices
     plan = make_plan(models, observed, choices, run_options.server_files)
-    complete = _complete(client, plan, observed, run_options)
-    if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_COPY in client.routes():
+    if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_REPLICA in client.routes():
         choices = replace(choices, scaling=True)
-    if complete is not observed or choices is not run_options.choices:
+        plan = make_plan(models, observed, choices, run_options.server_files)
+    complete = _complete(client, plan, observed, run_options)
+    if complete is not observed:
         plan = make_plan(models, complete, choices, run_options.server_files)
     return plan, complete
 

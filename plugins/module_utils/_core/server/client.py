@@ -45,7 +45,7 @@ def first_accepted(passwords: Sequence[str | None], log_in: Callable[[str | None
 
 
 def connection_arguments(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of :class:`Client` from the options of a connection, which the fragment ``connection`` documents; all but endpoint and password."""
+    """Arguments of :class:`Client` from the options of a connection, which the fragment ``_connection`` documents; all but endpoint and password."""
     return {
         "username": options["username"],
         "timeout": options["timeout"],

@@ -33,13 +33,13 @@ RECOVERY_FILE = Feature(
     "the worker's file of launch requests",
     "2.8",
     "the file `worker_recovery/<address>/models.json`",
-    "its autostart entry is read, or nothing",
+    "its autostart entry is read, if there is one",
 )
 ACCOUNTS = Feature(
     "authentication with an administrator", "2.9", "the command that makes the administrator, in the image", "only `xinference_authentication: false` is served"
 )
 HISTORY = Feature("launch history", "2.10", "`GET /v1/launch_history`", "what models were launched with is kept in a file of the host")
-AUTOSTART = Feature("autostart", "2.12", "`GET /v1/autostart/models`", "`autostart` of a model is a note; the recovery service brings models back")
+AUTOSTART = Feature("autostart", "2.12", "`GET /v1/autostart/models`", "`autostart` of a model has no effect; the recovery service brings models back")
 MANAGED_USERS = Feature("users and API keys that can be managed", "3.0", "`GET /v1/admin/setup/status`", "modules `user` and `api_key` fail and change nothing")
 ENGINE_REPORT = Feature("reports the engine of a running model", "3.1", "field `model_engine` of a model", "the engine is compared with what was launched")
 REPLICAS = Feature("adds and removes replicas of a running model", "3.2", "the routes of its OpenAPI description", "another `replica` relaunches the model")
@@ -47,6 +47,6 @@ DOWNLOADS = Feature(
     "downloads without launching", "3.4", "the routes of its OpenAPI description", "files are downloaded by the launch; `download: only` is refused"
 )
 INNER_KEY = Feature(
-    "a key between its own processes", "4.0.1", "xoscar of the image takes `XOSCAR_AUTH_KEY`", "`preflight` and `status` warn that a user of the host gets in"
+    "a key between its own processes", "4.0.1", "xoscar of the image takes `XOSCAR_AUTH_KEY`", "`preflight` and `status` warn: a user of the host may run code"
 )
 FEATURES = (RECOVERY_FILE, ACCOUNTS, HISTORY, AUTOSTART, MANAGED_USERS, ENGINE_REPORT, REPLICAS, DOWNLOADS, INNER_KEY)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeping the declared models running without anybody: the same plan, applied whenever the server is not as declared. Private to this collection.
 
-One poll follows the other. While all is well a poll is one request; when something moved, :mod:`reconcile` does what is needed, but without
+One poll follows the other. While all is well a poll is one request; when something moved, :mod:`~.reconcile.reconcile` does what is needed, but without
 waiting: it asks for the launches and goes on, so that a model that takes long or fails keeps no other one down.
 """
 

@@ -106,17 +106,20 @@ def listening(state: State, address: str, port: int, live: Callable[[], bool]) -
         free = threading.BoundedSemaphore(_CONNECTIONS)
         #: When each of them was taken, by the monotonic clock.
         since: ClassVar[dict[socket.socket, float]] = {}
+        #: A connection is closed by its thread, and ended by the listener; never at once, because its number may be another one's by then.
+        ending = threading.Lock()
 
         def process_request(self, request: Any, client_address: Any) -> None:
             """Take a connection when there is room: many questions at once are all answered, one after the other."""
             while not self.free.acquire(timeout=0.1):
                 self.end_slow()
-            self.since[request] = time.monotonic()
+            with self.ending:
+                self.since[request] = time.monotonic()
             try:
                 super().process_request(request, client_address)
             except RuntimeError:
                 # There is no thread to be had; the caller closes the connection.
-                self.forget(request)
+                self.free.release()
                 raise
 
         def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -124,20 +127,22 @@ def listening(state: State, address: str, port: int, live: Callable[[], bool]) -
             try:
                 super().process_request_thread(request, client_address)
             finally:
-                self.forget(request)
+                self.free.release()
 
-        def forget(self, request: socket.socket) -> None:
-            """Make room for another one."""
-            del self.since[request]
-            self.free.release()
+        def shutdown_request(self, request: Any) -> None:
+            """Close a connection."""
+            with self.ending:
+                self.since.pop(request, None)
+            super().shutdown_request(request)
 
         def end_slow(self) -> None:
             """End connections whose question is not complete in time, also those that send a character now and then."""
-            for request, began in self.since.copy().items():
-                if time.monotonic() - began > _QUESTION_SECONDS:
-                    # Its thread reads the end of the question, and closes it.
-                    with contextlib.suppress(OSError):
-                        request.shutdown(socket.SHUT_RDWR)
+            with self.ending:
+                for request, began in self.since.items():
+                    if time.monotonic() - began > _QUESTION_SECONDS:
+                        # Its thread reads the end of the question, and closes it.
+                        with contextlib.suppress(OSError):
+                            request.shutdown(socket.SHUT_RDWR)
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A connection that breaks is nothing for the journal; anything else is."""

@@ -1102,20 +1102,20 @@ def state_of(root: Path) -> Any:
 
 
 @pytest.fixture
-def links(tmp_path: Path) -> Path:
+def state_file(tmp_path: Path) -> Path:
     """The file in which it does."""
     place = tmp_path / "var/lib/service/state.json"
     place.parent.mkdir(parents=True)
     return place
 
 
-def test_what_the_service_wrote_is_reported(tmp_path: Path, links: Path) -> None:
+def test_what_the_service_wrote_is_reported(tmp_path: Path, state_file: Path) -> None:
     assert state_of(tmp_path) is None
     for state in (STATE, {**STATE, "models": {}}):
-        links.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
+        state_file.write_text(json.dumps({**state, "more": [1]}), encoding="utf-8")
         assert state_of(tmp_path) == state
     # An earlier version.
-    links.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
+    state_file.write_text(json.dumps({name: value for name, value in STATE.items() if name != "refused"}), encoding="utf-8")
     assert state_of(tmp_path) == STATE
 
 
@@ -1138,8 +1138,8 @@ def test_what_the_service_wrote_is_reported(tmp_path: Path, links: Path) -> None
     ],
     ids=str,
 )
-def test_what_no_service_writes_is_not_reported(tmp_path: Path, links: Path, content: Any) -> None:
-    links.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+def test_what_no_service_writes_is_not_reported(tmp_path: Path, state_file: Path, content: Any) -> None:
+    state_file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     assert state_of(tmp_path) is None
 
 
@@ -1150,9 +1150,9 @@ def huge(place: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda place: place.symlink_to(place.parents[3] / "elsewhere"), os.mkfifo, lambda place: place.mkdir(), huge])
-def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, links: Path, make: Callable[[Path], Any]) -> None:
+def test_what_lies_in_place_of_a_state_is_not_read(tmp_path: Path, state_file: Path, make: Callable[[Path], Any]) -> None:
     (tmp_path / "elsewhere").write_text(json.dumps(STATE), encoding="utf-8")
-    make(links)
+    make(state_file)
     assert state_of(tmp_path) is None
 
 
