@@ -141,9 +141,10 @@ def _check_caches(container: Mapping[str, Any], name: str, seen: Mapping[str, st
     if not lost:
         return []
     given = ", ".join(f"{variable}: {path}" for variable, path in lost.items())
+    where = f"{' and '.join(lost)} {'points' if len(lost) == 1 else 'point'} to"
     return [
         (
-            f"Container {name} was not made by these roles and has its downloads where {' and '.join(lost)} {'points' if len(lost) == 1 else 'point'} to; the declared one would look elsewhere.",
+            f"Container {name} was not made by these roles and has its downloads where {where}; the declared one would look elsewhere.",
             f"Add to xinference_environment {{{given}}}.",
         )
     ]
