@@ -57,7 +57,7 @@ def download(
         if resumed:
             client.resume_download(name)
         done = False if resumed else client.cache(request)
-        # A download that is gone on with is listed as failed until the server has begun with it.
+        # A resumed download is listed as failed until the server has begun with it.
         patience = 3 if resumed else 0
         while not done:
             row = next((row for row in client.downloads() if row.get("cache_uid") == name), None)

@@ -97,8 +97,12 @@ def unit_facts(units: Sequence[str], root: Path, uses: Sequence[Path] = (), *, r
     :param uses: files that it reads when it starts, besides the units.
     :param run: runs a command; without it no unit is known to run.
     """
+    return _facts_of(units, _started(units[0], root, run), root, uses)
+
+
+def _facts_of(units: Sequence[str], started: float | None, root: Path, uses: Sequence[Path] = ()) -> dict[str, Any]:
+    """The same, where it is known when the first one was started."""
     folder = root / "etc/systemd/system"
-    started = _started(units[0], root, run)
     found: dict[str, str] = {}
     for name in units:
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -139,11 +143,13 @@ def _is_behind(since: float | None, files: Sequence[Path]) -> bool:
 
     :param since: seconds since the epoch.
     """
+    if since is None:
+        return False
     now = time.time()
-    for file in files if since is not None else ():
+    for file in files:
         with contextlib.suppress(OSError):
             # A time to come is that of a clock that was wrong.
-            if since is not None and since < file.lstat().st_mtime <= now:
+            if since < file.lstat().st_mtime <= now:
                 return True
     return False
 
@@ -156,13 +162,6 @@ def _is_user(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _read_at(reloaded: Path, unit: str, root: Path, run: Run | None) -> float | None:
-    """When the proxy read its configuration, in seconds since the epoch; None when it does not run."""
-    with contextlib.suppress(OSError):
-        return reloaded.lstat().st_mtime
-    return _started(unit, root, run)
 
 
 def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], *, run: Run | None = None, root: Path = Path("/")) -> dict[str, Any]:
@@ -181,10 +180,11 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     name, file = unit.partition(".service")[0], root / config.lstrip("/")
     # It is touched with each reload, and goes with the unit; until then the start counts.
     reloaded = root / "run" / name / "reloaded"
+    started = _started(unit, root, run)
     facts: dict[str, Any] = {
         "nginx": os.access(root / "usr/sbin/nginx", os.X_OK),
-        **unit_facts([unit], root, run=run),
-        "unread": _is_behind(_read_at(reloaded, unit, root, run), [file]),
+        **_facts_of([unit], started, root),
+        "unread": _is_behind(reloaded.lstat().st_mtime if reloaded.exists() else started, [file]),
         "user": _is_user(user),
         "config": None,
         "certificates": {},

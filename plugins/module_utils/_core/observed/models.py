@@ -103,7 +103,7 @@ class Observed:
     :param autostart: whether the server has autostart.
     :param certain: whether it said so itself; else only its history has the columns, which a newer server may have left there.
     :param history: whether the server has a launch history.
-    :param limits: what the server may use of its machine; None where no plan asked for it.
+    :param limits: what the server may use of its machine; None where no option is chosen by it.
     :param cached: files of hubs that the server has, a row each; None where no plan asked for them, or the server downloads only when it launches.
     """
 

@@ -82,8 +82,6 @@ def _complete(client: Api, plan: Plan, observed: Observed, run_options: Reconcil
         observed = make_certain(observed, client)
     if plan.launched and observed.cached is None:
         observed = replace(observed, cached=_cached(client, plan.launched, run_options))
-    if plan.launched and observed.limits is None and run_options.check_memory:
-        observed = replace(observed, limits=read_limits(client, run_options.cores, run_options.memory_mib))
     return observed
 
 
@@ -120,8 +118,11 @@ def _refuse(client: Api, plan: Plan, observed: Observed, run_options: ReconcileO
         run_options.names,
     )
     problems += check_paths(models, run_options.server_files, run_options.names)
-    if not problems and plan.launched and observed.limits is not None and observed.limits.memory_mib and run_options.check_memory:
-        problems += too_much(plan.models, observed.limits, run_options.server_files, run_options.names)
+    if not problems and plan.launched and run_options.check_memory:
+        # Asked last: a server that cannot answer must not hide what is wrong with the declaration.
+        limits = observed.limits or read_limits(client, run_options.cores, run_options.memory_mib)
+        if limits.memory_mib:
+            problems += too_much(plan.models, limits, run_options.server_files, run_options.names)
     if problems:
         raise DeclarationError(problems)
 
@@ -154,7 +155,7 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
 
 def _compare_later(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
     """Compare the models that other clients launched, maybe not as declared here, now that they are ready."""
-    plan, observed = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False), check_memory=False))
+    plan, observed = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)))
     later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, run_options.context(observed))}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
     for result in before.results:

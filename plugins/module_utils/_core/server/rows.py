@@ -203,7 +203,7 @@ class DownloadRow(Progress, total=False):
     cache_uid: str
     #: Name in the catalogue, or in the registration.
     model_name: str
-    #: downloading, failed, interrupted, paused or cancelled. One that is gone on with is called as before until the server has begun with it.
+    #: downloading, failed, interrupted, paused or cancelled. A resumed one keeps its old state until the server has begun with it.
     status: str
     #: Why it failed, in the server's words; null otherwise.
     error: str | None

@@ -11,12 +11,9 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.host_status import FilterModule as HostStatus
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
+from ansible_collections.inferops.xinference.tests.unit.plugins.filter.statuses import GOOD, IMAGE, NOTHING
 
 host_status = HostStatus().filters()["host_status"]
-
-DIGEST = "sha256:" + "0f" * 32
-
-IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
 
 CLIENT = {"client_version": "4.1.0", "client_problem": None, "client_foreign": False}
 HOST: dict[str, Any] = {
@@ -34,26 +31,11 @@ RUNNING = {
         {"uid": "bad", "state": "error", "message": "out of memory", "spec": {}},
     ],
 }
-GOOD: dict[str, Any] = {
-    "container": "running",
-    "image": IMAGE,
-    "health": "healthy",
-    "version": "4.1.0",
-    "workers": ["0.0.0.0:1"],
-    "recovery": None,
-    "models": [
-        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": ""},
-        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory"},
-    ],
-    "trouble": "",
-}
 
 #: What the service knows about a model.
 KEPT = {"declared": "present", "state": "absent", "answered": False, "tries": 3, "message": "no such file"}
 
 OLD = {**KEPT, "declared": "absent"}
-
-NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
 
 
 @pytest.mark.parametrize(

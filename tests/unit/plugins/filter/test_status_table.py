@@ -5,33 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
+from ansible_collections.inferops.xinference.tests.unit.plugins.filter.statuses import DIGEST, GOOD, IMAGE, NOTHING
 
 status_table = StatusTable().filters()["status_table"]
-
-DIGEST = "sha256:" + "0f" * 32
-
-IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
-
-GOOD = {
-    "container": "running",
-    "image": IMAGE,
-    "health": "healthy",
-    "version": "4.1.0",
-    "workers": ["0.0.0.0:1"],
-    "recovery": None,
-    "models": [
-        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": ""},
-        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory"},
-    ],
-    "trouble": "",
-}
-
-NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
 
 
 def test_the_table() -> None:

@@ -289,7 +289,7 @@ def test_an_old_server_costs_no_more() -> None:
 def test_check_mode_of_a_launch_asks_the_catalogue_and_the_memory_once() -> None:
     server = FakeServer(allowed=frozenset())
     run(server, llm("one"), check=True)
-    assert reads(server) == ["list_instances", "list_models", "history", "autostart", "status", "engines"]
+    assert reads(server) == ["list_instances", "list_models", "history", "autostart", "engines", "status"]
 
 
 # What is refused before the first write.

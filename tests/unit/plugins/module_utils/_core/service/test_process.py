@@ -271,8 +271,9 @@ def test_a_service_without_a_sign_of_life_is_not_called_alive() -> None:
 
 
 @pytest.fixture
-def readiness() -> Iterator[ReadinessServer]:
-    """A server for load balancers that listens."""
+def readiness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadinessServer]:
+    """A server for load balancers that listens, and takes nobody for slow because the machine is busy."""
+    monkeypatch.setattr(readiness_module, "_QUESTION_SECONDS", PATIENCE)
     server = ReadinessServer(State(None), "127.0.0.1", free_port(), lambda line: None, Notifier(None))
     server.open()
     yield server
