@@ -26,7 +26,7 @@ ROTATE = "Xinference - Rotate credentials"
 
 
 def container() -> dict[str, Any] | None:
-    """What the engine says of the container; None when there is none."""
+    """What Docker says of the container; None when there is none."""
     done = subprocess.run(("docker", "container", "inspect", CONTAINER), capture_output=True, text=True, check=False)
     return None if done.returncode else dict(json.loads(done.stdout)[0])
 

@@ -160,8 +160,8 @@ def _empty(on: Play) -> None:
     on.step("terminate unknown", lambda: client.terminate("unknown"))
     on.step("cancel unknown", lambda: client.cancel("unknown"))
     on.step("ask unknown", lambda: on.ask("completions", "unknown", prompt="Hello", max_tokens=1))
-    on.step("add a copy to unknown", lambda: client.add_replicas("unknown", 1))
-    on.step("remove a copy of unknown", lambda: client.remove_replica("unknown", 0))
+    on.step("add a replica to unknown", lambda: client.add_replicas("unknown", 1))
+    on.step("remove a replica of unknown", lambda: client.remove_replica("unknown", 0))
 
 
 def _history(on: Play) -> None:
@@ -218,7 +218,7 @@ def _launch(on: Play) -> None:
     on.step("progress while creating", lambda: client.progress(UID))
     on.step("launch while creating", lambda: client.launch(LAUNCH))
     on.step("terminate while creating", lambda: client.terminate(UID))
-    on.step("add a copy while creating", lambda: client.add_replicas(UID, 1))
+    on.step("add a replica while creating", lambda: client.add_replicas(UID, 1))
     on.until(UID, "READY")
     on.show("when ready", UID)
     on.step("describe when ready", lambda: client.describe(UID))
@@ -230,26 +230,26 @@ def _launch(on: Play) -> None:
     on.step("cached", lambda: [row for row in client.cached() if row["model_name"] == NAME])
 
 
-def _copies(on: Play) -> None:
+def _replicas(on: Play) -> None:
     client = on.client
     in_place = ADD_COPY in client.routes()
     if in_place:
         on.meanwhile(
-            lambda: on.step("add a copy", lambda: client.add_replicas(UID, 1)),
-            lambda: on.show("while a copy loads", UID),
+            lambda: on.step("add a replica", lambda: client.add_replicas(UID, 1)),
+            lambda: on.show("while a replica loads", UID),
         )
-        on.show("with two copies", UID)
-        on.step("describe with two copies", lambda: client.describe(UID))
-        on.step("remove an unknown copy", lambda: client.remove_replica(UID, 7))
-        on.step("remove the first copy", lambda: client.remove_replica(UID, 0))
-        on.show("with the second copy", UID)
+        on.show("with two replicas", UID)
+        on.step("describe with two replicas", lambda: client.describe(UID))
+        on.step("remove an unknown replica", lambda: client.remove_replica(UID, 7))
+        on.step("remove the first replica", lambda: client.remove_replica(UID, 0))
+        on.show("with the second replica", UID)
     on.step("unregister a running model", lambda: client.unregister("LLM", NAME))
     on.step("registration after unregister", lambda: client.registrations("LLM", {NAME}))
     on.show("without a registration", UID)
     on.step("completions without a registration", lambda: on.ask("completions", UID, prompt="Hello", max_tokens=1))
     if in_place:
-        on.step("add a copy without a registration", lambda: client.add_replicas(UID, 1))
-        on.show("after a copy that failed", UID)
+        on.step("add a replica without a registration", lambda: client.add_replicas(UID, 1))
+        on.show("after a replica that failed", UID)
     on.step("register another", lambda: client.register("LLM", {**LLM, "context_length": 4096}))
     on.step("registration of another", lambda: client.registrations("LLM", {NAME}))
     on.step("terminate", lambda: client.terminate(UID))
@@ -318,6 +318,6 @@ def play(client: Any, sleep: Sleep, meanwhile: Meanwhile) -> dict[str, Any]:
     :param meanwhile: makes a call that takes long, and polls while it is under way.
     """
     on = Play(client, sleep, meanwhile)
-    for act in (_empty, _history, _registrations, _launch, _copies, _autostart, _orphan):
+    for act in (_empty, _history, _registrations, _launch, _replicas, _autostart, _orphan):
         act(on)
     return on.answers

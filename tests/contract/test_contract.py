@@ -266,7 +266,7 @@ def test_what_the_server_answers(played: dict[str, Any], there: frozenset[str], 
 def test_the_states_of_instances(played: dict[str, Any], there: frozenset[str], step: str, status: str) -> None:
     instance = played[step]
     assert instance["status"] == status
-    # Older servers leave the copy of a cancelled launch as it was.
+    # Older servers leave the replica of a cancelled launch as it was.
     older = ADD_COPY not in there and step == "instance after cancel"
     assert [replica["status"] for replica in instance["replica_statuses"]] == ["CREATING" if older else status]
 
@@ -457,32 +457,32 @@ def test_an_entry_that_is_removed_leaves_a_row_of_the_history(played: dict[str, 
 # Copies, where they can be added and removed.
 
 
-def test_copies_come_and_go_while_a_model_serves(played: dict[str, Any], there: frozenset[str]) -> None:
+def test_replicas_come_and_go_while_a_model_serves(played: dict[str, Any], there: frozenset[str]) -> None:
     if ADD_COPY not in there:
-        assert played["add a copy to unknown"]["status"] in (404, 405)
-        assert played["remove a copy of unknown"]["status"] in (400, 404, 405)
+        assert played["add a replica to unknown"]["status"] in (404, 405)
+        assert played["remove a replica of unknown"]["status"] in (400, 404, 405)
         return
 
-    def copies(when: str) -> list[tuple[int, str]]:
-        return [(copy["replica_id"], copy["status"]) for copy in played[f"instance {when}"]["replica_statuses"]]
+    def replicas_of(when: str) -> list[tuple[int, str]]:
+        return [(replica["replica_id"], replica["status"]) for replica in played[f"instance {when}"]["replica_statuses"]]
 
-    assert copies("while a copy loads") == [(0, "READY"), (1, "CREATING")]
-    assert copies("with two copies") == [(0, "READY"), (1, "READY")]
-    assert copies("with the second copy") == [(1, "READY")]
-    assert [played[f"instance {when}"]["replica"] for when in ("while a copy loads", "with two copies", "with the second copy")] == [1, 2, 1]
-    assert [played[f"list {when}"]["replica"] for when in ("while a copy loads", "with two copies", "with the second copy")] == [1, 2, 1]
-    assert played["describe with two copies"]["replica"] == 2
+    assert replicas_of("while a replica loads") == [(0, "READY"), (1, "CREATING")]
+    assert replicas_of("with two replicas") == [(0, "READY"), (1, "READY")]
+    assert replicas_of("with the second replica") == [(1, "READY")]
+    assert [played[f"instance {when}"]["replica"] for when in ("while a replica loads", "with two replicas", "with the second replica")] == [1, 2, 1]
+    assert [played[f"list {when}"]["replica"] for when in ("while a replica loads", "with two replicas", "with the second replica")] == [1, 2, 1]
+    assert played["describe with two replicas"]["replica"] == 2
     # It is still the same launch.
-    assert len({played[f"instance {when}"]["instance_created_ts"] for when in ("when ready", "with two copies", "with the second copy")}) == 1
+    assert len({played[f"instance {when}"]["instance_created_ts"] for when in ("when ready", "with two replicas", "with the second replica")}) == 1
 
 
-def test_a_copy_that_fails_leaves_the_model_serving(played: dict[str, Any], there: frozenset[str]) -> None:
+def test_a_replica_that_fails_leaves_the_model_serving(played: dict[str, Any], there: frozenset[str]) -> None:
     if ADD_COPY not in there:
-        assert "add a copy" not in played
+        assert "add a replica" not in played
         return
     # The server calls it a failure from then on.
-    assert played["instance after a copy that failed"]["status"] == "ERROR"
-    assert played["state after a copy that failed"] == "ready"
+    assert played["instance after a replica that failed"]["status"] == "ERROR"
+    assert played["state after a replica that failed"] == "ready"
 
 
 # The fake server of the unit tests.
@@ -508,13 +508,13 @@ def shared(one: Any, other: Any) -> Any:
 
 
 #: Steps of routes that older servers have not, or in another way.
-COPIES = frozenset({"add a copy to unknown", "remove a copy of unknown", "add a copy while creating", "instance after cancel"})
+REPLICAS = frozenset({"add a replica to unknown", "remove a replica of unknown", "add a replica while creating", "instance after cancel"})
 
 
 def different_steps(played: dict[str, Any]) -> frozenset[str]:
     """The steps that this server answers in another way than the newest."""
     if ADD_COPY not in played["routes"]:
-        return COPIES.union(OLDER, () if HISTORY in played["routes"] else OLDEST)
+        return REPLICAS.union(OLDER, () if HISTORY in played["routes"] else OLDEST)
     return frozenset() if played["newest"] else frozenset({"chat with an embedding model"})
 
 
@@ -538,7 +538,7 @@ def test_the_fake_server_has_the_same_states_and_words(played: dict[str, Any], i
             return {"routes": steps["routes"]}
         if kind == "status":
             rows = {step: answer for step, answer in steps.items() if step.startswith("instance ") and isinstance(answer, dict)}
-            return {step: (row["status"], [(copy["replica_id"], copy["status"]) for copy in row["replica_statuses"]]) for step, row in rows.items()}
+            return {step: (row["status"], [(replica["replica_id"], replica["status"]) for replica in row["replica_statuses"]]) for step, row in rows.items()}
         if kind == "error":
             return {step: answer for step, answer in steps.items() if isinstance(answer, dict) and "error" in answer}
         return {step: answer for step, answer in steps.items() if step.startswith("state ")}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A test machine with systemd and an engine of its own, as the faults handle it: a container from outside, a host from inside."""
+"""A test machine with systemd and a Docker of its own, as the faults handle it: a container from outside, a host from inside."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def digest(*parts: str | Path) -> str:
 
 
 def exists(name: str, kind: str = "image") -> bool:
-    """Whether the engine already has the image, or the volume."""
+    """Whether Docker already has the image, or the volume."""
     return subprocess.run(("docker", kind, "inspect", name), capture_output=True, check=False).returncode == 0
 
 
@@ -229,7 +229,7 @@ def host(suite: str = SUITE) -> str:
 
 
 def docker_host() -> str:
-    """The same machine with the distribution's engine, as role docker leaves it: for scenarios about something else."""
+    """The same machine with the distribution's Docker, as role docker leaves it: for scenarios about something else."""
     parent = host()
     recipe = HERE / "docker-host"
     image = f"{REPOSITORY}/docker-host:{digest(parent, recipe / 'install.sh')}"
@@ -305,7 +305,7 @@ def wheels(folder: Path, python: str) -> str:
 
 
 def archive(version: str, folder: Path) -> str:
-    """The server image as an archive that an engine without a registry can load."""
+    """The server image as an archive that a Docker without a registry can load."""
     image = server(version)
     target = folder / (image.replace("/", "_").replace(":", "_") + ".tar")
     if not target.exists():
@@ -318,9 +318,9 @@ def archive(version: str, folder: Path) -> str:
 
 
 def storage(version: str) -> str:
-    """A volume with all that an engine keeps when it has loaded the server image, made once per machine.
+    """A volume with all that Docker keeps when it has loaded the server image, made once per machine.
 
-    Test machines get copies of what an engine changes, and see its layers read-only: nothing ever writes to it. Its last file says that it is
+    Test machines get copies of what Docker changes, and see its layers read-only: nothing ever writes to it. Its last file says that it is
     complete, and what it was.
     """
     image = server(version)
@@ -331,13 +331,13 @@ def storage(version: str) -> str:
                 return volume
             say(f"making {volume} again: it was left incomplete, or changed")
         else:
-            say(f"making {volume}: an engine that has loaded {image} (about 1 minute)")
+            say(f"making {volume}: a Docker that has loaded {image} (about 1 minute)")
         maker = f"{volume}-maker"
         subprocess.run(("docker", "rm", "-f", maker), capture_output=True, check=False)
         subprocess.run(("docker", "volume", "rm", volume), capture_output=True, check=False)
         docker("volume", "create", volume)
         options = ["--name", maker, "--interactive", "--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "-v", f"{volume}:/var/lib/docker"]
-        # Its own default profiles forbid an engine to mount.
+        # Its own default profiles forbid a Docker in a container to mount.
         options += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
         with subprocess.Popen(("docker", "save", image), stdout=subprocess.PIPE) as saved:
             run(*in_machine("/recipe/load.sh", *options), stdin=saved.stdout)
@@ -361,7 +361,7 @@ def unchanged(version: str) -> str:
 
 
 def in_machine(script: str, *options: str) -> tuple[str, ...]:
-    """Command that runs a shell script in a container of the machine with an engine, beside the recipe's scripts."""
+    """Command that runs a shell script in a container of the machine with Docker, beside the recipe's scripts."""
     return ("docker", "run", "--rm", "--network", "none", "-v", f"{HERE / 'docker-host'}:/recipe:ro", *options, docker_host(), "sh", "-euc", script)
 
 

@@ -79,13 +79,13 @@ def _downloading(answer: Progress, done: float | None) -> str:
 
 
 def _installing(answer: Progress) -> str:
-    """An installation of packages: how many of how many, as far as the copy that is least far."""
+    """An installation of packages: how many of how many, as far as the replica that is least far."""
     words = _INSTALLING.replace("_", " ")
     counts: list[tuple[int, int]] = []
     replicas = answer.get("replicas")
-    for copy in replicas if isinstance(replicas, list) else []:
-        if isinstance(copy, Mapping):
-            done, total = _number(copy.get("dependency_install_completed")), _number(copy.get("dependency_install_total"))
+    for replica in replicas if isinstance(replicas, list) else []:
+        if isinstance(replica, Mapping):
+            done, total = _number(replica.get("dependency_install_completed")), _number(replica.get("dependency_install_total"))
             if done is not None and total:
                 counts.append((int(done), int(total)))
     if not counts:

@@ -110,8 +110,8 @@ class _Steps:
             # The server answers when they are ready.
             run.report(model, SCALING)
             run.attempt(model, lambda: run.write(model, lambda: self.client.add_replicas(uid, missing)))
-        for copy in sorted(replicas, reverse=True)[: max(-missing, 0)]:
-            run.attempt(model, lambda copy=copy: run.write(model, lambda: self.client.remove_replica(uid, copy)))  # type: ignore[misc]
+        for replica in sorted(replicas, reverse=True)[: max(-missing, 0)]:
+            run.attempt(model, lambda replica=replica: run.write(model, lambda: self.client.remove_replica(uid, replica)))  # type: ignore[misc]
 
     def ask_only(self, launches: list[ModelRun], waits: list[ModelRun]) -> None:
         """Ask for every launch without waiting for one."""

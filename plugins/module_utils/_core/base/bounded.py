@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 __all__ = [
     "Answer",
-    "Looks",
+    "NameLimit",
     "TooMuch",
     "decoded",
     "entries_below",
@@ -54,7 +54,7 @@ class TooMuch(Exception):
     """An answer is larger or takes longer than any should; its text is a part of a sentence."""
 
 
-class Looks:
+class NameLimit:
     """How many names may still be read: a directory can have any number of them, and be of any depth.
 
     :param remaining: the number.
@@ -82,12 +82,12 @@ def is_name(part: str) -> bool:
 
 
 @contextlib.contextmanager
-def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = None) -> Iterator[int]:
+def open_below(base: str | Path, parts: Sequence[str], most_names: NameLimit | None = None) -> Iterator[int]:
     """A handle of what lies below a directory, of whatever kind, a link included. It is not opened for reading, which does something with some devices.
 
     :param base: directory that is trusted, with all links on the way to it; without parts it may be a file.
     :param parts: names from there on. None of them is followed when it is a link.
-    :param looks: what each of these names counts for.
+    :param most_names: what each of these names counts for.
     :raises OSError: when it is not there, lies behind a link, or may not be read.
     """
     # The dot triggers an automount.
@@ -96,8 +96,8 @@ def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = Non
         for part in parts:
             if not is_name(part):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            if looks is not None:
-                looks.take()
+            if most_names is not None:
+                most_names.take()
             # Of a link, this is a handle of the link itself, below which nothing lies.
             inner = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
             os.close(handle)
@@ -107,19 +107,19 @@ def open_below(base: str | Path, parts: Sequence[str], looks: Looks | None = Non
         os.close(handle)
 
 
-def stat_below(base: str | Path, parts: Sequence[str], looks: Looks | None = None) -> os.stat_result:
+def stat_below(base: str | Path, parts: Sequence[str], most_names: NameLimit | None = None) -> os.stat_result:
     """What lies below a directory, a link included; parameters and errors as of :func:`open_below`."""
-    with open_below(base, parts, looks) as handle:
+    with open_below(base, parts, most_names) as handle:
         return os.fstat(handle)
 
 
-def link_below(base: str | Path, parts: Sequence[str], looks: Looks | None = None) -> str | None:
+def link_below(base: str | Path, parts: Sequence[str], most_names: NameLimit | None = None) -> str | None:
     """Where a link below a directory leads; None for what is no link. Parameters and errors as of :func:`open_below`."""
-    with open_below(base, parts, looks) as handle:
+    with open_below(base, parts, most_names) as handle:
         return os.readlink("", dir_fd=handle) if stat.S_ISLNK(os.fstat(handle).st_mode) else None
 
 
-def entries_below(base: str | Path, parts: Sequence[str], looks: Looks) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
+def entries_below(base: str | Path, parts: Sequence[str], most_names: NameLimit) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
     """Everything in a directory below another one, however deep: names from the directory on, and what it is, a link included. What goes meanwhile is left out.
 
     Parameters and errors as of :func:`open_below`.
@@ -129,7 +129,7 @@ def entries_below(base: str | Path, parts: Sequence[str], looks: Looks) -> Itera
         inner = waiting.pop()
         with contextlib.ExitStack() as opened:
             try:
-                folder = opened.enter_context(open_below(base, (*parts, *inner), looks))
+                folder = opened.enter_context(open_below(base, (*parts, *inner), most_names))
                 listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
             except FileNotFoundError:
                 if not inner:
@@ -137,7 +137,7 @@ def entries_below(base: str | Path, parts: Sequence[str], looks: Looks) -> Itera
                 continue
             opened.callback(os.close, listed)
             for entry in opened.enter_context(os.scandir(listed)):
-                looks.take()
+                most_names.take()
                 try:
                     found = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:

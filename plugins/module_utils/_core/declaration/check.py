@@ -51,7 +51,7 @@ def _check_item(label: str, item: Any, strict: bool, names: Mapping[str, str]) -
             text = "********" if key == "environment" else shown(value)
             problems.append(sentence(f"{label}: {key} '{text}' {wrong}"))
     if "uid" not in item or item["uid"] is None:
-        problems.append(f"{label}: uid is missing; give the model a name of its own, or every run would launch another copy.")
+        problems.append(f"{label}: uid is missing; give the model a name of its own, or every run would launch one more.")
     # A misspelt state is one problem; what else the model needs depends on it.
     state_known = item.get("state") is None or "state" in given
     if state_known and given.get("state") != "absent":

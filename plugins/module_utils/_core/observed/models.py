@@ -132,20 +132,20 @@ def _message(instance: InstanceRow) -> str:
 
 def _instance(instance: InstanceRow) -> ObservedModel:
     """One row of the instances; a model is ready when all of its replicas are."""
-    replicas = [copy for copy in instance.get("replica_statuses") or [] if copy.get("status") != "TERMINATED"]
+    replicas = [replica for replica in instance.get("replica_statuses") or [] if replica.get("status") != "TERMINATED"]
     status = str(instance.get("status"))
     state = _STATES.get(status, status.lower())
-    if state == READY and any(_STATES.get(str(copy.get("status"))) in (CREATING, LOADING) for copy in replicas):
+    if state == READY and any(_STATES.get(str(replica.get("status"))) in (CREATING, LOADING) for replica in replicas):
         state = SCALING
-    if state == ERROR and not _message(instance) and any(copy.get("status") == "TERMINATING" for copy in replicas):
+    if state == ERROR and not _message(instance) and any(replica.get("status") == "TERMINATING" for replica in replicas):
         state = RECOVERING
     return ObservedModel(
         uid=str(instance.get("model_uid")),
         state=state,
         message=_message(instance),
         created=int(instance.get("instance_created_ts") or 0),
-        replicas=tuple(sorted(int(copy["replica_id"]) for copy in replicas if copy.get("replica_id") is not None)),
-        workers=tuple(dict.fromkeys(str(copy["worker_address"]) for copy in replicas if copy.get("worker_address"))),
+        replicas=tuple(sorted(int(replica["replica_id"]) for replica in replicas if replica.get("replica_id") is not None)),
+        workers=tuple(dict.fromkeys(str(replica["worker_address"]) for replica in replicas if replica.get("worker_address"))),
     )
 
 

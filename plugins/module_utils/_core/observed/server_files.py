@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..base.bounded import Looks, entries_below, is_name, link_below, open_below, read_end, read_json, stat_below
+from ..base.bounded import NameLimit, entries_below, is_name, link_below, open_below, read_end, read_json, stat_below
 from ..base.messages import without_environment
 from .last_applied import Applied, from_worker
 
@@ -94,33 +94,33 @@ class ServerFiles:
         """Where a file of the server's directory lies; None where this host does not see it, or a name leads elsewhere."""
         return self._located("/".join((self.home, *names))) if all(map(is_name, names)) else None
 
-    def status(self, path: str, looks: Looks | None = None) -> os.stat_result | None:
+    def status(self, path: str, most_names: NameLimit | None = None) -> os.stat_result | None:
         """What lies at a path of the container, a link included; None where the container sees no directory of it there.
 
-        :param looks: what it counts for.
+        :param most_names: what it counts for.
         :raises OSError: when it is not there, lies behind a link, or may not be read.
         """
         located = self._located(path)
-        return None if located is None else stat_below(*located, looks)
+        return None if located is None else stat_below(*located, most_names)
 
-    def followed(self, path: str, looks: Looks | None = None, directory: PurePosixPath = _ROOT) -> str | None:
+    def followed(self, path: str, most_names: NameLimit | None = None, directory: PurePosixPath = _ROOT) -> str | None:
         """Where a path of the container leads when its links are followed there; None when they go round in circles.
 
-        :param looks: what each name on the way counts for.
+        :param most_names: what each name on the way counts for.
         :param directory: of the container, without links on the way, from which a path goes on that is not absolute.
         :raises OSError: when this host may not read it, or that is too long a way.
         """
-        looks = looks or Looks()
+        most_names = most_names or NameLimit()
         inside, names = _begun(path, directory)
         steps = deque(names)
         links = 0
         while steps:
-            looks.take()
+            most_names.take()
             step = steps.popleft()
             here = inside.parent if step == ".." else inside / step
             if len(here.parts) > _DEEPEST:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-            target = None if step == ".." else self._link(here, looks)
+            target = None if step == ".." else self._link(here, most_names)
             if target is None:
                 inside = here
                 continue
@@ -131,14 +131,14 @@ class ServerFiles:
             steps.extendleft(reversed(names))
         return str(inside)
 
-    def _link(self, path: PurePosixPath, looks: Looks) -> str | None:
+    def _link(self, path: PurePosixPath, most_names: NameLimit) -> str | None:
         """Where a link of the container leads; None for what is no link, or is not there."""
         located = self._located(str(path))
         # What is mounted was followed on this host, when the container was made.
         if located is None or str(path) in self.mounts:
             return None
         try:
-            return link_below(*located, looks)
+            return link_below(*located, most_names)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -225,19 +225,19 @@ class ServerFiles:
 
     def files(self, path: str) -> Files | None:
         """The files that a path of the container stands for: itself, or those in a directory; None as of :meth:`size`."""
-        looks = Looks()
+        most_names = NameLimit()
         try:
-            end = self.followed(path, looks) if path.startswith("/") else None
+            end = self.followed(path, most_names) if path.startswith("/") else None
             located = None if end is None else self._located(end)
             if end is None or located is None:
                 return None
-            found = stat_below(*located, looks)
+            found = stat_below(*located, most_names)
             if not stat.S_ISDIR(found.st_mode):
                 return Files({"": found.st_size}) if stat.S_ISREG(found.st_mode) else None
             files = Files()
-            for names, entry in entries_below(*located, looks):
+            for names, entry in entries_below(*located, most_names):
                 name = "/".join(names)
-                size, wrong = self._counted(PurePosixPath(end, *names), entry, looks)
+                size, wrong = self._counted(PurePosixPath(end, *names), entry, most_names)
                 if wrong:
                     files.broken[name] = wrong
                 elif size is not None:
@@ -246,15 +246,15 @@ class ServerFiles:
         except OSError:
             return None
 
-    def _counted(self, path: PurePosixPath, found: os.stat_result, looks: Looks) -> tuple[int | None, str]:
+    def _counted(self, path: PurePosixPath, found: os.stat_result, most_names: NameLimit) -> tuple[int | None, str]:
         """Bytes of a file in a directory, None for what is none, and where a link leads that leads to nothing."""
         if not stat.S_ISLNK(found.st_mode):
             return (found.st_size if stat.S_ISREG(found.st_mode) else None), ""
-        end = self.followed(path.name, looks, path.parent)
+        end = self.followed(path.name, most_names, path.parent)
         if end is None:
             return None, "leads back to itself"
         try:
-            linked = self.status(end, looks)
+            linked = self.status(end, most_names)
         except (FileNotFoundError, NotADirectoryError):
             return None, f"leads to '{end}', which does not exist"
         if linked is None:

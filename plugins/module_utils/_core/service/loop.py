@@ -22,7 +22,7 @@ from ..observed.models import BUSY, Observed, observe
 from ..plan.sizing import choose_options
 from ..server.api import Api
 from ..server.rows import InstanceRow
-from .connection import Connection
+from .server_contact import Connection
 from .intervals import INTERVALS, Intervals
 from .model_status import ModelStatuses, is_settled
 from .repair import Repair

@@ -109,7 +109,7 @@ class Run:
 
 
 def reach(server: FakeServer, *items: dict[str, Any], **options: Any) -> dict[str, Result]:
-    """Plan and carry out; options are those of :class:`Run` and of waiting."""
+    """Plan and apply; options are those of :class:`Run` and of waiting."""
     planning = {key: options.pop(key) for key in ("choices", "server_files", "file", "report", "missing", "deaths") if key in options}
     return Run(server, *items, **planning).apply(**options)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.admission.model_paths import check_paths
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Looks
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import NameLimit
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.model import DeclaredModel
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 
@@ -161,7 +161,7 @@ def test_what_lies_in_the_folder_of_several_models_is_no_matter_where_the_files_
 
 def test_a_folder_with_too_much_in_it_is_left_to_the_server(home: ServerFiles, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "tokenizer.json").symlink_to("nowhere")
-    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files.Looks", lambda: Looks(5))
+    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files.NameLimit", lambda: NameLimit(5))
     assert check_paths([model(**FOLDER)], home) == []
 
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import (
     DEEPEST,
     DIGITS,
-    Looks,
+    NameLimit,
     entries_below,
     is_name,
     link_below,
@@ -83,7 +83,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(base: Path, tmp_path: Path)
         with pytest.raises(NotADirectoryError):
             read_bytes(base, parts)
     with pytest.raises(NotADirectoryError):
-        list(entries_below(base, ["link"], Looks()))
+        list(entries_below(base, ["link"], NameLimit()))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../../outside/file", "folder/file", "/etc/passwd", "nul\0", "\ud800"])
@@ -193,7 +193,7 @@ def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp
     (base / "folder/deep/up").symlink_to("..")
     (base / "folder/out").symlink_to(tmp_path / "outside")
     before = handles()
-    found = sorted("/".join(names) for names, _entry in entries_below(base, ["folder"], Looks()))
+    found = sorted("/".join(names) for names, _entry in entries_below(base, ["folder"], NameLimit()))
     assert found == ["deep", "deep/deeper", "deep/deeper/last", "deep/up", "file", "out"]
     assert handles() == before
 
@@ -202,7 +202,7 @@ def test_everything_in_a_folder_is_found_and_no_link_is_followed(base: Path, tmp
 def test_only_so_many_names_are_read(base: Path, most: int, enough: bool) -> None:
     """One on the way to the directory, two in it, and two on the way to the empty one in it."""
     (base / "folder/empty").mkdir()
-    looks = Looks(most)
+    looks = NameLimit(most)
     if enough:
         assert len(list(entries_below(base, ["folder"], looks))) == 2
         assert looks.remaining == 0
@@ -222,18 +222,18 @@ def test_a_folder_of_any_depth_comes_to_an_end(base: Path) -> None:
     os.close(handle)
     before = handles()
     with pytest.raises(OSError, match="there are too many names to read"):
-        list(entries_below(base, [], Looks()))
+        list(entries_below(base, [], NameLimit()))
     assert handles() == before
 
 
 def test_what_goes_meanwhile_is_left_out(base: Path) -> None:
     (base / "folder/gone").mkdir()
-    entries = entries_below(base, [], Looks())
+    entries = entries_below(base, [], NameLimit())
     assert next(entries)[0] == ("folder",)
     (base / "folder/gone").rmdir()
     assert [names for names, _entry in entries] == [("folder", "file")]
     with pytest.raises(FileNotFoundError):
-        list(entries_below(base, ["none"], Looks()))
+        list(entries_below(base, ["none"], NameLimit()))
 
 
 def test_a_handle_is_closed_when_whoever_has_it_fails(base: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_wrong_field_gives_one_sentence_with_item_field_value_and_what_is_allo
 
 def test_a_missing_uid_is_explained() -> None:
     _models, problems = check_models([{"name": "qwen3", "engine": "llama.cpp"}])
-    assert problems == ["models[0]: uid is missing; give the model a name of its own, or every run would launch another copy."]
+    assert problems == ["models[0]: uid is missing; give the model a name of its own, or every run would launch one more."]
 
 
 def test_a_uid_twice_names_both_items() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Looks
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import NameLimit
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed import server_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import DEFAULT_HOME, ServerFiles
@@ -331,7 +331,7 @@ def test_long_ways_of_links_come_to_an_end(cache: ServerFiles, monkeypatch: pyte
 
 def sized(home: ServerFiles, path: str, monkeypatch: pytest.MonkeyPatch, left: int) -> int | None:
     """The size when only so many names may be read."""
-    monkeypatch.setattr(server_files, "Looks", lambda: Looks(left))
+    monkeypatch.setattr(server_files, "NameLimit", lambda: NameLimit(left))
     return home.size(path)
 
 

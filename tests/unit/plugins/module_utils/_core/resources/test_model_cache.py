@@ -78,7 +78,7 @@ def chat(uid: str = "chat", **fields: Any) -> dict[str, Any]:
 
 
 class Cache:
-    """A server with downloaded files; deletions that it does not carry out are said to have been."""
+    """A server with downloaded files; deletions that it does not do are said to have been."""
 
     def __init__(self, *rows: CachedRow, running: dict[str, ModelRow] | None = None, instances: list[InstanceRow] | None = None) -> None:
         self.rows = list(rows)

@@ -339,7 +339,7 @@ class Shelf:
 
 
 def reach(server: Shelf, declared: Registration, server_files: ServerFiles | None = None) -> RegistrationOutcome:
-    """Read, plan and carry out."""
+    """Read, plan and apply."""
     server_files = server_files or ServerFiles()
     there = read(server, declared, server_files, StateFile(None))
     server.calls.clear()
