@@ -53,7 +53,7 @@ FLOORS = (
     {"observed"},
     {"plan", "admission"},
     {"apply"},
-    {"reconcile", "resources"},
+    {"reconcile", "resources", "backup"},
     {"preflight", "service"},
 )
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))

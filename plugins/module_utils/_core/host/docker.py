@@ -67,6 +67,13 @@ class DockerSocket:
         """
         self._ask("POST", route, timeout, body)
 
+    def post(self, route: str, timeout: float | None = None, body: Mapping[str, Any] | None = None) -> Any:
+        """Docker's answer to a POST request, decoded; parameters and errors as of :meth:`send`."""
+        try:
+            return parse_json((self._ask("POST", route, timeout, body) or b"null").decode())
+        except ValueError as error:
+            raise OSError(str(error)) from error
+
     def remove(self, route: str) -> None:
         """Send a DELETE request; what is not there, or being removed, is as good as removed.
 
@@ -94,7 +101,7 @@ class DockerSocket:
         if (answer.status == 404 and method != "POST") or (answer.status == 409 and method == "DELETE"):
             return None
         # 304 means that it is so already.
-        if answer.status not in (200, 204, 304):
+        if answer.status not in (200, 201, 204, 304):
             raise Refused(f"{route} answered {answer.status}: {body.decode(errors='replace').strip()}")
         return body
 

@@ -19,17 +19,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     # Never run: filters load this file in every task, and the service takes a while to import. Ansible sends to a host what it reads here.
+    from ..backup import inside  # noqa: F401
+    from ..backup import process as backup_process  # noqa: F401
     from . import container_start, process  # noqa: F401
 
 __all__ = ["PACKAGE", "install", "sources"]
 
 #: Name of the package on the host.
 PACKAGE = "xinference_models"
-#: The unit of root that starts containers runs its own part alone, which needs nothing but the standard library.
+#: The units of root run their own parts alone, which need nothing but the standard library.
 _START = f"""import sys
 
 if sys.argv[1:2] == ["start"]:
     from {PACKAGE}.service.container_start import main
+
+    sys.exit(main(sys.argv[2:]))
+
+if sys.argv[1:2] == ["backup"]:
+    from {PACKAGE}.backup.process import main
 
     sys.exit(main(sys.argv[2:]))
 
@@ -66,7 +73,7 @@ def sources() -> dict[str, bytes]:
     """
     core = __name__.rsplit(".", 2)[0]
     files: dict[str, bytes] = {"__main__.py": _START.encode()}
-    missing = {"service.process", "service.container_start"}
+    missing = {"service.process", "service.container_start", "backup.process", "backup.inside"}
     while missing:
         name = missing.pop()
         path = f"{name.replace('.', '/')}.py"

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a snapshot while the server runs, and reads it back. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..base.bounded import read_bytes
+from ..base.errors import XinferenceError
+from ..declaration.check import check_models
+from ..declaration.local_files import container_paths
+from ..host.declaration_file import StoredDeclaration
+from ..host.docker import DockerSocket
+from . import status_file
+from .archive import pack
+from .contents import HOST_FILES, MANIFEST, BackupError, File, Manifest, sentence, verify
+from .helper import Helper, Server
+from .restic import Restic, Snapshot
+from .settings import Settings
+from .staging import staging
+
+__all__ = ["Made", "described", "make", "utc"]
+
+#: Bytes of a file of the roles.
+_HOST_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Made:
+    """A snapshot that was made, and verified.
+
+    :param id: of it.
+    :param manifest: what it holds.
+    :param snapshots: that this host has now, the oldest first.
+    """
+
+    id: str
+    manifest: Manifest
+    snapshots: list[Snapshot]
+
+
+def utc(seconds: float) -> str:
+    """A time as manifests and status have it, such as ``2026-01-31T12:00:00Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def described(snapshot: str, manifest: Manifest) -> dict[str, Any]:
+    """A snapshot as modules return it.
+
+    :param snapshot: its ID, or the path of an archive.
+    :param manifest: what it holds.
+    """
+    return {
+        "id": snapshot if snapshot.startswith("/") else snapshot[:8],
+        "host": manifest.host,
+        "time": manifest.created,
+        "files": [{"path": file.path, "size": file.size} for file in manifest.files],
+        "bytes": manifest.size,
+        "server_version": manifest.server,
+        "image": manifest.image,
+        "image_id": manifest.image_id,
+        "collection_version": manifest.collection,
+        "model_files": [dict(each) for each in manifest.model_files],
+        "warnings": list(manifest.warnings),
+    }
+
+
+def _host_files(source: Path, target: Path) -> list[File]:
+    """Copy the roles' files of the host; those that are not there are left out. The service could have put a link in place of each."""
+    files = []
+    for name in HOST_FILES:
+        try:
+            content = read_bytes(source, [name], _HOST_BYTES)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BackupError(f"'{source / name}' cannot be read: {error.strerror}") from error
+        place = target / name
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
+            sink.write(content)
+        files.append(File(f"host/{name}", len(content), hashlib.sha256(content).hexdigest()))
+    return files
+
+
+def _local_files(directory: str) -> list[tuple[str, str]]:
+    """Local files of the models in the host's declaration: uid and path inside the container; none where there is no declaration that can be read."""
+    stored: Mapping[str, Any] | None = None
+    with contextlib.suppress(XinferenceError):
+        stored = StoredDeclaration(str(Path(directory, "declaration.json"))).load(repair=False)
+    models, _problems = check_models((stored or {}).get("models") or [])
+    return list(dict.fromkeys((uid, path) for uid, _field, path in container_paths(models)))
+
+
+def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: str) -> Manifest:
+    """Fill a directory with everything that a snapshot holds; its manifest.
+
+    :raises BackupError: when something cannot be read.
+    """
+    server = Server(docker, settings.container)
+    named = _local_files(settings.service_directory)
+    (folder / "home").mkdir(mode=0o700, parents=True)
+    files, found = Helper(docker, server).collect(folder / "home", [path for _uid, path in named])
+    files = [replace(file, path=f"home/{file.path}") for file in files]
+    if not files:
+        raise BackupError(f"{server.home} of container '{server.name}' holds nothing to back up; the server has never been started there")
+    files += _host_files(Path(settings.service_directory), folder / "host")
+    problem = found["problem"]
+    manifest = Manifest(
+        host=settings.host,
+        container=settings.container,
+        created=created,
+        collection=settings.collection_version,
+        server=found["server"],
+        image=server.image,
+        image_id=server.image_id,
+        home=server.home,
+        files=sorted(files, key=lambda file: file.path),
+        keys=Manifest.fingerprints(files),
+        model_files=[{"uid": uid, "path": path, "size": found["sizes"].get(path)} for uid, path in named],
+        warnings=[f"The server's {problem[4:] if problem.startswith('its ') else problem}."] if problem else [],
+    )
+    (folder / MANIFEST).write_text(manifest.text(), encoding="utf-8")
+    return manifest
+
+
+def make(
+    settings: Settings,
+    docker: DockerSocket,
+    restic: Restic,
+    *,
+    archive: Path | None = None,
+    report: Callable[[str], None] = lambda line: None,
+    clock: Callable[[], float] = time.time,
+) -> Made:
+    """Make a snapshot, read it back, and remove those that are not to be kept.
+
+    :param settings: of the host's backups.
+    :param docker: Docker of this host.
+    :param restic: the repository.
+    :param archive: file to write the snapshot into as well.
+    :param report: called with what is being done.
+    :param clock: returns seconds since the epoch.
+    :raises BackupError: when that fails; the status file holds why.
+    """
+    try:
+        with staging(settings) as work:
+            report("reading the server's files")
+            manifest = _gathered(settings, docker, work / "snapshot", utc(clock()))
+            report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
+            made = restic.save(work / "snapshot")
+            report(f"reading snapshot {made[:8]} back")
+            restic.fetch(made, work / "back")
+            if verify(work / "back" / (work / "snapshot").relative_to("/")) != verify(work / "snapshot"):
+                raise BackupError(f"snapshot {made[:8]} is not what was saved")
+            report("removing old snapshots")
+            restic.forget()
+            restic.check()
+            if archive is not None:
+                pack(work / "snapshot", manifest, archive)
+        snapshots = restic.snapshots(settings.host)
+        status_file.succeeded(settings.state_directory, utc(clock()), made, len(manifest.files), manifest.size)
+    except (XinferenceError, OSError) as error:
+        words = str(error) if isinstance(error, XinferenceError) else f"{getattr(error, 'filename', None) or 'Docker'}: {error.strerror or error}"
+        with contextlib.suppress(OSError):
+            status_file.failed(settings.state_directory, utc(clock()), sentence(BackupError(words)))
+        raise error if isinstance(error, BackupError) else BackupError(words.rstrip(".")) from error
+    return Made(made, manifest, snapshots)

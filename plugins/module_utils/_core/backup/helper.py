@@ -1,0 +1,260 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The container in which the server's files are read and written: of the server's image, with its user and volumes, no network. Private to this collection.
+
+Its log is switched off, because what it writes there holds secrets. Whatever it sends is hostile: names, numbers and sizes have bounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ..base.bounded import parse_json
+from ..base.messages import one_line, shown
+from ..host.attached import Attached
+from ..host.docker import DockerSocket
+from ..host.docker_facts import container_facts, is_named
+from ..host.other_containers import OURS
+from .contents import HOME_PATTERNS, MOST_BYTES, MOST_FILES, STALE, BackupError, File, is_kept
+
+if TYPE_CHECKING:
+    # Never run: its text goes to the container. Ansible and the program of the units take along what they read here.
+    from . import inside  # noqa: F401
+
+__all__ = ["ENDING", "Helper", "Server"]
+
+#: Behind the name of the server's container.
+ENDING = "-backup"
+#: Memory of the container and room for its copies of databases, in bytes; seconds until it must have ended.
+_MEMORY, _SCRATCH, _LONGEST = 2 << 30, 1 << 30, 1800.0
+_LINE = 1 << 20
+#: Room that a backup leaves in the memory of the host where it keeps its copy, in bytes.
+_LEAVES = 64 << 20
+_CAPABILITIES = {"CHOWN", "DAC_OVERRIDE", "FOWNER"}
+_KEY = "XINFERENCE_AUTH_ENCRYPTION_KEY"
+
+
+class Server:
+    """The server's container, as Docker describes it.
+
+    :param docker: Docker of this host.
+    :param name: of the container.
+    :raises BackupError: when there is none, or it may choose what of the host is mounted.
+    :raises OSError: when Docker does not answer.
+    """
+
+    def __init__(self, docker: DockerSocket, name: str) -> None:
+        found = docker.get(f"/containers/{quote(name, safe='')}/json")
+        facts = container_facts(docker, name)
+        if not found or not is_named(found, name) or facts is None:
+            raise BackupError(f"there is no container '{name}' on this host; provision it first")
+        if facts["chooses_mounts"]:
+            raise BackupError(f"container '{name}' can choose what of this host is mounted in it; provision the host first")
+        config = found.get("Config") or {}
+        home = str(facts["home"])
+        if not any(Path(volume["target"]) in (Path(home), *Path(home).parents) for volume in facts["volumes"]):
+            raise BackupError(f"the server's directory {home} lies in no volume of container '{name}'")
+        environment = dict(str(entry).partition("=")[::2] for entry in config.get("Env") or [])
+        self.name = name
+        self.status = str(facts["status"])
+        self.image = one_line(str(config.get("Image")))
+        self.image_id = str(found.get("Image"))
+        self.home = home
+        self.user = str(config.get("User") or "")
+        self.host_config: dict[str, Any] = found.get("HostConfig") or {}
+        #: A key that its server has from its environment, which is then nowhere among its files.
+        self.environment_key = environment.get(_KEY, "")
+
+
+class Helper:
+    """A container beside the server's.
+
+    :param docker: Docker of this host.
+    :param server: the server's container.
+    """
+
+    def __init__(self, docker: DockerSocket, server: Server) -> None:
+        self.docker = docker
+        self.server = server
+        self.name = f"{server.name}{ENDING}"
+
+    def _description(self) -> dict[str, Any]:
+        """What Docker is asked to make."""
+        source = pkgutil.get_data(__package__ or "", "inside.py")
+        if source is None:
+            raise FileNotFoundError("inside.py")
+        theirs = self.server.host_config
+        added = {str(name).upper().replace("CAP_", "") for name in theirs.get("CapAdd") or []}
+        # One that was made by hand may have all that Docker gives by itself.
+        may = added if "ALL" in (theirs.get("CapDrop") or []) else _CAPABILITIES
+        return {
+            "Image": self.server.image_id,
+            "Entrypoint": ["python3", "-I", "-c", source.decode("utf-8")],
+            "Cmd": [],
+            "User": self.server.user,
+            "WorkingDir": "/",
+            "Healthcheck": {"Test": ["NONE"]},
+            **dict.fromkeys(("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr", "NetworkDisabled"), True),
+            "Labels": {OURS: "inferops.xinference"},
+            "HostConfig": {
+                # Directories and Docker's own volumes, each as the server sees it.
+                "VolumesFrom": [self.server.name],
+                "NetworkMode": "none",
+                "CapDrop": ["ALL"],
+                # Those that the server has, because it may need them for its own files.
+                "CapAdd": sorted(_CAPABILITIES & may),
+                "SecurityOpt": ["no-new-privileges"],
+                "UsernsMode": theirs.get("UsernsMode") or "",
+                "ReadonlyRootfs": True,
+                "Tmpfs": {"/tmp": f"size={_SCRATCH},mode=1777"},  # noqa: S108 - in the container
+                "Memory": _MEMORY,
+                "PidsLimit": 64,
+                "LogConfig": {"Type": "none"},
+            },
+        }
+
+    @contextmanager
+    def _attached(self) -> Iterator[Attached]:
+        """The container, made and started, with its input and output; removed in the end."""
+        route = f"/containers/{quote(self.name, safe='')}"
+        found = self.docker.get(f"{route}/json")
+        if found and OURS not in ((found.get("Config") or {}).get("Labels") or {}):
+            raise BackupError(f"the name of container '{self.name}' is needed, and it is none of the roles'; rename or remove it")
+        # What a run left that was killed.
+        self.docker.remove(f"{route}?force=1")
+        try:
+            self.docker.post(f"/containers/create?name={quote(self.name, safe='')}", 60.0, self._description())
+            attached = Attached(self.docker.path, self.name, _LONGEST)
+            try:
+                self.docker.send(f"{route}/start", 60.0)
+                yield attached
+            finally:
+                attached.close()
+        finally:
+            self.docker.remove(f"{route}?force=1")
+
+    def _request(self, job: str, **more: Any) -> bytes:
+        request = {
+            **{"do": job, "home": self.server.home, "patterns": HOME_PATTERNS, "stale": STALE, "environment_key": self.server.environment_key},
+            **more,
+        }
+        return json.dumps(request).encode() + b"\n"
+
+    def collect(self, target: Path, measure: Sequence[str]) -> tuple[list[File], dict[str, Any]]:
+        """Write the server's files into a directory.
+
+        :param target: an empty directory that nobody else can write.
+        :param measure: paths inside the container whose sizes are asked for.
+        :returns: the files, with their paths from ``target`` on, and ``server`` (its version), ``problem`` (with its keys) and ``sizes`` of the paths.
+        :raises BackupError: when the container fails, or sends what no backup takes.
+        """
+        files: list[File] = []
+        total = 0
+        with self._attached() as attached:
+            attached.send([self._request("collect", measure=list(measure))])
+            while True:
+                header = self._header(attached)
+                if header.get("end"):
+                    return files, _end_of(header, measure)
+                path, size = header.get("path"), header.get("size")
+                if not isinstance(path, str) or not is_kept(f"home/{path}") or not isinstance(size, int) or isinstance(size, bool) or size < 0:
+                    raise BackupError(f"the container sent '{shown(path)}', which no backup takes")
+                total += size
+                room = os.statvfs(target)
+                if total > MOST_BYTES or len(files) >= MOST_FILES:
+                    raise BackupError(f"the server's files are more than {MOST_FILES}, or larger than {MOST_BYTES >> 20} MiB")
+                if size > room.f_bavail * room.f_frsize - _LEAVES:
+                    raise BackupError(f"there is no room for '{shown(path)}' ({size} bytes) in {target}")
+                files.append(self._received(attached, target, path, size))
+
+    @staticmethod
+    def _received(attached: Attached, target: Path, path: str, size: int) -> File:
+        """Write a file that the container sends."""
+        place, digest, count = target / path, hashlib.sha256(), 0
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as sink:
+            for part in attached.read(size):
+                sink.write(part)
+                digest.update(part)
+                count += len(part)
+        if count != size:
+            attached.drain()
+            raise BackupError(_words(attached) or "the container ended before it had sent everything")
+        return File(path, size, digest.hexdigest())
+
+    @staticmethod
+    def _header(attached: Attached) -> dict[str, Any]:
+        """The next line of the container.
+
+        :raises BackupError: with its last words, when there is none, or no object of JSON.
+        """
+        text = attached.line(_LINE)
+        if not text:
+            attached.drain()
+            raise BackupError(_words(attached) or "the container ended without a word")
+        try:
+            header = parse_json(text.decode("utf-8"))
+        except ValueError:
+            header = None
+        if not isinstance(header, dict):
+            raise BackupError("the container sent something else than was asked for")
+        return header
+
+    def place(self, source: Path, files: Sequence[File], server_version: str) -> None:
+        """Put files into place in the server's home, and keep what was there. The server must not run.
+
+        :param source: directory that holds them.
+        :param files: their paths from there on.
+        :param server_version: of the server that they are of; an older one refuses them.
+        :raises BackupError: when the container fails; what was there is there again, or comes back with :meth:`undo`.
+        """
+
+        def parts() -> Iterator[bytes]:
+            yield self._request("place", server=server_version)
+            for file in files:
+                yield json.dumps({"path": file.path, "size": file.size, "sha256": file.sha256}).encode() + b"\n"
+                with (source / file.path).open("rb") as content:
+                    yield from iter(lambda: content.read(1 << 20), b"")
+            yield b'{"end": true}\n'
+
+        with self._attached() as attached:
+            attached.send(parts())
+            self._header(attached)
+
+    def undo(self) -> bool:
+        """Put back what was there before :meth:`place`, and go on where that was cut off; whether there was any."""
+        return self._simple("undo")
+
+    def keep(self) -> None:
+        """Remove what was there before :meth:`place`."""
+        self._simple("keep")
+
+    def _simple(self, job: str) -> bool:
+        with self._attached() as attached:
+            attached.send([self._request(job)])
+            return bool(self._header(attached).get("files"))
+
+
+def _end_of(header: Mapping[str, Any], measure: Sequence[str]) -> dict[str, Any]:
+    """The last line of a collection, with nothing but what was asked for."""
+    sizes = header.get("sizes")
+    return {
+        "server": one_line(str(header.get("server") or ""))[:40],
+        "problem": one_line(str(header.get("problem") or ""))[:500],
+        "sizes": {path: size for path, size in (sizes if isinstance(sizes, dict) else {}).items() if path in measure and isinstance(size, int)},
+    }
+
+
+def _words(attached: Attached) -> str:
+    """The last line of what a container said."""
+    lines = [one_line(each) for each in attached.words.decode("utf-8", "replace").splitlines() if each.strip()]
+    return lines[-1] if lines else ""

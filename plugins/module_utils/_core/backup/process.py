@@ -1,0 +1,34 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Command line of the unit that makes a backup on its host, without Ansible. Private to this collection."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..base.journal import log
+from ..host.docker import DockerSocket
+from .backup import make
+from .contents import BackupError, sentence
+from .restic import Restic
+from .settings import read_secrets, read_settings
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str]) -> int:
+    """Make a backup, and write what became of it into the journal; exit code 1 where it failed."""
+    parser = argparse.ArgumentParser(prog="backup", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--settings", required=True, help="file with the settings")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = read_settings(chosen.settings)
+        made = make(settings, DockerSocket(settings.docker_host), Restic(settings, read_secrets(settings.secrets)), report=log)
+    except BackupError as error:
+        log(sentence(error))
+        return 1
+    for warning in made.manifest.warnings:
+        log(f"warning: {warning}")
+    log(f"snapshot {made.id[:8]} holds {len(made.manifest.files)} files of {made.manifest.size} bytes, and was read back; {len(made.snapshots)} are kept")
+    return 0

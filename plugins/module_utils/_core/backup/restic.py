@@ -1,0 +1,240 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program restic, which keeps the snapshots: encrypted, deduplicated, in a directory or elsewhere. Private to this collection."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base.bounded import parse_json
+from ..base.messages import one_line
+from .contents import BackupError
+from .settings import Secrets, Settings
+
+__all__ = ["NoRepository", "Restic", "Snapshot"]
+
+#: Seconds for which a call of restic may take, and bytes of what it may answer.
+_LONGEST, _ANSWER = 3600.0, 32 << 20
+_ID = re.compile(r"[0-9a-f]{8,64}")
+#: What restic says, of any version, and what it means.
+_NONE = re.compile(r"Is there a repository at the following location|repository does not exist|unable to open config file|config file does not exist")
+_PASSWORD = re.compile(r"wrong password or no key found")
+_LOCKED = re.compile(r"already locked|unable to create lock")
+_ROOM = re.compile(r"no space left on device", re.IGNORECASE)
+#: Variables of the environment that restic gets besides its own.
+_PASSED = ("PATH", "LANG", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
+
+
+class NoRepository(BackupError):
+    """There is no repository."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot in the repository.
+
+    :param id: all 64 hexadecimal digits.
+    :param host: name of the host that it is of.
+    :param time: when it was made, as restic writes it.
+    :param path: directory that it holds.
+    """
+
+    id: str
+    host: str
+    time: str
+    path: str
+
+    def row(self) -> dict[str, str]:
+        """For a result."""
+        return {"id": self.id[:8], "host": self.host, "time": self.time}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of restic said.
+
+    :param status: its exit code.
+    :param output: what it wrote, at most so many bytes.
+    :param error: what it wrote about errors, at most so many bytes.
+    """
+
+    status: int
+    output: str
+    error: str
+
+
+Run = Callable[[Sequence[str], "dict[str, str]"], Answer]
+
+
+def run(arguments: Sequence[str], environment: dict[str, str]) -> Answer:
+    """Run a command, and read what it wrote.
+
+    :raises BackupError: when it does not end.
+    """
+    # In files, because what it may write has no bound.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error:
+        try:
+            done = subprocess.run(  # noqa: S603  its arguments are ours
+                list(arguments), env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=error, timeout=_LONGEST, check=False, cwd="/"
+            )
+        except subprocess.TimeoutExpired:
+            raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s") from None
+        texts = []
+        for file in (output, error):
+            file.seek(0)
+            texts.append(file.read(_ANSWER).decode("utf-8", "replace"))
+    return Answer(done.returncode, *texts)
+
+
+class Restic:
+    """The repository of this host's snapshots.
+
+    :param settings: of the host's backups.
+    :param secrets: its password and credentials.
+    :param call: runs restic.
+    """
+
+    def __init__(self, settings: Settings, secrets: Secrets, call: Run = run) -> None:
+        self.settings = settings
+        self.secrets = secrets
+        self.call = call
+        self.program = shutil.which("restic") or "/usr/bin/restic"
+        #: The snapshots of one container, as restic is asked for them. Both tags must be there.
+        self.tags = ["--tag", f"inferops.xinference,container={settings.container}"]
+
+    def of(self, settings: Settings) -> Restic:
+        """The same repository, for another host or container."""
+        return Restic(settings, self.secrets, self.call)
+
+    def _environment(self) -> dict[str, str]:
+        passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        return {
+            **{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **passed, "HOME": "/root"},
+            **self.secrets.environment,
+            "RESTIC_REPOSITORY": self.settings.repository,
+            "RESTIC_PASSWORD": self.secrets.password,
+            "RESTIC_CACHE_DIR": str(Path(self.settings.state_directory, "cache")),
+            "RESTIC_PROGRESS_FPS": "0",
+        }
+
+    def _ask(self, *arguments: str, again: bool = True) -> str:
+        """What restic answers.
+
+        :param again: whether to remove locks of processes that are dead, and to try once more.
+        :raises BackupError: when it fails, with its last words.
+        """
+        try:
+            answer = self.call([self.program, *arguments], self._environment())
+        except FileNotFoundError:
+            raise BackupError("restic is not installed on this host; provision it with xinference_backup") from None
+        if not answer.status:
+            return answer.output
+        words = self._words(answer.error or answer.output)
+        if _PASSWORD.search(answer.error):
+            raise BackupError(f"xinference_backup_password does not open the repository {self.settings.repository}: {words}")
+        if _NONE.search(answer.error):
+            raise NoRepository(f"there is no repository at {self.settings.repository}: {words}")
+        if _LOCKED.search(answer.error):
+            if again:
+                # It removes only those whose process is dead, or that nobody renewed for half an hour.
+                self._ask("unlock", again=False)
+                return self._ask(*arguments, again=False)
+            raise BackupError(f"the repository {self.settings.repository} is locked by another process: {words}")
+        if _ROOM.search(answer.error):
+            raise BackupError(f"there is no room in the repository {self.settings.repository}: {words}")
+        raise BackupError(f"restic {arguments[0]} failed for the repository {self.settings.repository}: {words}")
+
+    def _words(self, text: str) -> str:
+        """What restic says of an error, on one line, without the secrets that it was given."""
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        words = one_line(" ".join(lines[-3:])) or "it gave no reason"
+        for secret in (self.secrets.password, *self.secrets.environment.values()):
+            words = words.replace(secret, "********") if len(secret) > 3 else words
+        return words
+
+    def ready(self, check: bool = False) -> bool:
+        """Open the repository, and make it where there is none; whether it was made.
+
+        :param check: only look whether it would be made.
+        :raises BackupError: when it cannot be opened or made.
+        """
+        try:
+            self._ask("cat", "config", "--no-lock")
+        except NoRepository:
+            if check:
+                return True
+            if self.settings.local is not None:
+                try:
+                    self.settings.local.mkdir(mode=0o700, parents=True, exist_ok=True)
+                except OSError as error:
+                    raise BackupError(f"the repository {self.settings.repository} cannot be made: {error.strerror}") from error
+            self._ask("init")
+            return True
+        return False
+
+    def save(self, folder: Path) -> str:
+        """Make a snapshot of a directory; its ID.
+
+        :raises BackupError: when that fails.
+        """
+        tags = [part for tag in self.tags[1].split(",") for part in ("--tag", tag)]
+        output = self._ask("backup", "--json", "--host", self.settings.host, *tags, str(folder))
+        for line in reversed(output.splitlines()):
+            if '"summary"' in line:
+                found = parse_json(line).get("snapshot_id")
+                if isinstance(found, str) and _ID.fullmatch(found):
+                    return found
+        raise BackupError("restic backup named no snapshot")
+
+    def fetch(self, snapshot: str, target: Path) -> None:
+        """Write what a snapshot holds below a directory, with its whole path.
+
+        :raises BackupError: when that fails.
+        """
+        self._ask("restore", snapshot, "--target", str(target))
+
+    def forget(self) -> None:
+        """Remove the snapshots of this host that are not to be kept, and what only they hold.
+
+        :raises BackupError: when that fails.
+        """
+        keep = ["--keep-last", "1", "--keep-daily", str(self.settings.keep_daily)]
+        if self.settings.keep_weekly:
+            keep += ["--keep-weekly", str(self.settings.keep_weekly)]
+        self._ask("forget", "--host", self.settings.host, *self.tags, "--group-by", "host,tags", *keep, "--prune")
+
+    def check(self) -> None:
+        """See that the repository is whole.
+
+        :raises BackupError: when it is not.
+        """
+        self._ask("check")
+
+    def snapshots(self, host: str | None = None) -> list[Snapshot]:
+        """The snapshots of the container, the oldest first.
+
+        :param host: of which host; None for all.
+        :raises BackupError: when they cannot be listed.
+        """
+        found = parse_json(self._ask("snapshots", "--json", "--no-lock", *self.tags, *(["--host", host] if host else [])) or "[]")
+        rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        return sorted((_snapshot(each) for each in rows), key=lambda each: each.time)
+
+
+def _snapshot(row: dict[str, Any]) -> Snapshot:
+    """A row of restic's list."""
+    paths = row.get("paths")
+    path = paths[0] if isinstance(paths, list) and paths and isinstance(paths[0], str) else ""
+    found = str(row.get("id"))
+    if not _ID.fullmatch(found):
+        raise BackupError("restic listed a snapshot without an ID")
+    return Snapshot(found, one_line(str(row.get("hostname"))), one_line(str(row.get("time"))), path)

@@ -1,0 +1,270 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts a snapshot into place, and goes back where that fails. Private to this collection.
+
+What was there before is kept, in the server's home and in the state directory, until :func:`keep` or :func:`undo`. A file of the state directory says how far
+a restore has come, so that the next run ends what one began that was cut off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from ..base.bounded import read_json, read_regular
+from ..base.errors import XinferenceError
+from ..base.lock import Lock
+from ..base.messages import shown
+from ..base.private_file import replace_private
+from ..host.docker import DockerSocket
+from ..host.replacement import Container, docker_words
+from .archive import unpack
+from .contents import HOST_FILES, BackupError, Manifest, verify
+from .helper import Helper, Server
+from .restic import Restic, Snapshot
+from .settings import Settings
+from .staging import staging
+
+__all__ = ["Checked", "Restore"]
+
+#: Seconds for which the server may take to end, and for which others that replace its container are waited for.
+_STOPPING, _OTHERS = 30, 900.0
+#: Directory of the lock that keeps those away who replace the container.
+_LOCKS = "/run"
+_STATE, _BEFORE = "restore.json", "before"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A snapshot that was read and verified.
+
+    :param id: its ID, or the path of an archive.
+    :param manifest: what it holds.
+    :param snapshots: that could be chosen, the oldest first.
+    """
+
+    id: str
+    manifest: Manifest
+    snapshots: list[Snapshot]
+
+
+class Restore:
+    """A restore on this host.
+
+    :param settings: of the host's backups.
+    :param docker: Docker of this host.
+    :param restic: the repository.
+    :param timeout: seconds for which the health of the server's container is waited for.
+    """
+
+    def __init__(self, settings: Settings, docker: DockerSocket, restic: Restic, timeout: float = 300.0) -> None:
+        self.settings = settings
+        self.docker = docker
+        self.restic = restic
+        self.timeout = timeout
+        self.container = Container(docker, settings.container)
+        self.state = Path(settings.state_directory, _STATE)
+        self.before = Path(settings.state_directory, _BEFORE)
+        self.host_folder = Path(settings.service_directory)
+
+    @property
+    def open(self) -> bool:
+        """Whether what was there before a restore is still kept."""
+        return self.state.exists()
+
+    def check(self, source: str, host: str | None = None) -> Checked:
+        """Read a snapshot, and verify all of it; nothing else is touched.
+
+        :param source: ``latest``, the beginning of an ID, or the path of an archive.
+        :param host: whose snapshot it is; None for this host's.
+        :raises BackupError: when there is none, or it is damaged, foreign, or newer than this collection.
+        """
+        with self._read(source, host) as (checked, _folder):
+            return checked
+
+    def place(self, source: str, host: str | None = None) -> Checked:
+        """Put a snapshot into place: the server is stopped, and started again. Where that fails, what was there before is back.
+
+        :param source: and ``host`` as of :meth:`check`.
+        :raises BackupError: when that fails.
+        """
+        with self._read(source, host) as (checked, folder), self._alone():
+            self._finish()
+            server = Server(self.docker, self.settings.container)
+            self._stop()
+            self._write("placing", checked.id)
+            try:
+                home = [replace(file, path=file.path[len("home/") :]) for file in checked.manifest.files if file.path.startswith("home/")]
+                Helper(self.docker, server).place(folder / "home", home, checked.manifest.server)
+                self._place_host(folder / "host")
+                self._write("placed", checked.id)
+                self.container.make_healthy(self.timeout, roll_back=False)
+            except (XinferenceError, OSError) as error:
+                words = _sentence(error)
+                words = f"{_called(checked.id)} cannot be restored: {words}" if words.startswith("it") else words
+                try:
+                    self._back()
+                except (XinferenceError, OSError) as again:
+                    raise BackupError(f"{words}. What was there before could not be put back: {_sentence(again)}") from error
+                raise BackupError(f"{words}. What was there before is back, and the server runs") from error
+            return checked
+
+    def keep(self) -> bool:
+        """Remove what was there before the last restore; whether there was any.
+
+        :raises BackupError: when that fails.
+        """
+        with self._alone():
+            if not self.open:
+                return False
+            Helper(self.docker, Server(self.docker, self.settings.container)).keep()
+            self._forget()
+            return True
+
+    def undo(self) -> bool:
+        """Put back what was there before the last restore, and see the server healthy; whether there was any.
+
+        :raises BackupError: when that fails.
+        """
+        with self._alone():
+            if not self.open:
+                return False
+            self._back()
+            return True
+
+    @contextmanager
+    def _read(self, source: str, host: str | None) -> Iterator[tuple[Checked, Path]]:
+        """A snapshot that was read and verified, and the directory that holds it meanwhile."""
+        with staging(self.settings) as work:
+            name = _called(source)
+            snapshots: list[Snapshot] = []
+            try:
+                if source.startswith("/"):
+                    folder = work / "archive"
+                    folder.mkdir(mode=0o700)
+                    unpack(Path(source), folder)
+                    found = source
+                else:
+                    snapshots = self.restic.snapshots(host or self.settings.host)
+                    chosen = self._chosen(source, host, snapshots)
+                    name, found = f"Snapshot {chosen.id[:8]} of {chosen.host}", chosen.id
+                    self.restic.fetch(chosen.id, work / "back")
+                    folder = work / "back" / chosen.path.lstrip("/")
+                manifest = verify(folder)
+            except BackupError as error:
+                text = str(error)
+                # What the repository says names itself.
+                raise BackupError(f"{name} cannot be restored: {text}" if text.startswith("it") else text) from error
+            if manifest.host != (host or self.settings.host):
+                raise BackupError(
+                    f"{name} is of host '{shown(manifest.host)}', and this is '{self.settings.host}'; set xinference_restore_host to restore it here"
+                )
+            yield Checked(found, manifest, snapshots), folder
+
+    def _chosen(self, source: str, host: str | None, snapshots: list[Snapshot]) -> Snapshot:
+        """The snapshot that is meant.
+
+        :raises BackupError: when there is none, or more than one.
+        """
+        wanted = host or self.settings.host
+        if source == "latest":
+            if not snapshots:
+                raise BackupError(f"the repository {self.settings.repository} holds no snapshot of container '{self.settings.container}' of host '{wanted}'")
+            return snapshots[-1]
+        found = [each for each in snapshots if each.id.startswith(source)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise BackupError(f"'{source}' is the beginning of {len(found)} IDs; write more of it")
+        other = next((each for each in self.restic.snapshots() if each.id.startswith(source)), None)
+        if other is not None:
+            raise BackupError(f"Snapshot {source} is of host '{shown(other.host)}', and this is '{wanted}'; set xinference_restore_host to restore it here")
+        known = ", ".join(f"{each.id[:8]} of {each.time[:19]}" for each in snapshots[-5:]) or "none"
+        raise BackupError(f"the repository {self.settings.repository} holds no snapshot '{shown(source)}'; the last ones of this host are {known}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody replaces the container meanwhile; what Docker and the file system say is a sentence."""
+        try:
+            with Lock(f"{_LOCKS}/inferops-xinference-{quote(self.settings.container, safe='')}.lock", "replacing this container").hold(_OTHERS):
+                yield
+        except BackupError:
+            raise
+        except (XinferenceError, OSError) as error:
+            raise BackupError(_sentence(error)) from error
+        except UnicodeDecodeError as error:
+            raise BackupError("a file of the recovery service holds no text") from error
+
+    def _stop(self) -> None:
+        self.docker.send(f"/containers/{quote(self.settings.container, safe='')}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
+
+    def _finish(self) -> None:
+        """End what a restore began that was cut off: what it did not put into place whole goes back."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if read_json(self.state.parent, [self.state.name]).get("state") != "placing":
+                self._forget()
+        if self.state.exists():
+            self._back()
+
+    def _write(self, state: str, snapshot: str) -> None:
+        replace_private(self.state, json.dumps({"state": state, "snapshot": snapshot}) + "\n")
+
+    def _forget(self) -> None:
+        shutil.rmtree(self.before, ignore_errors=True)
+        self.state.unlink(missing_ok=True)
+
+    def _back(self) -> None:
+        """Put everything back, and start the server."""
+        self._stop()
+        Helper(self.docker, Server(self.docker, self.settings.container)).undo()
+        self._host_back()
+        self.container.make_healthy(self.timeout, roll_back=False)
+        self._forget()
+
+    def _place_host(self, source: Path) -> None:
+        """Put the roles' files into place, and keep what was there.
+
+        They lie in a directory of the service's user; each is replaced by its name, so that no link there is followed.
+        """
+        shutil.rmtree(self.before, ignore_errors=True)
+        self.before.mkdir(mode=0o700, parents=True)
+        for name in HOST_FILES:
+            with contextlib.suppress(FileNotFoundError):
+                replace_private(self.before / name, read_regular(self.host_folder / name))
+        replace_private(self.before / "complete", "")
+        self._put(source)
+
+    def _host_back(self) -> None:
+        """Put back the roles' files, where all of them were kept."""
+        if (self.before / "complete").exists():
+            self._put(self.before)
+
+    def _put(self, source: Path) -> None:
+        """Let the roles' files be those of a directory."""
+        for name in HOST_FILES:
+            if (source / name).exists():
+                replace_private(self.host_folder / name, (source / name).read_text(encoding="utf-8"))
+            elif self.host_folder.is_dir():
+                (self.host_folder / name).unlink(missing_ok=True)
+
+
+def _called(source: str) -> str:
+    """A snapshot at the beginning of a sentence.
+
+    :param source: its ID or the beginning of it, or the path of an archive.
+    """
+    return f"Archive {source}" if source.startswith("/") else f"Snapshot {source[:8]}"
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, without the dot at its end."""
+    if isinstance(error, OSError):
+        return f"Docker or the file system of this host does not do it: {docker_words(error)}".rstrip(".")
+    return str(error).rstrip(".")

@@ -1,0 +1,58 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What became of the last backup, in a file that everybody on the host may read. Private to this collection."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ..base.bounded import read_json
+from ..base.private_file import replace_private
+
+__all__ = ["NAME", "failed", "succeeded"]
+
+NAME = "status.json"
+_VERSION, _BYTES = 1, 1 << 16
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What the file holds; empty where that cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        content = read_json(path.parent, [path.name], _BYTES)
+        if isinstance(content, dict) and content.get("version") == _VERSION:
+            return content
+    return {}
+
+
+def _write(directory: str, **changed: Any) -> None:
+    path = Path(directory, NAME)
+    before = {"last_success": None, "snapshot": None, "verified": False, "files": 0, "bytes": 0, "failed": "", **_read(path)}
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    replace_private(path, json.dumps({**before, **changed, "version": _VERSION}, sort_keys=True) + "\n")
+    # Its directory is root's alone.
+    path.chmod(0o644)
+
+
+def succeeded(directory: str, now: str, snapshot: str, files: int, size: int) -> None:
+    """Keep that a snapshot was made, and verified.
+
+    :param directory: of the file.
+    :param now: the time in UTC.
+    :param snapshot: its ID.
+    :param files: how many it holds.
+    :param size: their bytes.
+    :raises OSError: when it cannot be written.
+    """
+    _write(directory, last_attempt=now, last_success=now, snapshot=snapshot, verified=True, files=files, bytes=size, failed="")
+
+
+def failed(directory: str, now: str, reason: str) -> None:
+    """Keep that a backup failed; parameters and errors as of :func:`succeeded`.
+
+    :param reason: a sentence.
+    """
+    _write(directory, last_attempt=now, failed=reason)

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restore a server from a backup, and go back where that fails."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore
+short_description: Restore a server from a backup, and go back where that fails
+version_added: 0.1.0
+description:
+  - Puts a snapshot of module M(inferops.xinference.backup) into place. All of it is read and verified before anything is touched.
+  - The server is stopped meanwhile. What was there before is kept until O(state=kept), and comes back with O(state=undone), or where a step fails.
+  - A restore that was cut off is ended by the next one. What was not put into place whole goes back.
+  - Playbook P(inferops.xinference.backup#role) calls it in the order that is needed; it is of little use alone.
+author:
+  - inferops contributors (@inferops)
+attributes:
+  check_mode:
+    description: The snapshot is read and verified. It reports the change and touches nothing.
+    support: full
+  diff_mode:
+    description: The files hold secrets.
+    support: none
+  idempotent:
+    description: All states are, except O(state=placed), which restores each time.
+    support: partial
+  platform:
+    description: Hosts with a Docker Engine behind a Unix socket, and C(restic).
+    support: full
+    platforms: linux
+options:
+  settings_path:
+    description: File with the settings of the host's backups, which role P(inferops.xinference.backup#role) wrote.
+    type: path
+    required: true
+  state:
+    description:
+      - With V(checked), the snapshot is read and verified.
+      - With V(placed), it is put into place, and the server is healthy.
+      - With V(kept), what was there before the restore is removed.
+      - With V(undone), what was there before the restore is put back, and the server is healthy.
+    type: str
+    choices: [checked, placed, kept, undone]
+    required: true
+  from:
+    description: >-
+      The snapshot. V(latest) is the last one of the host, other values are the beginning of an ID, or the absolute path of an archive that lies on the host.
+    type: str
+    default: latest
+  source_host:
+    description: Name of the host whose snapshot it is, if that is another one. Without it a snapshot of another host is refused.
+    type: str
+  timeout:
+    description: Seconds for which the health of the server's container is waited for.
+    type: float
+    default: 300
+seealso:
+  - module: inferops.xinference.backup
+"""
+
+EXAMPLES = r"""
+- name: See that the last snapshot is whole
+  inferops.xinference.restore:
+    settings_path: /etc/xinference-backup/settings.json
+    state: checked
+"""
+
+RETURN = r"""
+snapshot:
+  description: The snapshot that was read, as module M(inferops.xinference.backup) returns it; null with O(state=kept) and O(state=undone).
+  returned: success
+  type: dict
+snapshots:
+  description: >-
+    The snapshots that could be chosen, the oldest first, each with C(id), C(host) and C(time). None where it is an archive, and with O(state=kept) and
+    O(state=undone).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import described
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import read_secrets, read_settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
+
+_FROM = re.compile(r"latest|[0-9a-f]{8,64}|/.+")
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "settings_path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["checked", "placed", "kept", "undone"], "required": True},
+            "from": {"type": "str", "default": "latest"},
+            "source_host": {"type": "str"},
+            "timeout": {"type": "float", "default": 300.0},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    state, source, host = parameters["state"], parameters["from"], parameters["source_host"] or None
+    if not _FROM.fullmatch(source):
+        module.fail_json(msg=f"from '{source}' must be latest, 8 to 64 digits of an ID (0 to 9, a to f), or an absolute path.")
+    try:
+        settings = read_settings(parameters["settings_path"])
+        restore = Restore(settings, DockerSocket(settings.docker_host), Restic(settings, read_secrets(settings.secrets)), parameters["timeout"])
+        if state in ("kept", "undone"):
+            changed = restore.open if module.check_mode else restore.keep() if state == "kept" else restore.undo()
+            module.exit_json(changed=changed, snapshot=None, snapshots=[])
+        found = restore.place(source, host) if state == "placed" and not module.check_mode else restore.check(source, host)
+    except BackupError as error:
+        module.fail_json(msg=sentence(error))
+    module.exit_json(changed=state == "placed", snapshot=described(found.id, found.manifest), snapshots=[each.row() for each in found.snapshots])
+
+
+if __name__ == "__main__":
+    main()
