@@ -30,13 +30,14 @@ RETURN = r"""
 _value:
   description: >-
     C(container), C(image) (what the container was made from), C(health), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or
-    null where no service is installed), C(models) with
+    null where no service is installed), C(backup) with C(last_success) (time in UTC, or null), C(verified) and C(failed) (why the last one failed, or empty),
+    or null where no backups are set up, C(models) with
     C(uid), C(type), C(engine), C(state) and C(message), and C(trouble).
   type: dict
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
@@ -45,6 +46,10 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.server.a
 
 #: Of a certificate that others renew, which they do a month before its end.
 _WORRY_DAYS = 21
+#: How old the last backup may be where a timer makes them.
+_OLD_BACKUP = timedelta(days=2)
+#: Times of a backup, in UTC.
+_TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
 def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
@@ -102,6 +107,33 @@ def _proxy(proxy: Mapping[str, Any]) -> list[str]:
     return [*([] if proxy["active"] else ["The proxy does not run."]), *late]
 
 
+def _backup(backup: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What became of the last backup; None where none are set up."""
+    if not backup.get("settings"):
+        return None
+    status = backup["status"] or {}
+    return {"last_success": status.get("last_success"), "verified": bool(status.get("verified")), "failed": str(status.get("failed") or "")}
+
+
+def _late(backup: Mapping[str, Any], found: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the backups, one sentence each.
+
+    :param found: what :func:`_backup` returns for them.
+    """
+    if found is None:
+        return []
+    timer = any(name.endswith(".timer") for name in backup["units"])
+    stopped = ["The timer of the backups does not run."] if timer and not backup["active"] else []
+    if found["failed"]:
+        return [*stopped, f"The last backup failed: {found['failed'].rstrip('.')}."]
+    if found["last_success"] is None:
+        return [*stopped, "No backup was made yet."]
+    age = datetime.now(timezone.utc) - datetime.strptime(found["last_success"], _TIME)
+    # A timer that comes more seldom than every two days is not late while its last backup is there.
+    done = backup["triggered"] is not None and found["last_success"] >= backup["triggered"] and not stopped
+    return [*stopped, *([f"The last backup is {age.days} days old."] if timer and age > _OLD_BACKUP and not done else [])]
+
+
 def _firewall(firewall: Mapping[str, Any]) -> list[str]:
     """A sentence where rules are missing that were set."""
     if not firewall.get("units"):
@@ -116,7 +148,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     """State of one host."""
     host = (variables.get("_xinference_found") or {}).get("host")
     if host is None:
-        nothing = dict.fromkeys(("container", "image", "health", "version", "recovery"))
+        nothing = dict.fromkeys(("container", "image", "health", "version", "recovery", "backup"))
         return {**nothing, "workers": [], "models": [], "trouble": "The host could not be read."}
     container = host["docker"]["container"] or {}
     running = variables.get("_xinference_running") or {}
@@ -144,11 +176,13 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         for uid, model in sorted(kept.items())
         if model["declared"] == "present"
     ]
+    backup = _backup(host.get("backup") or {})
     troubles = [
         *_container(container),
         *_client(host, bool(trouble)),
         *_proxy(host.get("proxy") or {}),
         *_firewall(host.get("firewall") or {}),
+        *_late(host.get("backup") or {}, backup),
         *sentences(server.get("version"), environment),
     ]
     return {
@@ -158,6 +192,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         "version": server.get("version"),
         "workers": list(server.get("workers") or []),
         "recovery": _recovery(service, host["client_problem"]),
+        "backup": backup,
         "models": models,
         "trouble": " ".join(filter(None, [trouble, *troubles])),
     }

@@ -41,15 +41,16 @@ _value:
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import ProxySettings, Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import BackupSettings, ProxySettings, Settings
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import plain
 
 
 def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[str]:
     """One text per reason."""
     given = plain(settings)
-    proxy = given.get("proxy")
-    return [str(failure) for failure in check_host(host, Settings(**{**given, "proxy": ProxySettings(**proxy) if proxy else None}))]
+    parts = {"proxy": ProxySettings, "backup": BackupSettings}
+    made = {name: kind(**given[name]) if given.get(name) else None for name, kind in parts.items()}
+    return [str(failure) for failure in check_host(host, Settings(**{**given, **made}))]
 
 
 class FilterModule:

@@ -34,15 +34,28 @@ _value:
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
-_HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE")
+_HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE")
 
 
 def _image(reference: str | None) -> str:
     """Tag of an image, or the beginning of its digest; all of it would make the table wide."""
     name, _at, digest = (reference or "-").rpartition("/")[2].partition("@")
     return digest[: len("sha256:") + 12] or name.partition(":")[2] or name
+
+
+def _age(backup: Mapping[str, Any] | None) -> str:
+    """How old the last backup is, in minutes, hours or days."""
+    if backup is None:
+        return "-"
+    if not backup["last_success"]:
+        return "never"
+    age = datetime.now(timezone.utc) - datetime.strptime(backup["last_success"], "%Y-%m-%dT%H:%M:%S%z")
+    # Clocks of two machines may differ.
+    minutes = max(int(age.total_seconds()) // 60, 0)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 60 // 24} d"
 
 
 def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -52,7 +65,8 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, status in hosts.items():
         state = str(status["container"] or "unknown") + (f" ({status['health']})" if status["health"] else "")
         workers = str(len(status["workers"])) if status["version"] or status["workers"] else "-"
-        columns: tuple[str, ...] = (name, state, _image(status["image"]), str(status["version"] or "-"), workers, str(status["recovery"] or "-"))
+        served = (name, state, _image(status["image"]), str(status["version"] or "-"), workers)
+        columns: tuple[str, ...] = (*served, str(status["recovery"] or "-"), _age(status["backup"]))
         models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": ""}]
         for model in models:
             rows.append((*columns, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))

@@ -122,6 +122,34 @@ options:
         description: Directory with the files that the first unit reads.
         type: path
         required: true
+  backup:
+    description: The backups to describe.
+    type: dict
+    suboptions:
+      units:
+        description: Names of the units. The first makes a backup, and the last is its timer.
+        type: list
+        elements: str
+        required: true
+      directory:
+        description: Directory with the settings.
+        type: path
+        required: true
+      program:
+        description: Directory with the program.
+        type: path
+        required: true
+      status:
+        description: File in which a backup writes what became of it.
+        type: path
+        required: true
+      package:
+        description: Whether to ask the package manager for C(restic), where it is not installed.
+        type: bool
+        default: false
+      schedule:
+        description: What to ask systemd whether it takes it as C(OnCalendar), unless the timer has it already.
+        type: str
   addresses:
     description: IP addresses; for each, whether this host can listen on it is returned.
     type: list
@@ -272,6 +300,16 @@ host:
         target of each rule in the table mangle, sorted, null where they cannot be read.
       type: dict
       returned: always
+    backup:
+      description: >-
+        The backups, null without O(backup): C(restic) (whether it is installed), C(available) (whether the package manager knows it, null where that is not
+        known or was not asked), C(units), C(program) as of the service, C(enabled) and C(active) of the timer, C(behind) (whether a unit was written after the
+        timer was started), C(triggered) (when the timer last started its unit, in UTC, or null), C(schedule) (V(fine), V(refused), or V(never), where it will
+        not come any more; null where systemd was not asked), C(settings) (SHA-256 of the settings, or null), and C(status) with C(last_success),
+        C(last_attempt) (times in UTC, or null), C(snapshot) (the ID, or null), C(verified), C(files), C(bytes) and C(failed) (a sentence, empty where the last
+        backup succeeded), or null, also for anything else in its place.
+      type: dict
+      returned: always
     client_version:
       description: Version of C(xinference-client) that the interpreter of O(client_environment) imports, null where it imports none.
       type: str
@@ -334,6 +372,17 @@ def main() -> None:
                     "user": {"type": "str", "required": True},
                     "config": {"type": "path", "required": True},
                     "certificates": {"type": "list", "elements": "path", "default": []},
+                },
+            },
+            "backup": {
+                "type": "dict",
+                "options": {
+                    "units": {"type": "list", "elements": "str", "required": True},
+                    "directory": {"type": "path", "required": True},
+                    "program": {"type": "path", "required": True},
+                    "status": {"type": "path", "required": True},
+                    "package": {"type": "bool", "default": False},
+                    "schedule": {"type": "str"},
                 },
             },
         },

@@ -171,7 +171,7 @@ def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
     assert states == {"chat": ("LLM", "llama.cpp", "ready"), "extra": ("LLM", "llama.cpp", "ready")}
     (table,) = [result["res"]["msg"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
-    assert table[0].split() == ["HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "MODEL", "TYPE", "ENGINE", "STATE"]
+    assert table[0].split() == ["HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE"]
     assert [line for line in table if line.startswith(f"{HOST} ")]
     assert all(any(uid in line.split() for line in table) for uid in states)
     assert warnings(job) == []

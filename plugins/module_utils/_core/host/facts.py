@@ -25,7 +25,7 @@ from .firewall_facts import firewall_facts
 from .listeners import can_listen, listeners
 from .paths import mounted, path_facts
 from .server_data import server_environment, user_facts
-from .units import proxy_facts, service_facts
+from .units import backup_facts, proxy_facts, service_facts
 
 __all__ = ["gather"]
 
@@ -107,6 +107,7 @@ def gather(
     service: Mapping[str, Any] | None = None,
     proxy: Mapping[str, Any] | None = None,
     firewall: Mapping[str, Any] | None = None,
+    backup: Mapping[str, Any] | None = None,
     run: Run | None = None,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
@@ -125,6 +126,7 @@ def gather(
     :param service: arguments of :func:`service_facts`; None asks for none.
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
     :param firewall: arguments of :func:`firewall_facts`; None asks for none.
+    :param backup: arguments of :func:`backup_facts`; None asks for none.
     :param run: runs a command; without it no unit and no firewall is known.
     :returns: the facts, with sizes in MiB.
     """
@@ -149,4 +151,5 @@ def gather(
         "service": service_facts(**service, client_environment=client_environment, run=run) if service else None,
         "proxy": proxy_facts(**proxy, run=run) if proxy else None,
         "firewall": firewall_facts(**firewall, run=run) if firewall and run else None,
+        "backup": backup_facts(**backup, run=run) if backup else None,
     }

@@ -1,27 +1,30 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of systemd on this host: the recovery service and the proxy. Standard library only. Private to this collection."""
+"""Units of systemd on this host: the recovery service, the proxy and backups. Standard library only. Private to this collection."""
 
 from __future__ import annotations
 
 import contextlib
 import grp
+import hashlib
 import os
 import pwd
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..base.bounded import read_json
+from ..base.bounded import read_bytes, read_json
 from ..base.fingerprint import folder_fingerprint
+from ..base.messages import one_line
 from .certificates import certificate_facts
 from .client_environment import Run, client_records
 from .paths import files_below
 
-__all__ = ["proxy_facts", "service_facts", "unit_facts"]
+__all__ = ["backup_facts", "proxy_facts", "service_facts", "unit_facts"]
 
 #: Bytes of what the service writes.
 _STATE_BYTES = 4 << 20
@@ -30,6 +33,15 @@ _STATE = {"ready": bool, "trouble": str, "refused": bool, "models": dict}
 #: What systemd is asked of a unit, and the states in which its process runs or is being started.
 _SHOWN = ("ActiveState", "SubState", "ExecMainStartTimestamp")
 _RUNNING = frozenset({"active", "activating", "reloading"})
+#: The same of a timer.
+_SHOWN_OF_TIMER = ("ActiveState", "ActiveEnterTimestamp", "LastTriggerUSec")
+#: Bytes of what a backup writes about itself, and of its settings.
+_BACKUP_BYTES = 1 << 20
+_STATUS = {"verified": bool, "files": int, "bytes": int, "failed": str}
+_SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+#: Where programs of root are looked for.
+_PROGRAMS = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin")
 _STATE_OF_MODEL = {"declared": str, "state": str, "answered": bool, "tries": int, "message": str}
 
 
@@ -122,18 +134,33 @@ def _started(unit: str, root: Path, run: Run | None) -> float | None:
     """
     if run is None or not (root / "run/systemd/system").is_dir():
         return None
-    # It writes whole seconds, in the time zone of whoever asks.
-    command = [str(root / "usr/bin/env"), "LC_ALL=C", "TZ=UTC", "systemctl", "show", f"--property={','.join(_SHOWN)}", unit]
-    status, answer, _error = run(command)
-    answers = dict(line.partition("=")[::2] for line in answer.splitlines())
-    if status or answers.get("ActiveState") not in _RUNNING or answers.get("SubState", "").startswith("auto-restart"):
+    answers = _shown(unit, _SHOWN, root, run)
+    if answers.get("ActiveState") not in _RUNNING or answers.get("SubState", "").startswith("auto-restart"):
         return None
+    started = _when(answers.get("ExecMainStartTimestamp", ""))
+    # One without is being started, and has no process yet.
+    return time.time() if started is None else started.timestamp() + 1
+
+
+def _words(command: Sequence[str], root: Path, run: Run) -> tuple[int, str]:
+    """Status and answer of a command, in plain English and UTC. One that is not there has a status as well."""
+    status, answer, _error = run([str(root / "usr/bin/env"), "LC_ALL=C", "TZ=UTC", *command])
+    return status, answer
+
+
+def _shown(unit: str, properties: Sequence[str], root: Path, run: Run) -> dict[str, str]:
+    """What systemd says of a unit; empty where it does not answer."""
+    status, answer = _words(["systemctl", "show", f"--property={','.join(properties)}", unit], root, run)
+    return {} if status else dict(line.partition("=")[::2] for line in answer.splitlines())
+
+
+def _when(text: str) -> datetime | None:
+    """A time as systemd writes it in UTC; None for what is none."""
     try:
-        _day, date, clock, _zone = answers["ExecMainStartTimestamp"].split()
-        return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp() + 1
-    except (KeyError, ValueError):
-        # It is being started, and has no process yet.
-        return time.time()
+        _day, date, clock, _zone = text.split()
+        return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
 
 
 def _is_behind(since: float | None, files: Sequence[Path]) -> bool:
@@ -194,4 +221,102 @@ def proxy_facts(unit: str, user: str, config: str, certificates: Sequence[str], 
     for path in certificates:
         with contextlib.suppress(OSError):
             facts["certificates"][path] = certificate_facts((root / path.lstrip("/")).read_bytes())
+    return facts
+
+
+def _backup_status(content: Any) -> dict[str, Any]:
+    """What the last backup wrote, when it is of the shape that it writes.
+
+    :raises TypeError: when it is not.
+    :raises ValueError: when a time in it is none.
+    """
+    status = _fields(content, {"version": int, **_STATUS})
+    if status.pop("version") != 1 or min(status["files"], status["bytes"]) < 0:
+        raise TypeError
+    for name in ("last_success", "last_attempt"):
+        status[name] = content.get(name)
+        if status[name] is not None:
+            datetime.strptime(status[name], _TIME)
+    status["snapshot"] = content.get("snapshot")
+    if status["snapshot"] is not None and not _SNAPSHOT.fullmatch(status["snapshot"]):
+        raise TypeError
+    return {**status, "failed": one_line(status["failed"])}
+
+
+def _timer(unit: str, root: Path, run: Run | None) -> tuple[float | None, str | None]:
+    """Since when a timer is active, in seconds since the epoch, rounded up, and when it last started its unit; None for what is not the case."""
+    answers = _shown(unit, _SHOWN_OF_TIMER, root, run) if run is not None and (root / "run/systemd/system").is_dir() else {}
+    entered, triggered = _when(answers.get("ActiveEnterTimestamp", "")), _when(answers.get("LastTriggerUSec", ""))
+    active = answers.get("ActiveState") == "active"
+    since = None if not active else time.time() if entered is None else entered.timestamp() + 1
+    return since, None if triggered is None else triggered.strftime(_TIME)
+
+
+def _is_available(package: str, root: Path, run: Run | None) -> bool | None:
+    """Whether the package manager of Debian and Ubuntu knows a package; None where it has no lists yet, or is another one."""
+    if run is None or not files_below(root / "var/lib/apt/lists", "*_Packages*"):
+        return None
+    status, answer = _words(["apt-cache", "policy", package], root, run)
+    return None if status else re.search(r"^  Candidate: (?!\(none\))\S", answer, re.MULTILINE) is not None
+
+
+def _taken(schedule: str, root: Path, run: Run | None) -> str | None:
+    """What systemd makes of a schedule: fine, refused, or never, where it will not come any more; None where it cannot be asked."""
+    if run is None or not (root / "run/systemd/system").is_dir():
+        return None
+    status, answer = _words(["systemd-analyze", "calendar", "--", schedule], root, run)
+    # That of env, where there is no such program.
+    if status == 127:
+        return None
+    return "refused" if status else "never" if re.search(r"^ *Next elapse: never$", answer, re.MULTILINE) else "fine"
+
+
+def backup_facts(
+    units: Sequence[str],
+    directory: str,
+    program: str,
+    status: str,
+    *,
+    package: bool = False,
+    schedule: str | None = None,
+    run: Run | None = None,
+    root: Path = Path("/"),
+) -> dict[str, Any]:
+    """The backups of this host.
+
+    :param units: names of the units; the first makes a backup, and the last is its timer.
+    :param directory: with the settings.
+    :param program: directory with the program.
+    :param status: file in which a backup writes what became of it.
+    :param package: whether the package manager is asked for restic, where it is not installed.
+    :param schedule: what systemd is asked whether it takes it, unless a unit has it already; empty for none.
+    :param run: runs a command.
+    :param root: where the host's file system begins.
+    :returns: ``restic`` (whether it is installed), ``available`` (whether the package manager knows it, None where that was not asked), ``units`` as of a
+        service, ``enabled`` and ``active`` of the timer, ``behind`` (whether a unit was written after the timer was started), ``triggered`` (when it last
+        started its unit, in UTC, None for never), ``schedule`` (fine, refused or never, None where that was not asked), ``program`` (fingerprint, None
+        without one), ``settings`` (SHA-256 of the settings, None without any) and ``status`` (None without one, or one that no backup writes).
+    """
+    restic = any(os.access(root / folder / "restic", os.X_OK) for folder in _PROGRAMS)
+    found = _facts_of(units, None, root)
+    since, triggered = _timer(units[-1], root, run) if units[-1] in found["units"] else (None, None)
+    unasked = not schedule or f"\nOnCalendar={schedule}\n" in found["units"].get(units[-1], "")
+    facts: dict[str, Any] = {
+        "restic": restic,
+        "available": None if restic or not package else _is_available("restic", root, run),
+        **found,
+        "enabled": (root / "etc/systemd/system/timers.target.wants" / units[-1]).is_symlink(),
+        "active": since is not None,
+        "behind": _is_behind(since, [root / "etc/systemd/system" / name for name in units]),
+        "triggered": triggered,
+        "schedule": None if unasked else _taken(str(schedule), root, run),
+        "program": folder_fingerprint(root / program.lstrip("/")),
+        "settings": None,
+        "status": None,
+    }
+    with contextlib.suppress(OSError):
+        facts["settings"] = hashlib.sha256(read_bytes(root / directory.lstrip("/"), ["settings.json"], _BACKUP_BYTES)).hexdigest()
+    file = root / status.lstrip("/")
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        facts["status"] = _backup_status(read_json(file.parent, [file.name], _BACKUP_BYTES))
     return facts

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base.sizes import MIB
 
-__all__ = ["LEAST_MEMORY", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
+__all__ = ["LEAST_MEMORY", "BackupSettings", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
 
 MANAGED_DOCKER = frozenset({"debian", "ubuntu"})
 #: The least that Docker takes for a limit, in bytes.
@@ -78,6 +78,32 @@ class ProxySettings:
 
 
 @dataclass(frozen=True)
+class BackupSettings:
+    """The settings of backups.
+
+    :param password_length: characters of the password, which itself is not needed here.
+    :param repository: a directory of the host, or a place elsewhere as restic has it.
+    :param environment: variables for restic, as they were written.
+    :param schedule: when a timer makes a snapshot; empty for no timer.
+    :param keep_daily: for how many days the last snapshot of each is kept.
+    :param keep_weekly: for how many weeks the last snapshot of each is kept.
+    :param restore_from: which snapshot is restored: latest, the beginning of an ID, or an archive of the controller.
+    :param restore_host: name of the host whose snapshot is restored; empty for this one.
+    :param directories: of the host, which the roles make for backups and the recovery service.
+    """
+
+    password_length: int
+    repository: str
+    environment: Any
+    schedule: str
+    keep_daily: int
+    keep_weekly: int
+    restore_from: str
+    restore_host: str
+    directories: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
@@ -105,6 +131,7 @@ class Settings:
     :param container_user: numbers of the container's user and group; empty for the image's own user.
     :param values: the documented variables that are set, by name; those of roles that come later are among them only where a play sets them.
     :param proxy: the proxy; None where there should be none.
+    :param backup: the backups; None where there should be none.
     :param admin_username: name of the administrator.
     :param service_account: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.resources.users.Account`.
@@ -145,6 +172,7 @@ class Settings:
     container_user: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     proxy: ProxySettings | None = None
+    backup: BackupSettings | None = None
     admin_username: str = "admin"
     service_account: str = "automation"
     accounts: Any = ()

@@ -17,6 +17,7 @@ GOOD: dict[str, Any] = {
     "version": "4.1.0",
     "workers": ["0.0.0.0:1"],
     "recovery": None,
+    "backup": None,
     "models": [
         {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": ""},
         {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory"},
@@ -24,4 +25,4 @@ GOOD: dict[str, Any] = {
     "trouble": "",
 }
 #: What is known of a server that does not run.
-NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "models": []}
+NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "backup": None, "models": []}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -233,3 +234,47 @@ def test_a_server_of_which_it_is_public_how_to_run_code_there(version: str | Non
     running = {**RUNNING, "server": {"version": version, "workers": []}}
     host = {**HOST, "server_environment": environment}
     assert host_status({"_xinference_found": {"host": host}, "_xinference_running": running})["trouble"] == trouble
+
+
+TIMER = {"xinference-backup.service": "[Service]", "xinference-backup.timer": "[Timer]"}
+
+
+def ago(**age: float) -> str:
+    """A time as a backup writes it."""
+    return (datetime.now(timezone.utc) - timedelta(**age)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def backups(last: str | None = None, failed: str = "", **differs: Any) -> dict[str, Any]:
+    """Facts of backups: the last that succeeded, and why the last one failed."""
+    status = {"last_success": last, "last_attempt": ago(hours=1), "snapshot": None, "verified": last is not None, "files": 3, "bytes": 9, "failed": failed}
+    return {"settings": "0f", "units": TIMER, "enabled": True, "active": True, "triggered": None, "status": status, **differs}
+
+
+@pytest.mark.parametrize(
+    ("backup", "trouble"),
+    [
+        (backups(ago(hours=3)), ""),
+        (backups(ago(hours=47)), ""),
+        (backups(ago(days=5)), "The last backup is 5 days old."),
+        # It comes once a week, and the last one is there.
+        (backups(ago(days=5), triggered=ago(days=5, minutes=10)), ""),
+        (backups(ago(days=5), triggered=ago(hours=9)), "The last backup is 5 days old."),
+        (backups(ago(days=5), triggered=ago(days=5, minutes=10), active=False), "The timer of the backups does not run. The last backup is 5 days old."),
+        (backups(ago(hours=3), active=False), "The timer of the backups does not run."),
+        # Made by hand alone.
+        (backups(ago(days=90), active=False, units={"xinference-backup.service": "[Service]"}), ""),
+        (backups(), "No backup was made yet."),
+        (backups(status=None), "No backup was made yet."),
+        (backups(ago(days=5), "There is no room."), "The last backup failed: There is no room."),
+        (backups(failed="there is no room"), "The last backup failed: there is no room."),
+    ],
+)
+def test_trouble_with_backups(backup: dict[str, Any], trouble: str) -> None:
+    found = host_status({"_xinference_found": {"host": {**HOST, "backup": backup}}, "_xinference_running": RUNNING})
+    status = backup["status"] or {"last_success": None, "verified": False, "failed": ""}
+    assert found == {**GOOD, "backup": {name: status[name] for name in ("last_success", "verified", "failed")}, "trouble": trouble}
+
+
+@pytest.mark.parametrize("backup", [None, backups(ago(days=9), settings=None)])
+def test_a_host_without_backups(backup: dict[str, Any] | None) -> None:
+    assert host_status({"_xinference_found": {"host": {**HOST, "backup": backup}}, "_xinference_running": RUNNING}) == GOOD

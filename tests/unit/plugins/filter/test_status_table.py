@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.status_table import FilterModule as StatusTable
@@ -14,18 +17,38 @@ status_table = StatusTable().filters()["status_table"]
 
 
 def test_the_table() -> None:
-    served = {**GOOD, "recovery": "ready"}
+    served = {**GOOD, "recovery": "ready", "backup": {"last_success": None, "verified": False, "failed": ""}}
     empty = {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": ""}
     lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
     assert lines == [
-        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE     STATE",
-        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     chat   LLM   llama.cpp  ready",
-        "                                                                                bad    -     -          error",
-        "second-host  absent             -                    -       -        -         -      -     -          -",
-        "three        unknown            -                    -       -        -         -      -     -          -",
+        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE     STATE",
+        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     never   chat   LLM   llama.cpp  ready",
+        "                                                                                        bad    -     -          error",
+        "second-host  absent             -                    -       -        -         -       -      -     -          -",
+        "three        unknown            -                    -       -        -         -       -      -     -          -",
         "one: bad: out of memory",
         "three: The host could not be read.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [
+        # A clock that is ahead.
+        ({"hours": -3}, "0 min"),
+        ({"minutes": 59}, "59 min"),
+        ({"minutes": 60}, "1 h"),
+        ({"hours": 47, "minutes": 59}, "47 h"),
+        ({"hours": 48}, "2 d"),
+        ({"days": 400}, "400 d"),
+    ],
+)
+def test_the_age_of_a_backup(age: dict[str, Any], shown: str) -> None:
+    # A little more, because the test takes time as well.
+    made = datetime.now(timezone.utc) - timedelta(**age, seconds=20)
+    backup = {"last_success": made.strftime("%Y-%m-%dT%H:%M:%SZ"), "verified": True, "failed": ""}
+    header, line = status_table({"one": {**GOOD, "backup": backup, "models": []}})
+    assert line[header.index("BACKUP") : header.index("MODEL")].rstrip() == shown
 
 
 @pytest.mark.parametrize(
@@ -44,4 +67,4 @@ def test_an_image_in_the_table(image: str, shown: str) -> None:
 
 
 def test_no_hosts() -> None:
-    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  MODEL  TYPE  ENGINE  STATE"]
+    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE  STATE"]

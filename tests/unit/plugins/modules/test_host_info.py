@@ -71,6 +71,14 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
         "service": {"units": ["xinference-models.service"], "user": "nobody", "program": "/opt/program", "state": "/srv/state.json"},
         "proxy": {"unit": "xinference-proxy.service", "user": "nobody", "config": "/etc/nginx.conf", "certificates": ["/etc/a.crt"]},
         "firewall": {"units": ["xinference-firewall.service"], "comment": "xinference-firewall", "directory": "/usr/local/lib/firewall"},
+        "backup": {
+            "units": ["b.service", "b.timer"],
+            "directory": "/etc/b",
+            "program": "/usr/local/lib/b",
+            "status": "/var/lib/b/status.json",
+            "package": True,
+            "schedule": "daily",
+        },
     }
     assert run(**options)["host"] == {}
     run()
@@ -91,6 +99,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "service": None,
             "proxy": None,
             "firewall": None,
+            "backup": None,
         },
     ]
 

@@ -1078,10 +1078,12 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "service",
         "proxy",
         "firewall",
+        "backup",
     }
     assert facts["service"] is None
     assert facts["proxy"] is None
     assert facts["firewall"] is None
+    assert facts["backup"] is None
     # It is the return value of a module.
     assert json.loads(json.dumps(facts)) == facts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import ProxySettings, Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import BackupSettings, ProxySettings, Settings
 
 ROOT = "/srv/xinference_data"
 GOOD_PATH = {"exists": True, "directory": True, "public": False, "nearest": ROOT, "writable": True, "filesystem": "ext4", "free_mib": 50000}
@@ -101,3 +101,15 @@ def host(**proxy: Any) -> dict[str, Any]:
 
 
 BARE = host()
+
+BACKUP = BackupSettings(
+    password_length=12,
+    repository="/var/backups/xinference",
+    environment={},
+    schedule="daily",
+    keep_daily=7,
+    keep_weekly=4,
+    restore_from="latest",
+    restore_host="",
+    directories=["/etc/xinference-backup", "/usr/local/lib/xinference-backup", "/var/lib/xinference-backup", "/var/lib/xinference-models"],
+)
