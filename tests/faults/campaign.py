@@ -64,14 +64,14 @@ def variables(changes: dict[str, Any]) -> dict[str, Any]:
     return declared
 
 
-def converge(changes: dict[str, Any]) -> subprocess.Popen[str]:
-    """Begin to provision the machine."""
+def converge(changes: dict[str, Any], playbook: str = "provision") -> subprocess.Popen[str]:
+    """Begin to provision the machine, or another playbook."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     given = FOLDER / "variables.yml"
     given.write_text(yaml.dump(variables(changes), Dumper=_Dumper), encoding="utf-8")
     command = (Path(sys.executable).parent / "ansible-playbook", "--inventory", ROOT / "molecule/recovery/inventory.yml", "--limit", NAME)
     return subprocess.Popen(
-        (*command, "--extra-vars", f"@{given}", "inferops.xinference.provision"), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
+        (*command, "--extra-vars", f"@{given}", f"inferops.xinference.{playbook}"), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
     )
 
 

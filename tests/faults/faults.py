@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from host import DATA, Broken, Host
 
@@ -24,23 +23,30 @@ class Case:
     """What a fault is given.
 
     :param host: the machine.
-    :param converge: begins a converge with other variables, and returns its process.
+    :param converge: begins a converge with other variables, or another playbook, and returns its process.
     :param uids: models that should answer in the end; a fault that declares other models changes it.
     """
 
     host: Host
-    converge: Callable[[dict[str, Any]], subprocess.Popen[str]]
+    converge: Callable[..., subprocess.Popen[str]]
     uids: list[str] = field(default_factory=lambda: ["chat", "embed"])
+
+    @staticmethod
+    def end(process: subprocess.Popen[str]) -> None:
+        """Wait until a playbook has ended.
+
+        :raises Broken: when it failed.
+        """
+        output, _none = process.communicate(timeout=900)
+        if process.returncode:
+            raise Broken(f"the playbook failed: {output[-1500:]}")
 
     def declare(self, **states: str) -> None:
         """Converge with other states of models.
 
         :raises Broken: when it fails.
         """
-        process = self.converge({"fault_states": states})
-        output, _none = process.communicate(timeout=900)
-        if process.returncode:
-            raise Broken(f"the converge failed: {output[-1500:]}")
+        self.end(self.converge({"fault_states": states}))
         self.uids = [uid for uid in ("chat", "embed") if states.get(uid, "present") == "present"]
 
 
@@ -121,6 +127,34 @@ def power_cut_at_converge(case: Case) -> float:
         process.kill()
         process.communicate()
     return begun
+
+
+def power_cut_at_backup(case: Case) -> float:
+    """The power fails while a backup is made; the next one succeeds."""
+    # It takes a few seconds, so it is begun again until it was seen on its way.
+    state = "$(systemctl show --property=ActiveState --value xinference-backup.service)"
+    seen = "test -d /run/xinference-backup/work/snapshot/home && exit 0"
+    case.host.run(f"while systemctl start --no-block xinference-backup; do while [ {state} = activating ]; do {seen}; done; done", timeout=600)
+    begun = time.time()
+    case.host.cut_power()
+    case.host.until("the machine", "systemctl is-active docker")
+    case.host.run('systemctl start xinference-backup.service && grep -q \'"failed": ""\' /var/lib/xinference-backup/status.json', timeout=600)
+    return begun
+
+
+def power_cut_at_restore(case: Case) -> float:
+    """The power fails while a backup is restored, and it is restored once more."""
+    case.host.run("systemctl start xinference-backup.service", timeout=600)
+    process = case.converge({}, "restore")
+    try:
+        case.host.until("the restore", "test -e /var/lib/xinference-backup/restore.json")
+        case.host.cut_power()
+    finally:
+        process.kill()
+        process.communicate()
+    case.host.until("the machine", "systemctl is-active docker")
+    case.end(case.converge({}, "restore"))
+    return time.time()
 
 
 def disk_full(case: Case) -> float:
@@ -237,6 +271,8 @@ FAULTS: dict[str, Callable[[Case], float]] = {
         host_rebooted,
         power_cut_at_launch,
         power_cut_at_converge,
+        power_cut_at_backup,
+        power_cut_at_restore,
         disk_full,
         network_gone,
         files_corrupted,

@@ -81,6 +81,22 @@ class Host:
             time.sleep(0.3)
         raise Broken(f"{what}: not within {seconds:.0f} s; the service knows {self.state()}")
 
+    def until(self, what: str, script: str, seconds: float = 600.0) -> None:
+        """Wait until a shell script on the machine succeeds.
+
+        :param what: is waited for, in words, for the failure.
+        :raises Broken: when it does not.
+        """
+        end = time.time() + seconds
+        while time.time() < end:
+            try:
+                self.run(script)
+            except Broken:
+                time.sleep(0.1)
+            else:
+                return
+        raise Broken(f"{what}: not within {seconds:.0f} s")
+
     def until_ready(self, uids: list[str], timeout: float) -> dict[str, Any]:
         """When every model answered: ``ready`` in seconds since the epoch, else None and ``reason``."""
         end, reason = time.time() + timeout, "the machine does not answer"

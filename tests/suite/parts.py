@@ -58,6 +58,7 @@ TEST: list[Part] = [
     _part("molecule:models", "setup", "images"),
     _part("molecule:recovery", "setup", "images"),
     _part("molecule:default", "setup", "images"),
+    _part("molecule:backup", "setup", "images"),
     _part("molecule:proxy", "setup", "images"),
     _part("awx", "setup", "images"),
     _part("contract", "setup", "images"),
@@ -76,12 +77,13 @@ TEST: list[Part] = [
 ]
 
 ALL: list[Part] = [
-    *(_whole(name) for name in ("security", "mistakes", "awx", "molecule:default", "molecule:recovery")),
+    *(_whole(name) for name in ("security", "mistakes", "awx", "molecule:default", "molecule:recovery", "molecule:backup")),
     _part("contract::3.5.0", "setup", "images", reason=_SLOWER),
     _part("contract::2.11.0", "setup", "images", reason=_SLOWER),
     _part("molecule:models:3.5.0", "setup", "images", reason=_SLOWER),
     _part("molecule:models:2.11.0", "setup", "images", reason=_SLOWER),
     _part(f"molecule:models:{OLDEST}", "setup", "images", reason=_SLOWER),
+    _part("molecule:backup:2.11.0", "setup", "images", reason=_SLOWER),
     _part("molecule:recovery:2.11.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::3.5.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::2.11.0", "setup", "images", reason=_SLOWER),
