@@ -237,19 +237,23 @@ def test_what_is_not_asked_is_ignored_and_reported(template: dict[str, Any]) -> 
 
 
 def test_credential_injects_the_account(tmp_path: Path) -> None:
-    """User name and password arrive as the variables of the roles, literally, in a file that only its owner can read."""
+    """User name and passwords arrive as the variables of the roles, literally, in a file that only its owner can read."""
     kind = named(ALL["controller_credential_types"], "Xinference")
     secret = {field["id"]: field.get("secret", False) for field in kind["inputs"]["fields"]}
-    assert secret == {"username": False, "password": True}
-    option, path = inject(kind, {"username": "operator", "password": "{{ braces }}: #'\""}, tmp_path)
+    assert secret == {"username": False, "password": True, "backup_password": True}
+    given = {"username": "operator", "password": "{{ braces }}: #'\"", "backup_password": "{{ lookup('x') }}"}
+    option, path = inject(kind, given, tmp_path)
     assert option == "-e"
     written = Path(path.removeprefix("@"))
     assert written.stat().st_mode & 0o777 == 0o400
-    show = json.dumps({"msg": "{{ xinference_admin_username ~ '/' ~ xinference_admin_password }}"})
+    show = json.dumps({"msg": "{{ [xinference_admin_username, xinference_admin_password, xinference_backup_password] | join('/') }}"})
     command = [str(BIN / "ansible"), "localhost", "-i", "localhost,", "-c", "local", "-e", path, "-m", "ansible.builtin.debug", "-a", show]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.partition("=>")[2])["msg"] == "operator/{{ braces }}: #'\""
-    assert {"xinference_admin_username", "xinference_admin_password"} <= set(specified())
+    assert json.loads(done.stdout.partition("=>")[2])["msg"] == "/".join(given.values())
+    assert {"xinference_admin_username", "xinference_admin_password", "xinference_backup_password"} <= set(specified())
+    # Where no backups are made.
+    _option, path = inject(kind, {"username": "operator", "password": "long-enough"}, tmp_path / "without")
+    assert "!unsafe 'xinference_backup_password': !unsafe ''" in Path(path.removeprefix("@")).read_text(encoding="utf-8")
     with pytest.raises(Refused, match="password"):
         inject(kind, {"username": "operator"}, tmp_path / "other")
 
@@ -279,7 +283,7 @@ def test_the_guide_loads_the_data(tmp_path: Path) -> None:
     (tmp_path / "load.yml").write_text(playbook, encoding="utf-8")
     for name in ("credential_types.yml", "job_templates.yml"):
         (tmp_path / name).write_text((DATA / name).read_text(encoding="utf-8"), encoding="utf-8")
-    secrets = {"vault_xinference_admin_password": "from-a-vault", "vault_inference_hosts_key": "a key"}
+    secrets = {name: f"of {name}" for name in ("vault_xinference_admin_password", "vault_xinference_backup_password", "vault_inference_hosts_key")}
     done = subprocess.run(
         [str(BIN / "ansible-playbook"), "-i", "localhost,", "load.yml", "-e", json.dumps({**secrets, "ansible_python_interpreter": sys.executable})],
         cwd=tmp_path,
