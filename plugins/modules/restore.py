@@ -41,7 +41,7 @@ options:
       - With V(checked), the snapshot is read and verified.
       - With V(placed), it is put into place, and the server is healthy.
       - With V(kept), what was there before the restore is removed.
-      - With V(undone), what was there before the restore is put back, and the server is healthy.
+      - With V(undone), what was there before the restore is there again, and the server is healthy.
     type: str
     choices: [checked, placed, kept, undone]
     required: true

@@ -90,7 +90,7 @@ class Manifest:
     :param container: name of the server's container.
     :param created: when, in UTC, such as ``2026-01-31T12:00:00Z``.
     :param collection: version of this collection.
-    :param server: version of the server; empty where its image does not tell.
+    :param server: version of the server; empty where its image has none.
     :param image: reference of the image.
     :param image_id: identifier of the image.
     :param home: the server's directory inside its container.
@@ -159,6 +159,11 @@ def _field(content: Mapping[str, Any], name: str, kind: type) -> Any:
     return one_line(value) if isinstance(value, str) else value
 
 
+def _bytes(value: Any) -> int | None:
+    """A number of bytes, where it is one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _file(entry: Any) -> File:
     """An entry of a manifest's list of files.
 
@@ -190,7 +195,7 @@ def _manifest(content: Any) -> Manifest:
         raise BackupError("its manifest is damaged: it names a file twice")
     texts = ("host", "container", "created", "collection", "server", "image", "image_id", "home")
     models = [
-        {"uid": one_line(str(each.get("uid"))), "path": one_line(str(each.get("path"))), "size": each.get("size")}
+        {"uid": one_line(str(each.get("uid"))), "path": one_line(str(each.get("path"))), "size": _bytes(each.get("size"))}
         for each in _field(content, "model_files", list)
         if isinstance(each, dict)
     ]
@@ -229,6 +234,15 @@ def verify(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise BackupError(f"its manifest cannot be read: {getattr(error, 'strerror', None) or error}") from error
     manifest = _manifest(content)
+    try:
+        _compare(folder, manifest)
+    except OSError as error:
+        raise BackupError(f"it cannot be read: {error.strerror or error}") from error
+    return manifest
+
+
+def _compare(folder: Path, manifest: Manifest) -> None:
+    """Compare every file of a snapshot with its manifest; parameters and errors as of :func:`verify`, and OSError."""
     there: set[str] = set()
     for names, found in entries_below(folder, (), NameLimit(4 * MOST_FILES)):
         path = "/".join(names)
@@ -245,4 +259,3 @@ def verify(folder: Path) -> Manifest:
     for file in manifest.files:
         if _digest(folder, file) != file.sha256:
             raise BackupError(f"it is damaged: '{file.path}' is not what its manifest names")
-    return manifest

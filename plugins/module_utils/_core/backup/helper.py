@@ -9,9 +9,9 @@ Its log is switched off, because what it writes there holds secrets. Whatever it
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,16 +89,13 @@ class Helper:
 
     def _description(self) -> dict[str, Any]:
         """What Docker is asked to make."""
-        source = pkgutil.get_data(__package__ or "", "inside.py")
-        if source is None:
-            raise FileNotFoundError("inside.py")
         theirs = self.server.host_config
         added = {str(name).upper().replace("CAP_", "") for name in theirs.get("CapAdd") or []}
         # One that was made by hand may have all that Docker gives by itself.
         may = added if "ALL" in (theirs.get("CapDrop") or []) else _CAPABILITIES
         return {
             "Image": self.server.image_id,
-            "Entrypoint": ["python3", "-I", "-c", source.decode("utf-8")],
+            "Entrypoint": ["python3", "-I", "-c", _program()],
             "Cmd": [],
             "User": self.server.user,
             "WorkingDir": "/",
@@ -231,7 +228,7 @@ class Helper:
             self._header(attached)
 
     def undo(self) -> bool:
-        """Put back what was there before :meth:`place`, and go on where that was cut off; whether there was any."""
+        """Go back to what was there before :meth:`place`, also where that was cut off; whether there was any."""
         return self._simple("undo")
 
     def keep(self) -> None:
@@ -242,6 +239,17 @@ class Helper:
         with self._attached() as attached:
             attached.send([self._request(job)])
             return bool(self._header(attached).get("files"))
+
+
+def _program() -> str:
+    """The text of what runs inside. On a host it lies in the archive that Ansible sends, or in a directory that is no package."""
+    found = importlib.util.find_spec(".inside", __package__)
+    # That of an archive does not say that it is one that can show what it loads.
+    get_source = getattr(found.loader if found is not None else None, "get_source", None)
+    source = get_source(found.name) if found is not None and get_source is not None else None
+    if source is None:
+        raise BackupError("the program for the container is missing; install the collection again")
+    return str(source)
 
 
 def _end_of(header: Mapping[str, Any], measure: Sequence[str]) -> dict[str, Any]:

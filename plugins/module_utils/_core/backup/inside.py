@@ -338,7 +338,7 @@ def read_state(work: Path) -> dict[str, Any]:
 
 
 def put_back(request: dict[str, Any], home: Path) -> None:
-    """Put back what was there before a restore; where this is cut off, it goes on the next time."""
+    """Go back to what was there before a restore; where this is cut off, it goes on the next time."""
     work = home / WORK
     state = read_state(work)
     if state["state"] == "placed":
@@ -357,7 +357,7 @@ def put_back(request: dict[str, Any], home: Path) -> None:
 
 
 def undo(request: dict[str, Any], home: Path) -> None:
-    """Put back what was there before a restore, where there was one."""
+    """Go back to what was there before a restore, where there was one."""
     state = read_state(home / WORK)
     if state:
         put_back(request, home)

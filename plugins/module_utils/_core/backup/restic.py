@@ -28,7 +28,8 @@ _ID = re.compile(r"[0-9a-f]{8,64}")
 #: What restic says, of any version, and what it means.
 _NONE = re.compile(r"Is there a repository at the following location|repository does not exist|unable to open config file|config file does not exist")
 _PASSWORD = re.compile(r"wrong password or no key found")
-_LOCKED = re.compile(r"already locked|unable to create lock")
+# "Unable to create lock" alone is said for a full or read-only place, too.
+_LOCKED = re.compile(r"already locked")
 _ROOM = re.compile(r"no space left on device", re.IGNORECASE)
 #: Variables of the environment that restic gets besides its own.
 _PASSED = ("PATH", "LANG", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
@@ -124,6 +125,8 @@ class Restic:
             "RESTIC_PASSWORD": self.secrets.password,
             "RESTIC_CACHE_DIR": str(Path(self.settings.state_directory, "cache")),
             "RESTIC_PROGRESS_FPS": "0",
+            # Snapshots are sorted by their times as texts, and local time is turned back once a year.
+            "TZ": "UTC",
         }
 
     def _ask(self, *arguments: str, again: bool = True) -> str:
@@ -136,6 +139,9 @@ class Restic:
             answer = self.call([self.program, *arguments], self._environment())
         except FileNotFoundError:
             raise BackupError("restic is not installed on this host; provision it with xinference_backup") from None
+        except (OSError, ValueError) as error:
+            # ValueError: a variable that no environment can hold.
+            raise BackupError(f"restic {arguments[0]} cannot be run: {getattr(error, 'strerror', None) or error}") from error
         if not answer.status:
             return answer.output
         words = self._words(answer.error or answer.output)
@@ -155,11 +161,11 @@ class Restic:
 
     def _words(self, text: str) -> str:
         """What restic says of an error, on one line, without the secrets that it was given."""
+        # The longest first, because one may be a part of another; and before anything is cut off, by which one would not be known any more.
+        for secret in sorted((self.secrets.password, *self.secrets.environment.values()), key=len, reverse=True):
+            text = text.replace(secret, "********") if len(secret) > 3 else text
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        words = one_line(" ".join(lines[-3:])) or "it gave no reason"
-        for secret in (self.secrets.password, *self.secrets.environment.values()):
-            words = words.replace(secret, "********") if len(secret) > 3 else words
-        return words
+        return one_line(" ".join(lines[-3:])) or "it gave no reason"
 
     def ready(self, check: bool = False) -> bool:
         """Open the repository, and make it where there is none; whether it was made.
@@ -190,7 +196,8 @@ class Restic:
         output = self._ask("backup", "--json", "--host", self.settings.host, *tags, str(folder))
         for line in reversed(output.splitlines()):
             if '"summary"' in line:
-                found = parse_json(line).get("snapshot_id")
+                row = _parsed(line, "backup")
+                found = row.get("snapshot_id") if isinstance(row, dict) else None
                 if isinstance(found, str) and _ID.fullmatch(found):
                     return found
         raise BackupError("restic backup named no snapshot")
@@ -225,9 +232,21 @@ class Restic:
         :param host: of which host; None for all.
         :raises BackupError: when they cannot be listed.
         """
-        found = parse_json(self._ask("snapshots", "--json", "--no-lock", *self.tags, *(["--host", host] if host else [])) or "[]")
+        found = _parsed(self._ask("snapshots", "--json", "--no-lock", *self.tags, *(["--host", host] if host else [])) or "[]", "snapshots")
         rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
         return sorted((_snapshot(each) for each in rows), key=lambda each: each.time)
+
+
+def _parsed(text: str, command: str) -> Any:
+    """What restic answered in JSON.
+
+    :param command: that it answered.
+    :raises BackupError: when it is none.
+    """
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise BackupError(f"restic {command} gave an answer that is no JSON: {error}") from error
 
 
 def _snapshot(row: dict[str, Any]) -> Snapshot:

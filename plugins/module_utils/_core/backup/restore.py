@@ -106,13 +106,13 @@ class Restore:
                 self._place_host(folder / "host")
                 self._write("placed", checked.id)
                 self.container.make_healthy(self.timeout, roll_back=False)
-            except (XinferenceError, OSError) as error:
+            except (XinferenceError, OSError, UnicodeDecodeError) as error:
                 words = _sentence(error)
                 words = f"{_called(checked.id)} cannot be restored: {words}" if words.startswith("it") else words
                 try:
                     self._back()
-                except (XinferenceError, OSError) as again:
-                    raise BackupError(f"{words}. What was there before could not be put back: {_sentence(again)}") from error
+                except (XinferenceError, OSError, UnicodeDecodeError) as again:
+                    raise BackupError(f"{words}. What was there before could not be restored: {_sentence(again)}") from error
                 raise BackupError(f"{words}. What was there before is back, and the server runs") from error
             return checked
 
@@ -129,7 +129,7 @@ class Restore:
             return True
 
     def undo(self) -> bool:
-        """Put back what was there before the last restore, and see the server healthy; whether there was any.
+        """Go back to what was there before the last restore, and see the server healthy; whether there was any.
 
         :raises BackupError: when that fails.
         """
@@ -197,10 +197,8 @@ class Restore:
                 yield
         except BackupError:
             raise
-        except (XinferenceError, OSError) as error:
+        except (XinferenceError, OSError, UnicodeDecodeError) as error:
             raise BackupError(_sentence(error)) from error
-        except UnicodeDecodeError as error:
-            raise BackupError("a file of the recovery service holds no text") from error
 
     def _stop(self) -> None:
         self.docker.send(f"/containers/{quote(self.settings.container, safe='')}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
@@ -221,7 +219,7 @@ class Restore:
         self.state.unlink(missing_ok=True)
 
     def _back(self) -> None:
-        """Put everything back, and start the server."""
+        """Go back to everything that was there, and start the server."""
         self._stop()
         Helper(self.docker, Server(self.docker, self.settings.container)).undo()
         self._host_back()
@@ -242,7 +240,7 @@ class Restore:
         self._put(source)
 
     def _host_back(self) -> None:
-        """Put back the roles' files, where all of them were kept."""
+        """Go back to the roles' files of before, where all of them were kept."""
         if (self.before / "complete").exists():
             self._put(self.before)
 
@@ -267,4 +265,6 @@ def _sentence(error: Exception) -> str:
     """What an error says, without the dot at its end."""
     if isinstance(error, OSError):
         return f"Docker or the file system of this host does not do it: {docker_words(error)}".rstrip(".")
+    if isinstance(error, UnicodeDecodeError):
+        return "a file of the recovery service holds no text"
     return str(error).rstrip(".")

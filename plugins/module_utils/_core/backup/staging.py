@@ -40,6 +40,8 @@ def staging(settings: Settings, report: Callable[[float], None] = lambda seconds
                 if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
                     raise BackupError(f"'{folder}' is no directory of this user")
                 folder.chmod(0o700)
+                if work.is_symlink() or work.is_file():
+                    work.unlink()
                 shutil.rmtree(work, ignore_errors=not work.exists())
                 work.mkdir(mode=0o700)
             except OSError as error:

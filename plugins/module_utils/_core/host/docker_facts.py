@@ -156,7 +156,9 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(docker, container, log_lines)
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
-            facts["neighbours"] = neighbours(docker.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", "-backup", REPLACEMENT, PREVIOUS)])
+            facts["neighbours"] = neighbours(
+                docker.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", "-backup", REPLACEMENT, PREVIOUS)]
+            )
         if image:
             # What is no reference at all is refused by Docker, too; preflight reports it of the setting.
             with contextlib.suppress(Refused):

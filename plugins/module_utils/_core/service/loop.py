@@ -22,10 +22,10 @@ from ..observed.models import BUSY, Observed, observe
 from ..plan.sizing import choose_options
 from ..server.api import Api
 from ..server.rows import InstanceRow
-from .server_contact import Connection
 from .intervals import INTERVALS, Intervals
 from .model_status import ModelStatuses, is_settled
 from .repair import Repair
+from .server_contact import Connection
 from .smoke_tests import SmokeTests
 from .stored import Declaration
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -166,6 +167,23 @@ def test_a_restore_that_was_cut_off_can_be_undone(host: Host, monkeypatch: pytes
     assert (tree(host.home), tree(host.service)) == (before, service)
 
 
+@pytest.mark.parametrize("damaged", ["before", "coming"])
+def test_a_file_of_the_service_that_holds_no_text_does_not_leave_a_server_that_is_stopped(host: Host, damaged: str) -> None:
+    if damaged == "coming":
+        (host.service / "automation").write_bytes(b"\xff")
+    make(host.settings, host.docker, host.restic)
+    lose(host)
+    if damaged == "before":
+        (host.service / "automation").write_bytes(b"\xff")
+    before, service = tree(host.home), tree(host.service)
+    asked = restore(host)
+    with pytest.raises(BackupError, match=r"a file of the recovery service holds no text. What was there before is back, and the server runs"):
+        asked.place("latest")
+    assert (tree(host.home), tree(host.service)) == (before, service)
+    assert host.engine.status == "running"
+    assert not asked.open
+
+
 def spoil_manifest(**changed: object) -> Callable[[Path], None]:
     """Changes a manifest of a snapshot that is read."""
 
@@ -300,12 +318,14 @@ def test_a_hostile_archive_is_refused(host: Host, tmp_path: Path, write: Callabl
     assert host.engine.asked == []
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.7])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.7, 0.999])
 def test_a_cut_archive_is_refused(host: Host, tmp_path: Path, share: float) -> None:
     archive = tmp_path / "one.tar"
     make(host.settings, host.docker, host.restic, archive=archive)
-    content = archive.read_bytes()
-    archive.write_bytes(content[: int(len(content) * share)])
+    with tarfile.open(archive) as found:
+        last = found.getmembers()[-1]
+    # Behind the last file there is nothing that could be missed.
+    os.truncate(archive, int((last.offset_data + last.size) * share))
     with pytest.raises(BackupError, match="damaged or cut"):
         restore(host).place(str(archive))
 

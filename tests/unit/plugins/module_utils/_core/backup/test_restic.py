@@ -1,0 +1,346 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The calls of restic, and what is made of what it answers; scenario backup runs a real one."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import restic as restic_module
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Answer, NoRepository, Restic, Snapshot, run
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings
+
+PASSWORD, KEY = "marked password", "marked-key"
+ID = "0123456789abcdef" * 4
+NONE = "Fatal: unable to open config file: stat /r/config: no such file or directory\nIs there a repository at the following location?\n/r\n"
+LOCKED = "unable to create lock in backend: repository is already locked by PID 7 on one by root (UID 0, GID 0)\nlock was created at 2026-01-31\n"
+
+
+class Calls:
+    """Takes calls of restic, and answers with what was prepared.
+
+    :param answers: for one call each; without one it is an empty success.
+    """
+
+    def __init__(self, *answers: Answer | Exception) -> None:
+        self.answers = list(answers)
+        self.arguments: list[list[str]] = []
+        self.environments: list[dict[str, str]] = []
+
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str]) -> Answer:
+        self.arguments.append(list(arguments[1:]))
+        self.environments.append(environment)
+        answer = self.answers.pop(0) if self.answers else Answer(0, "", "")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def failed(words: str) -> Answer:
+    """An answer with which restic fails."""
+    return Answer(1, "", words)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a repository in a directory."""
+    places = {name: str(tmp_path / name) for name in ("repository", "secrets", "state_directory", "staging_directory", "service_directory")}
+    return Settings(container="xinference", docker_host="unix:///x", host="one", keep_daily=7, keep_weekly=4, collection_version="0.1.0", **places)
+
+
+def made(settings: Settings, *answers: Answer | Exception) -> tuple[Restic, Calls]:
+    """A repository, and its calls."""
+    calls = Calls(*answers)
+    return Restic(settings, Secrets(PASSWORD, {"AWS_SECRET_ACCESS_KEY": KEY, "REGION": "eu"}), calls), calls
+
+
+def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
+    """From 0.11, of Debian 11, to 0.18; the order of options and arguments as their documentation has it."""
+    restic, calls = made(settings, Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), ""))
+    assert restic.save(Path("/run/x")) == ID
+    restic.fetch(ID, Path("/run/y"))
+    restic.forget()
+    restic.check()
+    restic.snapshots("one")
+    restic.snapshots()
+    both = "inferops.xinference,container=xinference"
+    assert calls.arguments == [
+        ["backup", "--json", "--host", "one", "--tag", "inferops.xinference", "--tag", "container=xinference", "/run/x"],
+        ["restore", ID, "--target", "/run/y"],
+        ["forget", "--host", "one", "--tag", both, "--group-by", "host,tags", "--keep-last", "1", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
+        ["check"],
+        ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
+        ["snapshots", "--json", "--no-lock", "--tag", both],
+    ]
+
+
+def test_no_weekly_snapshot_need_be_kept(settings: Settings) -> None:
+    """Restic refuses 0."""
+    restic, calls = made(replace(settings, keep_weekly=0))
+    restic.forget()
+    assert "--keep-weekly" not in calls.arguments[0]
+
+
+def test_secrets_are_in_the_environment_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANSIBLE_VAULT_PASSWORD_FILE", "MARKED_OF_OURS", "RESTIC_PASSWORD_COMMAND", "HOME", "TZ"):
+        monkeypatch.setenv(name, "marked-of-ours")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    restic, calls = made(settings)
+    restic.ready()
+    restic.check()
+    assert PASSWORD not in str(calls.arguments)
+    assert KEY not in str(calls.arguments)
+    (environment,) = {tuple(sorted(each.items())) for each in calls.environments}
+    found = dict(environment)
+    assert "marked-of-ours" not in found.values()
+    assert {name: found[name] for name in ("RESTIC_PASSWORD", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "RESTIC_REPOSITORY", "RESTIC_CACHE_DIR")} == {
+        **{"RESTIC_PASSWORD": PASSWORD, "AWS_SECRET_ACCESS_KEY": KEY, "HTTPS_PROXY": "http://proxy:3128", "RESTIC_REPOSITORY": settings.repository},
+        "RESTIC_CACHE_DIR": f"{settings.state_directory}/cache",
+    }
+    known = {"PATH", "LANG", "HOME", "TZ", "REGION", "AWS_SECRET_ACCESS_KEY", "SSL_CERT_FILE", "RESTIC_PROGRESS_FPS"}
+    assert {name for name in found if not name.lower().endswith("_proxy")} - known == {"RESTIC_REPOSITORY", "RESTIC_PASSWORD", "RESTIC_CACHE_DIR"}
+
+
+def test_credentials_do_not_choose_another_repository(settings: Settings) -> None:
+    calls = Calls()
+    Restic(settings, Secrets(PASSWORD, {"RESTIC_REPOSITORY": "/other", "RESTIC_PASSWORD": "other", "TZ": "Europe/Berlin"}), calls).check()
+    assert (calls.environments[0]["RESTIC_REPOSITORY"], calls.environments[0]["RESTIC_PASSWORD"]) == (settings.repository, PASSWORD)
+    # Snapshots are sorted by their times as texts.
+    assert calls.environments[0]["TZ"] == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ("Fatal: wrong password or no key found\n", "xinference_backup_password does not open the repository REPO: "),
+        ('{"message_type":"exit_error","code":12,"message":"Fatal: wrong password or no key found"}', "xinference_backup_password does not open"),
+        (NONE, "There is no repository at REPO: "),
+        ("Fatal: repository does not exist: unable to open config file: stat", "There is no repository at REPO: "),
+        ("Save() failed: write /r/data/x: no space left on device\n", "There is no room in the repository REPO: "),
+        ("Fatal: unable to create lock in backend: open /r/locks/x: No space left on device\n", "There is no room in the repository REPO: "),
+        ("Fatal: unable to create lock in backend: open /r/locks/x: read-only file system\n", "Restic check failed for the repository REPO: "),
+        ("Fatal: unable to open repository at s3:https://x: dial tcp: connection refused\n", "Restic check failed for the repository REPO: "),
+        ("", "Restic check failed for the repository REPO: it gave no reason."),
+        ("\n\n \n", "Restic check failed for the repository REPO: it gave no reason."),
+        ("\x1b[2Jone\ntwo\nthree\nfour\nfive\n", "Restic check failed for the repository REPO: three four five."),
+    ],
+)
+def test_each_kind_of_failure_is_a_sentence(settings: Settings, words: str, begins: str) -> None:
+    restic, calls = made(settings, failed(words))
+    with pytest.raises(BackupError) as raised:
+        restic.check()
+    assert sentence(raised.value).startswith(begins.replace("REPO", settings.repository))
+    assert sentence(raised.value).isprintable()
+    assert len(calls.arguments) == 1
+
+
+def test_what_it_says_on_its_output_is_taken_where_it_says_nothing_else(settings: Settings) -> None:
+    restic, _calls = made(settings, Answer(1, "error: pack is damaged\n", ""))
+    with pytest.raises(BackupError, match=r"restic check failed for the repository .*: error: pack is damaged"):
+        restic.check()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"Fatal: {PASSWORD} and {KEY}\n",
+        # Where a line is cut off, a part of a secret would stand.
+        "x" * 1990 + f" {KEY}\n",
+        "x" * 1995 + f" {PASSWORD}\n",
+        f"one\n{KEY}\ntwo\n{PASSWORD}",
+    ],
+)
+def test_secrets_are_in_no_sentence(settings: Settings, words: str) -> None:
+    restic, _calls = made(settings, failed(words))
+    with pytest.raises(BackupError) as raised:
+        restic.check()
+    assert "marked" not in str(raised.value)
+
+
+def test_a_secret_that_begins_as_another_one_is_in_no_sentence(settings: Settings) -> None:
+    secrets = Secrets("marked", {"A": "marked-longer", "B": "line one\nline two"})
+    restic = Restic(settings, secrets, Calls(failed("Fatal: marked-longer\n"), failed("Fatal: line one\nline two\n")))
+    for _call in range(2):
+        with pytest.raises(BackupError) as raised:
+            restic.check()
+        assert str(raised.value).endswith(": Fatal: ********")
+
+
+def test_a_stale_lock_is_removed_once(settings: Settings) -> None:
+    restic, calls = made(settings, failed(LOCKED), Answer(0, "", ""), Answer(0, "", ""))
+    restic.check()
+    assert calls.arguments == [["check"], ["unlock"], ["check"]]
+
+
+def test_a_lock_of_another_process_stays(settings: Settings) -> None:
+    restic, calls = made(settings, failed(LOCKED), Answer(0, "", ""), failed(LOCKED))
+    with pytest.raises(BackupError, match=f"the repository {settings.repository} is locked by another process: .*already locked by PID 7 on one"):
+        restic.check()
+    assert calls.arguments == [["check"], ["unlock"], ["check"]]
+
+
+def test_a_lock_that_cannot_be_removed_is_no_endless_loop(settings: Settings) -> None:
+    restic, calls = made(settings, failed(LOCKED), failed(LOCKED))
+    with pytest.raises(BackupError, match="is locked by another process"):
+        restic.check()
+    assert calls.arguments == [["check"], ["unlock"]]
+
+
+def test_a_repository_is_made_once(settings: Settings) -> None:
+    restic, calls = made(settings, failed(NONE))
+    assert restic.ready()
+    assert calls.arguments == [["cat", "config", "--no-lock"], ["init"]]
+    assert stat.S_IMODE(Path(settings.repository).stat().st_mode) == 0o700
+    assert not restic.ready()
+    assert calls.arguments[2:] == [["cat", "config", "--no-lock"]]
+
+
+def test_check_mode_makes_nothing(settings: Settings) -> None:
+    restic, calls = made(settings, failed(NONE))
+    assert restic.ready(check=True)
+    assert not restic.ready(check=True)
+    assert calls.arguments == [["cat", "config", "--no-lock"]] * 2
+    assert not Path(settings.repository).exists()
+
+
+def test_a_repository_elsewhere_has_no_directory_here(settings: Settings, tmp_path: Path) -> None:
+    restic, calls = made(replace(settings, repository="sftp:backup@store:/srv/one"), failed(NONE))
+    assert restic.ready()
+    assert calls.arguments[-1] == ["init"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_made_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file/repository"
+    restic, calls = made(replace(settings, repository=str(place)), failed(NONE))
+    with pytest.raises(BackupError, match=f"the repository {place} cannot be made: Not a directory"):
+        restic.ready()
+    assert len(calls.arguments) == 1
+
+
+@pytest.mark.parametrize("words", ["Fatal: wrong password or no key found", "connection refused"])
+def test_a_repository_that_cannot_be_opened_is_not_made(settings: Settings, words: str) -> None:
+    restic, calls = made(settings, failed(words))
+    with pytest.raises(BackupError) as raised:
+        restic.ready()
+    assert not isinstance(raised.value, NoRepository)
+    assert len(calls.arguments) == 1
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "",
+        "no JSON",
+        '"summary"',
+        '["summary"]',
+        '{"summary"',
+        '{"message_type": "summary"}',
+        '{"message_type": "summary", "snapshot_id": null}',
+        '{"message_type": "summary", "snapshot_id": 7}',
+        '{"message_type": "summary", "snapshot_id": ["0123456789"]}',
+        '{"message_type": "summary", "snapshot_id": "--host"}',
+        '{"message_type": "summary", "snapshot_id": "0123"}',
+        '{"message_type": "status", "snapshot_id": "0123456789"}',
+    ],
+)
+def test_a_backup_that_names_no_snapshot_has_failed(settings: Settings, output: str) -> None:
+    restic, _calls = made(settings, Answer(0, output, ""))
+    with pytest.raises(BackupError, match=r"restic backup (named no snapshot|gave an answer that is no JSON)"):
+        restic.save(Path("/run/x"))
+
+
+def test_the_last_summary_counts(settings: Settings) -> None:
+    lines = [json.dumps({"message_type": "summary", "snapshot_id": each}) for each in ("f" * 8, ID)]
+    restic, _calls = made(settings, Answer(0, "\n".join(["scanning", *lines, '{"message_type": "status"}', ""]), ""))
+    assert restic.save(Path("/run/x")) == ID
+
+
+@pytest.mark.parametrize("output", ["", "null", "{}", "[]", "7", '"x"', "[7, null, []]"])
+def test_a_list_without_snapshots_is_empty(settings: Settings, output: str) -> None:
+    restic, _calls = made(settings, Answer(0, output, ""))
+    assert restic.snapshots("one") == []
+
+
+@pytest.mark.parametrize("output", ["[{}]", '[{"id": null}]', '[{"id": 12345678.5}]', '[{"id": "../../x"}]', "[", "no JSON", "[" * 200 + "]" * 200])
+def test_an_odd_list_of_snapshots_is_refused(settings: Settings, output: str) -> None:
+    restic, _calls = made(settings, Answer(0, output, ""))
+    with pytest.raises(BackupError, match=r"restic (listed a snapshot without an ID|snapshots gave an answer that is no JSON)"):
+        restic.snapshots("one")
+
+
+def test_snapshots_are_sorted_by_their_times(settings: Settings) -> None:
+    rows = [
+        {"id": "b" * 64, "hostname": "one\n", "time": "2026-01-02T00:00:00Z", "paths": ["/run/x", "/run/y"]},
+        {"id": ID, "hostname": "one", "time": "2026-01-01T00:00:00Z", "paths": None, "tags": ["more"]},
+        {"id": "c" * 64, "time": "2026-01-03T00:00:00Z", "paths": [7]},
+    ]
+    restic, _calls = made(settings, Answer(0, json.dumps(rows), ""))
+    found = restic.snapshots()
+    assert found == [
+        Snapshot(ID, "one", "2026-01-01T00:00:00Z", ""),
+        Snapshot("b" * 64, "one", "2026-01-02T00:00:00Z", "/run/x"),
+        Snapshot("c" * 64, "None", "2026-01-03T00:00:00Z", ""),
+    ]
+    assert found[0].row() == {"id": "01234567", "host": "one", "time": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "restic is not installed on this host; provision it with xinference_backup"),
+        (PermissionError(13, "Permission denied"), "restic check cannot be run: Permission denied"),
+        (ValueError("embedded null byte"), "restic check cannot be run: embedded null byte"),
+    ],
+)
+def test_what_cannot_be_run_is_a_sentence(settings: Settings, error: Exception, words: str) -> None:
+    restic, _calls = made(settings, error)
+    with pytest.raises(BackupError, match=words):
+        restic.check()
+
+
+def test_a_variable_that_no_environment_can_hold_is_a_sentence(settings: Settings) -> None:
+    """With the real call, and a program that ends at once."""
+    for environment in ({"A": "a\0b"}, {"A=B": "x"}, {"A": "\ud800"}):
+        restic = Restic(settings, Secrets(PASSWORD, environment))
+        restic.program = sys.executable
+        with pytest.raises(BackupError, match="restic check cannot be run: "):
+            restic.check()
+
+
+def test_a_command_is_run_with_its_environment_and_nothing_else() -> None:
+    program = "import os, sys; print(sorted(os.environ), sys.stdin.read(), os.getcwd()); sys.stderr.buffer.write(b'\\xff'); sys.exit(3)"
+    answer = run([sys.executable, "-I", "-c", program], {"MARKED": "x", "LC_ALL": "C.UTF-8"})
+    assert answer == Answer(3, "['LC_ALL', 'MARKED']  /\n", "\ufffd")
+
+
+def test_what_it_writes_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restic_module, "_ANSWER", 10)
+    assert run([sys.executable, "-I", "-c", "print('x' * 100)"], {}).output == "x" * 10
+
+
+def test_a_command_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_arguments: object, **_options: object) -> None:
+        raise subprocess.TimeoutExpired("restic", 3600.0)
+
+    monkeypatch.setattr(subprocess, "run", endless)
+    with pytest.raises(BackupError, match="restic check did not end within 3600 s"):
+        run(["restic", "check"], {})
+
+
+def test_the_same_repository_for_another_host(settings: Settings) -> None:
+    restic, calls = made(settings)
+    restic.of(replace(settings, host="two", container="other")).snapshots("two")
+    assert calls.arguments == [["snapshots", "--json", "--no-lock", "--tag", "inferops.xinference,container=other", "--host", "two"]]
+    assert calls.environments[0]["RESTIC_PASSWORD"] == PASSWORD
