@@ -25,14 +25,18 @@ CONTAINER = "xinference-awx"
 HOST = "cpu-1"
 #: Where the roles keep what belongs to this container.
 KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
+#: The same of its backups.
+BACKUPS = [Path(f"/{place}/xinference-backup-{CONTAINER}") for place in ("etc", "var/lib", "usr/local/lib", "run")]
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def remove_containers() -> None:
     """Remove the containers of these tests, and what belongs to them."""
-    for command in (("rm", "-f", CONTAINER, f"{CONTAINER}-prepare"), ("network", "rm", CONTAINER)):
+    for command in (("rm", "-f", CONTAINER, f"{CONTAINER}-prepare", f"{CONTAINER}-backup"), ("network", "rm", CONTAINER)):
         subprocess.run(("docker", *command), capture_output=True, check=False)
-    shutil.rmtree(KEPT, ignore_errors=True)
+    for place in (KEPT, *BACKUPS):
+        shutil.rmtree(place, ignore_errors=True)
+    Path(f"/run/xinference-backup-{CONTAINER}.lock").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
     except OSError:  # another file system
         shutil.copyfile(source, target)
     # Letters and digits only, so that no encoding hides them.
-    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment")}
+    marks = {name: f"marked{secrets.token_hex(12)}" for name in ("password", "environment", "backup password")}
     port = free_port()
     variables = {
         "ansible_connection": "local",
@@ -145,7 +149,7 @@ def site(controller: Controller, folder: Path) -> Iterator[Site]:
         "xinference": {"hosts": [HOST], "vars": variables},
         "_meta": {"hostvars": hostvars},
     }
-    controller.inputs = {"Xinference": {"username": "operator", "password": marks["password"]}}
+    controller.inputs = {"Xinference": {"username": "operator", "password": marks["password"], "backup_password": marks["backup password"]}}
     answers = {
         "xinference_port": port,
         "xinference_memory": "3g",

@@ -23,6 +23,8 @@ RESTART = "Xinference - Restart"
 UNBAN = "Xinference - Unban"
 EXPORT = "Xinference - Export"
 ROTATE = "Xinference - Rotate credentials"
+BACKUP = "Xinference - Backup"
+RESTORE = "Xinference - Restore"
 
 
 def container() -> dict[str, Any] | None:
@@ -219,6 +221,44 @@ def test_restart(site: Site, provisioned: Job) -> None:
     assert warnings(job) == []
 
 
+def test_backup_and_restore(site: Site, provisioned: Job) -> None:
+    """A host without backups says so. With them a job makes a snapshot, and another one restores it: its server is started again, and its models answer."""
+    refused = site.controller.launch(BACKUP)
+    assert refused.code == 2
+    assert "xinference_backup is false, so no backup is made; set it to true and provision this host." in refused.output
+    site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": True, "xinference_backup_repository": f"{site.data_root}-backups"}
+    answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
+    configured = site.controller.launch(PROVISION, answers, loud=True)
+    assert (configured.code, configured.status) == (0, "successful"), configured.output
+    assert "Open the repository, or make it" in configured.changed_tasks
+    assert [result["task"] for result in site.controller.launch(PROVISION, answers).results("runner_on_ok") if result["res"].get("changed")] == []
+    made = site.controller.launch(BACKUP, loud=True)
+    assert (made.code, made.changed_tasks) == (0, ["Make a backup"]), made.output
+    (snapshot,) = [result["res"]["snapshot"] for result in made.results("runner_on_ok") if result["task"] == "Make a backup"]
+    assert {"home/auth/auth.db", "home/launch_history.db", "host/declaration.json"} <= {file["path"] for file in snapshot["files"]}
+    started = (container() or {})["State"]["StartedAt"]
+    for chosen, words in (
+        ({"xinference_restore_from": "ffffffff"}, "holds no snapshot 'ffffffff'"),
+        ({"xinference_restore_host": "another"}, "host 'another'"),
+    ):
+        wrong = site.controller.launch(RESTORE, chosen)
+        assert wrong.code == 2
+        assert words in wrong.output
+    checked = site.controller.launch(RESTORE, job_type="check")
+    assert (checked.code, checked.status) == (0, "successful"), checked.output
+    assert f"Snapshot {snapshot['id']} of host {HOST}" in checked.output
+    assert (container() or {})["State"]["StartedAt"] == started
+    job = site.controller.launch(RESTORE, {"xinference_restore_from": snapshot["id"]}, loud=True)
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert (container() or {})["State"]["StartedAt"] != started
+    (models,) = [result["res"]["models"] for result in job.results("runner_on_ok") if result["task"] == "Ensure the declared models"]
+    assert {model["uid"]: (model["state"], model["answered"] is not None) for model in models} == {"chat": ("ready", True), "extra": ("ready", True)}
+    found = site.controller.launch(STATUS).summary["artifact_data"]["xinference_status"][HOST]
+    assert (found["backup"]["verified"], found["backup"]["failed"]) == (True, "")
+    site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": False}
+    assert site.controller.launch(PROVISION, answers).changed_tasks == ["Remove units, program, status and settings"]
+
+
 def test_a_launch_with_default_answers_forgets_no_model(site: Site, provisioned: Job) -> None:
     """As a schedule, in a workflow behind Status. What an earlier survey declared is looked after still, and the job says so."""
     answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
@@ -257,10 +297,16 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
     marks["new automation"] = automation()
     # The credential in AWX is the old one still: refused by the server.
     loud(UNBAN, code=2)
-    given = {"password": {"env/credential-xinference"}, "environment": {"inventory/hosts"}, "automation": set(), "new automation": set()}
+    given = {
+        "password": {"env/credential-xinference"},
+        "backup password": {"env/credential-xinference"},
+        "environment": {"inventory/hosts"},
+        "automation": set(),
+        "new automation": set(),
+    }
     assert len(site.controller.jobs) > 10
-    # Both jobs of provision and status, the restart, and those above.
-    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 10
+    # Both jobs of provision and status, the restart, three about backups, and those above.
+    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 13
     for job in site.controller.jobs:
         files = {str(path.relative_to(job.folder)): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
         # The answer to the survey's question.

@@ -191,6 +191,26 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"xinference_environment": {"XINFERENCE_ALLOWED_IPS": "10.0.0.0/8"}, "xinference_network_subnet": "192.168.240.0/28"},
         "does not hold 127.0.0.1, from which the health check asks, and 192.168.240.1, from which this host asks. Write '10.0.0.0/8,127.0.0.1,192.168.240.1'.",
     ),
+    "backups without a password": (
+        {"xinference_backup": True},
+        "xinference_backup_password is empty. Choose one of at least 12 characters, and keep it elsewhere as well.",
+    ),
+    "repository that is the disk": (
+        {"xinference_backup": True, "xinference_backup_password": "marked-secret-1", "xinference_backup_repository": "/"},
+        "xinference_backup_repository '/' is not a directory of its own. Choose another directory, such as /var/backups/xinference.",
+    ),
+    "repository with its password": (
+        {
+            "xinference_backup": True,
+            "xinference_backup_password": "marked-secret-1",
+            "xinference_backup_repository": "rest:https://me:marked-secret@backup.example.com/one",
+        },
+        "xinference_backup_repository holds a user name and a password. Put it into xinference_backup_environment, such as",
+    ),
+    "snapshot that is none": (
+        {"xinference_backup": True, "xinference_backup_password": "marked-secret-1", "xinference_restore_from": "yesterday"},
+        "xinference_restore_from 'yesterday' names no snapshot. Write latest, 8 to 64 digits of an ID (0 to 9, a to f), or the absolute path of an archive",
+    ),
     "memory of nothing": ({"xinference_memory": 0}, "xinference_memory '0' is 0 bytes, which is no limit that a container can have."),
     "memory without a unit": ({"xinference_memory": 4}, "xinference_memory '4' is 4 bytes, which is no limit that a container can have."),
     "memory that is no size": ({"xinference_memory": "4 gigs"}, "xinference_memory '4 gigs' is no size. Write auto, or a size such as 12g or 4096m."),
