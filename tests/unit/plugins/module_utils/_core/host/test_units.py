@@ -281,16 +281,18 @@ def test_a_backup_that_never_succeeded(host: Path) -> None:
     assert len(found["failed"]) == 2000
 
 
-@pytest.mark.parametrize("name", ["var/lib/b/status.json", "etc/b/settings.json"])
-def test_what_lies_in_place_of_a_file_of_backups_is_not_read(host: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "fact"), [("var/lib/b/status.json", "status"), ("etc/b/settings.json", "settings")])
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory", "huge"])
+def test_what_lies_in_place_of_a_file_of_backups_is_not_read(host: Path, tmp_path: Path, name: str, fact: str, kind: str) -> None:
     place = host / name
     content = place.read_bytes()
-    for make in (lambda: place.symlink_to(put(tmp_path / "elsewhere", content)), lambda: os.mkfifo(place), place.mkdir):
-        place.unlink()
-        make()
-        facts = backups(host)
-        assert facts["status" if "status" in name else "settings"] is None
-        if place.is_dir():
-            place.rmdir()
-            put(place, b" " * (2 << 20))
-            assert backups(host)["status" if "status" in name else "settings"] is None
+    place.unlink()
+    if kind == "link":
+        place.symlink_to(put(tmp_path / "elsewhere", content))
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "directory":
+        place.mkdir()
+    else:
+        put(place, content + b" " * (2 << 20))
+    assert backups(host)[fact] is None
