@@ -26,7 +26,7 @@ HOST = "cpu-1"
 #: Where the roles keep what belongs to this container.
 KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
 #: The same of its backups.
-BACKUPS = [Path(f"/{place}/xinference-backup-{CONTAINER}") for place in ("etc", "var/lib", "usr/local/lib", "run")]
+BACKUPS = [Path("/var/backups", CONTAINER), *(Path(f"/{place}/xinference-backup-{CONTAINER}") for place in ("etc", "var/lib", "usr/local/lib", "run"))]
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 

@@ -226,7 +226,7 @@ def test_backup_and_restore(site: Site, provisioned: Job) -> None:
     refused = site.controller.launch(BACKUP)
     assert refused.code == 2
     assert "xinference_backup is false, so no backup is made; set it to true and provision this host." in refused.output
-    site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": True, "xinference_backup_repository": f"{site.data_root}-backups"}
+    site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": True}
     answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
     configured = site.controller.launch(PROVISION, answers, loud=True)
     assert (configured.code, configured.status) == (0, "successful"), configured.output

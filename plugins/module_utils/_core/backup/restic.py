@@ -24,6 +24,8 @@ __all__ = ["NoRepository", "Restic", "Snapshot"]
 
 #: Seconds for which a call of restic may take, and bytes of what it may answer.
 _LONGEST, _ANSWER = 3600.0, 32 << 20
+#: How many of the last snapshots are kept in any case.
+_LAST = 3
 _ID = re.compile(r"[0-9a-f]{8,64}")
 #: What restic says, of any version, and what it means.
 _NONE = re.compile(r"Is there a repository at the following location|repository does not exist|unable to open config file|config file does not exist")
@@ -214,7 +216,8 @@ class Restic:
 
         :raises BackupError: when that fails.
         """
-        keep = ["--keep-last", "1", "--keep-daily", str(self.settings.keep_daily)]
+        # Of a day only its last one is kept, and somebody may want the one from before a change at noon.
+        keep = ["--keep-last", str(_LAST), "--keep-daily", str(self.settings.keep_daily)]
         if self.settings.keep_weekly:
             keep += ["--keep-weekly", str(self.settings.keep_weekly)]
         self._ask("forget", "--host", self.settings.host, *self.tags, "--group-by", "host,tags", *keep, "--prune")

@@ -77,7 +77,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
     assert calls.arguments == [
         ["backup", "--json", "--host", "one", "--tag", "inferops.xinference", "--tag", "container=xinference", "/run/x"],
         ["restore", ID, "--target", "/run/y"],
-        ["forget", "--host", "one", "--tag", both, "--group-by", "host,tags", "--keep-last", "1", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
+        ["forget", "--host", "one", "--tag", both, "--group-by", "host,tags", "--keep-last", "3", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
         ["check"],
         ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
         ["snapshots", "--json", "--no-lock", "--tag", both],
