@@ -216,7 +216,7 @@ class Restic:
 
         :raises BackupError: when that fails.
         """
-        # Of a day only its last one is kept, and somebody may want the one from before a change at noon.
+        # Of a day only its last one is kept, and an operator may want the one from before a change at noon.
         keep = ["--keep-last", str(_LAST), "--keep-daily", str(self.settings.keep_daily)]
         if self.settings.keep_weekly:
             keep += ["--keep-weekly", str(self.settings.keep_weekly)]
