@@ -124,6 +124,9 @@ def _late(backup: Mapping[str, Any], found: Mapping[str, Any] | None) -> list[st
         return []
     timer = any(name.endswith(".timer") for name in backup["units"])
     stopped = ["The timer of the backups does not run."] if timer and not backup["active"] else []
+    if backup["restore"]:
+        stopped.append("A restore was cut off before all files were in place: run playbook restore again.")
+    stopped += [] if found["failed"] else list((backup["status"] or {}).get("warnings") or [])
     if found["failed"]:
         return [*stopped, f"The last backup failed: {found['failed'].rstrip('.')}."]
     if found["last_success"] is None:

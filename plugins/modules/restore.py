@@ -53,6 +53,11 @@ options:
   source_host:
     description: Name of the host whose snapshot it is, if that is another one. Without it a snapshot of another host is refused.
     type: str
+  restore_id:
+    description: >-
+      Name of this restore, chosen by who calls. Required unless O(state=checked). With O(state=kept) and O(state=undone) nothing happens where the last restore
+      has another one.
+    type: str
   timeout:
     description: Seconds for which the health of the server's container is waited for.
     type: float
@@ -104,8 +109,10 @@ def main() -> None:
             "state": {"type": "str", "choices": ["checked", "placed", "kept", "undone"], "required": True},
             "from": {"type": "str", "default": "latest"},
             "source_host": {"type": "str"},
+            "restore_id": {"type": "str"},
             "timeout": {"type": "float", "default": 300.0},
         },
+        required_if=[("state", state, ["restore_id"]) for state in ("placed", "kept", "undone")],
         supports_check_mode=True,
     )
     parameters = module.params
@@ -116,9 +123,10 @@ def main() -> None:
         settings = read_settings(parameters["settings_path"])
         restore = Restore(settings, DockerSocket(settings.docker_host), Restic(settings, read_secrets(settings.secrets)), parameters["timeout"])
         if state in ("kept", "undone"):
-            changed = restore.open if module.check_mode else restore.keep() if state == "kept" else restore.undo()
+            named = parameters["restore_id"]
+            changed = restore.open(named) if module.check_mode else restore.keep(named) if state == "kept" else restore.undo(named)
             module.exit_json(changed=changed, snapshot=None, snapshots=[])
-        found = restore.place(source, host) if state == "placed" and not module.check_mode else restore.check(source, host)
+        found = restore.place(source, host, parameters["restore_id"]) if state == "placed" and not module.check_mode else restore.check(source, host)
     except BackupError as error:
         module.fail_json(msg=sentence(error))
     module.exit_json(changed=state == "placed", snapshot=described(found.id, found.manifest), snapshots=[each.row() for each in found.snapshots])

@@ -25,6 +25,7 @@ from .archive import pack
 from .contents import HOST_FILES, MANIFEST, BackupError, File, Manifest, sentence, verify
 from .helper import Helper, Server
 from .restic import Restic, Snapshot
+from .restore import restore_state
 from .settings import Settings
 from .staging import staging
 
@@ -111,9 +112,9 @@ def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: s
     (folder / "home").mkdir(mode=0o700, parents=True)
     files, found = Helper(docker, server).collect(folder / "home", [path for _uid, path in named])
     files = [replace(file, path=f"home/{file.path}") for file in files]
-    if not files:
-        raise BackupError(f"{server.home} of container '{server.name}' holds nothing to back up; the server has never been started there")
     files += _host_files(Path(settings.service_directory), folder / "host")
+    if not files:
+        raise BackupError(f"neither {server.home} of container '{server.name}' nor '{settings.service_directory}' holds anything to back up")
     problem = found["problem"]
     manifest = Manifest(
         host=settings.host,
@@ -154,6 +155,8 @@ def make(
     """
     try:
         with staging(settings) as work:
+            if restore_state(settings).get("state", "placed") != "placed":
+                raise BackupError("a restore was cut off before all files were in place, so there is nothing whole to back up; run playbook restore again")
             report("reading the server's files")
             manifest = _gathered(settings, docker, work / "snapshot", utc(clock()))
             report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
@@ -168,7 +171,15 @@ def make(
             if archive is not None:
                 pack(work / "snapshot", manifest, archive)
         snapshots = restic.snapshots(settings.host)
-        status_file.succeeded(settings.state_directory, utc(clock()), made, len(manifest.files), manifest.size)
+        status_file.succeeded(
+            settings.state_directory,
+            utc(clock()),
+            made,
+            files=len(manifest.files),
+            size=manifest.size,
+            where=settings.repository,
+            warnings=manifest.warnings,
+        )
     except (XinferenceError, OSError) as error:
         words = str(error) if isinstance(error, XinferenceError) else f"{getattr(error, 'filename', None) or 'Docker'}: {error.strerror or error}"
         with contextlib.suppress(OSError):

@@ -22,7 +22,7 @@ from ..base.bounded import parse_json
 from ..base.messages import one_line, shown
 from ..host.attached import Attached
 from ..host.docker import DockerSocket
-from ..host.docker_facts import container_facts, is_named
+from ..host.docker_facts import BACKUP, container_facts, is_named
 from ..host.other_containers import OURS
 from .contents import HOME_PATTERNS, MOST_BYTES, MOST_FILES, STALE, BackupError, File, is_kept
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     # Never run: its text goes to the container. Ansible and the program of the units take along what they read here.
     from . import inside  # noqa: F401
 
-__all__ = ["ENDING", "Helper", "Server"]
+__all__ = ["Helper", "Server"]
 
-#: Behind the name of the server's container.
-ENDING = "-backup"
 #: Memory of the container and room for its copies of databases, in bytes; seconds until it must have ended.
 _MEMORY, _SCRATCH, _LONGEST = 2 << 30, 1 << 30, 1800.0
 _LINE = 1 << 20
+#: Label with the server's container that this one is for.
+_HELPS = "io.inferops.backup-of"
 #: Room that a backup leaves in the memory of the host where it keeps its copy, in bytes.
 _LEAVES = 64 << 20
 _CAPABILITIES = {"CHOWN", "DAC_OVERRIDE", "FOWNER"}
@@ -85,7 +85,7 @@ class Helper:
     def __init__(self, docker: DockerSocket, server: Server) -> None:
         self.docker = docker
         self.server = server
-        self.name = f"{server.name}{ENDING}"
+        self.name = f"{server.name}{BACKUP}"
 
     def _description(self) -> dict[str, Any]:
         """What Docker is asked to make."""
@@ -101,7 +101,7 @@ class Helper:
             "WorkingDir": "/",
             "Healthcheck": {"Test": ["NONE"]},
             **dict.fromkeys(("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr", "NetworkDisabled"), True),
-            "Labels": {OURS: "inferops.xinference"},
+            "Labels": {OURS: "inferops.xinference", _HELPS: self.server.name},
             "HostConfig": {
                 # Directories and Docker's own volumes, each as the server sees it.
                 "VolumesFrom": [self.server.name],
@@ -124,7 +124,7 @@ class Helper:
         """The container, made and started, with its input and output; removed in the end."""
         route = f"/containers/{quote(self.name, safe='')}"
         found = self.docker.get(f"{route}/json")
-        if found and OURS not in ((found.get("Config") or {}).get("Labels") or {}):
+        if found and ((found.get("Config") or {}).get("Labels") or {}).get(_HELPS) != self.server.name:
             raise BackupError(f"the name of container '{self.name}' is needed, and it is none of the roles'; rename or remove it")
         # What a run left that was killed.
         self.docker.remove(f"{route}?force=1")
@@ -169,7 +169,8 @@ class Helper:
                 room = os.statvfs(target)
                 if total > MOST_BYTES or len(files) >= MOST_FILES:
                     raise BackupError(f"the server's files are more than {MOST_FILES}, or larger than {MOST_BYTES >> 20} MiB")
-                if size > room.f_bavail * room.f_frsize - _LEAVES:
+                # As much again is wanted when the snapshot is read back.
+                if total + size > room.f_bavail * room.f_frsize - _LEAVES:
                     raise BackupError(f"there is no room for '{shown(path)}' ({size} bytes) in {target}")
                 files.append(self._received(attached, target, path, size))
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import fnmatch
 import hashlib
 import json
@@ -34,7 +35,9 @@ from urllib.parse import quote
 #: Characters of a line, bytes of a step, seconds for which a database may be locked, and how many entries are read.
 LINE, STEP, PATIENCE, ENTRIES = 1 << 20, 1 << 20, 60.0, 200_000
 #: Where a restore keeps what it has not put into place yet, and what was there before.
-WORK = ".restore"
+WORK, STATE = ".restore", "state.json"
+#: Behind the name of a file that is on its way to another mount.
+MOVING = ".moving"
 NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 #: What SQLite keeps beside a database.
 BESIDE = ("-wal", "-shm", "-journal")
@@ -65,6 +68,8 @@ def kept(home: Path, patterns: list[str]) -> list[str]:
     found: set[str] = set()
     for pattern in patterns:
         folder, _slash, name = pattern.rpartition("/")
+        if folder and (home / folder).is_symlink():
+            sys.exit(f"{home / folder} is a link, which no backup follows; mount what it leads to")
         deep = name.startswith("**")
         found |= {path for path in below(home, folder, deep) if fnmatch.fnmatchcase(path.rpartition("/")[2], name)}
     return sorted(found)
@@ -77,11 +82,6 @@ def opened(path: Path) -> BinaryIO:
         os.close(handle)
         raise FileNotFoundError(path)
     return os.fdopen(handle, "rb")
-
-
-def is_database(path: str) -> bool:
-    """Whether a file is a database of SQLite, by its name."""
-    return path.endswith(".db")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -194,7 +194,7 @@ def collect(request: dict[str, Any], home: Path) -> None:
             if path.endswith(BESIDE):
                 continue
             place = home / path
-            if is_database(path):
+            if path.endswith(".db"):
                 place = Path(folder, "copy.db")
                 place.unlink(missing_ok=True)
                 try:
@@ -269,14 +269,29 @@ def clear(work: Path) -> None:
     """Remove the work directory, or whatever lies in its place."""
     if work.is_symlink() or work.is_file():
         work.unlink()
-    else:
-        shutil.rmtree(work, ignore_errors=not work.exists())
+    elif work.exists():
+        # First what says how far a restore has come: without the files of before it would be wrong.
+        (work / STATE).unlink(missing_ok=True)
+        synchronise(work)
+        shutil.rmtree(work)
 
 
 def move(source: Path, target: Path) -> None:
-    """Move a file, with the directories that it needs."""
+    """Move a file, with the directories that it needs. Under its name it is there as a whole, or not at all."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.move(str(source), str(target))
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # Another mount, though it may be the same file system.
+        fresh = target.with_name(f"{target.name}{MOVING}")
+        fresh.unlink(missing_ok=True)
+        shutil.copy2(source, fresh, follow_symlinks=False)
+        with fresh.open("rb") as copied:
+            os.fsync(copied.fileno())
+        fresh.replace(target)
+        source.unlink()
     synchronise(target.parent)
 
 
@@ -303,56 +318,52 @@ def checked(request: dict[str, Any], work: Path) -> list[str]:
 def place(request: dict[str, Any], home: Path) -> None:
     """Put the files that the host sends into place, and keep what was there."""
     work = home / WORK
-    if read_state(work).get("state") in ("placing", "returning"):
+    if read_state(work):
         put_back(request, home)
     clear(work)
     work.mkdir(mode=0o700)
     try:
         paths = checked(request, work)
+        before = theirs(request, home)
     except BaseException:
         clear(work)
         raise
-    write(work / "state.json", json.dumps({"state": "placing", "paths": paths}))
+    write(work / STATE, json.dumps({"paths": paths, "before": before}))
     # With the logs of the databases: an old database beside a newer log would be rolled forward in silence.
-    for path in kept(home, [*request["patterns"], *request["stale"], *beside(request)]):
+    for path in before:
         move(home / path, work / "before" / path)
     for path in paths:
         move(work / "new" / path, home / path)
-    write(work / "state.json", json.dumps({"state": "placed", "paths": paths}))
     send({"end": True, "files": len(paths)})
 
 
-def beside(request: dict[str, Any]) -> list[str]:
-    """Patterns of what SQLite keeps beside the files of a request."""
-    return [f"{pattern}{end}" for pattern in request["patterns"] for end in BESIDE]
+def theirs(request: dict[str, Any], home: Path) -> list[str]:
+    """What a restore takes the place of: the files that a backup holds, what SQLite keeps beside them, and what would confuse a server."""
+    patterns = request["patterns"]
+    return kept(home, [*patterns, *(f"{pattern}{end}" for pattern in patterns for end in BESIDE), *request["stale"]])
 
 
 def read_state(work: Path) -> dict[str, Any]:
-    """How far a restore has come; empty where there was none."""
+    """What a restore that has not ended has to do with which files; empty where there is none."""
     try:
-        with opened(work / "state.json") as file:
-            state: dict[str, Any] = json.loads(file.read(LINE))
+        with opened(work / STATE) as file:
+            state: dict[str, Any] = json.loads(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return {}
     return state
 
 
 def put_back(request: dict[str, Any], home: Path) -> None:
-    """Go back to what was there before a restore; where this is cut off, it goes on the next time."""
+    """Go back to what was there before a restore, however far that came; where this is cut off, it goes on the next time."""
     work = home / WORK
-    state = read_state(work)
-    if state["state"] == "placed":
-        # The server may have run since, and what it wrote goes, too.
-        for path in kept(home, [*request["patterns"], *beside(request)]):
+    before = set(read_state(work)["before"])
+    for path in theirs(request, home):
+        # What was there before and was not moved away, or is back again, stays. All else is of the restore, or a server wrote it since.
+        if path not in before or (work / "before" / path).exists():
             (home / path).unlink()
-    elif state["state"] == "placing":
-        # None came into place before the last of before was moved away.
-        for path in state["paths"]:
-            if not (work / "new" / path).exists():
-                (home / path).unlink(missing_ok=True)
-    write(work / "state.json", json.dumps({**state, "state": "returning"}))
     for path in list(below(work / "before", "", deep=True)):
-        move(work / "before" / path, home / path)
+        if not path.endswith(MOVING):
+            move(work / "before" / path, home / path)
     clear(work)
 
 

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 from ..base.bounded import parse_json
 from ..base.messages import one_line
+from . import status_file
 from .contents import BackupError
 from .settings import Secrets, Settings
 
@@ -26,9 +29,13 @@ __all__ = ["NoRepository", "Restic", "Snapshot"]
 _LONGEST, _ANSWER = 3600.0, 32 << 20
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
+_TAG = "inferops.xinference"
+#: Seconds for which a repository is waited for that another process uses, and between two tries, at least and at most.
+_BUSY, _PAUSE = 600.0, (5.0, 20.0)
 _ID = re.compile(r"[0-9a-f]{8,64}")
 #: What restic says, of any version, and what it means.
-_NONE = re.compile(r"Is there a repository at the following location|repository does not exist|unable to open config file|config file does not exist")
+# A store that refuses, or does not answer, asks whether there is one, too.
+_NONE = re.compile(r"(?s)(?:config file|repository).*(?:no such file|does not exist|NoSuchKey|404)")
 _PASSWORD = re.compile(r"wrong password or no key found")
 # "Unable to create lock" alone is said for a full or read-only place, too.
 _LOCKED = re.compile(r"already locked")
@@ -39,6 +46,10 @@ _PASSED = ("PATH", "LANG", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PRO
 
 class NoRepository(BackupError):
     """There is no repository."""
+
+
+class Locked(BackupError):
+    """Another process uses the repository."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +115,31 @@ class Restic:
     :param settings: of the host's backups.
     :param secrets: its password and credentials.
     :param call: runs restic.
+    :param clock: returns seconds.
+    :param sleep: waits for so many.
     """
 
-    def __init__(self, settings: Settings, secrets: Secrets, call: Run = run) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        call: Run = run,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.settings = settings
         self.secrets = secrets
         self.call = call
+        self.clock = clock
+        self.sleep = sleep
         self.program = shutil.which("restic") or "/usr/bin/restic"
         #: The snapshots of one container, as restic is asked for them. Both tags must be there.
-        self.tags = ["--tag", f"inferops.xinference,container={settings.container}"]
+        self.tags = ["--tag", f"{_TAG},container={settings.container}"]
 
     def of(self, settings: Settings) -> Restic:
         """The same repository, for another host or container."""
-        return Restic(settings, self.secrets, self.call)
+        return Restic(settings, self.secrets, self.call, clock=self.clock, sleep=self.sleep)
 
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -134,14 +157,14 @@ class Restic:
     def _ask(self, *arguments: str, again: bool = True) -> str:
         """What restic answers.
 
-        :param again: whether to remove locks of processes that are dead, and to try once more.
+        :param again: whether to remove locks of processes that are dead, and to try again.
         :raises BackupError: when it fails, with its last words.
         """
         try:
             answer = self.call([self.program, *arguments], self._environment())
-        except FileNotFoundError:
-            raise BackupError("restic is not installed on this host; provision it with xinference_backup") from None
         except (OSError, ValueError) as error:
+            if isinstance(error, FileNotFoundError) and not os.path.exists(self.program):
+                raise BackupError("restic is not installed on this host; provision it with xinference_backup") from error
             # ValueError: a variable that no environment can hold.
             raise BackupError(f"restic {arguments[0]} cannot be run: {getattr(error, 'strerror', None) or error}") from error
         if not answer.status:
@@ -153,13 +176,26 @@ class Restic:
             raise NoRepository(f"there is no repository at {self.settings.repository}: {words}")
         if _LOCKED.search(answer.error):
             if again:
-                # It removes only those whose process is dead, or that nobody renewed for half an hour.
-                self._ask("unlock", again=False)
-                return self._ask(*arguments, again=False)
-            raise BackupError(f"the repository {self.settings.repository} is locked by another process: {words}")
+                return self._again(*arguments)
+            raise Locked(f"the repository {self.settings.repository} is locked by another process: {words}")
+        if _ROOM.search(answer.error) and arguments[0] == "restore":
+            raise BackupError(f"there is no room in memory for what restic reads back: {words}")
         if _ROOM.search(answer.error):
             raise BackupError(f"there is no room in the repository {self.settings.repository}: {words}")
         raise BackupError(f"restic {arguments[0]} failed for the repository {self.settings.repository}: {words}")
+
+    def _again(self, *arguments: str) -> str:
+        """What restic answers when the repository is not locked any more. Hosts that share one meet there, and each removes old snapshots alone."""
+        end = self.clock() + _BUSY
+        while True:
+            # It removes only those whose process is dead, or that nobody renewed for half an hour.
+            self._ask("unlock", again=False)
+            try:
+                return self._ask(*arguments, again=False)
+            except Locked:
+                if self.clock() > end:
+                    raise
+                self.sleep(random.uniform(*_PAUSE))  # noqa: S311  no secret
 
     def _words(self, text: str) -> str:
         """What restic says of an error, on one line, without the secrets that it was given."""
@@ -178,6 +214,11 @@ class Restic:
         try:
             self._ask("cat", "config", "--no-lock")
         except NoRepository:
+            if status_file.repository(self.settings.state_directory) == self.settings.repository:
+                raise BackupError(
+                    f"there is no repository at {self.settings.repository} any more, where this host made a backup before; mount it, or remove "
+                    f"{self.settings.state_directory}/{status_file.NAME} for a new one"
+                ) from None
             if check:
                 return True
             if self.settings.local is not None:
@@ -229,13 +270,16 @@ class Restic:
         """
         self._ask("check")
 
-    def snapshots(self, host: str | None = None) -> list[Snapshot]:
+    def snapshots(self, host: str | None = None, every: bool = False) -> list[Snapshot]:
         """The snapshots of the container, the oldest first.
 
         :param host: of which host; None for all.
+        :param every: of whatever container.
         :raises BackupError: when they cannot be listed.
         """
-        found = _parsed(self._ask("snapshots", "--json", "--no-lock", *self.tags, *(["--host", host] if host else [])) or "[]", "snapshots")
+        which = ["--tag", _TAG] if every else self.tags
+        answer = self._ask("snapshots", "--json", "--no-lock", *which, *(["--host", host] if host else []))
+        found = _parsed(answer or "[]", "snapshots")
         rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
         return sorted((_snapshot(each) for each in rows), key=lambda each: each.time)
 

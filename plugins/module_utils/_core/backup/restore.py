@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from ..base.bounded import read_json, read_regular
@@ -32,13 +33,13 @@ from .restic import Restic, Snapshot
 from .settings import Settings
 from .staging import staging
 
-__all__ = ["Checked", "Restore"]
+__all__ = ["Checked", "Restore", "restore_state"]
 
 #: Seconds for which the server may take to end, and for which others that replace its container are waited for.
 _STOPPING, _OTHERS = 30, 900.0
 #: Directory of the lock that keeps those away who replace the container.
 _LOCKS = "/run"
-_STATE, _BEFORE = "restore.json", "before"
+_STATE, _BEFORE, _COMPLETE = "restore.json", "before", "complete"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,19 @@ class Checked:
     id: str
     manifest: Manifest
     snapshots: list[Snapshot]
+
+
+def restore_state(settings: Settings) -> dict[str, Any]:
+    """How far a restore has come that has not ended: ``state`` (placing, placed or returning), ``snapshot`` and ``id``; empty where there is none."""
+    path = Path(settings.state_directory, _STATE)
+    try:
+        found = read_json(path.parent, [path.name])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        found = None
+    # One that cannot be read was cut off somewhere.
+    return found if isinstance(found, dict) and isinstance(found.get("state"), str) else {"state": "placing", "snapshot": "", "id": ""}
 
 
 class Restore:
@@ -74,10 +88,12 @@ class Restore:
         self.before = Path(settings.state_directory, _BEFORE)
         self.host_folder = Path(settings.service_directory)
 
-    @property
-    def open(self) -> bool:
-        """Whether what was there before a restore is still kept."""
-        return self.state.exists()
+    def open(self, restore_id: str) -> bool:
+        """Whether what was there before a restore is still kept.
+
+        :param restore_id: of that restore.
+        """
+        return bool(restore_id) and self._state().get("id") == restore_id
 
     def check(self, source: str, host: str | None = None) -> Checked:
         """Read a snapshot, and verify all of it; nothing else is touched.
@@ -86,25 +102,29 @@ class Restore:
         :param host: whose snapshot it is; None for this host's.
         :raises BackupError: when there is none, or it is damaged, foreign, or newer than this collection.
         """
-        with self._read(source, host) as (checked, _folder):
+        with staging(self.settings) as work:
+            checked, _folder = self._read(work, source, host)
             return checked
 
-    def place(self, source: str, host: str | None = None) -> Checked:
+    def place(self, source: str, host: str | None = None, restore_id: str = "") -> Checked:
         """Put a snapshot into place: the server is stopped, and started again. Where that fails, what was there before is back.
 
         :param source: and ``host`` as of :meth:`check`.
+        :param restore_id: name of this restore, by which :meth:`keep` and :meth:`undo` know it.
         :raises BackupError: when that fails.
         """
-        with self._read(source, host) as (checked, folder), self._alone():
-            self._finish()
+        with staging(self.settings) as work, self._alone():
+            # Before anything else can fail, so that no failure of this restore undoes another one.
+            self._settle()
+            checked, folder = self._read(work, source, host)
             server = Server(self.docker, self.settings.container)
-            self._stop()
-            self._write("placing", checked.id)
+            self._write("placing", checked.id, restore_id)
             try:
+                self._stop()
                 home = [replace(file, path=file.path[len("home/") :]) for file in checked.manifest.files if file.path.startswith("home/")]
                 Helper(self.docker, server).place(folder / "home", home, checked.manifest.server)
                 self._place_host(folder / "host")
-                self._write("placed", checked.id)
+                self._write("placed", checked.id, restore_id)
                 self.container.make_healthy(self.timeout, roll_back=False)
             except (XinferenceError, OSError, UnicodeDecodeError) as error:
                 words = _sentence(error)
@@ -116,57 +136,64 @@ class Restore:
                 raise BackupError(f"{words}. What was there before is back, and the server runs") from error
             return checked
 
-    def keep(self) -> bool:
-        """Remove what was there before the last restore; whether there was any.
+    def keep(self, restore_id: str) -> bool:
+        """Remove what was there before a restore; whether there was any.
 
+        :param restore_id: of that restore.
         :raises BackupError: when that fails.
         """
-        with self._alone():
-            if not self.open:
+        with staging(self.settings), self._alone():
+            if not self.open(restore_id):
                 return False
-            Helper(self.docker, Server(self.docker, self.settings.container)).keep()
-            self._forget()
+            self._accept()
             return True
 
-    def undo(self) -> bool:
-        """Go back to what was there before the last restore, and see the server healthy; whether there was any.
+    def undo(self, restore_id: str) -> bool:
+        """Go back to what was there before a restore, and see the server healthy; whether there was any.
 
+        :param restore_id: of that restore.
         :raises BackupError: when that fails.
         """
-        with self._alone():
-            if not self.open:
+        with staging(self.settings), self._alone():
+            if not self.open(restore_id):
                 return False
             self._back()
             return True
 
-    @contextmanager
-    def _read(self, source: str, host: str | None) -> Iterator[tuple[Checked, Path]]:
-        """A snapshot that was read and verified, and the directory that holds it meanwhile."""
-        with staging(self.settings) as work:
-            name = _called(source)
-            snapshots: list[Snapshot] = []
-            try:
-                if source.startswith("/"):
-                    folder = work / "archive"
-                    folder.mkdir(mode=0o700)
-                    unpack(Path(source), folder)
-                    found = source
-                else:
-                    snapshots = self.restic.snapshots(host or self.settings.host)
-                    chosen = self._chosen(source, host, snapshots)
-                    name, found = f"Snapshot {chosen.id[:8]} of {chosen.host}", chosen.id
-                    self.restic.fetch(chosen.id, work / "back")
-                    folder = work / "back" / chosen.path.lstrip("/")
-                manifest = verify(folder)
-            except BackupError as error:
-                text = str(error)
-                # What the repository says names itself.
-                raise BackupError(f"{name} cannot be restored: {text}" if text.startswith("it") else text) from error
-            if manifest.host != (host or self.settings.host):
-                raise BackupError(
-                    f"{name} is of host '{shown(manifest.host)}', and this is '{self.settings.host}'; set xinference_restore_host to restore it here"
-                )
-            yield Checked(found, manifest, snapshots), folder
+    def _read(self, work: Path, source: str, host: str | None) -> tuple[Checked, Path]:
+        """A snapshot that was read and verified, and the directory that holds it."""
+        name = _called(source)
+        snapshots: list[Snapshot] = []
+        try:
+            if source.startswith("/"):
+                folder = work / "archive"
+                folder.mkdir(mode=0o700)
+                unpack(Path(source), folder)
+                found = source
+            else:
+                snapshots = self.restic.snapshots(host or self.settings.host)
+                if host and not snapshots:
+                    # Its container may have had another name.
+                    snapshots = self.restic.snapshots(host, every=True)
+                chosen = self._chosen(source, host, snapshots)
+                name, found = f"Snapshot {chosen.id[:8]} of {chosen.host}", chosen.id
+                self.restic.fetch(chosen.id, work / "back")
+                folder = work / "back" / chosen.path.lstrip("/")
+            manifest = verify(folder)
+        except BackupError as error:
+            text = str(error)
+            # What the repository says names itself.
+            raise BackupError(f"{name} cannot be restored: {text}" if text.startswith("it") else text) from error
+        if manifest.host != (host or self.settings.host):
+            raise BackupError(f"{name} is of host '{shown(manifest.host)}', and this is '{self.settings.host}'; set xinference_restore_host to restore it here")
+        if host is None and manifest.container != self.settings.container:
+            raise BackupError(
+                f"{name} is of container '{shown(manifest.container)}', and this is '{self.settings.container}'; set xinference_restore_host to restore it here"
+            )
+        if manifest.warnings:
+            odd = manifest.warnings[0].rstrip(".")
+            raise BackupError(f"{name} cannot be restored: {odd[:1].lower()}{odd[1:]}")
+        return Checked(found, manifest, snapshots), folder
 
     def _chosen(self, source: str, host: str | None, snapshots: list[Snapshot]) -> Snapshot:
         """The snapshot that is meant.
@@ -203,23 +230,35 @@ class Restore:
     def _stop(self) -> None:
         self.docker.send(f"/containers/{quote(self.settings.container, safe='')}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
 
-    def _finish(self) -> None:
-        """End what a restore began that was cut off: what it did not put into place whole goes back."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            if read_json(self.state.parent, [self.state.name]).get("state") != "placing":
-                self._forget()
-        if self.state.exists():
+    def _settle(self) -> None:
+        """End a restore that was cut off: what is in place as a whole stays, all else goes back."""
+        state = self._state().get("state")
+        if state == "placed":
+            self._accept()
+        elif state is not None:
             self._back()
 
-    def _write(self, state: str, snapshot: str) -> None:
-        replace_private(self.state, json.dumps({"state": state, "snapshot": snapshot}) + "\n")
+    def _state(self) -> dict[str, Any]:
+        return restore_state(self.settings)
+
+    def _write(self, state: str, snapshot: str, restore_id: str) -> None:
+        replace_private(self.state, json.dumps({"state": state, "snapshot": snapshot, "id": restore_id}) + "\n")
+
+    def _accept(self) -> None:
+        """Let the snapshot stay for good."""
+        Helper(self.docker, Server(self.docker, self.settings.container)).keep()
+        self._forget()
 
     def _forget(self) -> None:
-        shutil.rmtree(self.before, ignore_errors=True)
+        # In this order: files of before that are not all there are none to go back to.
+        (self.before / _COMPLETE).unlink(missing_ok=True)
         self.state.unlink(missing_ok=True)
+        shutil.rmtree(self.before, ignore_errors=True)
 
     def _back(self) -> None:
         """Go back to everything that was there, and start the server."""
+        state = self._state()
+        self._write("returning", str(state.get("snapshot")), str(state.get("id")))
         self._stop()
         Helper(self.docker, Server(self.docker, self.settings.container)).undo()
         self._host_back()
@@ -236,12 +275,12 @@ class Restore:
         for name in HOST_FILES:
             with contextlib.suppress(FileNotFoundError):
                 replace_private(self.before / name, read_regular(self.host_folder / name))
-        replace_private(self.before / "complete", "")
+        replace_private(self.before / _COMPLETE, "")
         self._put(source)
 
     def _host_back(self) -> None:
         """Go back to the roles' files of before, where all of them were kept."""
-        if (self.before / "complete").exists():
+        if (self.before / _COMPLETE).exists():
             self._put(self.before)
 
     def _put(self, source: Path) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base.bounded import read_json
 from ..base.private_file import replace_private
 
-__all__ = ["NAME", "failed", "succeeded"]
+__all__ = ["NAME", "failed", "repository", "succeeded"]
 
 NAME = "status.json"
 _VERSION, _BYTES = 1, 1 << 16
@@ -37,7 +38,16 @@ def _write(directory: str, **changed: Any) -> None:
     path.chmod(0o644)
 
 
-def succeeded(directory: str, now: str, snapshot: str, files: int, size: int) -> None:
+def repository(directory: str) -> str | None:
+    """The repository in which the last backup was made; None where there was none.
+
+    :param directory: of the file.
+    """
+    found = _read(Path(directory, NAME))
+    return str(found.get("repository")) if found.get("last_success") and found.get("repository") else None
+
+
+def succeeded(directory: str, now: str, snapshot: str, *, files: int, size: int, where: str, warnings: Sequence[str]) -> None:
     """Keep that a snapshot was made, and verified.
 
     :param directory: of the file.
@@ -45,9 +55,22 @@ def succeeded(directory: str, now: str, snapshot: str, files: int, size: int) ->
     :param snapshot: its ID.
     :param files: how many it holds.
     :param size: their bytes.
+    :param where: the repository.
+    :param warnings: what is odd about it.
     :raises OSError: when it cannot be written.
     """
-    _write(directory, last_attempt=now, last_success=now, snapshot=snapshot, verified=True, files=files, bytes=size, failed="")
+    _write(
+        directory,
+        last_attempt=now,
+        last_success=now,
+        snapshot=snapshot,
+        verified=True,
+        files=files,
+        bytes=size,
+        failed="",
+        repository=where,
+        warnings=list(warnings),
+    )
 
 
 def failed(directory: str, now: str, reason: str) -> None:

@@ -18,10 +18,10 @@ from ..base.messages import shown, without_environment
 from .docker import DockerSocket, Refused
 from .other_containers import keeps, neighbours, of_processes
 
-__all__ = ["PREVIOUS", "REPLACEMENT", "container_facts", "docker_facts"]
+__all__ = ["BACKUP", "PREPARE", "PREVIOUS", "REPLACEMENT", "container_facts", "docker_facts"]
 
-#: What the names of the containers end in that take part in a replacement: the new one, and the one of before.
-REPLACEMENT, PREVIOUS = ".replacement", ".previous"
+#: What the names of the containers end in that the roles make beside the server's: the new one, the one of before, and those that see to its files.
+REPLACEMENT, PREVIOUS, PREPARE, BACKUP = ".replacement", ".previous", "-prepare", "-backup"
 #: Bytes of a process's environment; the kernel's own limit of one variable.
 _ENVIRONMENT_BYTES = 128 << 10
 #: Where the server listens in its container.
@@ -157,7 +157,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
             facts["container"] = container_facts(docker, container, log_lines)
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
             facts["neighbours"] = neighbours(
-                docker.get("/containers/json") or [], [container + ending for ending in ("", "-prepare", "-backup", REPLACEMENT, PREVIOUS)]
+                docker.get("/containers/json") or [], [container + ending for ending in ("", PREPARE, BACKUP, REPLACEMENT, PREVIOUS)]
             )
         if image:
             # What is no reference at all is refused by Docker, too; preflight reports it of the setting.

@@ -37,6 +37,7 @@ _RUNNING = frozenset({"active", "activating", "reloading"})
 _SHOWN_OF_TIMER = ("ActiveState", "ActiveEnterTimestamp", "LastTriggerUSec")
 #: Bytes of what a backup writes about itself, and of its settings.
 _BACKUP_BYTES = 1 << 20
+_MOST_WARNINGS = 5
 _STATUS = {"verified": bool, "files": int, "bytes": int, "failed": str}
 _SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -240,6 +241,8 @@ def _backup_status(content: Any) -> dict[str, Any]:
     status["snapshot"] = content.get("snapshot")
     if status["snapshot"] is not None and not _SNAPSHOT.fullmatch(status["snapshot"]):
         raise TypeError
+    warnings = content.get("warnings")
+    status["warnings"] = [one_line(str(each)) for each in warnings[:_MOST_WARNINGS]] if isinstance(warnings, list) else []
     return {**status, "failed": one_line(status["failed"])}
 
 
@@ -295,7 +298,8 @@ def backup_facts(
     :returns: ``restic`` (whether it is installed), ``available`` (whether the package manager knows it, None where that was not asked), ``units`` as of a
         service, ``enabled`` and ``active`` of the timer, ``behind`` (whether a unit was written after the timer was started), ``triggered`` (when it last
         started its unit, in UTC, None for never), ``schedule`` (fine, refused or never, None where that was not asked), ``program`` (fingerprint, None
-        without one), ``settings`` (SHA-256 of the settings, None without any) and ``status`` (None without one, or one that no backup writes).
+        without one), ``settings`` (SHA-256 of the settings, None without any), ``restore`` (whether one was
+        cut off before all files were in place) and ``status`` (None without one, or one that no backup writes).
     """
     restic = any(os.access(root / folder / "restic", os.X_OK) for folder in _PROGRAMS)
     found = _facts_of(units, None, root)
@@ -312,11 +316,14 @@ def backup_facts(
         "schedule": None if unasked else _taken(str(schedule), root, run),
         "program": folder_fingerprint(root / program.lstrip("/")),
         "settings": None,
+        "restore": False,
         "status": None,
     }
     with contextlib.suppress(OSError):
         facts["settings"] = hashlib.sha256(read_bytes(root / directory.lstrip("/"), ["settings.json"], _BACKUP_BYTES)).hexdigest()
     file = root / status.lstrip("/")
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        facts["restore"] = _fields(read_json(file.parent, ["restore.json"], _BACKUP_BYTES), {"state": str})["state"] != "placed"
     with contextlib.suppress(OSError, ValueError, TypeError):
         facts["status"] = _backup_status(read_json(file.parent, [file.name], _BACKUP_BYTES))
     return facts

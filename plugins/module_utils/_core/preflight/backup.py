@@ -53,6 +53,9 @@ def check_backup(host: Mapping[str, Any], settings: Settings, backup: BackupSett
         # How long a password is, nobody should read.
         is_ = "empty" if not backup.password_length else "too short"
         problems.append((f"xinference_backup_password is {is_}.", f"Choose one of at least {LEAST_PASSWORD} characters, and keep it elsewhere as well."))
+    if host["backup"]["restore"] and not backup.restoring:
+        problem = "A restore of this host was cut off before all files were in place, so its server would begin with a part of them."
+        problems.append((problem, "Run playbook restore again, which ends it."))
     problems += _repository(host, settings, backup)
     problems += [(problem, "") for problem in check_texts("xinference_backup_environment", backup.environment)]
     if isinstance(backup.environment, Mapping):

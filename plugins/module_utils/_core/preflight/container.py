@@ -12,7 +12,7 @@ from typing import Any
 from ..base import sizes
 from ..base.messages import nearest, shown
 from ..base.sizes import MIB
-from ..host.docker_facts import PREVIOUS, REPLACEMENT
+from ..host.docker_facts import BACKUP, PREPARE, PREVIOUS, REPLACEMENT
 from ..server import advisories
 from . import combined, variables
 from .network import NETWORKS, is_address, network_problems
@@ -103,9 +103,10 @@ def check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """What Docker would refuse when the container is made or started, as far as the facts show."""
     docker = host["docker"]
     problems: list[tuple[str, str]] = []
-    if settings.container.endswith((REPLACEMENT, PREVIOUS)):
-        problem = f"xinference_container_name '{settings.container}' ends like the name of a container that another one replaces."
-        problems.append((problem, f"Choose a name that does not end in {REPLACEMENT} or {PREVIOUS}."))
+    ending = next((each for each in (REPLACEMENT, PREVIOUS, PREPARE, BACKUP) if settings.container.endswith(each)), None)
+    if ending is not None:
+        problem = f"xinference_container_name '{settings.container}' ends like the name of a container that the roles make beside another one."
+        problems.append((problem, f"Choose a name that does not end in {ending}."))
     processors = docker["processors"] or host["processors"]
     if settings.cpus and not FEWEST_CPUS <= settings.cpus <= processors:
         problem = f"xinference_cpus '{settings.cpus:g}' cannot be had: this host has {processors} {'processor' if processors == 1 else 'processors'}."

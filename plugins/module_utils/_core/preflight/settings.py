@@ -90,6 +90,7 @@ class BackupSettings:
     :param restore_from: which snapshot is restored: latest, the beginning of an ID, or an archive of the controller.
     :param restore_host: name of the host whose snapshot is restored; empty for this one.
     :param directories: of the host, which the roles make for backups and the recovery service.
+    :param restoring: whether the play restores a snapshot.
     """
 
     password_length: int
@@ -101,6 +102,7 @@ class BackupSettings:
     restore_from: str
     restore_host: str
     directories: Sequence[str]
+    restoring: bool = False
 
 
 @dataclass(frozen=True)

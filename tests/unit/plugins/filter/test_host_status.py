@@ -247,7 +247,7 @@ def ago(**age: float) -> str:
 def backups(last: str | None = None, failed: str = "", **differs: Any) -> dict[str, Any]:
     """Facts of backups: the last that succeeded, and why the last one failed."""
     status = {"last_success": last, "last_attempt": ago(hours=1), "snapshot": None, "verified": last is not None, "files": 3, "bytes": 9, "failed": failed}
-    return {"settings": "0f", "units": TIMER, "enabled": True, "active": True, "triggered": None, "status": status, **differs}
+    return {"settings": "0f", "units": TIMER, "enabled": True, "active": True, "triggered": None, "restore": False, "status": status, **differs}
 
 
 @pytest.mark.parametrize(
@@ -278,3 +278,11 @@ def test_trouble_with_backups(backup: dict[str, Any], trouble: str) -> None:
 @pytest.mark.parametrize("backup", [None, backups(ago(days=9), settings=None)])
 def test_a_host_without_backups(backup: dict[str, Any] | None) -> None:
     assert host_status({"_xinference_found": {"host": {**HOST, "backup": backup}}, "_xinference_running": RUNNING}) == GOOD
+
+
+def test_a_restore_that_was_cut_off_and_an_odd_backup_are_named() -> None:
+    found = backups(ago(hours=2), restore=True)
+    found["status"]["warnings"] = ["The server's keys do not belong to its accounts."]
+    cut = "A restore was cut off before all files were in place: run playbook restore again."
+    given = {"_xinference_found": {"host": {**HOST, "backup": found}}, "_xinference_running": RUNNING}
+    assert host_status(given)["trouble"] == f"{cut} The server's keys do not belong to its accounts."

@@ -19,7 +19,7 @@ def test_failures_are_texts() -> None:
 
 
 def test_proxy_and_backups_are_checked_where_they_are_wanted() -> None:
-    host = {**HOST, "service": {"systemd": False, "active": False}, "backup": {"restic": True, "available": None, "schedule": None}}
+    host = {**HOST, "service": {"systemd": False, "active": False}, "backup": {"restic": True, "available": None, "schedule": None, "restore": False}}
     wanted = {**asdict(SETTINGS), "proxy": asdict(PROXY), "backup": {**asdict(BACKUP), "keep_daily": 0}}
     assert preflight_failures(host, wanted) == [
         "xinference_proxy needs systemd, which does not run this host. Set it to false, and put a proxy of your own in front.",

@@ -29,7 +29,7 @@ RESTIC = """#!/bin/sh
 echo "$@" >>"$RESTIC_REPOSITORY.calls"
 case $1 in
 cat) [ -e "$RESTIC_REPOSITORY/config" ] && exit
-  echo "Fatal: unable to open config file for $RESTIC_PASSWORD with $TOKEN" >&2; exit 1 ;;
+  echo "Fatal: unable to open config file for $RESTIC_PASSWORD with $TOKEN: no such file or directory" >&2; exit 1 ;;
 init) : >"$RESTIC_REPOSITORY/config" ;;
 esac
 """

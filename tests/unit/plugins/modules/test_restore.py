@@ -78,9 +78,9 @@ def refused(run: Runner, **arguments: Any) -> str:
     [
         (False, {"state": "checked"}, ("check", 300.0, "latest", None), False),
         (True, {"state": "checked"}, ("check", 300.0, "latest", None), False),
-        (False, {"state": "placed"}, ("place", 300.0, "latest", None), True),
-        (True, {"state": "placed"}, ("check", 300.0, "latest", None), True),
-        (False, {"state": "placed", "from": "01234567", "source_host": "two", "timeout": 5}, ("place", 5.0, "01234567", "two"), True),
+        (False, {"state": "placed", "restore_id": "1"}, ("place", 300.0, "latest", None, "1"), True),
+        (True, {"state": "placed", "restore_id": "1"}, ("check", 300.0, "latest", None), True),
+        (False, {"state": "placed", "restore_id": "1", "from": "01234567", "source_host": "two", "timeout": 5}, ("place", 5.0, "01234567", "two", "1"), True),
         (False, {"state": "checked", "from": "/x/one.tar", "source_host": ""}, ("check", 300.0, "/x/one.tar", None), False),
     ],
 )
@@ -97,20 +97,20 @@ def test_a_snapshot_is_read_or_put_into_place(
 
 @pytest.mark.parametrize(("state", "call", "changed"), [("kept", "keep", True), ("undone", "undo", False)])
 def test_what_was_there_before(run: Runner, settings: str, called: list[Any], state: str, call: str, changed: bool, tmp_path: Path) -> None:
-    answer = run(settings_path=settings, state=state)
-    assert called == [(call, 300.0)]
+    answer = run(settings_path=settings, state=state, restore_id="1")
+    assert called == [(call, 300.0, "1")]
     assert (answer["changed"], answer["snapshot"], answer["snapshots"]) == (changed, None, [])
     del called[:]
-    assert not run(check=True, settings_path=settings, state=state)["changed"]
+    assert not run(check=True, settings_path=settings, state=state, restore_id="1")["changed"]
     (tmp_path / "state_directory").mkdir()
-    (tmp_path / "state_directory/restore.json").write_text("{}")
-    assert run(check=True, settings_path=settings, state=state)["changed"]
+    (tmp_path / "state_directory/restore.json").write_text('{"state": "placed", "id": "1"}')
+    assert run(check=True, settings_path=settings, state=state, restore_id="1")["changed"]
     assert called == []
 
 
 @pytest.mark.parametrize("source", ["", "0123456", "0" * 65, "0123456G", "ABCDEF01", "LATEST", "latest ", "one.tar", "./one.tar", "/", "--target", "/x\n/y"])
 def test_other_snapshots_are_refused(run: Runner, settings: str, called: list[Any], source: str) -> None:
-    words = refused(run, settings_path=settings, state="placed", **{"from": source})
+    words = refused(run, settings_path=settings, state="placed", restore_id="1", **{"from": source})
     assert words == f"from '{source}' must be latest, 8 to 64 digits of an ID (0 to 9, a to f), or an absolute path."
     assert called == []
 
@@ -121,8 +121,8 @@ def test_failures_are_sentences(run: Runner, settings: str, monkeypatch: pytest.
         raise BackupError("there is no room")
 
     monkeypatch.setattr(Restore, name, fail)
-    assert refused(run, settings_path=settings, state=state) == "There is no room."
-    missing = refused(run, settings_path="/nowhere.json", state=state)
+    assert refused(run, settings_path=settings, state=state, restore_id="1") == "There is no room."
+    missing = refused(run, settings_path="/nowhere.json", state=state, restore_id="1")
     assert missing == "There is no '/nowhere.json'; provision this host with xinference_backup first."
 
 
@@ -140,4 +140,4 @@ def test_an_archive_that_is_none_is_named(run: Runner, settings: str, tmp_path: 
 def test_nothing_is_kept_or_undone_where_nothing_was_restored(run: Runner, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore._LOCKS", str(tmp_path))
     for state in ("kept", "undone"):
-        assert not run(settings_path=settings, state=state)["changed"]
+        assert not run(settings_path=settings, state=state, restore_id="1")["changed"]

@@ -54,7 +54,7 @@ def test_a_snapshot_holds_what_cannot_be_downloaded_again(host: Host) -> None:
     assert (row["id"], row["bytes"], len(row["files"])) == (made.id[:8], made.manifest.size, len(PATHS))
     assert status(host) == {
         **{"version": 1, "last_success": "2027-01-15T08:00:00Z", "last_attempt": "2027-01-15T08:00:00Z", "snapshot": made.id, "verified": True},
-        **{"files": len(PATHS), "bytes": made.manifest.size, "failed": ""},
+        **{"files": len(PATHS), "bytes": made.manifest.size, "failed": "", "repository": host.settings.repository, "warnings": []},
     }
 
 
@@ -189,7 +189,6 @@ def test_no_link_of_the_server_is_followed(host: Host, tmp_path: Path) -> None:
         (b"\xff\n", "something else than was asked for"),
         (b"x" * (2 << 20), "a line that is too long"),
         (b"", "ended without a word"),
-        (b'{"end": true}\n', "holds nothing to back up"),
     ],
 )
 def test_a_hostile_container_is_refused(host: Host, says: bytes, words: str) -> None:
@@ -229,3 +228,31 @@ def test_a_key_of_an_adopted_tree_without_accounts_is_no_problem(host: Host) -> 
     assert make(host.settings, host.docker, host.restic).manifest.warnings == []
     make_accounts(host.home / "auth/auth.db")
     assert make(host.settings, host.docker, host.restic).manifest.warnings == []
+
+
+def test_a_host_without_files_of_a_server_has_those_of_the_roles(host: Host) -> None:
+    host.engine.says = b'{"end": true}\n'
+    assert [file.path for file in make(host.settings, host.docker, host.restic).manifest.files] == [path for path in PATHS if path.startswith("host/")]
+    for path in host.service.iterdir():
+        path.unlink()
+    with pytest.raises(BackupError, match="holds anything to back up"):
+        make(host.settings, host.docker, host.restic)
+
+
+def test_nothing_is_saved_of_a_restore_that_was_cut_off(host: Host) -> None:
+    state = Path(host.settings.state_directory, "restore.json")
+    state.parent.mkdir()
+    for text in ('{"state": "placing"}', '{"state": "returning"}', "damaged"):
+        state.write_text(text)
+        with pytest.raises(BackupError, match="a restore was cut off before all files were in place"):
+            make(host.settings, host.docker, host.restic)
+    assert host.repository.rows == []
+    state.write_text('{"state": "placed"}')
+    make(host.settings, host.docker, host.restic)
+
+
+def test_a_directory_that_is_a_link_is_named(host: Host, tmp_path: Path) -> None:
+    (host.home / "auth").rename(tmp_path / "elsewhere")
+    (host.home / "auth").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BackupError, match="/auth is a link, which no backup follows; mount what it leads to"):
+        make(host.settings, host.docker, host.restic)

@@ -60,7 +60,7 @@ def test_a_container_of_the_name_that_is_another_s_stays(host: Host, monkeypatch
 
 
 def test_one_that_a_killed_run_left_is_removed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside(host, monkeypatch, {"io.inferops.collection": "inferops.xinference"})
+    beside(host, monkeypatch, {"io.inferops.backup-of": NAME})
     helper(host).keep()
     assert [line for line in host.engine.asked if line.startswith(("DELETE", "POST"))] == [
         *(f"DELETE {BESIDE}?force=1", f"POST /containers/create?name={NAME}-backup"),

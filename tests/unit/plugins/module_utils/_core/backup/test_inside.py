@@ -75,8 +75,8 @@ def cut_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
         monkeypatch.setattr(inside, name, step(getattr(inside, name)))
 
 
-#: Two notes, six files that go and four that come.
-STEPS = 11
+#: A note, five files that go and four that come.
+STEPS = 10
 
 
 @pytest.mark.parametrize("steps", range(STEPS))

@@ -183,10 +183,29 @@ def test_a_stale_lock_is_removed_once(settings: Settings) -> None:
 
 
 def test_a_lock_of_another_process_stays(settings: Settings) -> None:
-    restic, calls = made(settings, failed(LOCKED), Answer(0, "", ""), failed(LOCKED))
+    restic, calls = made(settings, *[failed(LOCKED), Answer(0, "", "")] * 200)
+    waited = wait(restic)
     with pytest.raises(BackupError, match=f"the repository {settings.repository} is locked by another process: .*already locked by PID 7 on one"):
         restic.check()
-    assert calls.arguments == [["check"], ["unlock"], ["check"]]
+    assert 600 < sum(waited) < 640
+    assert all(5 <= seconds <= 20 for seconds in waited)
+    assert calls.arguments == [["check"], *[["unlock"], ["check"]] * (len(waited) + 1)]
+
+
+def test_a_repository_that_another_host_uses_is_waited_for(settings: Settings) -> None:
+    restic, calls = made(settings, failed(LOCKED), Answer(0, "", ""), failed(LOCKED), Answer(0, "", ""), Answer(0, "", ""))
+    waited = wait(restic)
+    restic.check()
+    assert len(waited) == 1
+    assert calls.arguments == [["check"], ["unlock"], ["check"], ["unlock"], ["check"]]
+
+
+def wait(restic: Restic) -> list[float]:
+    """The seconds that it waits, which pass at once."""
+    waited: list[float] = []
+    restic.sleep = waited.append
+    restic.clock = lambda: sum(waited)
+    return waited
 
 
 def test_a_lock_that_cannot_be_removed_is_no_endless_loop(settings: Settings) -> None:
@@ -306,6 +325,7 @@ def test_snapshots_are_sorted_by_their_times(settings: Settings) -> None:
 )
 def test_what_cannot_be_run_is_a_sentence(settings: Settings, error: Exception, words: str) -> None:
     restic, _calls = made(settings, error)
+    restic.program = "/nowhere/restic"
     with pytest.raises(BackupError, match=words):
         restic.check()
 

@@ -53,7 +53,7 @@ def test_everything_comes_back(host: Host) -> None:
     made = make(host.settings, host.docker, host.restic)
     lose(host)
     asked = restore(host)
-    found = asked.place("latest")
+    found = asked.place("latest", restore_id="1")
     assert (found.id, found.manifest) == (made.id, made.manifest)
     assert users(host.home / "auth/auth.db") == ["admin"]
     assert (host.home / "auth/encryption_key").read_text() == "0" * 64
@@ -68,11 +68,11 @@ def test_everything_comes_back(host: Host) -> None:
     assert (host.home / "cache/weights.bin").exists()
     order = [line for line in host.engine.asked if line.startswith("POST") and "backup" not in line]
     assert order == ["POST /containers/xinference/stop?t=30", "POST /containers/xinference/start"]
-    assert asked.open
-    assert asked.keep()
-    assert not asked.open
+    assert asked.open("1")
+    assert asked.keep("1")
+    assert not asked.open("1")
     assert not (host.home / ".restore").exists()
-    assert not asked.keep()
+    assert not asked.keep("1")
 
 
 def test_a_newer_log_beside_an_old_database_does_not_come_back(host: Host) -> None:
@@ -85,7 +85,7 @@ def test_a_newer_log_beside_an_old_database_does_not_come_back(host: Host) -> No
     shutil.copy(host.home / "auth/auth.db-wal", host.home / "kept")
     database.close()
     (host.home / "kept").rename(host.home / "auth/auth.db-wal")
-    restore(host).place("latest")
+    restore(host).place("latest", restore_id="1")
     assert users(host.home / "auth/auth.db") == ["admin"]
 
 
@@ -95,17 +95,17 @@ def test_it_can_be_undone(host: Host, server_wrote: bool) -> None:
     lose(host)
     before, service = tree(host.home), tree(host.service)
     asked = restore(host)
-    asked.place("latest")
+    asked.place("latest", restore_id="1")
     if server_wrote:
         with closing(sqlite3.connect(host.home / "auth/auth.db")) as database:
             database.execute("INSERT INTO users VALUES ('later')")
             database.commit()
         (host.home / "model/v2/llm/since.json").write_text("{}")
-    assert asked.undo()
+    assert asked.undo("1")
     assert tree(host.home) == before
     assert users(host.home / "auth/auth.db") == ["other"]
     assert tree(host.service) == service
-    assert not asked.undo()
+    assert not asked.undo("1")
 
 
 def test_a_server_that_does_not_get_healthy_gets_its_files_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +123,9 @@ def test_a_server_that_does_not_get_healthy_gets_its_files_back(host: Host, monk
     monkeypatch.setattr(Container, "make_healthy", unhealthy)
     asked = restore(host)
     with pytest.raises(BackupError, match=r"The server is not ready: its container ended with exit code 1. What was there before is back, and the server runs"):
-        asked.place("latest")
+        asked.place("latest", restore_id="1")
     assert tree(host.home) == before
-    assert not asked.open
+    assert not asked.open("1")
     assert (host.service / "automation").read_text() == "other\n"
 
 
@@ -140,14 +140,14 @@ def test_a_restore_that_was_cut_off_goes_back_first(host: Host, monkeypatch: pyt
     with monkeypatch.context() as patched:
         patched.setattr(Restore, "_place_host", cut)
         with pytest.raises(KeyboardInterrupt):
-            restore(host).place("latest")
+            restore(host).place("latest", restore_id="1")
     asked = restore(host)
-    assert asked.open
+    assert asked.open("1")
     assert users(host.home / "auth/auth.db") == ["admin"]
     # Either of the two ways on.
-    asked.place("latest")
+    asked.place("latest", restore_id="1")
     assert users(host.home / "auth/auth.db") == ["admin"]
-    assert asked.undo()
+    assert asked.undo("1")
     assert tree(host.home) == before
 
 
@@ -162,8 +162,8 @@ def test_a_restore_that_was_cut_off_can_be_undone(host: Host, monkeypatch: pytes
     with monkeypatch.context() as patched:
         patched.setattr(Restore, "_place_host", cut)
         with pytest.raises(KeyboardInterrupt):
-            restore(host).place("latest")
-    assert restore(host).undo()
+            restore(host).place("latest", restore_id="1")
+    assert restore(host).undo("1")
     assert (tree(host.home), tree(host.service)) == (before, service)
 
 
@@ -178,10 +178,10 @@ def test_a_file_of_the_service_that_holds_no_text_does_not_leave_a_server_that_i
     before, service = tree(host.home), tree(host.service)
     asked = restore(host)
     with pytest.raises(BackupError, match=r"a file of the recovery service holds no text. What was there before is back, and the server runs"):
-        asked.place("latest")
+        asked.place("latest", restore_id="1")
     assert (tree(host.home), tree(host.service)) == (before, service)
     assert host.engine.status == "running"
-    assert not asked.open
+    assert not asked.open("1")
 
 
 def spoil_manifest(**changed: object) -> Callable[[Path], None]:
@@ -234,13 +234,84 @@ def test_what_is_wrong_with_a_snapshot_is_refused_before_anything_is_touched(hos
 
 
 def test_keys_of_other_accounts_are_refused(host: Host) -> None:
+    """What the backup warned of is refused before anything is touched."""
     (host.home / "auth/encryption_key").write_text("1" * 64)
     make(host.settings, host.docker, host.restic)
     lose(host)
     before = tree(host.home)
-    with pytest.raises(BackupError, match=r"cannot be restored: its keys do not belong to its accounts.*What was there before is back, and the server runs"):
-        restore(host).place("latest")
+    host.engine.asked.clear()
+    for call in (restore(host).check, restore(host).place):
+        with pytest.raises(BackupError, match=r"Snapshot .* cannot be restored: the server's keys do not belong to its accounts"):
+            call("latest")
+    assert host.engine.asked == []
     assert tree(host.home) == before
+
+
+def test_keys_that_only_the_container_knows_to_be_wrong_are_refused(host: Host) -> None:
+    """Such as those of a server that had its key from its environment."""
+    (host.home / "auth/encryption_key").write_text("1" * 64)
+    host.engine.environment = [f"XINFERENCE_AUTH_ENCRYPTION_KEY={'0' * 64}"]
+    make(host.settings, host.docker, host.restic)
+    host.engine.environment = []
+    lose(host)
+    before = tree(host.home)
+    with pytest.raises(BackupError, match=r"cannot be restored: its keys do not belong to its accounts.*What was there before is back, and the server runs"):
+        restore(host).place("latest", restore_id="1")
+    assert tree(host.home) == before
+
+
+def test_an_earlier_restore_stays_where_a_later_one_fails(host: Host) -> None:
+    """The first was cut off when all was in place, and the server went on with it."""
+    make(host.settings, host.docker, host.restic)
+    lose(host)
+    restore(host).place("latest", restore_id="first")
+    with closing(sqlite3.connect(host.home / "auth/auth.db")) as database:
+        database.execute("INSERT INTO users VALUES ('since')")
+        database.commit()
+    asked = restore(host)
+    with pytest.raises(BackupError, match="holds no snapshot"):
+        asked.place("ffffffff", restore_id="second")
+    assert not asked.undo("second")
+    assert not asked.undo("first")
+    assert not asked.keep("first")
+    assert users(host.home / "auth/auth.db") == ["admin", "since"]
+    assert (host.service / "automation").read_text() == "password\n"
+    assert not (host.home / ".restore").exists()
+    # And where the later one gets as far as the files.
+    host.repository.spoils = spoil_manifest(server="9.9.9")
+    host.engine.server = "4.1.0"
+    with pytest.raises(BackupError, match="What was there before is back"):
+        asked.place("latest", restore_id="third")
+    assert users(host.home / "auth/auth.db") == ["admin", "since"]
+
+
+def test_going_back_that_was_cut_off_goes_on(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(host.settings, host.docker, host.restic)
+    lose(host)
+    before, service = tree(host.home), tree(host.service)
+    restore(host).place("latest", restore_id="first")
+
+    def cut(_self: Restore) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Restore, "_host_back", cut)
+        with pytest.raises(KeyboardInterrupt):
+            restore(host).undo("first")
+    # The next one fails for another reason, and ends this one first.
+    with pytest.raises(BackupError, match="holds no snapshot"):
+        restore(host).place("ffffffff", restore_id="second")
+    assert (tree(host.home), tree(host.service)) == (before, service)
+
+
+def test_a_snapshot_of_another_container_needs_the_name_of_its_host(host: Host, tmp_path: Path) -> None:
+    archive = tmp_path / "one.tar"
+    make(host.settings, host.docker, host.restic, archive=archive)
+    other = replace(host.settings, container="another")
+    asked = Restore(other, host.docker, host.restic.of(other))
+    with pytest.raises(BackupError, match="is of container 'xinference', and this is 'another'; set xinference_restore_host to restore it here"):
+        asked.check(str(archive))
+    assert asked.check(str(archive), "one").manifest.container == "xinference"
 
 
 def test_an_older_server_is_refused(host: Host) -> None:
@@ -249,7 +320,7 @@ def test_an_older_server_is_refused(host: Host) -> None:
     host.repository.spoils = spoil_manifest(server="9.9.9")
     host.engine.server = "4.1.0"
     with pytest.raises(BackupError, match=r"cannot be restored: it was made with Xinference 9.9.9, and this server is 4.1.0: an older server does not read"):
-        restore(host).place("latest")
+        restore(host).place("latest", restore_id="1")
     assert users(host.home / "auth/auth.db") == ["admin"]
 
 
@@ -278,7 +349,7 @@ def test_a_plain_archive_is_restored(host: Host, tmp_path: Path) -> None:
     archive = tmp_path / "one.tar"
     made = make(host.settings, host.docker, host.restic, archive=archive)
     lose(host)
-    assert restore(host).place(str(archive)).manifest == made.manifest
+    assert restore(host).place(str(archive), restore_id="1").manifest == made.manifest
     assert users(host.home / "auth/auth.db") == ["admin"]
 
 
@@ -313,7 +384,7 @@ def test_a_hostile_archive_is_refused(host: Host, tmp_path: Path, write: Callabl
     write(archive)
     host.engine.asked.clear()
     with pytest.raises(BackupError) as raised:
-        restore(host).place(str(archive))
+        restore(host).place(str(archive), restore_id="1")
     assert words in str(raised.value)
     assert host.engine.asked == []
 
@@ -327,7 +398,7 @@ def test_a_cut_archive_is_refused(host: Host, tmp_path: Path, share: float) -> N
     # Behind the last file there is nothing that could be missed.
     os.truncate(archive, int((last.offset_data + last.size) * share))
     with pytest.raises(BackupError, match="damaged or cut"):
-        restore(host).place(str(archive))
+        restore(host).place(str(archive), restore_id="1")
 
 
 def test_an_archive_that_is_not_there_is_named(host: Host) -> None:

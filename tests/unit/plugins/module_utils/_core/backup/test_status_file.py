@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.status_file import NAME, failed, succeeded
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.status_file import NAME, failed, repository, succeeded
 
 FIRST: dict[str, Any] = {"version": 1, "last_success": None, "snapshot": None, "verified": False, "files": 0, "bytes": 0}
 THEN, NOW = "2026-01-31T03:00:00Z", "2026-02-01T03:00:00Z"
@@ -26,9 +26,10 @@ def content(folder: Path) -> Any:
 
 def test_a_first_success(tmp_path: Path) -> None:
     folder = tmp_path / "state/deep"
-    succeeded(str(folder), NOW, "0123", 3, 1000)
+    succeeded(str(folder), NOW, "0123", files=3, size=1000, where="/mnt/one", warnings=["Odd."])
     expected = {"last_success": NOW, "last_attempt": NOW, "snapshot": "0123", "verified": True, "files": 3, "bytes": 1000, "failed": ""}
-    assert content(folder) == {**FIRST, **expected}
+    assert content(folder) == {**FIRST, **expected, "repository": "/mnt/one", "warnings": ["Odd."]}
+    assert repository(str(folder)) == "/mnt/one"
     assert stat.S_IMODE((folder / NAME).stat().st_mode) == 0o644
 
 
@@ -39,11 +40,12 @@ def test_a_first_failure(tmp_path: Path) -> None:
 
 
 def test_what_was_there_is_kept(tmp_path: Path) -> None:
-    succeeded(str(tmp_path), THEN, "0123", 3, 1000)
+    assert repository(str(tmp_path)) is None
+    succeeded(str(tmp_path), THEN, "0123", files=3, size=1000, where="/mnt/one", warnings=[])
     before = content(tmp_path)
     failed(str(tmp_path), NOW, "There is no room.")
     assert content(tmp_path) == {**before, "last_attempt": NOW, "failed": "There is no room."}
-    succeeded(str(tmp_path), NOW, "4567", 4, 2000)
+    succeeded(str(tmp_path), NOW, "4567", files=4, size=2000, where="/mnt/one", warnings=[])
     assert content(tmp_path) == {**before, "last_success": NOW, "last_attempt": NOW, "snapshot": "4567", "files": 4, "bytes": 2000}
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 

@@ -168,8 +168,9 @@ def test_a_host_with_backups(host: Path) -> None:
         "behind": False,
         "triggered": "2026-11-29T00:03:02Z",
         "schedule": None,
+        "restore": False,
         "settings": hashlib.sha256(b'{"host": "one"}\n').hexdigest(),
-        "status": {name: value for name, value in STATUS.items() if name != "version"},
+        "status": {**{name: value for name, value in STATUS.items() if name != "version"}, "warnings": []},
     }
     # What is known already is not asked.
     assert asked == [f"systemctl show --property=ActiveState,ActiveEnterTimestamp,LastTriggerUSec {TIMER}"]
@@ -179,7 +180,7 @@ def test_a_host_without_backups(tmp_path: Path) -> None:
     run, asked = answers()
     facts = backups(tmp_path, run=run)
     nothing = dict.fromkeys(("available", "triggered", "schedule", "program", "settings", "status"))
-    assert facts == {"restic": False, "units": {}, "enabled": False, "active": False, "behind": False, **nothing}
+    assert facts == {"restic": False, "units": {}, "enabled": False, "active": False, "behind": False, "restore": False, **nothing}
     assert asked == []
     assert backups(tmp_path, package=True, schedule="daily") == facts
 

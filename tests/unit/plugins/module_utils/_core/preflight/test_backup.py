@@ -20,7 +20,7 @@ from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._co
 )
 
 #: Facts of a bare host.
-FOUND = {"restic": False, "available": None, "schedule": None}
+FOUND = {"restic": False, "available": None, "schedule": None, "restore": False}
 ELSEWHERE = "Write it as /mnt/backups/xinference, sftp:user@host:/path, s3:https://host/bucket or rest:https://host/path."
 OTHER = "Choose another directory, such as /var/backups/xinference."
 WHEN = "Write one as systemd.timer has it, such as daily or '*-*-* 03:00:00', or leave it empty for no timer."
@@ -203,3 +203,13 @@ def test_a_data_root_behind_a_link_is_found() -> None:
 def test_everything_that_is_wrong_is_reported_at_once() -> None:
     wrong = {"password_length": 3, "repository": "x", "environment": 3, "schedule": "%", "keep_daily": 0, "keep_weekly": -1, "restore_from": "x"}
     assert len(sentences(host(), {**wrong, "restore_host": "-"}, manage_docker=False)) == 9
+
+
+def test_a_restore_that_was_cut_off_is_ended_first() -> None:
+    cut = host(restic=True, restore=True)
+    (failure,) = check_host(cut, replace(SETTINGS, backup=BACKUP))
+    assert str(failure) == (
+        "A restore of this host was cut off before all files were in place, so its server would begin with a part of them. "
+        "Run playbook restore again, which ends it."
+    )
+    assert check_host(cut, replace(SETTINGS, backup=replace(BACKUP, restoring=True))) == []

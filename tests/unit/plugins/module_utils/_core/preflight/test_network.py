@@ -158,12 +158,12 @@ def test_addresses_that_the_host_does_not_have() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["xinference.previous", "a.replacement"])
-def test_names_of_containers_that_are_replaced(name: str) -> None:
-    (problem,) = problems(container=name)
+@pytest.mark.parametrize("ending", [".previous", ".replacement", "-prepare", "-backup"])
+def test_names_of_containers_beside_another_one(ending: str) -> None:
+    (problem,) = problems(container=f"a{ending}")
     assert problem == (
-        f"xinference_container_name '{name}' ends like the name of a container that another one replaces. "
-        "Choose a name that does not end in .replacement or .previous."
+        f"xinference_container_name 'a{ending}' ends like the name of a container that the roles make beside another one. "
+        f"Choose a name that does not end in {ending}."
     )
 
 
