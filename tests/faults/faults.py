@@ -130,7 +130,7 @@ def power_cut_at_converge(case: Case) -> float:
 
 
 def power_cut_at_backup(case: Case) -> float:
-    """The power fails while a backup is made; the next one succeeds."""
+    """The power fails during a backup; the next one succeeds."""
     # It takes a few seconds, so it is begun again until it was seen on its way.
     state = "$(systemctl show --property=ActiveState --value xinference-backup.service)"
     seen = "test -d /run/xinference-backup/work/snapshot/home && exit 0"
@@ -143,7 +143,7 @@ def power_cut_at_backup(case: Case) -> float:
 
 
 def power_cut_at_restore(case: Case) -> float:
-    """The power fails while a backup is restored, and it is restored once more."""
+    """The power fails during a restore, which is run once more."""
     case.host.run("systemctl start xinference-backup.service", timeout=600)
     process = case.converge({}, "restore")
     try:
