@@ -366,7 +366,7 @@ models:
     state:
       description: >-
         State in which it was seen last: V(ready), V(creating) and V(loading) (its launch is under way), V(scaling) (its number of replicas changes),
-        V(recovering) (the server makes it again), V(terminating), V(error), V(unlisted) (ready, but the server does not list it), V(absent), or V(unknown) (the
+        V(recovering) (the server makes it again), V(terminating), V(error), V(orphaned) (ready, but the server does not list it), V(absent), or V(unknown) (the
         server was lost).
       type: str
       returned: always

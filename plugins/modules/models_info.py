@@ -108,7 +108,7 @@ models:
       type: str
       returned: always
     state:
-      description: V(ready), V(creating), V(loading), V(scaling), V(recovering), V(terminating), V(error), V(unlisted) (orphaned) or
+      description: V(ready), V(creating), V(loading), V(scaling), V(recovering), V(terminating), V(error), V(orphaned) (ready, but not listed) or
         V(absent).
       type: str
       returned: always

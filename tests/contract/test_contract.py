@@ -237,7 +237,7 @@ def test_the_client_knows_whether_it_is_logged_in(played: dict[str, Any], server
         ("list after cancel", None),
         ("cancel when ready", None),
         ("list of an orphan", None),
-        ("state of an orphan", "unlisted"),
+        ("state of an orphan", "orphaned"),
         ("describe an orphan", None),
         ("terminate an orphan", refusal(400, "Model not found in the model list, uid: embed")),
         ("cancel an orphan", refusal(500, "Model embed has not been launched yet")),

@@ -23,11 +23,11 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.observed
     CREATING,
     ERROR,
     LOADING,
+    ORPHAN,
     READY,
     RECOVERING,
     SCALING,
     TERMINATING,
-    UNLISTED,
 )
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import HANDED_ON
 
@@ -248,7 +248,7 @@ def test_the_results_and_states_of_a_model_are_the_documented_ones() -> None:
         return set(re.findall(r"V\((\w+)\)", fields[field]["description"]))
 
     assert words("result") == {*OUTCOMES.values(), "updated", "failed"}
-    assert words("state") == {READY, CREATING, LOADING, SCALING, RECOVERING, TERMINATING, ERROR, UNLISTED, ABSENT, "unknown"}
+    assert words("state") == {READY, CREATING, LOADING, SCALING, RECOVERING, TERMINATING, ERROR, ORPHAN, ABSENT, "unknown"}
 
 
 @pytest.mark.parametrize("module", MODULES)

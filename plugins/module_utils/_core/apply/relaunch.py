@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..base.errors import ApiError, AuthenticationError
 from ..observed.last_applied import Record, cleaned
-from ..observed.models import ABSENT, BUSY, ERROR, READY, UNLISTED, Observed, observe
+from ..observed.models import ABSENT, BUSY, ERROR, ORPHAN, READY, Observed, observe
 from ..plan.plan import RELAUNCH
 from ..server.rows import AutostartEntry
 from .model_run import ModelRun, PlanRun
@@ -51,7 +51,7 @@ class Launches:
                     model.result.state = ABSENT
                 return True
             state = observe(self.client).state(model.uid)
-            if state in (*BUSY, READY, UNLISTED):
+            if state in (*BUSY, READY, ORPHAN):
                 # Another client launched it in the meantime: the same model is waited for.
                 model.result.result = "waited"
                 return True

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..base.errors import ApiError, AuthenticationError, NoAnswer
-from ..observed.models import ABSENT, BUSY, ERROR, PATIENCE, SETTLING, TERMINATING, UNLISTED, Observed, observe
+from ..observed.models import ABSENT, BUSY, ERROR, ORPHAN, PATIENCE, SETTLING, TERMINATING, Observed, observe
 from .model_run import ModelRun, PlanRun
 
 __all__ = ["ORPHANED", "Removal"]
@@ -41,7 +41,7 @@ class Removal:
     def clear(self, model: ModelRun) -> bool:
         """Get a model off the server; False when it failed, with the reason recorded."""
         asked: set[str] = set()
-        unlisted: float | None = None
+        orphaned_since: float | None = None
         while True:
             # Checked before each request: a launch that ended in the meantime must be terminated. To cancel a model that
             # is ready would leave its process running where nobody can reach it.
@@ -54,14 +54,14 @@ class Removal:
                 if not self.ask_to_remove(model, state):
                     return False
                 continue
-            if state != UNLISTED:
-                unlisted = None
-            elif unlisted is None:
-                unlisted = self.run.clock()
-            elif self.run.clock() - unlisted >= PATIENCE:
+            if state != ORPHAN:
+                orphaned_since = None
+            elif orphaned_since is None:
+                orphaned_since = self.run.clock()
+            elif self.run.clock() - orphaned_since >= PATIENCE:
                 if not self.clear_orphan(model, seen):
                     return False
-                unlisted = None
+                orphaned_since = None
                 continue
             if self.run.late():
                 self.run.fail(model, f"is still {state} after {self.run.waiting.timeout:g} s", state)
@@ -72,11 +72,11 @@ class Removal:
     def clear_orphan(self, model: ModelRun, seen: Observed) -> bool:
         """Remove an orphaned model, whose launch was cancelled too late; False when that was tried before."""
         if model.orphan_cleared:
-            self.run.fail(model, ORPHANED, UNLISTED)
+            self.run.fail(model, ORPHANED, ORPHAN)
             return False
         model.orphan_cleared = True
         replicas = max(len(seen.models[model.uid].replicas), 1)
-        return self.run.attempt(model, lambda: self.run.write(model, lambda: self.client.clear_orphan(model.uid, replicas)), state=UNLISTED)
+        return self.run.attempt(model, lambda: self.run.write(model, lambda: self.client.clear_orphan(model.uid, replicas)), state=ORPHAN)
 
     def ask_to_remove(self, model: ModelRun, state: str) -> bool:
         """Ask for a removal; False when the server refuses."""

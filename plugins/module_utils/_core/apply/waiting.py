@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base.errors import ApiError
 from ..observed.last_applied import Record
-from ..observed.models import ABSENT, ERROR, PATIENCE, READY, TERMINATING, UNLISTED, Observed, observe
+from ..observed.models import ABSENT, ERROR, ORPHAN, PATIENCE, READY, TERMINATING, Observed, observe
 from ..plan.plan import RELAUNCH, WAIT, Action
 from .model_run import ModelRun, PlanRun
 from .relaunch import Launches
@@ -97,7 +97,7 @@ class UnderWay:
             return False
         if state == ERROR:
             return self.again(model, self.launches.roll_back(model, self.run.explain(model, seen.models[model.uid].message)))
-        if state in (ABSENT, TERMINATING, UNLISTED):
+        if state in (ABSENT, TERMINATING, ORPHAN):
             if model.missing_since is None:
                 model.missing_since = self.run.clock()
             if self.run.clock() - model.missing_since < PATIENCE:
@@ -144,14 +144,14 @@ class UnderWay:
 
     def lost(self, model: ModelRun, state: str, seen: Observed) -> bool:
         """A model is not where it should be and will not come by itself; False when it is not waited for any longer."""
-        if state == UNLISTED and model.rolling_back is None:
+        if state == ORPHAN and model.rolling_back is None:
             if not self.removal.clear_orphan(model, seen):
                 return False
             # What another client launched is planned again when it is gone and all others are done.
             if model.action.kind != WAIT:
                 self.launches.launch(model)
             return not model.failed
-        words = ORPHANED if state == UNLISTED else "disappeared from the server while it was launching"
+        words = ORPHANED if state == ORPHAN else "disappeared from the server while it was launching"
         if state == ABSENT and self.launches.roll_back(model, self.run.explain(model, words)):
             return True
         self.run.fail(model, model.result.message or words, state)

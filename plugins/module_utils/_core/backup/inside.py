@@ -55,7 +55,7 @@ def below(home: Path, folder: str, deep: bool) -> Iterator[str]:
         for entry in entries:
             count += 1
             if count > ENTRIES:
-                sys.exit(f"{home / folder} has more than {ENTRIES} entries")
+                raise SystemExit(f"{home / folder} has more than {ENTRIES} entries")
             path = f"{inner}/{entry.name}" if inner else entry.name
             if entry.is_dir(follow_symlinks=False):
                 waiting += [path] if deep else []
@@ -69,7 +69,7 @@ def kept(home: Path, patterns: list[str]) -> list[str]:
     for pattern in patterns:
         folder, _slash, name = pattern.rpartition("/")
         if folder and (home / folder).is_symlink():
-            sys.exit(f"{home / folder} is a link, which no backup follows; mount what it leads to")
+            raise SystemExit(f"{home / folder} is a link, which no backup follows; mount what it leads to")
         deep = name.startswith("**")
         found |= {path for path in below(home, folder, deep) if fnmatch.fnmatchcase(path.rpartition("/")[2], name)}
     return sorted(found)
@@ -95,7 +95,7 @@ def copy_database(path: Path, target: Path) -> None:
         source.backup(copy)
         found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        sys.exit(f"{path} is damaged: {found}")
+        raise SystemExit(f"{path} is damaged: {found}")
 
 
 def encryption_key(folder: Path, environment_key: str) -> str:
@@ -181,7 +181,7 @@ def send(header: dict[str, Any], content: BinaryIO | None = None) -> None:
         part = content.read(min(STEP, left))
         if not part:
             # It was cut meanwhile; the host is owed what was said, and reads the reason.
-            sys.exit(f"{header['path']} became shorter while it was read")
+            raise SystemExit(f"{header['path']} became shorter while it was read")
         sink.write(part)
         left -= len(part)
     sink.flush()
@@ -200,7 +200,7 @@ def collect(request: dict[str, Any], home: Path) -> None:
                 try:
                     copy_database(home / path, place)
                 except sqlite3.Error as error:
-                    sys.exit(f"{home / path} cannot be copied: {error}")
+                    raise SystemExit(f"{home / path} cannot be copied: {error}") from None
             try:
                 with opened(place) as content:
                     send({"path": path, "size": os.fstat(content.fileno()).st_size}, content)
@@ -215,7 +215,7 @@ def line() -> dict[str, Any]:
     """The next line of the host."""
     text = sys.stdin.buffer.readline(LINE)
     if not text.endswith(b"\n"):
-        sys.exit("the host sent nothing more")
+        raise SystemExit("the host sent nothing more")
     received: dict[str, Any] = json.loads(text)
     return received
 
@@ -254,14 +254,14 @@ def receive(work: Path) -> list[str]:
             while left > 0:
                 part = sys.stdin.buffer.read(min(STEP, left))
                 if not part:
-                    sys.exit("the host sent nothing more")
+                    raise SystemExit("the host sent nothing more")
                 total.update(part)
                 sink.write(part)
                 left -= len(part)
             sink.flush()
             os.fsync(sink.fileno())
         if total.hexdigest() != header["sha256"]:
-            sys.exit(f"{header['path']} arrived damaged")
+            raise SystemExit(f"{header['path']} arrived damaged")
         paths.append(header["path"])
 
 
@@ -305,10 +305,10 @@ def checked(request: dict[str, Any], work: Path) -> list[str]:
     own = server_version()
     paths = receive(work / "new")
     if request["server"] and own and numbers(request["server"]) > numbers(own):
-        sys.exit(f"it was made with Xinference {request['server']}, and this server is {own}: an older server does not read what a newer one wrote")
+        raise SystemExit(f"it was made with Xinference {request['server']}, and this server is {own}: an older server does not read what a newer one wrote")
     problem = key_problem(work / "new", request["environment_key"])
     if problem:
-        sys.exit(problem)
+        raise SystemExit(problem)
     for name in BESIDE:
         for path in (work / "new").rglob(f"*{name}"):
             path.unlink()
@@ -391,7 +391,7 @@ def main() -> None:
         jobs[request["do"]](request, home)
     except (OSError, sqlite3.Error) as error:
         name = getattr(error, "filename", None)
-        sys.exit(f"{name}: {getattr(error, 'strerror', None) or error}" if name else str(error))
+        raise SystemExit(f"{name}: {getattr(error, 'strerror', None) or error}" if name else str(error)) from None
 
 
 if __name__ == "__main__":

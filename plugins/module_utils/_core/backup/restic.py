@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..base.bounded import parse_json
 from ..base.messages import one_line
@@ -89,6 +89,18 @@ class Answer:
 Run = Callable[[Sequence[str], "dict[str, str]"], Answer]
 
 
+async def _ended(arguments: Sequence[str], environment: dict[str, str], output: IO[bytes], error: IO[bytes]) -> int | None:
+    """Exit code of a command; None where it did not end in time."""
+    no_input = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*arguments, env=environment, stdin=no_input, stdout=output, stderr=error, cwd="/")
+    try:
+        return await asyncio.wait_for(process.wait(), _LONGEST)
+    except asyncio.TimeoutError:
+        process.kill()
+        await process.wait()
+        return None
+
+
 def run(arguments: Sequence[str], environment: dict[str, str]) -> Answer:
     """Run a command, and read what it wrote.
 
@@ -96,17 +108,14 @@ def run(arguments: Sequence[str], environment: dict[str, str]) -> Answer:
     """
     # In files, because what it may write has no bound.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error:
-        try:
-            done = subprocess.run(  # noqa: S603  its arguments are ours
-                list(arguments), env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=error, timeout=_LONGEST, check=False, cwd="/"
-            )
-        except subprocess.TimeoutExpired:
-            raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s") from None
+        status = asyncio.run(_ended(arguments, environment, output, error))
+        if status is None:
+            raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s")
         texts = []
         for file in (output, error):
             file.seek(0)
             texts.append(file.read(_ANSWER).decode("utf-8", "replace"))
-    return Answer(done.returncode, *texts)
+    return Answer(status, *texts)
 
 
 class Restic:

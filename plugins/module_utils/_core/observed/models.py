@@ -25,13 +25,13 @@ __all__ = [
     "CREATING",
     "ERROR",
     "LOADING",
+    "ORPHAN",
     "PATIENCE",
     "READY",
     "RECOVERING",
     "SCALING",
     "SETTLING",
     "TERMINATING",
-    "UNLISTED",
     "Observed",
     "ObservedModel",
     "make_certain",
@@ -50,7 +50,7 @@ RECOVERING = "recovering"
 ERROR = "error"
 #: Ready by one account and unknown to the other. It is what a launch leaves that was cancelled in the moment in which it was ready:
 #: it can be neither used nor terminated, only freed.
-UNLISTED = "unlisted"
+ORPHAN = "orphaned"
 ABSENT = "absent"
 #: Neither may be terminated nor cancelled: the server would answer that there is no such model, and bring it back when it has settled.
 SETTLING = frozenset({SCALING, RECOVERING})
@@ -74,7 +74,7 @@ class ObservedModel:
     """One model on the server.
 
     :param uid: its name.
-    :param state: one of ready, creating, loading, scaling, recovering, terminating, error, unlisted.
+    :param state: one of ready, creating, loading, scaling, recovering, terminating, error, orphaned.
     :param spec: what the server reports about it; empty while it is not ready.
     :param message: the server's words about a failed launch.
     :param created: when the server made it, in seconds since the epoch; distinguishes one launch from the next.
@@ -168,7 +168,7 @@ def observe(reader: ModelsReadApi, loading: Collection[str] = ()) -> Observed:
         if seen.state == READY and spec is None:
             # The list is up to three seconds old; a single model is looked up again.
             spec = reader.describe(seen.uid)
-            state = UNLISTED if spec is None else READY if spec else LOADING
+            state = ORPHAN if spec is None else READY if spec else LOADING
             models[seen.uid] = _with(seen, state, spec)
         else:
             models[seen.uid] = _with(seen, seen.state, spec if seen.state in (READY, TERMINATING, *SETTLING) else None)

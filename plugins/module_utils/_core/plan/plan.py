@@ -14,7 +14,7 @@ from ..declaration.fields import AUTO, FIELDS
 from ..declaration.model import DeclaredModel, effective
 from ..declaration.specification import registration_drift
 from ..observed.last_applied import Entry, cleaned
-from ..observed.models import ABSENT, BUSY, ERROR, READY, SETTLING, TERMINATING, UNLISTED, Observed, ObservedModel
+from ..observed.models import ABSENT, BUSY, ERROR, ORPHAN, READY, SETTLING, TERMINATING, Observed, ObservedModel
 from ..observed.server_files import ServerFiles
 from ..server.features import AUTOSTART
 from ..server.rows import AutostartEntry, ModelRow
@@ -239,7 +239,7 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
     if running is None or running.state in (ERROR, TERMINATING):
         return Action(model.uid, LAUNCH, state, after=after, request=request, register=register, replaced=replaced, fetch=fetch, **shared)
     shared.update(before=describe(running), after=after)
-    if running.state in BUSY or running.state == UNLISTED:
+    if running.state in BUSY or running.state == ORPHAN:
         return Action(model.uid, WAIT, state, **shared)
     applied = observed.applied.get(model.uid)
     differs = drift(model, running, applied)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..declaration.model import DeclaredModel
-from ..observed.models import ABSENT, ERROR, READY, UNLISTED, Observed, ObservedModel
+from ..observed.models import ABSENT, ERROR, ORPHAN, READY, Observed, ObservedModel
 from ..server.rows import Progress
 from .intervals import Intervals
 
@@ -106,7 +106,7 @@ class ModelStatuses(dict[str, ModelStatus]):
             status.state = state
             if not ours:
                 status.asked = False
-            elif status.asked and state in (ERROR, ABSENT, UNLISTED):
+            elif status.asked and state in (ERROR, ABSENT, ORPHAN):
                 status.asked = False
                 self.failed(uid, (model.message if model else "") or f"is {state} after its launch")
             elif status.asked and state == READY:

@@ -13,7 +13,7 @@ from ..apply.download import ROUTE as DOWNLOAD
 from ..apply.results import Result
 from ..base.errors import ApiError, AuthenticationError, DeclarationError, NoAnswer
 from ..declaration.model import DeclaredModel
-from ..observed.models import ABSENT, BUSY, PATIENCE, READY, RECOVERING, SETTLING, UNLISTED, Observed, observe
+from ..observed.models import ABSENT, BUSY, ORPHAN, PATIENCE, READY, RECOVERING, SETTLING, Observed, observe
 from ..reconcile.options import ReconcileOptions
 from ..reconcile.reconcile import reconcile
 from ..server.api import Api
@@ -90,7 +90,7 @@ class Repair:
             still = self.clock() - status.since
             if status.next_try > self.clock():
                 continue
-            if status.state == UNLISTED and still >= PATIENCE:
+            if status.state == ORPHAN and still >= PATIENCE:
                 number = max(len(seen.models[uid].replicas), 1)
                 self.remove(uid, "was cancelled too late; removed", lambda uid=uid, number=number: client.clear_orphan(uid, number))  # type: ignore[misc]
             elif status.state == RECOVERING and still >= _RECOVERY:

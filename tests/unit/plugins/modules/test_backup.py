@@ -110,7 +110,10 @@ def test_an_archive_is_of_a_snapshot(run: Runner, settings: Path) -> None:
 
 
 def test_failures_are_sentences(run: Runner, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "make", lambda *_arguments, **_options: (_ for _ in ()).throw(BackupError("there is no room")))
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise BackupError("there is no room")
+
+    monkeypatch.setattr(backup, "make", fail)
     assert refused(run, settings_path=str(settings)) == "There is no room."
     (tmp_path / "bin/restic").write_text('#!/bin/sh\necho "Fatal: $RESTIC_PASSWORD, $TOKEN: wrong password or no key found" >&2\nexit 12\n')
     words = f"xinference_backup_password does not open the repository {tmp_path}/repository: Fatal: ********, ********: wrong password or no key found."

@@ -68,7 +68,7 @@ def test_an_orphaned_model_is_named(run: Runner) -> None:
     server.cancel("chat")
     run.use(server)
     (model,) = run()["models"]
-    assert (model["state"], model["spec"]) == ("unlisted", {})
+    assert (model["state"], model["spec"]) == ("orphaned", {})
 
 
 def test_a_server_without_accounts_says_so(run: Runner) -> None:

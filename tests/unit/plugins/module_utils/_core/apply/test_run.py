@@ -538,7 +538,7 @@ def orphan(*uids: str) -> FakeServer:
     server = FakeServer().run(*uids)
     for uid in uids:
         server.cancel(uid)
-        assert observe(server).state(uid) == "unlisted"
+        assert observe(server).state(uid) == "orphaned"
     server.calls.clear()
     return server
 
@@ -606,7 +606,7 @@ def test_what_cannot_be_cleared_away_is_given_up() -> None:
     server = orphan("chat", "old")
     server.clear_orphan = lambda uid, replicas: None  # type: ignore[method-assign]
     results = reach(server, llm("chat"), gone("old"))
-    assert {uid: (result.result, result.state) for uid, result in results.items()} == dict.fromkeys(("chat", "old"), ("failed", "unlisted"))
+    assert {uid: (result.result, result.state) for uid, result in results.items()} == dict.fromkeys(("chat", "old"), ("failed", "orphaned"))
     assert "restart the server" in results["old"].message
 
 

@@ -159,9 +159,9 @@ def test_the_list_is_some_seconds_old_so_a_model_that_it_lacks_is_looked_up() ->
     assert server.asked == ["instances", "models", ("describe", "chat")]
 
 
-def test_a_model_that_the_server_calls_ready_and_does_not_serve_is_unlisted() -> None:
+def test_a_model_that_the_server_calls_ready_and_does_not_serve_is_orphaned() -> None:
     """A launch that is cancelled in the moment in which it is ready leaves such a model behind."""
-    assert observe(Server(instance("chat", "READY"), listed={})).state("chat") == "unlisted"
+    assert observe(Server(instance("chat", "READY"), listed={})).state("chat") == "orphaned"
 
 
 def test_a_model_that_is_called_ready_and_says_that_it_still_loads_is_loading() -> None:
@@ -177,7 +177,7 @@ def test_a_list_that_is_broken_by_what_was_cancelled_too_late_is_done_without(wo
     server.described["chat"] = SPEC
     server.fails = ApiError("GET", "http://fake/v1/models", 500, words)
     seen = observe(server)
-    assert {uid: model.state for uid, model in seen.models.items()} == {"chat": "ready", "left": "unlisted", "new": "creating"}
+    assert {uid: model.state for uid, model in seen.models.items()} == {"chat": "ready", "left": "orphaned", "new": "creating"}
     assert seen.models["chat"].spec == SPEC
 
 

@@ -106,14 +106,14 @@ def only(model: DeclaredModel, observed: Observed, **choices: Any) -> Action:
         (present(), "ready", "keep"),
         (present(), "creating", "wait"),
         (present(), "loading", "wait"),
-        (present(), "unlisted", "wait"),
+        (present(), "orphaned", "wait"),
         (present(), "error", "launch"),
         (present(), "terminating", "launch"),
         (absent(), "absent", "keep"),
         (absent(), "ready", "terminate"),
         (absent(), "creating", "cancel"),
         (absent(), "loading", "cancel"),
-        (absent(), "unlisted", "terminate"),
+        (absent(), "orphaned", "terminate"),
         (absent(), "terminating", "wait"),
         (absent(), "error", "keep"),
     ],
@@ -754,7 +754,7 @@ def test_automatic_options_are_chosen_by_what_the_server_may_use() -> None:
 # What holds for every plan.
 
 UIDS = "abcdef"
-STATES = ("ready", "creating", "loading", "scaling", "recovering", "terminating", "error", "unlisted")
+STATES = ("ready", "creating", "loading", "scaling", "recovering", "terminating", "error", "orphaned")
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"quantization": "Q8_0"},
