@@ -167,7 +167,7 @@ def test_a_name_of_a_key_is_given_once_since_it_must_be_there(real: dict[str, An
 
 
 def ensure(client: Client, name: str = "app", **declared: Any) -> AccountChange:
-    """Carry a declaration out, and see that a second run changes nothing."""
+    """Apply a declaration, and see that a second run changes nothing."""
     wanted = Account(name, **declared)
     change = plan_account(wanted, read(client, wanted))
     apply_account(client, change)
@@ -277,7 +277,7 @@ def test_tries_of_wrong_passwords_ban_nobody(client: Client) -> None:
 
 
 def ensure_key(client: Client, name: str = "key", **declared: Any) -> tuple[KeyChange, KeyOutcome]:
-    """Carry a declaration out, and see that a second run changes nothing."""
+    """Apply a declaration, and see that a second run changes nothing."""
     wanted = ApiKey(name, **declared)
 
     def plan(wanted: ApiKey) -> KeyChange:

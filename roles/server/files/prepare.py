@@ -122,7 +122,7 @@ def keep_keys(folder: Path, owner: tuple[int, int], accounts: bool) -> bool:
 
 
 def main() -> None:
-    """Carry out what standard input says, and exit with a sentence where that fails."""
+    """Do what standard input says, and exit with a sentence where that fails."""
     wanted: dict[str, Any] = json.load(sys.stdin)
     os.umask(0o077)
     user, _colon, group = wanted["user"].partition(":")

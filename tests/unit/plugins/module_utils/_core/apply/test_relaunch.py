@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out what changes a running model: relaunches and their way back, copies, autostart entries, records."""
+"""Applying what changes a running model: relaunches and their way back, replicas, autostart entries, records."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ class Calls:
     def __call__(self, arguments: Sequence[str], environment: dict[str, str]) -> Answer:
         self.arguments.append(list(arguments[1:]))
         self.environments.append(environment)
-        answer = self.answers.pop(0) if self.answers else Answer(0, "", "")
+        if not self.answers:
+            return Answer(0, "", "")
+        answer = self.answers.pop(0)
         if isinstance(answer, Answer):
             return answer
         raise answer
