@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def test_journal_has_a_line_for_each_change_and_no_traceback(host: Any) -> None:
 
 def test_status_shows_the_service() -> None:
     assert "xinference-molecule-recovery  running (healthy)" in LOG.read_text(encoding="utf-8")
-    assert "  ready     chat" in LOG.read_text(encoding="utf-8")
+    # Its backups are made by a timer, which has not come yet.
+    assert re.search(r"  ready +never +chat ", LOG.read_text(encoding="utf-8"))
 
 
 def test_every_model_runs_once(host: Any) -> None:
