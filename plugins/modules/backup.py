@@ -122,8 +122,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import described, make
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import make
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, described, sentence
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import read_secrets, read_settings
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket

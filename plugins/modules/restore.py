@@ -91,8 +91,7 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import described
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, described, sentence
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import read_secrets, read_settings

@@ -90,14 +90,12 @@ restored:
   type: bool
 """
 
-from urllib.parse import quote
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy, docker_words
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy, docker_words, lock_path
 
 
 def main() -> None:
@@ -119,7 +117,7 @@ def main() -> None:
     try:
         if module.check_mode:
             module.exit_json(changed=container.predict(state))
-        with Lock(f"/run/inferops-xinference-{quote(name, safe='')}.lock", "replacing this container").hold(3 * timeout):
+        with Lock(lock_path(name), "replacing this container").hold(3 * timeout):
             if state == "healthy":
                 changed = container.make_healthy(timeout, module.params["roll_back"])
             else:

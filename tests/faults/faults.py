@@ -134,7 +134,7 @@ def power_cut_at_backup(case: Case) -> float:
     # It takes a few seconds, so it is begun again until it was seen on its way.
     state = "$(systemctl show --property=ActiveState --value xinference-backup.service)"
     seen = "test -d /run/xinference-backup/work/snapshot/home && exit 0"
-    case.host.run(f"while systemctl start --no-block xinference-backup; do while [ {state} = activating ]; do {seen}; done; done", timeout=600)
+    case.host.run(f"while systemctl start --no-block xinference-backup; do while [ {state} = activating ]; do {seen}; done; done; exit 1", timeout=600)
     begun = time.time()
     case.host.cut_power()
     case.host.until("the machine", "systemctl is-active docker")

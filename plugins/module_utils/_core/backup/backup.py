@@ -29,7 +29,7 @@ from .restore import restore_state
 from .settings import Settings
 from .staging import staging
 
-__all__ = ["Made", "described", "make", "utc"]
+__all__ = ["Made", "make", "utc"]
 
 #: Bytes of a file of the roles.
 _HOST_BYTES = 16 << 20
@@ -52,27 +52,6 @@ class Made:
 def utc(seconds: float) -> str:
     """A time as manifests and status have it, such as ``2026-01-31T12:00:00Z``."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def described(snapshot: str, manifest: Manifest) -> dict[str, Any]:
-    """A snapshot as modules return it.
-
-    :param snapshot: its ID, or the path of an archive.
-    :param manifest: what it holds.
-    """
-    return {
-        "id": snapshot if snapshot.startswith("/") else snapshot[:8],
-        "host": manifest.host,
-        "time": manifest.created,
-        "files": [{"path": file.path, "size": file.size} for file in manifest.files],
-        "bytes": manifest.size,
-        "server_version": manifest.server,
-        "image": manifest.image,
-        "image_id": manifest.image_id,
-        "collection_version": manifest.collection,
-        "model_files": [dict(each) for each in manifest.model_files],
-        "warnings": list(manifest.warnings),
-    }
 
 
 def _host_files(source: Path, target: Path) -> list[File]:
@@ -154,7 +133,7 @@ def make(
     :raises BackupError: when that fails; the status file holds why.
     """
     try:
-        with staging(settings) as work:
+        with staging(settings, report) as work:
             if restore_state(settings).get("state", "placed") != "placed":
                 raise BackupError("a restore was cut off before all files were in place, so there is nothing whole to back up; run playbook restore again")
             report("reading the server's files")

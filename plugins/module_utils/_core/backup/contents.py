@@ -34,6 +34,7 @@ __all__ = [
     "BackupError",
     "File",
     "Manifest",
+    "described",
     "is_kept",
     "sentence",
     "verify",
@@ -128,6 +129,27 @@ class Manifest:
     def fingerprints(files: Sequence[File]) -> dict[str, str]:
         """``keys`` of a manifest of these files."""
         return {file.path: file.sha256[:16] for file in files if file.path in _KEYS}
+
+
+def described(snapshot: str, manifest: Manifest) -> dict[str, Any]:
+    """A snapshot as modules return it.
+
+    :param snapshot: its ID, or the path of an archive.
+    :param manifest: what it holds.
+    """
+    return {
+        "id": snapshot if snapshot.startswith("/") else snapshot[:8],
+        "host": manifest.host,
+        "time": manifest.created,
+        "files": [{"path": file.path, "size": file.size} for file in manifest.files],
+        "bytes": manifest.size,
+        "server_version": manifest.server,
+        "image": manifest.image,
+        "image_id": manifest.image_id,
+        "collection_version": manifest.collection,
+        "model_files": [dict(each) for each in manifest.model_files],
+        "warnings": list(manifest.warnings),
+    }
 
 
 def is_kept(path: str) -> bool:

@@ -19,6 +19,7 @@ import contextlib
 import errno
 import fnmatch
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -156,19 +157,11 @@ def server_version() -> str:
 def measured(paths: list[str]) -> dict[str, int]:
     """Bytes of the files at some paths of this container, or in the directories there; what is not there is left out."""
     sizes: dict[str, int] = {}
-    for path in paths:
-        place, total, count = Path(path), 0, 0
-        if not place.exists():
-            continue
-        walked = os.walk(place) if place.is_dir() else [("", [], [path])]
-        for folder, _folders, names in walked:
-            for name in names:
-                with contextlib.suppress(OSError):
-                    total += os.stat(os.path.join(folder, name)).st_size
-                count += 1
-            if count > ENTRIES:
-                break
-        sizes[path] = total
+    for path in (path for path in paths if Path(path).exists()):
+        sizes[path] = 0
+        for each in itertools.islice(Path(path).rglob("*") if Path(path).is_dir() else [Path(path)], ENTRIES):
+            with contextlib.suppress(OSError):
+                sizes[path] += each.stat().st_size if each.is_file() else 0
     return sizes
 
 
@@ -348,6 +341,8 @@ def read_state(work: Path) -> dict[str, Any]:
     try:
         with opened(work / STATE) as file:
             state: dict[str, Any] = json.loads(file.read())
+            if not isinstance(state["before"], list):
+                raise ValueError(STATE)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     return state
@@ -357,6 +352,10 @@ def put_back(request: dict[str, Any], home: Path) -> None:
     """Go back to what was there before a restore, however far that came; where this is cut off, it goes on the next time."""
     work = home / WORK
     before = set(read_state(work)["before"])
+    for folder in {pattern.rpartition("/")[0] for pattern in request["patterns"]} - {""}:
+        # None was one when the restore began.
+        if (home / folder).is_symlink():
+            (home / folder).unlink()
     for path in theirs(request, home):
         # What was there before and was not moved away, or is back again, stays. All else is of the restore, or a server wrote it since.
         if path not in before or (work / "before" / path).exists():
@@ -392,6 +391,9 @@ def main() -> None:
     except (OSError, sqlite3.Error) as error:
         name = getattr(error, "filename", None)
         raise SystemExit(f"{name}: {getattr(error, 'strerror', None) or error}" if name else str(error)) from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # While it runs, the server can write there.
+        raise SystemExit(f"{home / WORK / STATE} is damaged; remove {home / WORK} to stay with what is there now") from None
 
 
 if __name__ == "__main__":

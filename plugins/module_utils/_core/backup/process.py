@@ -6,15 +6,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import time
 
 from ..base.journal import log
 from ..host.docker import DockerSocket
-from .backup import make
+from . import status_file
+from .backup import make, utc
 from .contents import BackupError, sentence
 from .restic import Restic
-from .settings import read_secrets, read_settings
+from .settings import Secrets, Settings, read_secrets, read_settings
 
 __all__ = ["main"]
+
+
+def _secrets(settings: Settings) -> Secrets:
+    """The secrets; where they cannot be read, the status says so, too."""
+    try:
+        return read_secrets(settings.secrets)
+    except BackupError as error:
+        with contextlib.suppress(OSError):
+            status_file.failed(settings.state_directory, utc(time.time()), sentence(error))
+        raise
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +37,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         settings = read_settings(chosen.settings)
-        made = make(settings, DockerSocket(settings.docker_host), Restic(settings, read_secrets(settings.secrets)), report=log)
+        made = make(settings, DockerSocket(settings.docker_host), Restic(settings, _secrets(settings)), report=log)
     except BackupError as error:
         log(sentence(error))
         return 1

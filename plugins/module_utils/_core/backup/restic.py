@@ -146,10 +146,6 @@ class Restic:
         #: The snapshots of one container, as restic is asked for them. Both tags must be there.
         self.tags = ["--tag", f"{_TAG},container={settings.container}"]
 
-    def of(self, settings: Settings) -> Restic:
-        """The same repository, for another host or container."""
-        return Restic(settings, self.secrets, self.call, clock=self.clock, sleep=self.sleep)
-
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
         return {

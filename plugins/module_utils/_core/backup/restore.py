@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from ..base.lock import Lock
 from ..base.messages import shown
 from ..base.private_file import replace_private
 from ..host.docker import DockerSocket
-from ..host.replacement import Container, docker_words
+from ..host.replacement import Container, docker_words, lock_path
 from .archive import unpack
 from .contents import HOST_FILES, BackupError, Manifest, verify
 from .helper import Helper, Server
@@ -37,8 +37,6 @@ __all__ = ["Checked", "Restore", "restore_state"]
 
 #: Seconds for which the server may take to end, and for which others that replace its container are waited for.
 _STOPPING, _OTHERS = 30, 900.0
-#: Directory of the lock that keeps those away who replace the container.
-_LOCKS = "/run"
 _STATE, _BEFORE, _COMPLETE = "restore.json", "before", "complete"
 
 
@@ -142,11 +140,7 @@ class Restore:
         :param restore_id: of that restore.
         :raises BackupError: when that fails.
         """
-        with staging(self.settings), self._alone():
-            if not self.open(restore_id):
-                return False
-            self._accept()
-            return True
+        return self._end(restore_id, self._accept)
 
     def undo(self, restore_id: str) -> bool:
         """Go back to what was there before a restore, and see the server healthy; whether there was any.
@@ -154,11 +148,15 @@ class Restore:
         :param restore_id: of that restore.
         :raises BackupError: when that fails.
         """
+        return self._end(restore_id, self._back)
+
+    def _end(self, restore_id: str, how: Callable[[], None]) -> bool:
+        """End a restore, where it is the last one."""
         with staging(self.settings), self._alone():
-            if not self.open(restore_id):
-                return False
-            self._back()
-            return True
+            found = self.open(restore_id)
+            if found:
+                how()
+            return found
 
     def _read(self, work: Path, source: str, host: str | None) -> tuple[Checked, Path]:
         """A snapshot that was read and verified, and the directory that holds it."""
@@ -220,7 +218,7 @@ class Restore:
     def _alone(self) -> Iterator[None]:
         """Nobody replaces the container meanwhile; what Docker and the file system say is a sentence."""
         try:
-            with Lock(f"{_LOCKS}/inferops-xinference-{quote(self.settings.container, safe='')}.lock", "replacing this container").hold(_OTHERS):
+            with Lock(lock_path(self.settings.container), "replacing this container").hold(_OTHERS):
                 yield
         except BackupError:
             raise
@@ -260,7 +258,12 @@ class Restore:
         state = self._state()
         self._write("returning", str(state.get("snapshot")), str(state.get("id")))
         self._stop()
-        Helper(self.docker, Server(self.docker, self.settings.container)).undo()
+        found = Helper(self.docker, Server(self.docker, self.settings.container)).undo()
+        if state.get("state") == "placed" and not found:
+            # While it ran, the server could remove them.
+            self.container.make_healthy(self.timeout, roll_back=False)
+            self._forget()
+            raise BackupError("the files that the snapshot took the place of are not there any more, so the server keeps those of the snapshot")
         self._host_back()
         self.container.make_healthy(self.timeout, roll_back=False)
         self._forget()

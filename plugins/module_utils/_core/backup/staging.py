@@ -24,16 +24,23 @@ _WAITS = 1800.0
 
 
 @contextmanager
-def staging(settings: Settings, report: Callable[[float], None] = lambda seconds: None) -> Iterator[Path]:
+def staging(settings: Settings, report: Callable[[str], None] = lambda line: None) -> Iterator[Path]:
     """The directory, empty, for root alone; emptied again in the end. What a process left that was killed goes, too.
 
-    :param report: called again and again with the seconds so far, while another process uses it.
+    :param report: called once where another process uses it.
     :raises BackupError: when another process uses it for long, or it cannot be made.
     """
     folder = Path(settings.staging_directory)
     work = folder / "work"
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        if not waits:
+            report("waiting for another backup or restore of this host")
+        waits.append(seconds)
+
     try:
-        with Lock(f"{folder}.lock", "making or restoring a backup").hold(_WAITS, report):
+        with Lock(f"{folder}.lock", "making or restoring a backup").hold(_WAITS, wait):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 found = os.stat(folder, follow_symlinks=False)

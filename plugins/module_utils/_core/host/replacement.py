@@ -20,8 +20,10 @@ from ..base.errors import XinferenceError
 from .docker import DockerSocket
 from .docker_facts import PREVIOUS, REPLACEMENT, container_facts, is_named
 
-__all__ = ["Container", "NotHealthy", "docker_words"]
+__all__ = ["Container", "NotHealthy", "docker_words", "lock_path"]
 
+#: Directory of the lock.
+_LOCKS = "/run"
 #: Seconds for which Docker lets a container end by itself, and between two polls of one.
 _STOPPING, _PAUSE = 30, 0.5
 #: Seconds for which a name is waited for that another process is removing.
@@ -311,6 +313,14 @@ class Container:
             with suppress(OSError):
                 self.docker.send(f"{route}/disconnect", body={"Container": name, "Force": True})
             self.docker.send(f"{route}/connect", body={"Container": name, "EndpointConfig": {"Aliases": settings.get("Aliases")}})
+
+
+def lock_path(name: str) -> str:
+    """File that whoever replaces, stops or starts a container for a while locks.
+
+    :param name: of the container.
+    """
+    return f"{_LOCKS}/inferops-xinference-{quote(name, safe='')}.lock"
 
 
 def _route(name: str) -> str:

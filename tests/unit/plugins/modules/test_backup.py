@@ -15,6 +15,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.b
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, File, Manifest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Snapshot
 from ansible_collections.inferops.xinference.plugins.modules import backup
+from ansible_collections.inferops.xinference.tests.unit.plugins.modules.backup_settings import write_settings
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 
 ID = "0123456789abcdef" * 4
@@ -44,20 +45,11 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """File with settings, and a program in place of restic."""
-    places = {name: str(tmp_path / name) for name in ("repository", "secrets", "state_directory", "staging_directory", "service_directory")}
-    given = {**places, "container": "xinference", "docker_host": f"unix://{tmp_path}/docker.sock", "host": "one", "collection_version": "0.1.0"}
-    contents = {
-        "settings.json": {**given, "keep_daily": 7, "keep_weekly": 4},
-        "secrets": {"password": "marked password", "environment": {"TOKEN": "marked-token"}},
-    }
-    for name, content in contents.items():
-        (tmp_path / name).touch(mode=0o600)
-        (tmp_path / name).write_text(json.dumps(content))
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/restic").write_text(RESTIC)
     (tmp_path / "bin/restic").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=":")
-    return tmp_path / "settings.json"
+    return write_settings(tmp_path)
 
 
 def refused(run: Runner, **arguments: Any) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.c
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Snapshot
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Checked, Restore
 from ansible_collections.inferops.xinference.plugins.modules import restore
+from ansible_collections.inferops.xinference.tests.unit.plugins.modules.backup_settings import write_settings
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
 
 ID = "0123456789abcdef" * 4
@@ -35,16 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def settings(tmp_path: Path) -> str:
     """File with settings."""
-    places = {name: str(tmp_path / name) for name in ("repository", "secrets", "state_directory", "staging_directory", "service_directory")}
-    given = {**places, "container": "xinference", "docker_host": f"unix://{tmp_path}/docker.sock", "host": "one", "collection_version": "0.1.0"}
-    contents = {
-        "settings.json": {**given, "keep_daily": 7, "keep_weekly": 4},
-        "secrets": {"password": "marked password", "environment": {"TOKEN": "marked-token"}},
-    }
-    for name, content in contents.items():
-        (tmp_path / name).touch(mode=0o600)
-        (tmp_path / name).write_text(json.dumps(content))
-    return str(tmp_path / "settings.json")
+    return str(write_settings(tmp_path))
 
 
 @pytest.fixture
@@ -138,6 +129,6 @@ def test_an_archive_that_is_none_is_named(run: Runner, settings: str, tmp_path: 
 
 
 def test_nothing_is_kept_or_undone_where_nothing_was_restored(run: Runner, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore._LOCKS", str(tmp_path))
+    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement._LOCKS", str(tmp_path))
     for state in ("kept", "undone"):
         assert not run(settings_path=settings, state=state, restore_id="1")["changed"]

@@ -136,7 +136,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         (service / name).write_text(text)
     models = [{"uid": "chat", "name": "mine", "engine": "llama.cpp", "path": "/models/mine.gguf"}]
     (service / "declaration.json").write_text(json.dumps({"version": 1, "options": {"models": models}}))
-    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore._LOCKS", str(tmp_path))
+    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement._LOCKS", str(tmp_path))
     # The name of a socket may not be long.
     short = tempfile.mkdtemp()
     engine = FakeEngine(Path(short), home)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import described, make
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, verify
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import make
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, described, verify
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.conftest import Host, make_accounts, users
 
 #: What a snapshot of the host of these tests holds.

@@ -159,3 +159,16 @@ def test_a_directory_of_endless_entries_is_refused(tmp_path: Path, monkeypatch: 
         (tmp_path / f"auth/{number}").write_text("x")
     with pytest.raises(SystemExit, match="has more than 3 entries"):
         inside.kept(tmp_path, ["auth/*"])
+
+
+def test_a_link_in_place_of_a_directory_goes_with_the_restore(home: Path, tmp_path: Path) -> None:
+    """A server that ran on the snapshot left it."""
+    before = tree(home)
+    inside.place(REQUEST, home)
+    elsewhere = tmp_path / "elsewhere"
+    (home / "auth").rename(elsewhere)
+    (home / "auth").symlink_to(elsewhere)
+    inside.undo(REQUEST, home)
+    assert not (home / "auth").is_symlink()
+    assert tree(home) == before
+    assert users(elsewhere / "auth.db") == ["after"]

@@ -98,3 +98,11 @@ def test_other_arguments_are_refused(capsys: pytest.CaptureFixture[str], argumen
         main(arguments)
     assert ended.value.code == 2
     assert "usage: backup" in capsys.readouterr().err
+
+
+def test_secrets_that_cannot_be_read_stand_in_the_status(host: Host, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(host.settings.secrets).chmod(0o644)
+    assert main(["--settings", str(path)]) == 1
+    words = f"'{host.settings.secrets}' can be read by others than its owner; set its mode to 0600."
+    assert journal(capsys) == [words]
+    assert json.loads(Path(host.settings.state_directory, "status.json").read_text())["failed"] == words

@@ -358,7 +358,7 @@ def test_a_command_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_same_repository_for_another_host(settings: Settings) -> None:
-    restic, calls = made(settings)
-    restic.of(replace(settings, host="two", container="other")).snapshots("two")
+    restic, calls = made(replace(settings, host="two", container="other"))
+    restic.snapshots("two")
     assert calls.arguments == [["snapshots", "--json", "--no-lock", "--tag", "inferops.xinference,container=other", "--host", "two"]]
     assert calls.environments[0]["RESTIC_PASSWORD"] == PASSWORD

@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import make
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.conftest import Host, make_accounts, users
@@ -308,7 +309,7 @@ def test_a_snapshot_of_another_container_needs_the_name_of_its_host(host: Host, 
     archive = tmp_path / "one.tar"
     make(host.settings, host.docker, host.restic, archive=archive)
     other = replace(host.settings, container="another")
-    asked = Restore(other, host.docker, host.restic.of(other))
+    asked = Restore(other, host.docker, Restic(other, host.restic.secrets, host.repository))
     with pytest.raises(BackupError, match="is of container 'xinference', and this is 'another'; set xinference_restore_host to restore it here"):
         asked.check(str(archive))
     assert asked.check(str(archive), "one").manifest.container == "xinference"
@@ -337,7 +338,7 @@ def test_the_snapshot_is_chosen(host: Host) -> None:
 
 def test_a_snapshot_of_another_host_needs_its_name(host: Host) -> None:
     other = replace(host.settings, host="two")
-    made = make(other, host.docker, host.restic.of(other))
+    made = make(other, host.docker, Restic(other, host.restic.secrets, host.repository))
     with pytest.raises(BackupError, match="holds no snapshot of container 'xinference' of host 'one'"):
         restore(host).check("latest")
     with pytest.raises(BackupError, match=f"Snapshot {made.id[:8]} is of host 'two', and this is 'one'; set xinference_restore_host to restore it here"):
@@ -404,3 +405,23 @@ def test_a_cut_archive_is_refused(host: Host, tmp_path: Path, share: float) -> N
 def test_an_archive_that_is_not_there_is_named(host: Host) -> None:
     with pytest.raises(BackupError, match=r"Archive /nowhere\.tar cannot be restored: it is not there: there is no such file on this host"):
         restore(host).check("/nowhere.tar")
+
+
+def test_what_a_server_did_to_the_files_of_before_is_a_sentence(host: Host) -> None:
+    """It runs, with the snapshot in place, and can write beside it."""
+    make(host.settings, host.docker, host.restic)
+    asked = restore(host)
+    asked.place("latest", restore_id="1")
+    for text in ("", "[]", "{}", '{"before": 7}'):
+        (host.home / ".restore/state.json").write_text(text)
+        with pytest.raises(BackupError, match=r"/\.restore/state\.json is damaged; remove .*/\.restore to stay with what is there now"):
+            asked.undo("1")
+
+
+def test_files_of_before_that_a_server_removed_are_not_called_restored(host: Host) -> None:
+    make(host.settings, host.docker, host.restic)
+    asked = restore(host)
+    asked.place("latest", restore_id="1")
+    shutil.rmtree(host.home / ".restore")
+    with pytest.raises(BackupError, match="are not there any more, so the server keeps those of the snapshot"):
+        asked.undo("1")

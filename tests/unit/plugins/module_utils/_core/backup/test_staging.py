@@ -61,14 +61,14 @@ def test_a_directory_that_others_can_enter_gets_private(host: Host, folder: Path
 
 def test_another_process_is_waited_for_and_named(host: Host, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging_module, "_WAITS", 0.3)
-    waited: list[float] = []
+    waited: list[str] = []
     held = Lock(f"{folder}.lock").try_hold()
     assert held is not None
     with held:
         with pytest.raises(BackupError) as raised, staging(host.settings, waited.append):
             raise AssertionError("it was entered")
         assert str(raised.value) == f"'{folder}.lock' is locked for more than 0.3 s: another run is making or restoring a backup"
-        assert waited
+        assert waited == ["waiting for another backup or restore of this host"]
         assert not folder.exists()
     with staging(host.settings):
         pass

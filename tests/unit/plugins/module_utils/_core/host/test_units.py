@@ -103,7 +103,7 @@ restic:
   Candidate: 0.14.0-1+b5
   Version table:
      0.14.0-1+b5 500
-        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        500 http://mirror.example.com/debian bookworm/main amd64 Packages
 """
 CALENDAR = "  Original form: daily\nNormalized form: *-*-* 00:00:00\n    Next elapse: Mon 2026-11-30 00:00:00 UTC\n       From now: 18h left\n"
 
@@ -222,7 +222,7 @@ def test_a_unit_that_was_written_after_the_timer_was_started(host: Path) -> None
 )
 def test_whether_restic_can_be_had(tmp_path: Path, lists: bool, said: tuple[int, str], available: bool | None) -> None:
     if lists:
-        put(tmp_path / "var/lib/apt/lists/deb.debian.org_dists_bookworm_main_binary-amd64_Packages.lz4", b"")
+        put(tmp_path / "var/lib/apt/lists/mirror.example.com_dists_bookworm_main_binary-amd64_Packages.lz4", b"")
     assert backups(tmp_path, run=answers(apt_cache=said)[0], package=True)["available"] is available
     assert backups(tmp_path, run=answers(apt_cache=said)[0])["available"] is None
 
