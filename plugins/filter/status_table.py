@@ -37,6 +37,8 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
+
 _HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE")
 
 
@@ -75,8 +77,7 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
             columns = ("",) * len(columns)
         if status["trouble"]:
             remarks.append(f"{name}: {status['trouble']}")
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows] + remarks
+    return table_lines(rows) + remarks
 
 
 class FilterModule:

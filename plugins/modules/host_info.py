@@ -150,6 +150,9 @@ options:
       schedule:
         description: What to ask systemd whether it takes it as C(OnCalendar), unless the timer has it already.
         type: str
+  upgrade:
+    description: Directory with the record of the versions that wrote the server's data, as module M(inferops.xinference.upgrade) makes it.
+    type: path
   addresses:
     description: IP addresses; for each, whether this host can listen on it is returned.
     type: list
@@ -227,12 +230,14 @@ host:
     docker:
       description: >-
         The Docker Engine: C(reachable), C(error), C(version) (with a name before the number where it is another program, such as Podman),
-        C(api_version), C(image_present), C(uid) (number of the user who runs it), C(rootless) (whether it runs without root, in a network of its
-        own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of O(container), with its interface
-        C(bridge), C(subnets), and C(ours), whether the roles made it, or null), C(gateway) (address of this host in that network, or null),
+        C(api_version), C(image_present), C(image_id) (identifier of that image, or null), C(image_mib) (size of the container's image in MiB, or null),
+        C(free_mib) (room where images are kept, in MiB, or null), C(uid) (number of the user who runs it), C(rootless) (whether it runs
+        without root, in a network of its own), C(root) (numbers that user and group 0 of a container have on the host), C(network) (of the name of
+        O(container), with its interface C(bridge),C(subnets), and C(ours), whether the roles made it, or null),
+        C(gateway) (address of this host in that network, or null),
         C(networks) (of all, by name, their addresses), C(processors) (number that a container can have, or null), C(interrupted) (whether a
         run replaced the container and did not end), C(previous) (C(labels) and C(user) of the container that is kept until a replacement has ended, or
-        null), and C(container) with C(id), C(image), C(status), C(health), C(health_says) (the last words of
+        null), and C(container) with C(id), C(image), C(image_id), C(status), C(health), C(health_says) (the last words of
         its health check, at most 200 characters), C(started_at), C(restarts), C(labels), C(network) (name of its network), C(ports), C(held) (which
         ports it holds at this moment), C(published) (address and port), C(memory) (limit in bytes, 0 for none), C(restart_policy), C(mounts)
         (C(source:target:rw) or C(ro)), C(chooses_mounts) (whether one source lies below another one that the container can write, so that it can put
@@ -311,6 +316,13 @@ host:
         five) and C(failed) (a sentence, empty where the last backup succeeded), or null, also for anything else in its place.
       type: dict
       returned: always
+    upgrade:
+      description: >-
+        What is recorded, null without O(upgrade): C(versions) as module M(inferops.xinference.upgrade) returns them, or null, and C(upgrade), one that has not
+        ended, with C(state) (V(changing) or V(returning)), C(from) and C(to), each with C(image), C(image_id), C(server) and C(container_id), C(snapshot) and
+        C(time), or null.
+      type: dict
+      returned: always
     client_version:
       description: Version of C(xinference-client) that the interpreter of O(client_environment) imports, null where it imports none.
       type: str
@@ -386,6 +398,7 @@ def main() -> None:
                     "schedule": {"type": "str"},
                 },
             },
+            "upgrade": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -58,6 +58,10 @@ options:
     description: Whether to go back to the container of before in the same step, with O(state=healthy).
     type: bool
     default: true
+  keep_previous:
+    description: Whether the container of before is kept, stopped, also when the other one is healthy, with O(state=healthy).
+    type: bool
+    default: false
   timeout:
     description: Seconds for which the health of each container is waited for. Another run is waited for three times as long, because it may roll back.
     type: float
@@ -106,6 +110,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["healthy", "settled", "set_aside", "restored"], "default": "healthy"},
             "roll_back": {"type": "bool", "default": True},
+            "keep_previous": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 300.0},
             "log_lines": {"type": "int", "default": 25},
         },
@@ -119,7 +124,7 @@ def main() -> None:
             module.exit_json(changed=container.predict(state))
         with Lock(lock_path(name), "replacing this container").hold(3 * timeout):
             if state == "healthy":
-                changed = container.make_healthy(timeout, module.params["roll_back"])
+                changed = container.make_healthy(timeout, module.params["roll_back"], module.params["keep_previous"])
             else:
                 changed = container.restore(timeout) if state == "restored" else container.settle() if state == "settled" else container.set_aside()
     except NotHealthy as error:

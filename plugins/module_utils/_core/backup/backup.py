@@ -20,6 +20,7 @@ from ..declaration.check import check_models
 from ..declaration.local_files import container_paths
 from ..host.declaration_file import StoredDeclaration
 from ..host.docker import DockerSocket
+from ..host.versions import upgrade_facts
 from . import status_file
 from .archive import pack
 from .contents import HOST_FILES, MANIFEST, BackupError, File, Manifest, sentence, verify
@@ -136,6 +137,8 @@ def make(
         with staging(settings, report) as work:
             if restore_state(settings).get("state", "placed") != "placed":
                 raise BackupError("a restore was cut off before all files were in place, so there is nothing whole to back up; run playbook restore again")
+            if upgrade_facts(settings.upgrade_directory)["upgrade"] is not None:
+                raise BackupError("an upgrade was cut off, so there is nothing certain to back up; run playbook upgrade again")
             report("reading the server's files")
             manifest = _gathered(settings, docker, work / "snapshot", utc(clock()))
             report(f"saving {len(manifest.files)} files of {manifest.size} bytes")

@@ -9,21 +9,19 @@ Its log is switched off, because what it writes there holds secrets. Whatever it
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..base.bounded import parse_json
 from ..base.messages import one_line, shown
 from ..host.attached import Attached
 from ..host.docker import DockerSocket
 from ..host.docker_facts import BACKUP, container_facts, is_named
-from ..host.other_containers import OURS
+from ..host.program_container import ProgramContainer, last_words, program_text
 from .contents import HOME_PATTERNS, MOST_BYTES, MOST_FILES, STALE, BackupError, File, is_kept
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ __all__ = ["Helper", "Server"]
 
 #: Memory of the container and room for its copies of databases, in bytes; seconds until it must have ended.
 _MEMORY, _SCRATCH, _LONGEST = 2 << 30, 1 << 30, 1800.0
-_LINE = 1 << 20
 #: Label with the server's container that this one is for.
 _HELPS = "io.inferops.backup-of"
 #: Room that a backup leaves in the memory of the host where it keeps its copy, in bytes.
@@ -83,9 +80,9 @@ class Helper:
     """
 
     def __init__(self, docker: DockerSocket, server: Server) -> None:
-        self.docker = docker
         self.server = server
         self.name = f"{server.name}{BACKUP}"
+        self.container = ProgramContainer(docker, self.name, (_HELPS, server.name), BackupError)
 
     def _description(self) -> dict[str, Any]:
         """What Docker is asked to make."""
@@ -95,49 +92,24 @@ class Helper:
         may = added if "ALL" in (theirs.get("CapDrop") or []) else _CAPABILITIES
         return {
             "Image": self.server.image_id,
-            "Entrypoint": ["python3", "-I", "-c", _program()],
-            "Cmd": [],
             "User": self.server.user,
-            "WorkingDir": "/",
-            "Healthcheck": {"Test": ["NONE"]},
-            **dict.fromkeys(("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr", "NetworkDisabled"), True),
-            "Labels": {OURS: "inferops.xinference", _HELPS: self.server.name},
+            "NetworkDisabled": True,
             "HostConfig": {
                 # Directories and Docker's own volumes, each as the server sees it.
                 "VolumesFrom": [self.server.name],
-                "NetworkMode": "none",
-                "CapDrop": ["ALL"],
                 # Those that the server has, because it may need them for its own files.
                 "CapAdd": sorted(_CAPABILITIES & may),
-                "SecurityOpt": ["no-new-privileges"],
                 "UsernsMode": theirs.get("UsernsMode") or "",
                 "ReadonlyRootfs": True,
                 "Tmpfs": {"/tmp": f"size={_SCRATCH},mode=1777"},  # noqa: S108 - in the container
                 "Memory": _MEMORY,
                 "PidsLimit": 64,
-                "LogConfig": {"Type": "none"},
             },
         }
 
-    @contextmanager
-    def _attached(self) -> Iterator[Attached]:
+    def _attached(self) -> AbstractContextManager[Attached]:
         """The container, made and started, with its input and output; removed in the end."""
-        route = f"/containers/{quote(self.name, safe='')}"
-        found = self.docker.get(f"{route}/json")
-        if found and ((found.get("Config") or {}).get("Labels") or {}).get(_HELPS) != self.server.name:
-            raise BackupError(f"the name of container '{self.name}' is needed, and it is none of the roles'; rename or remove it")
-        # What a run left that was killed.
-        self.docker.remove(f"{route}?force=1")
-        try:
-            self.docker.post(f"/containers/create?name={quote(self.name, safe='')}", 60.0, self._description())
-            attached = Attached(self.docker.path, self.name, _LONGEST)
-            try:
-                self.docker.send(f"{route}/start", 60.0)
-                yield attached
-            finally:
-                attached.close()
-        finally:
-            self.docker.remove(f"{route}?force=1")
+        return self.container.attached(program_text(__package__), self._description(), _LONGEST)
 
     def _request(self, job: str, **more: Any) -> bytes:
         request = {
@@ -159,7 +131,7 @@ class Helper:
         with self._attached() as attached:
             attached.send([self._request("collect", measure=list(measure))])
             while True:
-                header = self._header(attached)
+                header = self.container.header(attached)
                 if header.get("end"):
                     return files, _end_of(header, measure)
                 path, size = header.get("path"), header.get("size")
@@ -186,26 +158,8 @@ class Helper:
                 count += len(part)
         if count != size:
             attached.drain()
-            raise BackupError(_words(attached) or "the container ended before it had sent everything")
+            raise BackupError(last_words(attached) or "the container ended before it had sent everything")
         return File(path, size, digest.hexdigest())
-
-    @staticmethod
-    def _header(attached: Attached) -> dict[str, Any]:
-        """The next line of the container.
-
-        :raises BackupError: with its last words, when there is none, or no object of JSON.
-        """
-        text = attached.line(_LINE)
-        if not text:
-            attached.drain()
-            raise BackupError(_words(attached) or "the container ended without a word")
-        try:
-            header = parse_json(text.decode("utf-8"))
-        except ValueError:
-            header = None
-        if not isinstance(header, dict):
-            raise BackupError("the container sent something else than was asked for")
-        return header
 
     def place(self, source: Path, files: Sequence[File], server_version: str) -> None:
         """Put files into place in the server's home, and keep what was there. The server must not run.
@@ -226,7 +180,7 @@ class Helper:
 
         with self._attached() as attached:
             attached.send(parts())
-            self._header(attached)
+            self.container.header(attached)
 
     def undo(self) -> bool:
         """Go back to what was there before :meth:`place`, also where that was cut off; whether there was any."""
@@ -239,18 +193,7 @@ class Helper:
     def _simple(self, job: str) -> bool:
         with self._attached() as attached:
             attached.send([self._request(job)])
-            return bool(self._header(attached).get("files"))
-
-
-def _program() -> str:
-    """The text of what runs inside. On a host it lies in the archive that Ansible sends, or in a directory that is no package."""
-    found = importlib.util.find_spec(".inside", __package__)
-    # That of an archive does not say that it is one that can show what it loads.
-    get_source = getattr(found.loader if found is not None else None, "get_source", None)
-    source = get_source(found.name) if found is not None and get_source is not None else None
-    if source is None:
-        raise BackupError("the program for the container is missing; install the collection again")
-    return str(source)
+            return bool(self.container.header(attached).get("files"))
 
 
 def _end_of(header: Mapping[str, Any], measure: Sequence[str]) -> dict[str, Any]:
@@ -261,9 +204,3 @@ def _end_of(header: Mapping[str, Any], measure: Sequence[str]) -> dict[str, Any]
         "problem": one_line(str(header.get("problem") or ""))[:500],
         "sizes": {path: size for path, size in (sizes if isinstance(sizes, dict) else {}).items() if path in measure and isinstance(size, int)},
     }
-
-
-def _words(attached: Attached) -> str:
-    """The last line of what a container said."""
-    lines = [one_line(each) for each in attached.words.decode("utf-8", "replace").splitlines() if each.strip()]
-    return lines[-1] if lines else ""

@@ -7,9 +7,8 @@ The server can put a link in place of each of its files, so root of the host tou
 without network, as the server's user. It sees the server's volumes and nothing else of the host, so no link leads out of them. The host sends this text to
 the container's Python, and never imports it.
 
-The first line of the input is a request in JSON. A file goes over either pipe as a line of JSON with its ``path`` and ``size``, and that many bytes. The last
-line is an object with ``end``. Where something fails, the last words of standard error are a sentence for the operator. Standard library only, but for the
-check of the keys, which takes what the server itself decrypts with.
+The first line of the input is a request in JSON, what else goes over the pipes is in :mod:`..host.program_streams`. Standard library only, but for the check
+of the keys, which takes what the server itself decrypts with.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ import os
 import shutil
 import sqlite3
 import stat
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -33,13 +31,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-#: Characters of a line, bytes of a step, seconds for which a database may be locked, and how many entries are read.
-LINE, STEP, PATIENCE, ENTRIES = 1 << 20, 1 << 20, 60.0, 200_000
+if __package__:
+    # For tests and type checkers; what goes to the container has the text of that module in front of this one.
+    from ..host.program_streams import NO_LINKS, line, receive, send
+
+#: Seconds for which a database may be locked, and how many entries are read.
+PATIENCE, ENTRIES = 60.0, 200_000
 #: Where a restore keeps what it has not put into place yet, and what was there before.
 WORK, STATE = ".restore", "state.json"
 #: Behind the name of a file that is on its way to another mount.
 MOVING = ".moving"
-NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 #: What SQLite keeps beside a database.
 BESIDE = ("-wal", "-shm", "-journal")
 
@@ -165,21 +166,6 @@ def measured(paths: list[str]) -> dict[str, int]:
     return sizes
 
 
-def send(header: dict[str, Any], content: BinaryIO | None = None) -> None:
-    """Write a line to the host, and a file behind it."""
-    sink = sys.stdout.buffer
-    sink.write(json.dumps(header).encode() + b"\n")
-    left = header.get("size", 0)
-    while content is not None and left > 0:
-        part = content.read(min(STEP, left))
-        if not part:
-            # It was cut meanwhile; the host is owed what was said, and reads the reason.
-            raise SystemExit(f"{header['path']} became shorter while it was read")
-        sink.write(part)
-        left -= len(part)
-    sink.flush()
-
-
 def collect(request: dict[str, Any], home: Path) -> None:
     """Send all files that a backup holds."""
     with tempfile.TemporaryDirectory() as folder:
@@ -204,15 +190,6 @@ def collect(request: dict[str, Any], home: Path) -> None:
     send({"end": True, "server": server_version(), "problem": problem, "sizes": measured(request["measure"])})
 
 
-def line() -> dict[str, Any]:
-    """The next line of the host."""
-    text = sys.stdin.buffer.readline(LINE)
-    if not text.endswith(b"\n"):
-        raise SystemExit("the host sent nothing more")
-    received: dict[str, Any] = json.loads(text)
-    return received
-
-
 def synchronise(path: Path) -> None:
     """Make a directory outlast a power cut."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -231,31 +208,6 @@ def write(path: Path, text: str) -> None:
         os.fsync(sink.fileno())
     fresh.replace(path)
     synchronise(path.parent)
-
-
-def receive(work: Path) -> list[str]:
-    """Write the files that the host sends below a directory; their paths."""
-    paths: list[str] = []
-    while True:
-        header = line()
-        if header.get("end"):
-            return paths
-        path = work / header["path"]
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        total, left = hashlib.sha256(), header["size"]
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINKS, 0o600), "wb") as sink:
-            while left > 0:
-                part = sys.stdin.buffer.read(min(STEP, left))
-                if not part:
-                    raise SystemExit("the host sent nothing more")
-                total.update(part)
-                sink.write(part)
-                left -= len(part)
-            sink.flush()
-            os.fsync(sink.fileno())
-        if total.hexdigest() != header["sha256"]:
-            raise SystemExit(f"{header['path']} arrived damaged")
-        paths.append(header["path"])
 
 
 def clear(work: Path) -> None:

@@ -34,6 +34,7 @@ class Settings:
     :param state_directory: where it is kept what became of the last backup.
     :param staging_directory: where files lie while they are on their way, in memory.
     :param service_directory: of the recovery service, with the declaration.
+    :param upgrade_directory: with the record of an upgrade that has not ended.
     :param collection_version: of the collection that wrote these settings.
     """
 
@@ -47,6 +48,7 @@ class Settings:
     state_directory: str
     staging_directory: str
     service_directory: str
+    upgrade_directory: str
     collection_version: str
 
     @property

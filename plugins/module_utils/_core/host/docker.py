@@ -116,6 +116,15 @@ class DockerSocket:
         except ValueError as error:
             raise OSError(str(error)) from error
 
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """Docker's description of an image; None where there is none.
+
+        :param reference: of the image, or its identifier.
+        :raises Refused: when it is no reference at all.
+        """
+        found: dict[str, Any] | None = self.get(f"/images/{quote(reference, safe='/:@')}/json")
+        return found
+
     def log(self, container: str, lines: int, since: int = 0) -> list[str]:
         """The last lines that a container wrote, without a model's environment, at the earliest at ``since``, in seconds since the epoch.
 

@@ -18,10 +18,11 @@ from ..base.messages import shown, without_environment
 from .docker import DockerSocket, Refused
 from .other_containers import keeps, neighbours, of_processes
 
-__all__ = ["BACKUP", "PREPARE", "PREVIOUS", "REPLACEMENT", "container_facts", "docker_facts"]
+__all__ = ["BACKUP", "BESIDE", "NEW_SERVER", "PREPARE", "PREVIOUS", "REPLACEMENT", "container_facts", "docker_facts"]
 
-#: What the names of the containers end in that the roles make beside the server's: the new one, the one of before, and those that see to its files.
-REPLACEMENT, PREVIOUS, PREPARE, BACKUP = ".replacement", ".previous", "-prepare", "-backup"
+#: What the names of the containers end in that the roles make beside the server's: the new one, the one of before, and those that see to its files,
+#: and the server of another image that is asked before an upgrade.
+REPLACEMENT, PREVIOUS, PREPARE, BACKUP, NEW_SERVER = BESIDE = (".replacement", ".previous", "-prepare", "-backup", "-new-server")
 #: Bytes of a process's environment; the kernel's own limit of one variable.
 _ENVIRONMENT_BYTES = 128 << 10
 #: Where the server listens in its container.
@@ -93,6 +94,7 @@ def _container_facts(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": str(found.get("Id"))[:12],
         "image": (found.get("Config") or {}).get("Image"),
+        "image_id": str(found.get("Image") or ""),
         "status": state.get("Status"),
         "health": (state.get("Health") or {}).get("Status"),
         "health_says": _health_says((state.get("Health") or {}).get("Log")),
@@ -132,12 +134,14 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
         ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
-        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`).
+        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``image_id`` (identifier of the image, None without it),
+        ``image_mib`` (size of the container's image in MiB, None without one), ``free_mib`` (room in MiB where Docker keeps images, None where that is not
+        known).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
         "neighbours": [],
-        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous")),
+        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "image_id", "image_mib", "free_mib")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
@@ -148,6 +152,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         facts.update(reachable=True, uid=os.stat(docker.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
         info = docker.get("/info") or {}
         facts["version"] = _engine_version(version, info)
+        facts["free_mib"] = _free_mib(info.get("DockerRootDir"))
         facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
         for network in docker.get("/networks") or []:
             facts["networks"][str(network.get("Name"))] = _subnets(network)
@@ -156,13 +161,13 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(docker, container, log_lines)
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
-            facts["neighbours"] = neighbours(
-                docker.get("/containers/json") or [], [container + ending for ending in ("", PREPARE, BACKUP, REPLACEMENT, PREVIOUS)]
-            )
+            facts["neighbours"] = neighbours(docker.get("/containers/json") or [], [container + ending for ending in ("", *BESIDE)])
+            facts["image_mib"] = _size_mib(docker, (facts["container"] or {}).get("image_id"))
         if image:
             # What is no reference at all is refused by Docker, too; preflight reports it of the setting.
             with contextlib.suppress(Refused):
-                facts["image_present"] = docker.get(f"/images/{quote(image, safe='/:@')}/json") is not None
+                found = docker.image(image)
+                facts.update(image_present=found is not None, image_id=None if found is None else str(found.get("Id")))
     except FileNotFoundError:
         facts["error"] = f"there is no socket {docker.path}"
         # Package podman-docker leaves a link; to install Docker would remove that package.
@@ -171,6 +176,21 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
+
+
+def _size_mib(docker: DockerSocket, image_id: str | None) -> int | None:
+    """Size of an image in MiB; None where there is none."""
+    found = docker.image(image_id) if image_id else None
+    return int(found.get("Size") or 0) >> 20 if found else None
+
+
+def _free_mib(directory: str | None) -> int | None:
+    """Room in MiB where Docker keeps images; None where that is not known."""
+    try:
+        found = os.statvfs(directory or "")
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize >> 20
 
 
 def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str | None:

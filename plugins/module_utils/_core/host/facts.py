@@ -26,6 +26,7 @@ from .listeners import can_listen, listeners
 from .paths import mounted, path_facts
 from .server_data import server_environment, user_facts
 from .units import backup_facts, proxy_facts, service_facts
+from .versions import upgrade_facts
 
 __all__ = ["gather"]
 
@@ -108,6 +109,7 @@ def gather(
     proxy: Mapping[str, Any] | None = None,
     firewall: Mapping[str, Any] | None = None,
     backup: Mapping[str, Any] | None = None,
+    upgrade: str | None = None,
     run: Run | None = None,
 ) -> dict[str, Any]:
     """Everything that the roles want to know about a host.
@@ -127,6 +129,7 @@ def gather(
     :param proxy: arguments of :func:`proxy_facts`; None asks for none.
     :param firewall: arguments of :func:`firewall_facts`; None asks for none.
     :param backup: arguments of :func:`backup_facts`; None asks for none.
+    :param upgrade: directory with the record of versions; None asks for none.
     :param run: runs a command; without it no unit and no firewall is known.
     :returns: the facts, with sizes in MiB.
     """
@@ -152,4 +155,5 @@ def gather(
         "proxy": proxy_facts(**proxy, run=run) if proxy else None,
         "firewall": firewall_facts(**firewall, run=run) if firewall and run else None,
         "backup": backup_facts(**backup, run=run) if backup else None,
+        "upgrade": upgrade_facts(upgrade) if upgrade else None,
     }

@@ -138,14 +138,20 @@ class Container:
         :param timeout: seconds for which its health is waited for.
         :raises NotHealthy: when it does not get healthy any more.
         """
+        if not self.put_back():
+            return False
+        reason = self._started(timeout)
+        if reason:
+            raise NotHealthy(reason, self._facts(), restored=False)
+        return True
+
+    def put_back(self) -> bool:
+        """Put the container of before back in its place, as it was when it was set aside, and remove the other one; whether there was one."""
         if not self.exists(self.previous):
             return False
         self._remove(self.name)
         self._rename(self.previous, self.name)
         self._reconnect(self.name)
-        reason = self._started(timeout)
-        if reason:
-            raise NotHealthy(reason, self._facts(), restored=False)
         return True
 
     def settle(self) -> bool:
@@ -173,11 +179,12 @@ class Container:
             return replaced is not None or (before is not None and (found is None or found.serves))
         return (found if state == "set_aside" else before) is not None
 
-    def make_healthy(self, timeout: float, roll_back: bool = True) -> bool:
+    def make_healthy(self, timeout: float, roll_back: bool = True, keep_previous: bool = False) -> bool:
         """Let the replacement, where there is one, take the place of the container, and see it healthy; whether anything was changed.
 
         :param timeout: seconds for which its health is waited for, and that of the one before, where the run goes back to it.
         :param roll_back: whether to go back by itself.
+        :param keep_previous: whether the one before stays, stopped, also when the other one is healthy.
         :raises NotHealthy: when it does not get healthy, or is none.
         """
         changed = False
@@ -199,7 +206,7 @@ class Container:
         changed = changed or found.status not in ("running", "restarting")
         reason = self._started(timeout)
         if not reason:
-            return self._remove(self.previous) or changed
+            return (not keep_previous and self._remove(self.previous)) or changed
         try:
             container = self._facts()
         except OSError:

@@ -17,6 +17,7 @@ from .models import check_declared_models
 from .network import check_network, check_port
 from .proxy import check_proxy
 from .settings import Failure, Settings
+from .upgrade import check_upgrade
 from .users import check_account, check_declared_accounts
 
 __all__ = ["check_host"]
@@ -43,6 +44,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *check_recovery(host, settings),
         *check_proxy(host, settings, settings.proxy),
         *check_backup(host, settings, settings.backup),
+        *check_upgrade(host, settings),
         *check_disk(host, settings),
         *(
             Failure("volumes", problem, remedy)

@@ -12,7 +12,7 @@ from typing import Any
 from ..base import sizes
 from ..base.messages import nearest, shown
 from ..base.sizes import MIB
-from ..host.docker_facts import BACKUP, PREPARE, PREVIOUS, REPLACEMENT
+from ..host.docker_facts import BESIDE
 from ..server import advisories
 from . import combined, variables
 from .network import NETWORKS, is_address, network_problems
@@ -103,7 +103,7 @@ def check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     """What Docker would refuse when the container is made or started, as far as the facts show."""
     docker = host["docker"]
     problems: list[tuple[str, str]] = []
-    ending = next((each for each in (REPLACEMENT, PREVIOUS, PREPARE, BACKUP) if settings.container.endswith(each)), None)
+    ending = next((each for each in BESIDE if settings.container.endswith(each)), None)
     if ending is not None:
         problem = f"xinference_container_name '{settings.container}' ends like the name of a container that the roles make beside another one."
         problems.append((problem, f"Choose a name that does not end in {ending}."))

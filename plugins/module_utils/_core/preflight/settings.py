@@ -148,6 +148,7 @@ class Settings:
     :param client_version: version of the client on the host.
     :param check_memory: whether models are refused that by estimate do not fit.
     :param home: directory of the server inside its container.
+    :param upgrading: whether the play is an upgrade.
     """
 
     data_root: str
@@ -189,6 +190,7 @@ class Settings:
     client_version: str = ""
     check_memory: bool = True
     home: str = "/root/.xinference"
+    upgrading: bool = False
 
 
 def gateway_of(host: Mapping[str, Any], subnet: str) -> str | None:

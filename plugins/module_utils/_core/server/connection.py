@@ -56,6 +56,7 @@ class ServerConnection:
     :param keep_alive: whether a connection is kept for the next request. A server that is stopped waits up to five seconds for whoever keeps one.
     :param listener_users: users of this machine, by name or number, who may listen where the endpoint is on it.
     :param allow_plain_http: whether a password may go to another machine without TLS.
+    :param adapter: through which requests go in place of a network, as of :class:`.relay.RelayAdapter`.
     :raises ConnectionFailed: when the server does not answer, or when a stranger would get the password.
     :raises AuthenticationError: when it refuses the credentials; they are tried once.
     """
@@ -71,6 +72,7 @@ class ServerConnection:
         keep_alive: bool = True,
         listener_users: Sequence[str] = (),
         allow_plain_http: bool = False,
+        adapter: Any = None,
     ) -> None:
         _require_base(endpoint)
         wrong = ConnectionFailed(f"endpoint '{endpoint}' is not an address such as http://127.0.0.1:9997.")
@@ -86,7 +88,9 @@ class ServerConnection:
         self._session = Session(timeout)
         self._session.verify = verify
         self._session.credentials = self._credentials is not None
-        if self._credentials is not None and (address.scheme == "http" or verify is False):
+        if adapter is not None:
+            self._session.mount("http://", adapter)
+        elif self._credentials is not None and (address.scheme == "http" or verify is False):
             self._guard(address.scheme, address.hostname, port or PORTS[address.scheme], listener_users, allow_plain_http)
         if not keep_alive:
             self._session.headers["Connection"] = "close"
