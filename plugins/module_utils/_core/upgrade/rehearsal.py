@@ -87,6 +87,7 @@ class Rehearsal:
 
     def __init__(self, docker: DockerSocket, container: str, wanted: Wanted) -> None:
         self.container = ProgramContainer(docker, f"{container}{NEW_SERVER}", (_BESIDE, container))
+        self.server = container
         self.wanted = wanted
         #: Its version, once it is ready; empty where its image does not say.
         self.version = ""
@@ -122,6 +123,8 @@ class Rehearsal:
             "Image": self.wanted.image_id,
             "User": "0:0",
             "HostConfig": {
+                # A registration whose files are missing is left out.
+                "VolumesFrom": [f"{self.server}:ro"],
                 "CapAdd": list(_CAPABILITIES),
                 "Tmpfs": {"/tmp": "exec,mode=1777"},  # noqa: S108 - in the container
                 "Memory": _MEMORY,
