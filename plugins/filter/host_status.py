@@ -42,7 +42,7 @@ from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import HOOKS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import sentences
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import older_client, sentences
 
 #: Of a certificate that others renew, which they do a month before its end.
 _WORRY_DAYS = 21
@@ -137,6 +137,22 @@ def _late(backup: Mapping[str, Any], found: Mapping[str, Any] | None) -> list[st
     return [*stopped, *([f"The last backup is {age.days} days old."] if timer and age > _OLD_BACKUP and not done else [])]
 
 
+def _versions(host: Mapping[str, Any], server: str | None) -> list[str]:
+    """Which versions do not fit together, one sentence each.
+
+    :param server: version of the server that answers; None where none does.
+    """
+    recorded, container = host.get("upgrade") or {}, host["docker"]["container"] or {}
+    versions, image = recorded.get("versions") or {}, container.get("image_id")
+    if recorded.get("upgrade"):
+        return ["An upgrade was cut off: run playbook upgrade again, which ends it or goes back."]
+    found = []
+    if versions.get("image_id") and image and image != versions["image_id"]:
+        wrote = f"Xinference {versions['server']}" if versions["server"] else "another one"
+        found.append(f"The container is of an image that no run put there, and {wrote} wrote its data before: run provision or upgrade.")
+    return [*found, *older_client(host["client_version"], server)]
+
+
 def _firewall(firewall: Mapping[str, Any]) -> list[str]:
     """A sentence where rules are missing that were set."""
     if not firewall.get("units"):
@@ -185,6 +201,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         *_client(host, bool(trouble)),
         *_proxy(host.get("proxy") or {}),
         *_firewall(host.get("firewall") or {}),
+        *_versions(host, server.get("version")),
         *_late(host.get("backup") or {}, backup),
         *sentences(server.get("version"), environment),
     ]

@@ -22,6 +22,10 @@ options:
     description: Version of the server, or the tag of its image. Nothing is known of a text that is neither, such as V(nightly-main).
     type: str
     required: true
+  client:
+    description: Version of the client that asks it. Another sentence says where it is of an older major version.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -41,13 +45,12 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import sentences
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import older_client, sentences
 
 
-def server_advisories(host: Mapping[str, Any], version: str) -> list[str]:
+def server_advisories(host: Mapping[str, Any], version: str, client: str = "") -> list[str]:
     """One sentence for each."""
-    found: list[str] = sentences(version, host["server_environment"])
-    return found
+    return [*sentences(version, host["server_environment"]), *older_client(client, version)]
 
 
 class FilterModule:

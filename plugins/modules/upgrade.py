@@ -156,10 +156,10 @@ def run(module: AnsibleModule) -> tuple[bool, str]:
     docker, state = DockerSocket(given["docker_host"]), given["state"]
     recorder = Recorder(docker, given["container"], given["directory"], given["collection_version"], time.time)
     upgrade = Upgrade(recorder, lambda: _restore(given["settings_path"], given["timeout"]), given["timeout"])
-    if module.check_mode:
-        return (upgrade.under_way is None) == (state in ("recorded", "begun")), ""
     if state == "recorded":
-        return recorder.record(given["client_version"]), ""
+        return recorder.predict(given["client_version"]) if module.check_mode else recorder.record(given["client_version"]), ""
+    if module.check_mode:
+        return (upgrade.under_way is None) == (state == "begun"), ""
     if state == "begun":
         return upgrade.begin(given["image"], given["snapshot"]), ""
     return upgrade.keep(given["client_version"]) if state == "kept" else (upgrade.undo(), "")

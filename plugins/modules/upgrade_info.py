@@ -171,6 +171,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.err
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP, StoredDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import docker_words
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions, files_of
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.client import Client
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.relay import ENDPOINT, RelayAdapter
@@ -246,30 +247,32 @@ def _log_in(module: ModelsModule, rehearsal: Rehearsal) -> Client:
         raise XinferenceError(f"account '{given['username']}' cannot log in to the new server, so its accounts would be lost: {error}") from error
 
 
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """The module's options."""
+    return {
+        **connection_spec(),
+        **files_spec(),
+        "settings_path": {"type": "path", "required": True},
+        "image": {"type": "str", "required": True},
+        "environment": {"type": "dict", "default": {}},
+        "preparation": {"type": "str", "required": True},
+        "prepared": {"type": "dict", "required": True},
+        "health": {"type": "str", "required": True},
+        "start_timeout": {"type": "float", "default": 300.0},
+        "models": {"type": "list", "elements": "raw", "default": []},
+        "declaration_path": {"type": "path"},
+        "earlier_models": {"type": "str", "choices": list(EARLIER), "default": KEEP},
+        "validate_engine_options": {"type": "bool", "default": True},
+        "check_memory": {"type": "bool", "default": True},
+        "cores": {"type": "float"},
+        "memory_mib": {"type": "int"},
+        **names_spec(),
+    }
+
+
 def main() -> None:
     """Entry point."""
-    module = ModelsModule(
-        argument_spec={
-            **connection_spec(),
-            **files_spec(),
-            "settings_path": {"type": "path", "required": True},
-            "image": {"type": "str", "required": True},
-            "environment": {"type": "dict", "default": {}},
-            "preparation": {"type": "str", "required": True},
-            "prepared": {"type": "dict", "required": True},
-            "health": {"type": "str", "required": True},
-            "start_timeout": {"type": "float", "default": 300.0},
-            "models": {"type": "list", "elements": "raw", "default": []},
-            "declaration_path": {"type": "path"},
-            "earlier_models": {"type": "str", "choices": list(EARLIER), "default": KEEP},
-            "validate_engine_options": {"type": "bool", "default": True},
-            "check_memory": {"type": "bool", "default": True},
-            "cores": {"type": "float"},
-            "memory_mib": {"type": "int"},
-            **names_spec(),
-        },
-        supports_check_mode=True,
-    )
+    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True)
     raw = hide_environment(module, "models")
 
     def asked() -> dict[str, Any]:
@@ -279,6 +282,8 @@ def main() -> None:
             # What happened while the files were on their way has no dot.
             words = f"image '{module.params['image']}' cannot take the place of the one that runs: {error}"
             raise XinferenceError(sentence(BackupError(words))) from error
+        except OSError as error:
+            raise XinferenceError(f"Docker, or the file system, does not do it: {docker_words(error).rstrip('.')}.") from error
 
     module.exit_json(changed=False, **attempt(module, asked))
 

@@ -27,14 +27,26 @@ HOST = "cpu-1"
 KEPT = Path(f"/var/lib/xinference-models-{CONTAINER}")
 #: The same of its backups.
 BACKUPS = [Path("/var/backups", CONTAINER), *(Path(f"/{place}/xinference-backup-{CONTAINER}") for place in ("etc", "var/lib", "usr/local/lib", "run"))]
+#: The record of its versions.
+VERSIONS = Path(f"/var/lib/xinference-upgrade-{CONTAINER}")
+#: What the names of the containers end in that the roles make beside it, and of which a run that was killed leaves one.
+BESIDE = ("-prepare", "-backup", "-version", "-new-server", ".replacement", ".previous")
+#: Tag of the image that it is upgraded to.
+NEXT = "awx-next"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def next_image() -> str:
+    """The image that the server is upgraded to: its own with one more variable, so that its identifier is another one."""
+    return f"{built('server').rpartition(':')[0]}:{NEXT}"
 
 
 def remove_containers() -> None:
     """Remove the containers of these tests, and what belongs to them."""
-    for command in (("rm", "-f", CONTAINER, f"{CONTAINER}-prepare", f"{CONTAINER}-backup"), ("network", "rm", CONTAINER)):
+    names = (f"{CONTAINER}{ending}" for ending in ("", "-next", *BESIDE))
+    for command in (("rm", "-f", *names), ("network", "rm", CONTAINER), ("rmi", next_image())):
         subprocess.run(("docker", *command), capture_output=True, check=False)
-    for place in (KEPT, *BACKUPS):
+    for place in (KEPT, VERSIONS, *BACKUPS):
         shutil.rmtree(place, ignore_errors=True)
     Path(f"/run/xinference-backup-{CONTAINER}.lock").unlink(missing_ok=True)
 

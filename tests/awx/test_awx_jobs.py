@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from awx_controller import Job
-from conftest import CONTAINER, HOST, KEPT, Site
+from conftest import CONTAINER, HOST, KEPT, NEXT, VERSIONS, Site, next_image
 
 from ansible_collections.inferops.xinference.tests.machine import built
 
@@ -25,6 +25,7 @@ EXPORT = "Xinference - Export"
 ROTATE = "Xinference - Rotate credentials"
 BACKUP = "Xinference - Backup"
 RESTORE = "Xinference - Restore"
+UPGRADE = "Xinference - Upgrade"
 
 
 def container() -> dict[str, Any] | None:
@@ -221,16 +222,39 @@ def test_restart(site: Site, provisioned: Job) -> None:
     assert warnings(job) == []
 
 
-def test_backup_and_restore(site: Site, provisioned: Job) -> None:
-    """A host without backups says so. With them a job makes a snapshot, and another one restores it: its server is started again, and its models answer."""
-    refused = site.controller.launch(BACKUP)
-    assert refused.code == 2
-    assert "xinference_backup is false, so no backup is made; set it to true and provision this host." in refused.output
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (BACKUP, "xinference_backup is false, so no backup is made; set it to true and provision this host."),
+        (UPGRADE, "xinference_backup is false, so an upgrade would have no way back. Set it to true, give xinference_backup_password, and provision."),
+    ],
+)
+def test_a_host_without_backups(site: Site, provisioned: Job, name: str, words: str) -> None:
+    """One sentence, and nothing is changed."""
+    job = site.controller.launch(name)
+    assert (job.code, job.status) == (2, "failed")
+    (failure,) = job.results("runner_on_failed")
+    assert failure["res"]["msg"].removeprefix("1 problem, nothing was changed.\n") == words
+    assert job.changed_tasks == []
+
+
+@pytest.fixture(scope="module")
+def backed_up(site: Site, provisioned: Job) -> Job:
+    """Provision with backups, which the host has from then on."""
     site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": True}
-    answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
-    configured = site.controller.launch(PROVISION, answers, loud=True)
-    assert (configured.code, configured.status) == (0, "successful"), configured.output
-    assert "Open the repository, or make it" in configured.changed_tasks
+    return site.controller.launch(PROVISION, without_models(site), loud=True)
+
+
+def without_models(site: Site) -> dict[str, Any]:
+    """The answers to the survey of Provision that are not about models."""
+    return {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
+
+
+def test_backup_and_restore(site: Site, backed_up: Job) -> None:
+    """A job makes a snapshot, and another one restores it: its server is started again, and its models answer."""
+    assert (backed_up.code, backed_up.status) == (0, "successful"), backed_up.output
+    assert "Open the repository, or make it" in backed_up.changed_tasks
+    answers = without_models(site)
     assert [result["task"] for result in site.controller.launch(PROVISION, answers).results("runner_on_ok") if result["res"].get("changed")] == []
     made = site.controller.launch(BACKUP, loud=True)
     assert (made.code, made.changed_tasks) == (0, ["Make a backup"]), made.output
@@ -255,15 +279,12 @@ def test_backup_and_restore(site: Site, provisioned: Job) -> None:
     assert {model["uid"]: (model["state"], model["answered"] is not None) for model in models} == {"chat": ("ready", True), "extra": ("ready", True)}
     found = site.controller.launch(STATUS).summary["artifact_data"]["xinference_status"][HOST]
     assert (found["backup"]["verified"], found["backup"]["failed"]) == (True, "")
-    site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": False}
-    assert site.controller.launch(PROVISION, answers).changed_tasks == ["Remove units, program, status and settings"]
 
 
 def test_a_launch_with_default_answers_forgets_no_model(site: Site, provisioned: Job) -> None:
     """As a schedule, in a workflow behind Status. What an earlier survey declared is looked after still, and the job says so."""
-    answers = {name: value for name, value in site.answers.items() if name != "xinference_model_lines"}
     # Host by host, as on a fleet.
-    answers |= {"xinference_provision_serial": "1", "xinference_provision_max_fail_percentage": "0"}
+    answers = without_models(site) | {"xinference_provision_serial": "1", "xinference_provision_max_fail_percentage": "0"}
     artifacts = site.controller.launch(STATUS).summary["artifact_data"]
     assert list(artifacts) == ["xinference_status"]
     job = site.controller.launch(PROVISION, answers, artifacts=artifacts)
@@ -277,6 +298,53 @@ def test_a_launch_with_default_answers_forgets_no_model(site: Site, provisioned:
     stopped = site.controller.launch(PROVISION, {**answers, "xinference_model_lines": "uid=extra state=absent"})
     assert stopped.changed_tasks == ["Ensure the declared models"]
     assert warnings(site.controller.launch(PROVISION, answers)) == []
+
+
+# Behind the tests of the image that the inventory named first.
+def test_upgrade(site: Site, backed_up: Job) -> None:
+    """A wrong tag is one sentence. A check shows what the new server says, a run lets it take the place, and a second one changes nothing."""
+    # The new container is made as the inventory has it.
+    site.controller.inventory["xinference"]["vars"] |= {name: site.answers[name] for name in ("xinference_port", "xinference_memory")}
+    before = container() or {}
+    wrong = site.controller.launch(UPGRADE, {"xinference_image_tag": "latest-cpu"})
+    (failure,) = wrong.results("runner_on_failed")
+    said = "xinference_image_tag 'latest-cpu' moves from release to release. Name a version such as v4.1.0-cpu."
+    assert failure["res"]["msg"] == f"1 problem, nothing was changed.\n{said}"
+    made = f"docker create --name {CONTAINER}-next {built('server')} && docker commit --change 'ENV EXAMPLE=next' {CONTAINER}-next {next_image()}"
+    subprocess.run(["sh", "-ec", f"{made} && docker rm {CONTAINER}-next"], check=True, capture_output=True)
+    checked = site.controller.launch(UPGRADE, {"xinference_image_tag": NEXT}, job_type="check", loud=True)
+    assert (checked.code, checked.status) == (0, "successful"), checked.output
+    assert checked.changed_tasks == ["Make a backup", "Predict the upgrade"]
+    assert f"A backup would be made, and a container of {next_image()} would take the place of the one that runs." in checked.output
+    (table,) = [result["res"]["msg"] for result in checked.results("runner_on_ok") if result["task"] == "Show what it says"]
+    assert re.fullmatch(r"MODEL +TODAY \(\d[\d.]+\) +THEN \(\d[\d.]+\)", table[0])
+    assert [line.split()[0] for line in table[1:]] == ["chat"]
+    assert table[1].endswith("is offered with llama.cpp")
+    assert {name: (container() or {})[name] for name in ("Id", "Image")} == {name: before[name] for name in ("Id", "Image")}
+    assert (container() or {})["State"]["StartedAt"] == before["State"]["StartedAt"]
+    answers = {"xinference_image_tag": NEXT, "xinference_upgrade_serial": "50%", "xinference_upgrade_max_fail_percentage": 10}
+    job = site.controller.launch(UPGRADE, answers, loud=True)
+    assert (job.code, job.status) == (0, "successful"), job.output
+    assert {"Make a backup", "Record the upgrade", "See the container healthy", "Let the new server stay"} <= set(job.changed_tasks)
+    (models,) = [result["res"]["models"] for result in job.results("runner_on_ok") if result["task"] == "Ensure the declared models"]
+    assert {model["uid"]: (model["state"], model["answered"] is not None) for model in models if model["state"] != "absent"} == {"chat": ("ready", True)}
+    made_now = container() or {}
+    assert (made_now["Config"]["Image"], made_now["State"]["Health"]["Status"]) == (next_image(), "healthy")
+    assert made_now["HostConfig"]["PortBindings"] == before["HostConfig"]["PortBindings"]
+    assert [path.name for path in VERSIONS.iterdir()] == ["versions.json"]
+    recorded = json.loads((VERSIONS / "versions.json").read_text(encoding="utf-8"))
+    assert (recorded["image_id"], recorded["previous"]["image_id"]) == (made_now["Image"], before["Image"])
+    site.controller.inventory["xinference"]["vars"] |= {"xinference_image_tag": NEXT}
+    again = site.controller.launch(UPGRADE)
+    assert (again.code, again.changed_tasks) == (0, []), again.output
+    assert f"The server is of image {next_image()} already, so nothing is upgraded." in again.output
+    assert all(warnings(each) == [] for each in (job, again))
+
+
+def test_backups_are_switched_off(site: Site, backed_up: Job) -> None:
+    """What another launch set up is removed."""
+    site.controller.inventory["xinference"]["vars"] |= {"xinference_backup": False}
+    assert site.controller.launch(PROVISION, without_models(site)).changed_tasks == ["Remove units, program, status and settings"]
 
 
 def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
@@ -305,8 +373,8 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
         "new automation": set(),
     }
     assert len(site.controller.jobs) > 10
-    # Both jobs of provision and status, the restart, three about backups, and those above.
-    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 13
+    # Both jobs of provision and status, the restart, three about backups, two upgrades, and those above.
+    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 15
     for job in site.controller.jobs:
         files = {str(path.relative_to(job.folder)): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
         # The answer to the survey's question.

@@ -14,12 +14,16 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +51,8 @@ REAL_COUNT = 20
 LAUNCHES_AT_ONCE = 5
 #: Seconds for which the service is watched at rest, and in which it must have done what it is asked for.
 IDLE_SECONDS, SERVICE_TIMEOUT = 120.0, 300.0
+#: Rows of a server of some years, and requests of which the median is taken.
+HISTORY, ACCOUNTS, REQUESTS = 1000, 200, 40
 #: MiB that the server and its 20 models take, or the two large ones, with some room.
 NEEDED_MIB = 16 << 10
 BEGUN = time.monotonic()
@@ -269,15 +275,21 @@ def start_row(api: FakeApi, runs: int) -> Row:
 
 def remove() -> None:
     """Remove the server of this run, or of an earlier one that was interrupted."""
-    for command in (("rm", "--force", "--volumes", CONTAINER, f"{CONTAINER}-prepare"), ("network", "rm", CONTAINER)):
+    made = [f"{CONTAINER}{ending}" for ending in ("", "-prepare", "-backup", "-new-server", "-version", "-made", ".previous", ".replacement")]
+    for command in (("rm", "--force", "--volumes", *made), ("network", "rm", CONTAINER), ("image", "rm", "inferops-test/bench:next")):
         subprocess.run(("docker", *command), capture_output=True, check=False)
-    shutil.rmtree(FOLDER / "xinference_data", ignore_errors=True)
+    names = [f"xinference-{what}-{CONTAINER}" for what in ("backup", "upgrade", "models")]
+    kept = [f"{place}/{name}" for name in names for place in ("/etc", "/usr/local/lib", "/var/lib", "/run")]
+    for place in (*kept, FOLDER / "xinference_data", FOLDER / "repository", FOLDER / "repository-by-hand", FOLDER / "by-hand"):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def require_room() -> None:
     """Refuse a machine on which the models would not fit."""
     if os.geteuid():
         raise Unfit("provisioning this machine needs root; run it with sudo")
+    if shutil.which("sqlite3") is None:
+        raise Unfit("there is no sqlite3 to compare backups with; install it")
     (available,) = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text(encoding="utf-8"))
     if int(available) >> 10 < NEEDED_MIB:
         raise Unfit(f"the real models need {NEEDED_MIB >> 10} GiB of free memory, and there are {int(available) >> 20}")
@@ -520,6 +532,132 @@ def restart_rows(given: dict[str, Any], runs: int) -> list[Row]:
     ]
 
 
+class DayTwo:
+    """Backups and upgrades of the real server.
+
+    :param given: variables with which the server was made.
+    :param restarts: what waits until its models answer.
+    """
+
+    def __init__(self, given: dict[str, Any], restarts: Restarts) -> None:
+        self.given = {
+            **given,
+            "xinference_models": restarts.models,
+            "xinference_models_exclusive": True,
+            "xinference_backup": True,
+            "xinference_backup_password": "a password for the bench",
+            "xinference_backup_repository": str(FOLDER / "repository"),
+            "xinference_backup_schedule": "",
+        }
+        self.restarts = restarts
+        self.images = [(str(given["xinference_image"]), str(given["xinference_image_tag"])), ("inferops-test/bench", "next")]
+        shutil.rmtree(FOLDER / "repository", ignore_errors=True)
+        play("day-two-first", "inferops.xinference.provision", self.given, no_op=False)
+        run("image", ["docker", "container", "create", "--name", f"{CONTAINER}-made", ":".join(self.images[0])])
+        run("image", ["docker", "commit", "--change", "ENV EXAMPLE=next", f"{CONTAINER}-made", ":".join(self.images[1])])
+        run("image", ["docker", "rm", f"{CONTAINER}-made"])
+        self.restarts.task.write_text(self.restarts.text, encoding="utf-8")
+
+    def _outage(self, name: str, begin: Callable[[], Any]) -> float:
+        """Seconds from the last answer of a server that is stopped until every model answers.
+
+        :param begin: stops the server, and starts it or another one.
+        """
+        endpoint = f"{self.given['bench_endpoint']}/status"
+        with ThreadPoolExecutor(1) as pool:
+            done, last = pool.submit(begin), time.perf_counter()
+            while True:
+                try:
+                    urllib.request.urlopen(endpoint, timeout=10).close()
+                except OSError:
+                    break
+                last = time.perf_counter()
+                if done.done():
+                    done.result()
+                    raise Unfit(f"{name} did not stop the server")
+                time.sleep(0.05)
+            run(f"{name}-wait", [sys.executable, str(HERE / "restore_by_hand.py"), str(self.restarts.task), "--only-wait"])
+            seconds = time.perf_counter() - last
+            done.result()
+        say(f"  {name} {seconds:.1f} s")
+        return seconds
+
+    def by_upgrade(self) -> float:
+        """Seconds without a server when it gets another image."""
+        repository, tag = self.images[1]
+        self.images.reverse()
+        image = {"xinference_image": repository, "xinference_image_tag": tag}
+        return self._outage("upgrade", lambda: play("upgrade", "inferops.xinference.upgrade", {**self.given, **image}, no_op=False))
+
+    def by_restart(self) -> float:
+        """Seconds without a server when its container restarts; its own autostart brings the models back, as it does in an upgrade here."""
+        return self._outage("docker-restart", lambda: run("docker-restart", ["docker", "restart", "--time", "30", CONTAINER]))
+
+    def fill(self) -> None:
+        """Give the server as many rows as one of some years has: of its launch history, and of accounts."""
+        home = FOLDER / "xinference_data/.xinference"
+        tables = (("launch_history.db", "launch_history", "model_uid", HISTORY), ("auth/auth.db", "users", "username", ACCOUNTS))
+        for name, table_name, key, count in tables:
+            with closing(sqlite3.connect(home / name, timeout=60)) as database, database:
+                known = [row[1] for row in database.execute(f"PRAGMA table_info({table_name})")]
+                columns = [column for column in known if column not in ("id", key) and not column.startswith("autostart")]
+                row = database.execute(f"SELECT {', '.join(columns)} FROM {table_name} LIMIT 1").fetchone()
+                if row is None:
+                    raise Unfit(f"{name} has no row")
+                marks = ", ".join("?" * (len(columns) + 1))
+                database.executemany(
+                    f"INSERT INTO {table_name} ({', '.join([key, *columns])}) VALUES ({marks})", [(f"bench-row-{number}", *row) for number in range(count)]
+                )
+
+    def backup(self) -> float:
+        """Seconds of our backup, as its unit makes it."""
+        name = f"xinference-backup-{CONTAINER}"
+        command = [sys.executable, "-I", "-S", f"/usr/local/lib/{name}", "backup", "--settings", f"/etc/{name}/settings.json"]
+        return run("backup", command)[0]
+
+    def backup_by_hand(self) -> float:
+        """Seconds of what somebody would write: a copy of each database, and restic."""
+        home, work, repository = FOLDER / "xinference_data/.xinference", FOLDER / "by-hand", FOLDER / "repository-by-hand"
+        environment = {"RESTIC_PASSWORD": "another password", "RESTIC_REPOSITORY": str(repository)}
+        if not repository.exists():
+            run("restic-init", ["restic", "init"], **environment)
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(mode=0o700)
+        copies = "; ".join(f'sqlite3 "{home / name}" ".backup {work / Path(name).name}"' for name in ("auth/auth.db", "launch_history.db"))
+        return run("backup-by-hand", ["sh", "-ec", f"{copies}; restic backup --quiet {work} {home / 'auth'} {home / 'model'}"], **environment)[0]
+
+    def latencies(self, backups: bool) -> float:
+        """Median seconds of a chat request, with or without backups one after the other beside it."""
+        stop = threading.Event()
+
+        def make() -> None:
+            while backups and not stop.is_set():
+                self.backup()
+
+        with ThreadPoolExecutor(1) as pool:
+            making = pool.submit(make)
+            output = run("latency", [sys.executable, str(HERE / "ask_by_hand.py"), str(self.restarts.task), str(REQUESTS)])[1]
+            stop.set()
+            making.result()
+        return float(output)
+
+
+def day_two_rows(given: dict[str, Any], runs: int) -> list[Row]:
+    """Upgrades against restarts of the container, backups against what somebody would write, and whether they slow the models."""
+    say("upgrade until 3 tiny models answer, and backups")
+    tiny = Restarts(given, [given["xinference_models"][0], given["xinference_models"][-1], {**given["xinference_models"][-1], "uid": "bench-embed-2"}])
+    days = DayTwo(given, tiny)
+    upgrades, restarts = alternating(runs, days.by_upgrade, days.by_restart)
+    days.fill()
+    backups, by_hand = alternating(3 * runs, days.backup, days.backup_by_hand)
+    during, without = alternating(runs, partial(days.latencies, True), partial(days.latencies, False))
+    return [
+        Row("without a server during an upgrade, against docker restart, 3 tiny models (s)", upgrades, restarts, 1.15),
+        Row(f"backup of {HISTORY} launches and {ACCOUNTS} accounts, against sqlite3 and restic by hand (s)", backups, by_hand, 2),
+        Row("request of a model while backups are made, against without (s)", during, without, 1.1),
+    ]
+
+
 # The table.
 
 
@@ -542,7 +680,7 @@ def measure(runs: int) -> list[Row]:
     with serving() as api:
         rows = [*no_op_rows(api, runs), start_row(api, runs)]
     with provisioned() as given:
-        return [*rows, *provision_rows(given, runs), launch_row(given, runs), *restart_rows(given, runs)]
+        return [*rows, *provision_rows(given, runs), launch_row(given, runs), *restart_rows(given, runs), *day_two_rows(given, runs)]
 
 
 def main() -> int:

@@ -55,13 +55,13 @@ _Dumper.add_representer(_Unsafe, lambda dumper, text: dumper.represent_scalar("!
 
 
 def variables(changes: dict[str, Any]) -> dict[str, Any]:
-    """The scenario's models, with what a fault changes of them."""
+    """The scenario's models, with what a fault changes of them, and of the image."""
     declared: dict[str, Any] = yaml.load((ROOT / "molecule/shared/models.yml").read_text(encoding="utf-8"), _Loader)
     for model in declared["xinference_models"]:
         model["state"] = changes.get("fault_states", {}).get(model["uid"], model.get("state", "present"))
         if model["uid"] == "chat" and "fault_context" in changes:
             model["engine_options"]["n_ctx"] = changes["fault_context"]
-    return declared
+    return {**declared, **changes.get("image", {})}
 
 
 def converge(changes: dict[str, Any], playbook: str = "provision") -> subprocess.Popen[str]:

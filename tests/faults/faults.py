@@ -16,6 +16,15 @@ from dataclasses import dataclass, field
 from host import DATA, Broken, Host
 
 SERVICE = "/var/lib/xinference-models"
+#: Makes of a server one that loads no model of llama.cpp, and does not say so before.
+_BREAKS = r"""
+cat >> "$(python3 -c 'import importlib.util as u; print(u.find_spec("xllamacpp").origin)')" <<'LINES'
+
+class Server:
+    def __init__(self, *_arguments, **_options):
+        raise RuntimeError("this engine is broken")
+LINES
+"""
 
 
 @dataclass
@@ -157,6 +166,75 @@ def power_cut_at_restore(case: Case) -> float:
     return time.time()
 
 
+def _cut_upgrade(case: Case, script: str, broken: bool = False) -> None:
+    """Begin to upgrade the server to another image, and let the power fail.
+
+    :param script: of the shell, which succeeds when it is time.
+    :param broken: whether it is an image whose server loads no chat model.
+    """
+    tag = "broken" if broken else "other"
+    case.host.run(
+        f"""
+        docker rm -f made >/dev/null 2>&1 || true
+        change=$(cat <<'END'
+{_BREAKS if broken else "touch /other"}
+END
+        )
+        docker run --name made --network none "$(docker inspect --format '{{{{ .Image }}}}' xinference)" sh -ec "$change"
+        docker commit made inferops-test/{tag}:next
+        docker rm made
+        """,
+        timeout=600,
+    )
+    process = case.converge({"image": {"xinference_image": f"inferops-test/{tag}", "xinference_image_tag": "next"}}, "upgrade")
+    try:
+        case.host.until("the upgrade", script)
+        case.host.cut_power()
+    finally:
+        process.kill()
+        process.communicate()
+    case.host.until("the machine", "systemctl is-active docker")
+
+
+def _end_upgrade(case: Case, image: str) -> float:
+    """Run the upgrade once more, to an image; when it had ended."""
+    name, _colon, tag = image.rpartition(":")
+    case.end(case.converge({"image": {"xinference_image": name, "xinference_image_tag": tag}}, "upgrade"))
+    running = case.host.run("docker inspect --format '{{ .Config.Image }}' xinference").strip()
+    if running != image:
+        raise Broken(f"image {running} runs, and not {image}")
+    left = case.host.run("docker ps --all --format '{{ .Names }}'; ls /var/lib/xinference-upgrade").split()
+    if sorted(left) != ["versions.json", "xinference"]:
+        raise Broken(f"the upgrade left {', '.join(left)}")
+    return time.time()
+
+
+def power_cut_at_question(case: Case) -> float:
+    """The power fails while a new server is asked; the upgrade is run once more."""
+    _cut_upgrade(case, "docker inspect xinference-new-server")
+    return _end_upgrade(case, "inferops-test/other:next")
+
+
+def power_cut_at_swap(case: Case) -> float:
+    """The power fails while the container of an upgrade takes the place of the one before; the upgrade is run once more."""
+    _cut_upgrade(case, "docker inspect xinference.previous")
+    return _end_upgrade(case, "inferops-test/other:next")
+
+
+def power_cut_after_swap(case: Case) -> float:
+    """The power fails while the upgraded server launches its models; the upgrade is run once more."""
+    healthy = "[ \"$(docker inspect --format '{{ .State.Health.Status }}' xinference)\" = healthy ]"
+    _cut_upgrade(case, f"docker inspect xinference.previous && {healthy}")
+    return _end_upgrade(case, "inferops-test/other:next")
+
+
+def power_cut_at_return(case: Case) -> float:
+    """The power fails while the server of before is brought back after an upgrade to a broken one; then the upgrade is run with the image of before."""
+    before = case.host.run("docker inspect --format '{{ .Config.Image }}' xinference").strip()
+    _cut_upgrade(case, "grep -q returning /var/lib/xinference-upgrade/upgrade.json", broken=True)
+    return _end_upgrade(case, before)
+
+
 def disk_full(case: Case) -> float:
     """The disk is full for 40 s, and the container restarts meanwhile.
 
@@ -273,6 +351,10 @@ FAULTS: dict[str, Callable[[Case], float]] = {
         power_cut_at_converge,
         power_cut_at_backup,
         power_cut_at_restore,
+        power_cut_at_question,
+        power_cut_at_swap,
+        power_cut_after_swap,
+        power_cut_at_return,
         disk_full,
         network_gone,
         files_corrupted,

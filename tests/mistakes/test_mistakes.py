@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -147,6 +148,9 @@ def clean() -> Iterator[None]:
         remaining = docker("ps", "--all", "--quiet", "--filter", "name=^/xinference-mistakes").split()
         for command in (*((("rm", "--force", "--volumes", *remaining),) if remaining else ()), ("network", "rm", "xinference-mistakes")):
             subprocess.run(("docker", *command), capture_output=True, check=False)
+        for left in ("var/lib/xinference-upgrade", "etc/xinference-backup"):
+            for place in Path("/").glob(f"{left}-xinference-mistakes*"):
+                shutil.rmtree(place)
 
     remove()
     yield
@@ -431,6 +435,47 @@ def read_only_data_root(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     return {"xinference_data_root": str(root)}, (f"xinference_data_root '{root}' cannot be written: {mounted} is read-only here.",)
 
 
+def record(stack: ExitStack, container: str, **files: str) -> Path:
+    """Write what a run left in the directory with the versions of a host's container, and return that.
+
+    :param stack: what removes it.
+    :param files: contents by the names of the files, without their ending.
+    """
+    folder = Path(f"/var/lib/xinference-upgrade-{container}")
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(content, encoding="utf-8")
+    return folder
+
+
+#: What a host has recorded, and an upgrade of it that was cut off.
+NEWER = json.dumps({"server": "4.1.0", "image": "inferops-test/none:v4.1.0-cpu", "image_id": "sha256:1", "collection": "0.1.0", "client": "4.1.0"})
+SIDES = {name: {"image": f"inferops-test/none:{name}", "image_id": f"sha256:{name}", "server": "", "container_id": name} for name in ("from", "to")}
+CUT_OFF = json.dumps({"state": "changing", "snapshot": "0a1b2c3d", "time": "2026-01-31T12:00:00Z", **SIDES})
+NOT_CERTAIN = "An upgrade of this host was cut off, so it is not certain which server its data are of. Run playbook upgrade again, which ends it."
+
+
+def older_than_its_data(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A newer server wrote the data."""
+    record(place.stack, "xinference-mistakes-older", versions=NEWER)
+    problem = "xinference_image_tag 'v3.5.0-cpu' is older than Xinference 4.1.0, which wrote the data of this host last."
+    said = f"{problem} Run playbook upgrade, which asks the older server first and has a way back, or name that version."
+    return {"xinference_container_name": "xinference-mistakes-older", "xinference_image_tag": "v3.5.0-cpu"}, (said,)
+
+
+def upgrade_that_was_cut_off(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """It has not ended."""
+    record(place.stack, "xinference-mistakes-cut", versions=NEWER, upgrade=CUT_OFF)
+    return {"xinference_container_name": "xinference-mistakes-cut"}, (NOT_CERTAIN,)
+
+
+def upgrade_whose_record_is_damaged(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """That it has not ended is all that is known."""
+    record(place.stack, "xinference-mistakes-damaged", versions="{", upgrade=CUT_OFF[:20])
+    return {"xinference_container_name": "xinference-mistakes-damaged"}, (NOT_CERTAIN,)
+
+
 def several_at_once(_place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     """All are named in one run."""
     models = [{"name": "qwen3", "engine": "llama.cpp"}]
@@ -444,6 +489,9 @@ PREPARED: dict[str, Callable[[Place], tuple[dict[str, Any], tuple[str, ...]]]] =
     "podman in the place of docker": podman,
     "environment that is none": environment_that_is_none,
     "read-only data root": read_only_data_root,
+    "image older than its data": older_than_its_data,
+    "upgrade that was cut off": upgrade_that_was_cut_off,
+    "upgrade whose record is damaged": upgrade_whose_record_is_damaged,
     "several at once": several_at_once,
     "port that is no number": lambda _place: ({"xinference_port": "web"}, ("xinference_port must be a whole number, but is the text web.",)),
     "no way of recovery": lambda _place: (
@@ -655,13 +703,217 @@ def test_a_batch_that_fails_keeps_the_next_hosts_from_being_changed(root: Path, 
 
 @pytest.mark.parametrize(
     ("playbook", "variable"),
-    [("provision", "xinference_provision_serial"), ("restart", "xinference_restart_serial"), ("rotate_credentials", "xinference_rotate_serial")],
+    [
+        ("provision", "xinference_provision_serial"),
+        ("restart", "xinference_restart_serial"),
+        ("rotate_credentials", "xinference_rotate_serial"),
+        ("upgrade", "xinference_upgrade_serial"),
+    ],
 )
 def test_a_batch_that_is_none(root: Path, playbook: str, variable: str) -> None:
     code, message, output = play(playbook, root, **{variable: "two"})
     assert code == 2
     says(message, f"{variable} must be a number of hosts, or a share of them such as 25%, but is the text two.")
     untouched(root, output)
+
+
+@dataclass(frozen=True)
+class Upgradable:
+    """A host that looks like one that could be upgraded, where a mistake is made.
+
+    :param folder: of the test.
+    :param container: name of its container, in which nothing happens.
+    :param stack: what removes it.
+    """
+
+    folder: Path
+    container: str
+    stack: ExitStack
+
+    def variables(self) -> dict[str, Any]:
+        """Its variables."""
+        backups = {"xinference_backup": True, "xinference_backup_password": "marked-secret-1"}
+        return {"xinference_container_name": self.container, "xinference_client_environment": str(self.folder / "client"), **backups}
+
+    def run(self) -> None:
+        """Start its container."""
+        self.stack.callback(subprocess.run, ("docker", "rm", "--force", "--volumes", self.container), capture_output=True, check=False)
+        docker("run", "--detach", "--name", self.container, "--label", "io.inferops.collection=inferops.xinference", built("base"), "sleep", "infinity")
+
+    def set_up_backups(self) -> Path:
+        """Write the settings of its backups, and return the file."""
+        folder = Path(f"/etc/xinference-backup-{self.container}")
+        self.stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.mkdir(0o700, exist_ok=True)
+        places = {f"{name}_directory": str(self.folder / self.container / name) for name in ("state", "staging", "service")}
+        places["upgrade_directory"] = f"/var/lib/xinference-upgrade-{self.container}"
+        given = {"container": self.container, "docker_host": "unix:///var/run/docker.sock", "host": self.container, "collection_version": "0.1.0"}
+        kept = {"repository": str(self.folder / "repository"), "secrets": str(folder / "secrets.json"), "keep_daily": 7, "keep_weekly": 4}
+        contents = {"settings.json": {**given, **places, **kept}, "secrets.json": {"password": "marked-secret-1", "environment": {}}}
+        for name, content in contents.items():
+            (folder / name).touch(0o600)
+            (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        return folder / "settings.json"
+
+
+def make_client(place: Path) -> None:
+    """An environment whose interpreter finds a client, which can do nothing."""
+    venv.create(place, with_pip=False)
+    (packages,) = (place / "lib").glob("python3*/site-packages")
+    for name in ("requests.py", "xinference_client/client/restful/restful_client.py", "xinference_client-4.1.0.dist-info/METADATA"):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_text("Metadata-Version: 2.1\nName: xinference-client\nVersion: 4.1.0\n" if name.endswith("METADATA") else "")
+
+
+#: Mistakes before an upgrade: what differs in the variables, what the host lacks, and the sentence.
+BEFORE_AN_UPGRADE: dict[str, tuple[dict[str, Any], str, str]] = {
+    "without backups": (
+        {"xinference_backup": False},
+        "",
+        "xinference_backup is false, so an upgrade would have no way back. Set it to true, give xinference_backup_password, and provision.",
+    ),
+    "backups that nobody set up": (
+        {},
+        "backups",
+        "This host is not set up for backups yet, so an upgrade would have no way back. Provision it with the image that runs first.",
+    ),
+    "no container": ({}, "container", "does not run on this host, so there is no server to upgrade. Provision it first."),
+    "no client": (
+        {"xinference_client_environment": "/nowhere/client"},
+        "",
+        "There is no xinference-client on this host, so no server can be asked. Provision it with the image that runs first.",
+    ),
+    "upgrade to a tag that moves": (
+        {"xinference_image_tag": "latest-cpu"},
+        "",
+        "xinference_image_tag 'latest-cpu' moves from release to release. Name a version such as v4.1.0-cpu.",
+    ),
+    "upgrade to a tag that is none": (
+        {"xinference_image_tag": "v4.1.0 cpu"},
+        "",
+        "xinference_image_tag 'v4.1.0 cpu' is no image tag. Name a version such as v4.1.0-cpu.",
+    ),
+    "upgrade to an image with its tag": (
+        {"xinference_image_tag": "xprobe/xinference:v4"},
+        "",
+        "what is before the ':' belongs in xinference_image.",
+    ),
+    "upgrade to a version of an attacker": (
+        {"xinference_image_tag": "v2.6.1-cpu"},
+        "",
+        "xinference_image_tag 'v2.6.1-cpu' names a version of Xinference that was put on the package index by an attacker",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class NotUpgraded:
+    """What an upgrade did on hosts of which each has made a mistake.
+
+    :param before: IDs of the containers by name.
+    :param after: the same when it had ended.
+    """
+
+    folder: Path
+    output: str
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def not_upgraded(tmp_path_factory: pytest.TempPathFactory) -> NotUpgraded:
+    """One run, as for all hosts at once."""
+    folder, hosts = tmp_path_factory.mktemp("upgrade"), {}
+    make_client(folder / "client")
+    with ExitStack() as stack:
+        for case, (given, lacks, _sentence) in BEFORE_AN_UPGRADE.items():
+            host = host_of(case)
+            place = Upgradable(folder, f"xinference-mistakes-{host}", stack)
+            if lacks != "container":
+                place.run()
+            if lacks != "backups":
+                place.set_up_backups()
+            hosts[host] = settings_of(folder / host, {**place.variables(), **given})
+        made = containers()
+        together = json.dumps({"xinference_upgrade_serial": "100%", "xinference_upgrade_max_fail_percentage": 100})
+        code, output = on_hosts(folder, hosts, "upgrade", "-e", together)
+        after = containers()
+    assert code == 2, output
+    return NotUpgraded(folder, output, made, after)
+
+
+@pytest.mark.parametrize("case", BEFORE_AN_UPGRADE)
+def test_mistake_before_an_upgrade(case: str, not_upgraded: NotUpgraded) -> None:
+    host = host_of(case)
+    says(failure(not_upgraded.output, host), BEFORE_AN_UPGRADE[case][2])
+    assert re.search(rf"^{host} .* changed=0 ", not_upgraded.output, re.MULTILINE)
+    assert not (not_upgraded.folder / host).exists()
+    name = f"xinference-mistakes-{host}"
+    assert not_upgraded.after.get(name) == not_upgraded.before.get(name)
+    assert not Path(f"/var/lib/xinference-upgrade-{name}").exists()
+
+
+def test_check_of_an_upgrade_to_an_image_that_is_not_there(root: Path) -> None:
+    """Nobody can be asked: it is no mistake, and nothing is brought to the host."""
+    with ExitStack() as stack:
+        place = Upgradable(root.parent, "xinference-mistakes-check", stack)
+        make_client(root.parent / "client")
+        place.run()
+        place.set_up_backups()
+        made = containers()
+        code, _message, output = play("upgrade", root, "--check", **place.variables())
+        assert code == 0, output
+        said = "Image inferops-test/none:v4.1.0-cpu is not on this host, so its server cannot be asked yet. A run with --tags fetch and without --check brings"
+        assert said in output
+        assert not root.exists()
+        assert not Path("/var/lib/xinference-upgrade-xinference-mistakes-check").exists()
+        assert {name: identity for name, identity in containers().items() if "xinference-mistakes" in name} == {place.container: made[place.container]}
+
+
+def test_other_playbooks_while_an_upgrade_is_cut_off(root: Path) -> None:
+    """One sentence each, and the server is left as it is."""
+    with ExitStack() as stack:
+        place = Upgradable(root.parent, "xinference-mistakes-other", stack)
+        make_client(root.parent / "client")
+        place.run()
+        settings = place.set_up_backups()
+        folder = record(stack, place.container, upgrade=CUT_OFF)
+        started = docker("inspect", "--format", "{{ .Id }} {{ .State.StartedAt }}", place.container)
+        code, message, output = play("restart", root, **place.variables())
+        assert (code, message) == (2, "An upgrade of this host was cut off. Run playbook upgrade again, which ends it or goes back."), output
+        code, message, output = play("restore", root, **place.variables())
+        assert code == 2
+        says(message, NOT_CERTAIN)
+        # What playbook backup and the timer's unit run; the playbook wants restic on the host first.
+        command = (BIN / "ansible", "localhost", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}")
+        made = subprocess.run((*command, "-m", "inferops.xinference.backup", "-a", f"settings_path={settings}"), check=False, text=True, capture_output=True)
+        assert made.returncode == 2, made.stdout + made.stderr
+        assert "An upgrade was cut off, so there is nothing certain to back up; run playbook upgrade again." in made.stdout
+        assert docker("inspect", "--format", "{{ .Id }} {{ .State.StartedAt }}", place.container) == started
+        assert [path.name for path in folder.iterdir()] == ["upgrade.json"]
+        assert (folder / "upgrade.json").read_text(encoding="utf-8") == CUT_OFF
+        assert not root.exists()
+
+
+def test_an_upgrade_whose_record_is_damaged_is_not_ended(root: Path) -> None:
+    """Nobody knows which server ran before: what is there is left as it is."""
+    with ExitStack() as stack:
+        place = Upgradable(root.parent, "xinference-mistakes-damaged", stack)
+        make_client(root.parent / "client")
+        place.run()
+        place.set_up_backups()
+        file = record(stack, place.container, upgrade=CUT_OFF[:20]) / "upgrade.json"
+        started = docker("inspect", "--format", "{{ .Id }} {{ .State.StartedAt }}", place.container)
+        code, message, output = play("upgrade", root, **place.variables())
+        assert code == 2, output
+        assert message.endswith(
+            f"'{file}' is damaged, so it is not known which server ran before. Remove it, provision this host with the image that is to run, and "
+            "restore the last snapshot where another server wrote the data since."
+        ), message
+        assert re.search(r"^localhost .* changed=0 ", output, re.MULTILINE)
+        assert file.read_text(encoding="utf-8") == CUT_OFF[:20]
+        assert docker("inspect", "--format", "{{ .Id }} {{ .State.StartedAt }}", place.container) == started
+        assert not root.exists()
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class DockerSocket:
             raise OSError(str(error)) from error
 
     def remove(self, route: str) -> None:
-        """Send a DELETE request; what is not there, or being removed, is as good as removed.
+        """Send a DELETE request; what is not there, or a container that is being removed, is as good as removed.
 
         :raises OSError: when Docker does not answer, or with an error.
         """
@@ -98,7 +98,9 @@ class DockerSocket:
             raise OSError(str(error)) from error
         finally:
             connection.close()
-        if (answer.status == 404 and method != "POST") or (answer.status == 409 and method == "DELETE"):
+        # An image is refused in this way that a container needs.
+        removing = answer.status == 409 and method == "DELETE" and not route.startswith("/images/")
+        if (answer.status == 404 and method != "POST") or removing:
             return None
         # 304 means that it is so already.
         if answer.status not in (200, 201, 204, 304):

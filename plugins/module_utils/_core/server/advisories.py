@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ADVISORIES", "Advisory", "number", "of_version", "sentences"]
+__all__ = ["ADVISORIES", "Advisory", "number", "of_version", "older_client", "sentences"]
 
 #: A version alone or as it begins the tag of an image.
 _VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:-[A-Za-z0-9_.-]+)?", re.ASCII)
@@ -92,3 +92,15 @@ def sentences(text: str | None, environment: Mapping[str, bool]) -> list[str]:
     name = f"Xinference {'.'.join(map(str, number(text) or ()))}"
     lacking = (advisory for advisory in ADVISORIES if advisory.variable and not environment.get(advisory.variable, True))
     return [*(advisory.of(name) for advisory in of_version(text)), *(advisory.of("This server") for advisory in lacking)]
+
+
+def older_client(client: str | None, server: str | None) -> list[str]:
+    """A sentence where a client is of an older major version than the server that it asks.
+
+    :param client: version of the client.
+    :param server: version of the server, or the tag of its image.
+    """
+    own, other = number(client), number(server)
+    if own is None or other is None or own[0] >= other[0]:
+        return []
+    return [f"The client {client} is older than the server {server}, and may not know what that answers: set xinference_client_version."]

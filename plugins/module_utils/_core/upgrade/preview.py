@@ -111,7 +111,7 @@ def _registrations(then: Client, files: Iterable[str], declared: Sequence[Declar
         if kind not in names:
             names[kind] = then.registered_names(kind)
         if name not in names[kind]:
-            found.problems.append(f"The new server does not take the registration of {kind} '{name}'; remove it, or register it anew.")
+            found.problems.append(f"The new server does not take the registration of {kind} '{name}'; remove it, or register it again.")
         elif names[kind][name]:
             found.problems.append(f"The new server brings a model of its own that is called '{name}', so it leaves out your registration of that {kind}.")
 

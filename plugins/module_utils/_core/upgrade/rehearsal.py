@@ -159,7 +159,8 @@ class Rehearsal:
         size, status = header.get("size"), header.get("status")
         if "failed" in header:
             raise OSError(one_line(str(header["failed"]))[:500])
-        if not isinstance(size, int) or not 0 <= size <= _MOST or not isinstance(status, int):
+        # What is true or false is a number as well.
+        if type(size) is not int or not 0 <= size <= _MOST or type(status) is not int:
             raise OSError("the container of the new server sent something else than was asked for")
         content = b"".join(attached.read(size))
         if len(content) != size:

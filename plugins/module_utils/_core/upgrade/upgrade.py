@@ -145,6 +145,15 @@ class Recorder:
         self.write(VERSIONS, {**content, "time": utc(self.clock()), "previous": kept})
         return True
 
+    def predict(self, client: str) -> bool:
+        """Whether :meth:`record` would write something; no image is asked for its version.
+
+        :param client: version of the client.
+        """
+        side, before = self.running(), upgrade_facts(str(self.directory))["versions"] or {}
+        content = {"collection": self.collection, "client": client, **({} if side is None else {"image": side.image, "image_id": side.image_id})}
+        return any(before.get(name) != value for name, value in content.items())
+
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Replace one of the files, which everybody on the host may read."""
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -204,12 +213,16 @@ class Upgrade:
         under_way = self.under_way
         if under_way is None:
             return False, ""
+        self._require_whole(under_way)
         running = self.recorder.running()
         if running is None or running.image_id != under_way["to"]["image_id"]:
             raise UpgradeError(f"The container '{self.recorder.container}' is not of the image {under_way['to']['image']} that it was upgraded to.")
         older = (upgrade_facts(str(self.recorder.directory))["versions"] or {}).get("previous") or {}
         with self._alone():
             self.container.settle()
+            if self.container.exists(self.container.previous):
+                # Without the record of this upgrade, another run would put it in its place, and not its data.
+                raise UpgradeError(f"The container '{self.recorder.container}' is not healthy, so the one of before is kept.")
         side = under_way["from"]
         previous = {"server": side["server"], "image": side["image"], "image_id": side["image_id"]}
         self.recorder.record(client, previous)
@@ -225,11 +238,14 @@ class Upgrade:
         under_way = self.under_way
         if under_way is None:
             return False
+        self._require_whole(under_way)
         before, snapshot = under_way["from"], under_way["snapshot"]
         running = self.recorder.running()
         # It was never set aside, so the new server has never started.
         untouched = under_way["state"] == CHANGING and running is not None and running.container_id == before["container_id"]
-        self._write(RETURNING, before, under_way["to"], snapshot)
+        if not untouched:
+            # Whoever reads this brings the data back, which are newer than their backup where no other server ran.
+            self._write(RETURNING, before, under_way["to"], snapshot)
         with self._alone():
             put_back = self.container.put_back()
             self.container.settle()
@@ -258,6 +274,17 @@ class Upgrade:
                 yield
         except OSError as error:
             raise UpgradeError(f"Docker does not do it: {docker_words(error)}.") from error
+
+    def _require_whole(self, under_way: Mapping[str, Any]) -> None:
+        """Require that a record names both images and the backup.
+
+        :raises UpgradeError: when it does not, because the file is damaged.
+        """
+        if not (under_way["from"]["image_id"] and under_way["to"]["image_id"] and under_way["snapshot"]):
+            raise UpgradeError(
+                f"'{self.file}' is damaged, so it is not known which server ran before. Remove it, provision this host with the image that is to run, and "
+                "restore the last snapshot where another server wrote the data since."
+            )
 
     def _remove_image(self, image_id: str) -> str:
         """Remove an image that nothing needs any more; why it is left, empty where it is gone."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 def write_settings(folder: Path) -> Path:
     """File with settings in a directory, whose secrets are marked, and whose places lie in it."""
-    places = {name: str(folder / name) for name in ("repository", "secrets", "state_directory", "staging_directory", "service_directory")}
+    names = ("repository", "secrets", "state_directory", "staging_directory", "service_directory", "upgrade_directory")
+    places = {name: str(folder / name) for name in names}
     given = {**places, "container": "xinference", "docker_host": f"unix://{folder}/docker.sock", "host": "one", "collection_version": "0.1.0"}
     contents = {
         "settings.json": {**given, "keep_daily": 7, "keep_weekly": 4},

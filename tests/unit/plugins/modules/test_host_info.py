@@ -42,6 +42,9 @@ def test_it_describes_the_host_and_changes_nothing(run: Runner, tmp_path: Path, 
         "interrupted": False,
         "previous": None,
         "neighbours": [],
+        "image_id": None,
+        "image_mib": None,
+        "free_mib": None,
     }
     assert [host["paths"][str(path)]["exists"] for path in (tmp_path, tmp_path / "new")] == [True, False]
     assert list(tmp_path.iterdir()) == []
@@ -79,6 +82,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "package": True,
             "schedule": "daily",
         },
+        "upgrade": "/var/lib/xinference-upgrade",
     }
     assert run(**options)["host"] == {}
     run()
@@ -100,6 +104,7 @@ def test_every_option_reaches_the_core(run: Runner, monkeypatch: pytest.MonkeyPa
             "proxy": None,
             "firewall": None,
             "backup": None,
+            "upgrade": None,
         },
     ]
 

@@ -52,8 +52,9 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.mark.parametrize(
     ("options", "call"),
     [
-        ({}, ("make_healthy", 300.0, True)),
-        ({"timeout": 5, "roll_back": False}, ("make_healthy", 5.0, False)),
+        ({}, ("make_healthy", 300.0, True, False)),
+        ({"timeout": 5, "roll_back": False}, ("make_healthy", 5.0, False, False)),
+        ({"roll_back": False, "keep_previous": True}, ("make_healthy", 300.0, False, True)),
         ({"state": "restored"}, ("restore", 300.0)),
         ({"state": "settled"}, ("settle",)),
         ({"state": "set_aside"}, ("set_aside",)),

@@ -143,7 +143,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     values = {
         **{"container": "xinference", "docker_host": f"unix://{engine.path}", "host": "one", "repository": str(tmp_path / "repository")},
         **{"secrets": str(tmp_path / "secrets.json"), "state_directory": str(tmp_path / "state"), "staging_directory": str(tmp_path / "staging")},
-        **{"service_directory": str(service), "collection_version": "0.1.0"},
+        **{"service_directory": str(service), "upgrade_directory": str(tmp_path / "upgrade"), "collection_version": "0.1.0"},
     }
     yield Host(Settings(keep_daily=7, keep_weekly=4, **values), engine, FakeRepository(tmp_path / "repository"), home, service)
     engine.close()

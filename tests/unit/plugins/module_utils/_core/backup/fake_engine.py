@@ -7,16 +7,44 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 NAME = "xinference"
+#: Image of the server's container, and its reference.
+IMAGE, REFERENCE = "sha256:1234", "xprobe/xinference:v4.1.0-cpu"
+
+
+@dataclass
+class FakeContainer:
+    """A container of a server.
+
+    :param id: identifier.
+    :param image_id: identifier of its image.
+    :param image: reference of its image, as it was asked for.
+    :param status: Docker's word, such as running.
+    :param health: healthy, unhealthy or starting.
+    :param code: exit code with which it ends as soon as it is started; None for one that runs.
+    :param labels: of the container.
+    """
+
+    id: str = "0123456789abcdef"
+    image_id: str = IMAGE
+    image: str = REFERENCE
+    status: str = "running"
+    health: str = "healthy"
+    code: int | None = None
+    labels: Mapping[str, str] | None = None
 
 
 class FakeEngine:
@@ -36,23 +64,68 @@ class FakeEngine:
         self.says: bytes | None = None
         #: Version of the server in the image; the Python of these tests has none.
         self.server = ""
+        #: The same of an image, by its identifier, where it is another one.
+        self.servers: dict[str, str] = {}
+        #: What stands in the text of a program in place of something else.
+        self.replaces: dict[str, str] = {}
+        #: The server's containers, by name.
+        self.containers = {NAME: FakeContainer()}
+        #: Identifiers of the images, by reference.
+        self.images = {REFERENCE: IMAGE}
         #: Words with which it refuses a route, by its beginning.
         self.refuses: dict[str, str] = {}
         self.environment: list[str] = []
-        self.status = "running"
-        self.health = "healthy"
-        self.exists = True
         self._process: subprocess.Popen[bytes] | None = None
         self._started = threading.Event()
-        self._leftover = False
+        #: Name of the container that runs a program.
+        self._leftover: str | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(self.path)
         self._socket.listen(16)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more questions."""
+        """Take no more questions, and end what runs in a container."""
         self._socket.close()
+        self._kill()
+
+    @property
+    def status(self) -> str:
+        """Docker's word for the server's container."""
+        return self.containers[NAME].status
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self.containers[NAME].status = status
+
+    @property
+    def health(self) -> str:
+        """Health of the server's container."""
+        return self.containers[NAME].health
+
+    @health.setter
+    def health(self, health: str) -> None:
+        self.containers[NAME].health = health
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a container of the server."""
+        return NAME in self.containers
+
+    @exists.setter
+    def exists(self, exists: bool) -> None:
+        self.containers.update({NAME: FakeContainer()} if exists else {})
+        if not exists:
+            self.containers.pop(NAME, None)
+
+    def _kill(self) -> None:
+        """End a program, and all that it has started."""
+        if self._process is not None:
+            # They have its group, also where it has ended itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -86,38 +159,77 @@ class FakeEngine:
         for beginning, words in self.refuses.items():
             if f"{method} {path}".startswith(beginning):
                 return 500, {"message": words}
-        name = path.split("/")[2]
-        if path == "/containers/create":
-            if query["name"] != [f"{NAME}-backup"] or self._leftover:
-                return 409, {"message": "Conflict"}
-            self.made.append(body)
-            self._leftover = True
-            self._started.clear()
-            return 201, {"Id": "1"}
-        if method == "DELETE":
-            self._leftover = False
-            if self._process is not None:
-                self._process.kill()
-            return 204, None
-        if path.endswith("/start"):
-            if name == NAME:
-                self.status = "running"
+        kind, _slash, name = path.lstrip("/").partition("/")
+        if kind == "images":
+            return self._image(method, name.removesuffix("/json"))
+        name, _slash, verb = name.partition("/")
+        if kind != "containers":
+            return 404, {"message": "No such network"}
+        if method == "DELETE" or verb == "stop":
+            return self._end(name, verb)
+        if name == "create":
+            return self._create(query["name"][0], body)
+        found = self.containers.get(name)
+        if verb == "start":
+            if found is not None:
+                found.status, found.health = ("running", found.health) if found.code is None else ("exited", "unhealthy")
             self._started.set()
             return 204, None
-        if path.endswith("/stop"):
-            self.status = "exited"
+        if found is not None and verb == "rename":
+            other = query["name"][0]
+            if other in self.containers:
+                return 409, {"message": "Conflict"}
+            self.containers[other] = self.containers.pop(name)
             return 204, None
-        if name == NAME and self.exists:
-            return 200, self._described()
+        if found is not None and verb == "json":
+            return 200, self._described() if name == NAME else self._described(name)
         return 404, {"message": "No such container"}
 
-    def _described(self) -> dict[str, Any]:
+    def _create(self, name: str, body: Any) -> tuple[int, Any]:
+        """Make a container for a program."""
+        if self._leftover or name in self.containers:
+            return 409, {"message": "Conflict"}
+        self.made.append(body)
+        self._leftover = name
+        self._started.clear()
+        return 201, {"Id": "1"}
+
+    def _end(self, name: str, verb: str) -> tuple[int, Any]:
+        """Stop or remove a container."""
+        if verb == "stop":
+            self.containers[name].status = "exited"
+        elif name not in self.containers:
+            self._leftover = None
+            self._kill()
+        else:
+            del self.containers[name]
+        return 204, None
+
+    def _image(self, method: str, reference: str) -> tuple[int, Any]:
+        """Describe an image, or remove it, which is refused where a container needs it, as by Docker."""
+        identifier = self.images.get(reference, reference)
+        if identifier not in self.images.values():
+            return 404, {"message": f"No such image: {reference}"}
+        if method == "GET":
+            return 200, {"Id": identifier, "Size": 1500 << 20}
+        if any(each.image_id == identifier for each in self.containers.values()):
+            return 409, {"message": f"conflict: unable to delete {identifier[7:]} (cannot be forced) - image is being used by running container"}
+        self.images = {name: other for name, other in self.images.items() if other != identifier}
+        return 200, [{"Deleted": identifier}]
+
+    def _described(self, name: str = NAME) -> dict[str, Any]:
+        found = self.containers[name]
         return {
-            "Id": "0123456789abcdef",
-            "Name": f"/{NAME}",
-            "Image": "sha256:1234",
-            "State": {"Status": self.status, "Running": False, "Health": {"Status": self.health}, "ExitCode": 0},
-            "Config": {"Image": "xprobe/xinference:v4.1.0-cpu", "User": "1000:1000", "Env": [f"XINFERENCE_HOME={self.home}", *self.environment], "Labels": {}},
+            "Id": found.id,
+            "Name": f"/{name}",
+            "Image": found.image_id,
+            "State": {"Status": found.status, "Running": False, "Health": {"Status": found.health}, "ExitCode": found.code or 0},
+            "Config": {
+                "Image": found.image,
+                "User": "1000:1000",
+                "Env": [f"XINFERENCE_HOME={self.home}", *self.environment],
+                "Labels": dict(found.labels or {}),
+            },
             "HostConfig": {"CapDrop": ["ALL"], "CapAdd": ["CAP_CHOWN", "CAP_NET_ADMIN"], "UsernsMode": "host"},
             "Mounts": [{"Type": "bind", "Source": str(self.home), "Destination": str(self.home), "RW": True}],
             "NetworkSettings": {"Networks": {}},
@@ -131,8 +243,11 @@ class FakeEngine:
             self._frame(connection, 1, self.says)
             return
         option, text = self.made[-1]["Entrypoint"][2:]
-        command = [sys.executable, "-I", option, text.replace('version("xinference")', repr(self.server))]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        server = self.servers.get(self.made[-1]["Image"], self.server)
+        for before, after in {'version("xinference")': repr(server), **self.replaces}.items():
+            text = text.replace(before, after)
+        command = [sys.executable, "-I", option, text]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         self._process = process
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
 
@@ -150,7 +265,6 @@ class FakeEngine:
         while part := process.stdout.read1(1 << 14):  # type: ignore[attr-defined]
             self._frame(connection, 1, part)
         self._frame(connection, 2, process.stderr.read())
-        process.wait()
         # Closing it would not end what the other thread waits for.
         connection.shutdown(socket.SHUT_RDWR)
 

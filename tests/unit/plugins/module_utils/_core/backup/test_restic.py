@@ -55,7 +55,8 @@ def failed(words: str) -> Answer:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a repository in a directory."""
-    places = {name: str(tmp_path / name) for name in ("repository", "secrets", "state_directory", "staging_directory", "service_directory")}
+    names = ("repository", "secrets", "state_directory", "staging_directory", "service_directory", "upgrade_directory")
+    places = {name: str(tmp_path / name) for name in names}
     return Settings(container="xinference", docker_host="unix:///x", host="one", keep_daily=7, keep_weekly=4, collection_version="0.1.0", **places)
 
 

@@ -28,7 +28,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bou
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import facts as host
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import paths, server_data
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths, DockerSocket, deaths, engine_errors
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker_facts import _of_first_process, docker_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker_facts import BESIDE, _of_first_process, docker_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.facts import gather
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
@@ -38,6 +38,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.uni
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
 CONTAINER: dict[str, Any] = {
     "Id": "0123456789abcdef0123",
+    "Image": "sha256:0f0f",
     "RestartCount": 2,
     "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z", "Health": {"Status": "healthy"}},
     "Config": {"Image": "xprobe/xinference:v4.1.0-cpu", "Labels": {"a": "b"}},
@@ -51,6 +52,7 @@ CONTAINER: dict[str, Any] = {
 FACTS = {
     "id": "0123456789ab",
     "image": "xprobe/xinference:v4.1.0-cpu",
+    "image_id": "sha256:0f0f",
     "status": "running",
     "health": "healthy",
     "health_says": "",
@@ -147,6 +149,9 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "interrupted": False,
         "previous": None,
         "neighbours": [],
+        "image_id": "sha256:1",
+        "image_mib": None,
+        "free_mib": None,
     }
 
 
@@ -296,6 +301,7 @@ def test_a_container_that_was_only_created(engine: Engine) -> None:
         "mounts": [],
         "chooses_mounts": False,
         "id": "ab",
+        "image_id": "",
         "status": "created",
         "health_says": "",
         "labels": {},
@@ -350,7 +356,7 @@ def test_names_are_quoted(engine: Engine) -> None:
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = docker_facts(docker_host, "xinference", "image")
-    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors"))
+    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors", "image_id", "image_mib", "free_mib"))
     assert facts == {
         "reachable": False,
         "error": error,
@@ -506,6 +512,66 @@ def test_a_name_that_is_the_beginning_of_an_identifier_is_nobody_s(engine: Engin
     assert docker_facts(engine.address, "beef")["container"] is None
     engine.answers["/containers/beef/json"] = {**CONTAINER, "Name": "/beef"}
     assert docker_facts(engine.address, "beef")["container"] is not None
+
+
+@pytest.mark.parametrize(
+    ("image", "found", "mib"),
+    [
+        ("sha256:0f0f", {"Id": "sha256:0f0f", "Size": (1500 << 20) + 7}, 1500),
+        ("sha256:0f0f", {"Id": "sha256:0f0f"}, 0),
+        # It was removed while the container runs.
+        ("sha256:0f0f", None, None),
+        ("", {"Id": "sha256:0f0f", "Size": 1500 << 20}, None),
+    ],
+)
+def test_how_large_the_image_of_the_container_is(engine: Engine, image: str, found: Any, mib: int | None) -> None:
+    engine.answers.update({"/containers/xinference/json": {**CONTAINER, "Image": image}, "/images/sha256:0f0f/json": found})
+    facts = docker_facts(engine.address, "xinference")
+    assert (facts["container"]["image_id"], facts["image_mib"], facts["error"]) == (image, mib, "")
+
+
+def test_how_much_room_there_is_for_images(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def room(path: str) -> Any:
+        seen.append(path)
+        return os.statvfs_result((4096, 1024, 0, 0, 5 << 10, 0, 0, 0, 0, 255))
+
+    monkeypatch.setattr(docker_facts_module.os, "statvfs", room)
+    engine.answers["/info"] = {"DockerRootDir": str(tmp_path)}
+    assert docker_facts(engine.address)["free_mib"] == 5
+    assert seen == [str(tmp_path)]
+
+
+@pytest.mark.parametrize("info", [{}, {"DockerRootDir": None}, {"DockerRootDir": ""}, {"DockerRootDir": "/nowhere/docker"}])
+def test_room_for_images_that_nobody_knows(engine: Engine, info: dict[str, Any]) -> None:
+    engine.answers["/info"] = info
+    facts = docker_facts(engine.address)
+    assert (facts["free_mib"], facts["error"]) == (None, "")
+
+
+def test_an_image_is_known_by_its_identifier(engine: Engine) -> None:
+    engine.answers["/images/registry.example:5000/xprobe/xinference@sha256:12/json"] = {"Id": "sha256:34"}
+    facts = docker_facts(engine.address, "xinference", "registry.example:5000/xprobe/xinference@sha256:12")
+    assert (facts["image_present"], facts["image_id"]) == (True, "sha256:34")
+    facts = docker_facts(engine.address, "xinference", "other")
+    assert (facts["image_present"], facts["image_id"]) == (False, None)
+
+
+@pytest.mark.parametrize("ending", BESIDE)
+def test_what_the_roles_make_beside_the_container_is_no_neighbour(engine: Engine, ending: str) -> None:
+    engine.answers["/containers/json"] = [{"Names": [f"/xinference{ending}"], "Image": "xprobe/xinference:v4.1.0-cpu", "State": "running"}]
+    assert docker_facts(engine.address, "xinference")["neighbours"] == []
+    assert len(docker_facts(engine.address, "other")["neighbours"]) == 1
+
+
+def test_the_record_of_versions_is_among_the_facts(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "upgrade").mkdir()
+    (tmp_path / "upgrade/versions.json").write_text('{"server": "4.1.0"}')
+    options: dict[str, Any] = {"docker_host": engine.address, "container": None, "image": None, "paths": [], "client_environment": None}
+    found = gather(**options, upgrade=str(tmp_path / "upgrade"))["upgrade"]
+    assert (found["versions"]["server"], found["upgrade"]) == ("4.1.0", None)
+    assert gather(**options, upgrade=str(tmp_path / "nowhere"))["upgrade"] == {"versions": None, "upgrade": None}
 
 
 def test_what_is_being_removed_is_as_good_as_removed(engine: Engine) -> None:
@@ -1079,11 +1145,13 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "proxy",
         "firewall",
         "backup",
+        "upgrade",
     }
     assert facts["service"] is None
     assert facts["proxy"] is None
     assert facts["firewall"] is None
     assert facts["backup"] is None
+    assert facts["upgrade"] is None
     # It is the return value of a module.
     assert json.loads(json.dumps(facts)) == facts
 
