@@ -59,6 +59,7 @@ TEST: list[Part] = [
     _part("molecule:recovery", "setup", "images"),
     _part("molecule:default", "setup", "images"),
     _part("molecule:backup", "setup", "images"),
+    _part("molecule:upgrade", "setup", "images"),
     _part("molecule:proxy", "setup", "images"),
     _part("awx", "setup", "images"),
     _part("contract", "setup", "images"),
@@ -77,13 +78,14 @@ TEST: list[Part] = [
 ]
 
 ALL: list[Part] = [
-    *(_whole(name) for name in ("security", "mistakes", "awx", "molecule:default", "molecule:recovery", "molecule:backup")),
+    *(_whole(name) for name in ("security", "mistakes", "awx", "molecule:default", "molecule:recovery", "molecule:backup", "molecule:upgrade")),
     _part("contract::3.5.0", "setup", "images", reason=_SLOWER),
     _part("contract::2.11.0", "setup", "images", reason=_SLOWER),
     _part("molecule:models:3.5.0", "setup", "images", reason=_SLOWER),
     _part("molecule:models:2.11.0", "setup", "images", reason=_SLOWER),
     _part(f"molecule:models:{OLDEST}", "setup", "images", reason=_SLOWER),
     _part("molecule:backup:2.11.0", "setup", "images", reason=_SLOWER),
+    _part("molecule:upgrade:2.11.0", "setup", "images", reason="an upgrade between two servers; make test runs one between two images of the newest"),
     _part("molecule:recovery:2.11.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::3.5.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::2.11.0", "setup", "images", reason=_SLOWER),

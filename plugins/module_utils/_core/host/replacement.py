@@ -32,6 +32,8 @@ _REMOVED = 60.0
 _CODE = 30.0
 #: Seconds for which Docker may leave a question unanswered.
 _SILENT = 60.0
+#: With these policies Docker starts a container that was stopped when the host boots; the roles set what is declared when they see another one.
+_STARTED_AT_BOOT = frozenset({"always", "on-failure"})
 #: So often a container ends and is started again by Docker until it is given up.
 _RESTARTS = 3
 
@@ -45,6 +47,7 @@ class _Seen:
     :param restarts: how often Docker started it again.
     :param code: exit code of its last end; 0 while it runs.
     :param networks: Docker's description of each network that it is in, by name.
+    :param policy: when Docker starts it again, such as always.
     """
 
     status: str
@@ -52,6 +55,7 @@ class _Seen:
     restarts: int
     code: int
     networks: Mapping[str, Mapping[str, Any]]
+    policy: str = ""
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> _Seen:
@@ -59,7 +63,8 @@ class _Seen:
         state = found.get("State") or {}
         networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
         health = (state.get("Health") or {}).get("Status") or "none"
-        return cls(str(state.get("Status")), str(health), int(found.get("RestartCount") or 0), int(state.get("ExitCode") or 0), networks)
+        policy = str(((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "")
+        return cls(str(state.get("Status")), str(health), int(found.get("RestartCount") or 0), int(state.get("ExitCode") or 0), networks, policy)
 
     @property
     def serves(self) -> bool:
@@ -122,13 +127,17 @@ class Container:
 
         :raises OSError: when Docker does not do it.
         """
-        if not self.exists():
+        found = self._inspect(self.name)
+        if found is None:
             return False
         if self.exists(self.previous):
             # That one was healthy once, and this one took its place in a run that was interrupted before it was.
             self._remove(self.name)
             return True
         self.docker.send(f"{_route(self.name)}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
+        if found.policy in _STARTED_AT_BOOT:
+            # Beside the one that takes its place it would write the same files.
+            self.docker.send(f"{_route(self.name)}/update", body={"RestartPolicy": {"Name": "unless-stopped"}})
         self._rename(self.name, self.previous)
         return True
 

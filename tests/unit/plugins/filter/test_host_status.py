@@ -286,3 +286,22 @@ def test_a_restore_that_was_cut_off_and_an_odd_backup_are_named() -> None:
     cut = "A restore was cut off before all files were in place: run playbook restore again."
     given = {"_xinference_found": {"host": {**HOST, "backup": found}}, "_xinference_running": RUNNING}
     assert host_status(given)["trouble"] == f"{cut} The server's keys do not belong to its accounts."
+
+
+@pytest.mark.parametrize(
+    ("recorded", "client", "trouble"),
+    [
+        (None, "4.1.0", ""),
+        ({"versions": None, "upgrade": None}, "4.1.0", ""),
+        ({"versions": {"image_id": "sha256:1", "server": "4.1.0"}, "upgrade": None}, "4.1.0", ""),
+        ({"versions": {"image_id": "sha256:2", "server": "4.0.1"}, "upgrade": None}, "4.1.0", "no run put there, and Xinference 4.0.1 wrote its data before"),
+        ({"versions": {"image_id": "sha256:2", "server": ""}, "upgrade": None}, "4.1.0", "no run put there, and another one wrote its data before"),
+        ({"versions": {"image_id": "sha256:2", "server": "4.0.1"}, "upgrade": {"state": "changing"}}, "4.1.0", "An upgrade was cut off: run playbook upgrade"),
+        ({"versions": None, "upgrade": None}, "3.5.0", "The client 3.5.0 is older than the server 4.1.0"),
+    ],
+)
+def test_versions_that_do_not_fit_together(recorded: dict[str, Any] | None, client: str, trouble: str) -> None:
+    docker = {**HOST["docker"], "container": {**HOST["docker"]["container"], "image_id": "sha256:1"}}
+    host = {**HOST, "docker": docker, "client_version": client, "upgrade": recorded}
+    said = host_status({"_xinference_found": {"host": host}, "_xinference_running": RUNNING})["trouble"]
+    assert (trouble in said) if trouble else said == ""

@@ -26,3 +26,9 @@ server_advisories = ServerAdvisories().filters()["server_advisories"]
 def test_what_a_server_is_open_to(tag: str, environment: dict[str, bool], cves: list[str]) -> None:
     found = server_advisories({"server_environment": environment}, tag)
     assert [sentence.partition("(")[2].partition(",")[0] for sentence in found] == cves
+
+
+def test_an_older_client_is_named() -> None:
+    found = server_advisories({"server_environment": {}}, "v4.1.0-cpu", "3.5.0")
+    assert [sentence for sentence in found if sentence.startswith("The client 3.5.0 is older than the server v4.1.0-cpu")] == found
+    assert len(found) == 1

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import ADVISORIES, Advisory, number, of_version, sentences
+from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import (
+    ADVISORIES,
+    Advisory,
+    number,
+    of_version,
+    older_client,
+    sentences,
+)
 
 EVAL, ACTORS = "CVE-2026-61539", "CVE-2026-49950"
 
@@ -83,3 +90,19 @@ def test_a_sentence_names_version_number_and_range() -> None:
 def test_what_is_refused_is_decided_by_the_version(advisory: Advisory) -> None:
     assert advisory.first < advisory.fixed
     assert not (advisory.refused and advisory.variable)
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "said"),
+    [
+        ("4.1.0", "4.1.0", False),
+        ("4.1.0", "v1.17.1-cpu", False),
+        ("4.0.0", "4.1.0", False),
+        ("3.5.0", "v4.1.0-cpu", True),
+        (None, "4.1.0", False),
+        ("3.5.0", "nightly-main", False),
+    ],
+)
+def test_a_client_of_an_older_major_version_is_named(client: str | None, server: str, said: bool) -> None:
+    words = [f"The client {client} is older than the server {server}, and may not know what that answers: set xinference_client_version."]
+    assert older_client(client, server) == (words if said else [])
