@@ -279,7 +279,7 @@ def remove() -> None:
     for command in (("rm", "--force", "--volumes", *made), ("network", "rm", CONTAINER), ("image", "rm", "inferops-test/bench:next")):
         subprocess.run(("docker", *command), capture_output=True, check=False)
     names = [f"xinference-{what}-{CONTAINER}" for what in ("backup", "upgrade", "models")]
-    kept = [f"{place}/{name}" for name in names for place in ("/etc", "/usr/local/lib", "/var/lib", "/run")]
+    kept = [Path(place, name) for name in names for place in ("/etc", "/usr/local/lib", "/var/lib", "/run")]
     for place in (*kept, FOLDER / "xinference_data", FOLDER / "repository", FOLDER / "repository-by-hand", FOLDER / "by-hand"):
         shutil.rmtree(place, ignore_errors=True)
 
@@ -616,7 +616,7 @@ class DayTwo:
         return run("backup", command)[0]
 
     def backup_by_hand(self) -> float:
-        """Seconds of what somebody would write: a copy of each database, and restic."""
+        """Seconds of what people write by hand: a copy of each database, and restic."""
         home, work, repository = FOLDER / "xinference_data/.xinference", FOLDER / "by-hand", FOLDER / "repository-by-hand"
         environment = {"RESTIC_PASSWORD": "another password", "RESTIC_REPOSITORY": str(repository)}
         if not repository.exists():
@@ -643,7 +643,7 @@ class DayTwo:
 
 
 def day_two_rows(given: dict[str, Any], runs: int) -> list[Row]:
-    """Upgrades against restarts of the container, backups against what somebody would write, and whether they slow the models."""
+    """Upgrades against restarts of the container, backups against sqlite3 and restic by hand, and whether they slow the models."""
     say("upgrade until 3 tiny models answer, and backups")
     tiny = Restarts(given, [given["xinference_models"][0], given["xinference_models"][-1], {**given["xinference_models"][-1], "uid": "bench-embed-2"}])
     days = DayTwo(given, tiny)

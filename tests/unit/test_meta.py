@@ -201,14 +201,17 @@ def test_a_unit_is_run_in_the_one_place_that_says_why_it_does_not_run() -> None:
     assert set(running) <= {"_common/tasks/unit.yml", "docker/tasks/install.yml"}
 
 
-def test_provision_alone_declares_models() -> None:
+def test_provision_and_upgrade_alone_declare_models() -> None:
     """Whatever else checks the models takes the stored declaration."""
     places = [*(ROOT / "playbooks").glob("*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
-    included = [task for path in places for task in tasks_of(read(path)) if (task.get("ansible.builtin.include_role") or {}).get("name") == MODELS_ROLE]
-    declaring = [task["name"] for task in included if "tasks_from" not in task["ansible.builtin.include_role"]]
-    assert len(declaring) == 5
-    for task in included:
-        assert "tasks_from" in task["ansible.builtin.include_role"] or task["vars"]["_xinference_as_stored"] is True, task["name"]
+    included = [
+        (str(path.relative_to(ROOT)), task)
+        for path in places
+        for task in tasks_of(read(path))
+        if (task.get("ansible.builtin.include_role") or {}).get("name") == MODELS_ROLE and "tasks_from" not in task["ansible.builtin.include_role"]
+    ]
+    assert len(included) == 7
+    assert [path for path, task in included if task["vars"].get("_xinference_as_stored") is not True] == ["roles/upgrade/tasks/swap.yml"]
 
 
 # Modules.

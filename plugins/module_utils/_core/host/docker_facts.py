@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -134,13 +134,14 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
         ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
-        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``image_id`` (identifier of the image, None without it),
+        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``stale_ports`` (ports of this
+        host that Docker holds for a container that does not run, as a power cut may leave it), ``image_id`` (identifier of the image, None without it),
         ``image_mib`` (size of the container's image in MiB, None without one), ``free_mib`` (room in MiB where Docker keeps images, None where that is not
         known).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
-        "neighbours": [],
+        **{"neighbours": [], "stale_ports": []},
         **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "image_id", "image_mib", "free_mib")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
@@ -161,7 +162,9 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(docker, container, log_lines)
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
-            facts["neighbours"] = neighbours(docker.get("/containers/json") or [], [container + ending for ending in ("", *BESIDE)])
+            running = docker.get("/containers/json") or []
+            facts["stale_ports"] = _stale_ports(running)
+            facts["neighbours"] = neighbours(running, [container + ending for ending in ("", *BESIDE)])
             facts["image_mib"] = _size_mib(docker, (facts["container"] or {}).get("image_id"))
         if image:
             # What is no reference at all is refused by Docker, too; preflight reports it of the setting.
@@ -176,6 +179,23 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
+
+
+def _stale_ports(running: Iterable[Mapping[str, Any]], root: Path = Path("/")) -> list[int]:
+    """Ports for which a process of Docker listens, and that no container has that runs.
+
+    :param running: the containers that run, as Docker lists them.
+    :param root: where the host's file system begins.
+    """
+    proxied: set[int] = set()
+    for place in (root / "proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            with place.open("rb") as file:
+                words = file.read(_ENVIRONMENT_BYTES).split(b"\0")
+            if words[0].endswith(b"docker-proxy") and b"-host-port" in words[:-1]:
+                port = words[words.index(b"-host-port") + 1]
+                proxied |= {int(port)} if port.isdigit() else set()
+    return sorted(proxied - {port.get("PublicPort") for each in running for port in each.get("Ports") or []})
 
 
 def _size_mib(docker: DockerSocket, image_id: str | None) -> int | None:

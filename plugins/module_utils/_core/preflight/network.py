@@ -125,6 +125,9 @@ def holder(host: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | N
 def _port_of(host: Mapping[str, Any], settings: Settings, taken: str) -> Failure:
     """Who has the server's port."""
     other = holder(host, settings)
+    if other is None and settings.port in (host["docker"].get("stale_ports") or []):
+        problem = f"Port {settings.port} is held by Docker for a container that does not run, as a power cut may leave it."
+        return Failure("port", problem, "Run again; where that does not help, restart Docker, with systemctl restart docker.")
     if other is None:
         return Failure("port", taken, "Free it, or set xinference_port to another one.")
     if not other["xinference"]:

@@ -17,7 +17,7 @@ from ..base.messages import shown
 __all__ = ["LOOPBACK", "as_text", "check_allowed", "check_kinds", "check_texts", "past_proxies", "plain", "texts"]
 
 #: How many hosts a playbook takes at a time: a number, or a share.
-_BATCHES = frozenset({"xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial"})
+_BATCHES = frozenset({"xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial", "xinference_upgrade_serial"})
 #: Texts for which a whole number or a date stands as well, because nobody can mean anything else by it.
 _DIGITS = frozenset(
     {

@@ -40,7 +40,7 @@ class FakeDocker(DockerSocket):
 
     def create(self, name: str, becomes: Any, started: bool = False) -> None:
         """A container that was created, or runs for long."""
-        self.containers[name] = {"becomes": becomes, "polls": len(becomes) - 1 if started else -1, "status": None, "network": "1", "is": name}
+        self.containers[name] = {"becomes": becomes, "polls": len(becomes) - 1 if started else -1, "status": None, "network": "1", "is": name, "policy": ""}
 
     def now(self, name: str) -> tuple[str, str, int, int]:
         """What a container is."""
@@ -69,6 +69,7 @@ class FakeDocker(DockerSocket):
             "Id": name,
             "State": {"Status": status, "Health": {"Status": health}, "ExitCode": code},
             "RestartCount": restarts,
+            "HostConfig": {"RestartPolicy": {"Name": found["policy"]}},
             "NetworkSettings": {"Networks": {"xinference": {"NetworkID": found["network"], "Aliases": None}}},
         }
 
@@ -88,6 +89,8 @@ class FakeDocker(DockerSocket):
             self.containers[parse_qs(parts.query)["name"][0]] = self.containers.pop(name)
         elif verb == "connect":
             self.containers[body["Container"]]["network"] = next(number for number, known in self.networks.items() if known == name)
+        elif verb == "update":
+            self.containers[name]["policy"] = body["RestartPolicy"]["Name"]
         elif verb != "disconnect":
             self.containers[name].update({"status": "exited"} if verb == "stop" else {"status": None, "polls": 0})
 

@@ -197,6 +197,8 @@ class FakeEngine:
     def _end(self, name: str, verb: str) -> tuple[int, Any]:
         """Stop or remove a container."""
         if verb == "stop":
+            if name not in self.containers:
+                return 404, {"message": f"No such container: {name}"}
             self.containers[name].status = "exited"
         elif name not in self.containers:
             self._leftover = None

@@ -537,7 +537,7 @@ def test_how_much_room_there_is_for_images(engine: Engine, tmp_path: Path, monke
         seen.append(path)
         return os.statvfs_result((4096, 1024, 0, 0, 5 << 10, 0, 0, 0, 0, 255))
 
-    monkeypatch.setattr(docker_facts_module.os, "statvfs", room)
+    monkeypatch.setattr(os, "statvfs", room)
     engine.answers["/info"] = {"DockerRootDir": str(tmp_path)}
     assert docker_facts(engine.address)["free_mib"] == 5
     assert seen == [str(tmp_path)]

@@ -230,6 +230,78 @@ def test_networks_that_are_there_or_not_are_left() -> None:
     assert not container(docker).predict("restored")
 
 
+def test_the_one_before_is_kept_where_that_is_wanted() -> None:
+    docker = running(xinference_replacement=HEALTHY)
+    assert container(docker).make_healthy(300, roll_back=False, keep_previous=True)
+    assert {name: found["is"] for name, found in docker.containers.items()} == {
+        "xinference": "xinference.replacement",
+        "xinference.previous": "xinference",
+    }
+    assert docker.now("xinference.previous")[0] == "exited"
+    assert not any(route.startswith("DELETE") for route in docker.sent)
+    # Nothing is to be done then, and without the wish it goes.
+    assert not container(docker).make_healthy(300, roll_back=False, keep_previous=True)
+    assert container(docker).make_healthy(300)
+    assert set(docker.containers) == {"xinference"}
+
+
+def test_what_is_kept_comes_back_as_it_was_set_aside() -> None:
+    docker = running(xinference_replacement=HEALTHY)
+    container(docker).make_healthy(300, keep_previous=True)
+    docker.sent.clear()
+    assert container(docker).put_back()
+    assert docker.sent == [
+        "/containers/xinference/stop?t=30",
+        "DELETE /containers/xinference?force=1",
+        "/containers/xinference.previous/rename?name=xinference",
+    ]
+    assert [found["is"] for found in docker.containers.values()] == ["xinference"]
+    # It is not started: its data are those of the other one still.
+    assert docker.now("xinference")[0] == "exited"
+    docker.sent.clear()
+    assert not container(docker).put_back()
+    assert docker.sent == []
+
+
+@pytest.mark.parametrize("becomes", [None, NEVER, ENDS])
+def test_it_comes_back_whatever_became_of_the_other_one(becomes: object) -> None:
+    docker = FakeDocker(xinference_previous=HEALTHY)
+    if becomes:
+        docker.create("xinference", becomes, started=True)
+    assert container(docker).put_back()
+    assert [found["is"] for found in docker.containers.values()] == ["xinference.previous"]
+
+
+def test_it_joins_a_network_that_was_removed_and_made_again() -> None:
+    docker = running()
+    container(docker).set_aside()
+    docker.networks = {"2": "xinference"}
+    assert container(docker).put_back()
+    assert docker.containers["xinference"]["network"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("policy", "then"), [("always", "unless-stopped"), ("on-failure", "unless-stopped"), ("unless-stopped", "unless-stopped"), ("no", "no"), ("", "")]
+)
+def test_one_that_is_set_aside_does_not_start_when_the_host_boots(policy: str, then: str) -> None:
+    docker = running()
+    docker.containers["xinference"]["policy"] = policy
+    assert container(docker).set_aside()
+    assert docker.containers["xinference.previous"]["policy"] == then
+    assert docker.now("xinference.previous")[0] == "exited"
+    assert ("/containers/xinference/update" in docker.sent) is (policy != then)
+
+
+def test_a_policy_that_docker_does_not_change_costs_nobody_the_server() -> None:
+    docker = running(xinference_replacement=HEALTHY)
+    docker.containers["xinference"]["policy"] = "always"
+    docker.refuses["/containers/xinference/update"] = "no space left"
+    with pytest.raises(NotHealthy, match=r"no space left.* is back in its place and healthy\.") as caught:
+        container(docker).make_healthy(5)
+    assert caught.value.restored
+    assert docker.now("xinference")[:2] == ("running", "healthy")
+
+
 def test_words_of_docker() -> None:
     assert docker_words(OSError('/containers/a/start answered 500: {"message":"no space"}')) == "no space"
     assert docker_words(OSError("/x answered 500: nonsense")) == "/x answered 500: nonsense"

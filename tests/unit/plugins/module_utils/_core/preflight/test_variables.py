@@ -222,7 +222,7 @@ def test_a_list_that_would_deny_the_health_check(value: str, gateway: str | None
     assert what_to_do.startswith(remedy)
 
 
-@pytest.mark.parametrize("name", ["xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial"])
+@pytest.mark.parametrize("name", ["xinference_provision_serial", "xinference_restart_serial", "xinference_rotate_serial", "xinference_upgrade_serial"])
 @pytest.mark.parametrize(
     ("value", "right"),
     [*((value, True) for value in (1, "2", "25%", "100%", "")), *((value, False) for value in (0, "two", "0%", "101%", "-1", "1.5", "5 %", "1\n"))],
