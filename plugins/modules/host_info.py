@@ -320,8 +320,8 @@ host:
     upgrade:
       description: >-
         What is recorded, null without O(upgrade): C(versions) as module M(inferops.xinference.upgrade) returns them, or null, and C(upgrade), one that has not
-        ended, with C(state) (V(changing) or V(returning)), C(from) and C(to), each with C(image), C(image_id), C(server) and C(container_id), C(snapshot) and
-        C(time), or null.
+        ended, with C(state) (V(changing), V(staying), V(returning) or V(returned)), C(from) and C(to), each with C(image), C(image_id),
+        C(server) and C(container_id), C(snapshot) and C(time), or null.
       type: dict
       returned: always
     client_version:

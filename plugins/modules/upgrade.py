@@ -49,7 +49,9 @@ options:
     description:
       - With V(recorded), the versions that run are recorded.
       - With V(begun), an upgrade to O(image) is recorded. A container may take the place of the one that runs from then on.
-      - With V(kept), the new server stays. The container of before is removed, and so is the image that an earlier upgrade left. The image of before stays.
+      - >-
+        With V(kept), the new server stays. The previous container is removed, and so is the image that an earlier upgrade left. The previous image stays. It
+        fails where no upgrade is under way.
       - With V(undone), the server of before is back, with its data, and healthy. Nothing happens where no upgrade is under way.
     type: str
     choices: [recorded, begun, kept, undone]
@@ -61,7 +63,7 @@ options:
     description: ID of the snapshot with the data of before, with O(state=begun).
     type: str
   settings_path:
-    description: File with the settings of the host's backups, with O(state=undone).
+    description: File with the settings of the host's backups, with O(state=begun) and O(state=undone).
     type: path
   collection_version:
     description: Version of this collection, which is recorded.
@@ -121,6 +123,10 @@ versions:
       type: str
       returned: success
       sample: "2026-01-31T12:00:00Z"
+    refused:
+      description: Identifier of the image from which the last upgrade was rolled back; empty for none.
+      type: str
+      returned: success
     previous:
       description: The same of what ran before the last upgrade; null for none.
       type: dict
@@ -143,6 +149,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.c
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import read_secrets, read_settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.staging import staging
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import docker_words
@@ -161,8 +168,10 @@ def run(module: AnsibleModule) -> tuple[bool, str]:
     if module.check_mode:
         return (upgrade.under_way is None) == (state == "begun"), ""
     if state == "begun":
-        return upgrade.begin(given["image"], given["snapshot"]), ""
-    return upgrade.keep(given["client_version"]) if state == "kept" else (upgrade.undo(), "")
+        # A backup that is being made ends before, and the next one reads what is recorded.
+        with staging(read_settings(given["settings_path"])):
+            return upgrade.begin(given["image"], given["snapshot"]), ""
+    return (True, upgrade.keep(given["client_version"])) if state == "kept" else (upgrade.undo(), "")
 
 
 def _restore(settings_path: str, timeout: float) -> Restore:
@@ -186,7 +195,7 @@ def main() -> None:
             "client_version": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 300.0},
         },
-        required_if=[("state", "begun", ["image", "snapshot"]), ("state", "undone", ["settings_path"])],
+        required_if=[("state", "begun", ["image", "snapshot", "settings_path"]), ("state", "undone", ["settings_path"])],
         supports_check_mode=True,
     )
     try:

@@ -104,16 +104,17 @@ class Restore:
             checked, _folder = self._read(work, source, host)
             return checked
 
-    def place(self, source: str, host: str | None = None, restore_id: str = "") -> Checked:
+    def place(self, source: str, host: str | None = None, restore_id: str = "", go_back: bool = True) -> Checked:
         """Put a snapshot into place: the server is stopped, and started again. Where that fails, what was there before is back.
 
         :param source: and ``host`` as of :meth:`check`.
         :param restore_id: name of this restore, by which :meth:`keep` and :meth:`undo` know it.
+        :param go_back: whether what was there before comes back where it fails; else the next call goes on.
         :raises BackupError: when that fails.
         """
         with staging(self.settings) as work, self._alone():
             # Before anything else can fail, so that no failure of this restore undoes another one.
-            self._settle()
+            self._settle(start=go_back)
             checked, folder = self._read(work, source, host)
             server = Server(self.docker, self.settings.container)
             self._write("placing", checked.id, restore_id)
@@ -127,6 +128,8 @@ class Restore:
             except (XinferenceError, OSError, UnicodeDecodeError) as error:
                 words = _sentence(error)
                 words = f"{_called(checked.id)} cannot be restored: {words}" if words.startswith("it") else words
+                if not go_back:
+                    raise BackupError(words) from error
                 try:
                     self._back()
                 except (XinferenceError, OSError, UnicodeDecodeError) as again:
@@ -228,13 +231,16 @@ class Restore:
     def _stop(self) -> None:
         self.docker.send(f"/containers/{quote(self.settings.container, safe='')}/stop?t={_STOPPING}", timeout=_STOPPING + 60.0)
 
-    def _settle(self) -> None:
-        """End a restore that was cut off: what is in place as a whole stays, all else goes back."""
+    def _settle(self, start: bool = True) -> None:
+        """End a restore that was cut off: what is in place as a whole stays, all else goes back.
+
+        :param start: whether the server is started then.
+        """
         state = self._state().get("state")
         if state == "placed":
             self._accept()
         elif state is not None:
-            self._back()
+            self._back(start)
 
     def _state(self) -> dict[str, Any]:
         return restore_state(self.settings)
@@ -253,8 +259,8 @@ class Restore:
         self.state.unlink(missing_ok=True)
         shutil.rmtree(self.before, ignore_errors=True)
 
-    def _back(self) -> None:
-        """Go back to everything that was there, and start the server."""
+    def _back(self, start: bool = True) -> None:
+        """Go back to everything that was there, and start the server, unless it is to be left stopped."""
         state = self._state()
         self._write("returning", str(state.get("snapshot")), str(state.get("id")))
         self._stop()
@@ -265,7 +271,8 @@ class Restore:
             self._forget()
             raise BackupError("the files that the snapshot took the place of are not there any more, so the server keeps those of the snapshot")
         self._host_back()
-        self.container.make_healthy(self.timeout, roll_back=False)
+        if start:
+            self.container.make_healthy(self.timeout, roll_back=False)
         self._forget()
 
     def _place_host(self, source: Path) -> None:

@@ -18,11 +18,11 @@ from ..base.messages import shown, without_environment
 from .docker import DockerSocket, Refused
 from .other_containers import keeps, neighbours, of_processes
 
-__all__ = ["BACKUP", "BESIDE", "NEW_SERVER", "PREPARE", "PREVIOUS", "REPLACEMENT", "container_facts", "docker_facts"]
+__all__ = ["BACKUP", "BESIDE", "NEW_SERVER", "PREPARE", "PREVIOUS", "REPLACEMENT", "VERSION", "container_facts", "docker_facts"]
 
 #: What the names of the containers end in that the roles make beside the server's: the new one, the one of before, and those that see to its files,
-#: and the server of another image that is asked before an upgrade.
-REPLACEMENT, PREVIOUS, PREPARE, BACKUP, NEW_SERVER = BESIDE = (".replacement", ".previous", "-prepare", "-backup", "-new-server")
+#: the server of another image that is asked before an upgrade, and one that says its version.
+REPLACEMENT, PREVIOUS, PREPARE, BACKUP, NEW_SERVER, VERSION = BESIDE = (".replacement", ".previous", "-prepare", "-backup", "-new-server", "-version")
 #: Bytes of a process's environment; the kernel's own limit of one variable.
 _ENVIRONMENT_BYTES = 128 << 10
 #: Where the server listens in its container.

@@ -122,6 +122,11 @@ class Container:
         """Whether there is a container of the name, or of another one."""
         return self._inspect(name or self.name) is not None
 
+    def serves(self) -> bool:
+        """Whether the container runs and its health check, where it has one, passes."""
+        found = self._inspect(self.name)
+        return found is not None and found.serves
+
     def set_aside(self) -> bool:
         """Stop the container and give it the name of the one before; whether there was one.
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from ..base.bounded import read_json
 
-__all__ = ["CHANGING", "RETURNING", "UPGRADE", "VERSIONS", "read_record", "upgrade_facts"]
+__all__ = ["CHANGING", "RETURNED", "RETURNING", "STAYING", "UPGRADE", "VERSIONS", "read_record", "upgrade_facts"]
 
 #: What runs is recorded in the first file, and an upgrade that has not ended in the second one.
 VERSIONS, UPGRADE = "versions.json", "upgrade.json"
-#: How far an upgrade is: on its way to the new image, or back to the old one.
-CHANGING, RETURNING = "changing", "returning"
+#: How far an upgrade is: on its way to the new image; the new server has served, and stays; on the way back; the data of before are back.
+CHANGING, STAYING, RETURNING, RETURNED = "changing", "staying", "returning", "returned"
 _BYTES = 1 << 16
 _RECORDED = ("server", "image", "image_id", "collection", "client", "time")
 _SIDE = ("image", "image_id", "server", "container_id")
@@ -40,21 +40,23 @@ def upgrade_facts(directory: str) -> dict[str, Any]:
     """What is recorded on a host.
 
     :param directory: of the files.
-    :returns: ``versions`` (``server``, ``image``, ``image_id``, ``collection``, ``client`` and ``time`` of what wrote the server's data last, and ``previous``,
-        the same of what ran before; None where nothing is recorded) and ``upgrade`` (``state``, changing or returning, ``from`` and ``to``, each with
-        ``image``, ``image_id`` and ``server``, ``snapshot`` and ``time``; None where none is under way).
+    :returns: ``versions`` (``server``, ``image``, ``image_id``, ``collection``, ``client`` and ``time`` of what wrote the server's data last, ``previous``,
+        the same of what ran before, and ``refused``, the identifier of an image that was rolled back from; None where nothing is recorded) and ``upgrade``
+        (``state``, changing, staying, returning or returned, ``from`` and ``to``, each with ``image``, ``image_id``, ``server`` and ``container_id``,
+        ``snapshot`` and ``time``; None where none is under way).
     """
     found, under_way = read_record(directory, VERSIONS), read_record(directory, UPGRADE)
     versions = upgrade = None
     if isinstance(found, dict):
         before = found.get("previous")
-        versions = {**_texts(found, _RECORDED), "previous": _texts(before, _RECORDED) if isinstance(before, dict) else None}
+        versions = {**_texts(found, (*_RECORDED, "refused")), "previous": _texts(before, _RECORDED) if isinstance(before, dict) else None}
     if under_way is not None or Path(directory, UPGRADE).is_file():
         # One that cannot be read was cut off somewhere.
         content = under_way if isinstance(under_way, dict) else {}
+        state = content.get("state")
         upgrade = {
             **_texts(content, ("snapshot", "time")),
-            "state": RETURNING if content.get("state") == RETURNING else CHANGING,
+            "state": state if isinstance(state, str) and state in (STAYING, RETURNING, RETURNED) else CHANGING,
             "from": _texts(content.get("from"), _SIDE),
             "to": _texts(content.get("to"), _SIDE),
         }

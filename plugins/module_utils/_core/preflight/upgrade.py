@@ -50,6 +50,9 @@ def _others(host: Mapping[str, Any], settings: Settings, recorded: Mapping[str, 
     if recorded.get("upgrade"):
         return [("An upgrade of this host was cut off, so it is not certain which server its data are of.", "Run playbook upgrade again, which ends it.")]
     versions = recorded.get("versions") or {}
+    if versions.get("refused") and host["docker"].get("image_id") == versions["refused"]:
+        problem = f"xinference_image_tag '{settings.image_tag}' names the image from which the last upgrade of this host was rolled back."
+        return [(problem, "Name the image that runs, or run playbook upgrade, which asks the new server again.")]
     wanted, wrote = number(settings.image_tag), number(versions.get("server"))
     if settings.image_digest or wanted is None or wrote is None or wanted >= wrote or host["docker"].get("image_id") == versions["image_id"]:
         return []

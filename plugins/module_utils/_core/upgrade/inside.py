@@ -40,6 +40,12 @@ def last_lines(log: Path, count: int = LINES) -> str:
     return " | ".join(lines[-count:])[-CHARACTERS:]
 
 
+def said(log: Path, count: int = LINES) -> str:
+    """The same as the end of a sentence; nothing where there are none."""
+    words = last_lines(log, count)
+    return f": {words}" if words else ""
+
+
 def spawn(arguments: list[str], environment: Mapping[str, str], source: Path, words: Path) -> int:
     """Start a program; its number.
 
@@ -91,9 +97,9 @@ def start(request: dict[str, Any], folder: Path) -> None:
     while ended(spawn([sys.executable, "-I", "-S", "-c", request["health"]], os.environ, nothing, words)):
         code = ended(server, os.WNOHANG)
         if code is not None:
-            raise SystemExit(f"its server does not start, it ended with exit code {code}: {last_lines(log)}")
+            raise SystemExit(f"its server does not start, it ended with exit code {code}{said(log)}")
         if time.monotonic() - begun > request["seconds"]:
-            raise SystemExit(f"its server was not healthy within {request['seconds']:g} s: {last_lines(words, 1)}")
+            raise SystemExit(f"its server was not healthy within {request['seconds']:g} s{said(words, 1)}")
         if time.monotonic() - news > NEWS:
             send({"waiting": True})
             news = time.monotonic()
@@ -113,6 +119,9 @@ def ask(question: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         connection.close()
     if len(content) > MOST:
         return {"failed": f"the answer is larger than {MOST >> 20} MiB", "size": 0}, b""
+    if answer.length:
+        # Bytes that were promised.
+        return {"failed": "the answer was cut off", "size": 0}, b""
     return {"status": answer.status, "reason": answer.reason, "type": answer.headers.get("Content-Type", ""), "size": len(content)}, content
 
 

@@ -127,7 +127,13 @@ def _accounts(today: Client, then: Client, found: Preview) -> None:
         ("account", "username", today.accounts(), then.accounts()),
         ("API key", "name", today.keys(), then.keys()),
     ):
-        if rows is None or new_rows is None:
+        if rows is None:
+            continue
+        if new_rows is None:
+            names = ", ".join(sorted(_names(rows, name).values()))
+            found.notes += (
+                [f"The new server is older than 3.0, which manages no {what}s but the administrator's: {names} stay in its data as they are."] if names else []
+            )
             continue
         before, after = _names(rows, name), _names(new_rows, name)
         for number, called in before.items():

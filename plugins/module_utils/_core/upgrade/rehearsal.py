@@ -129,6 +129,8 @@ class Rehearsal:
                 "Tmpfs": {"/tmp": "exec,mode=1777"},  # noqa: S108 - in the container
                 "Memory": _MEMORY,
                 "CpuShares": _SHARE,
+                # Rather this one than a model that serves.
+                "OomScoreAdj": 1000,
                 "PidsLimit": 1024,
             },
         }
@@ -164,5 +166,5 @@ class Rehearsal:
             raise OSError("the container of the new server sent something else than was asked for")
         content = b"".join(attached.read(size))
         if len(content) != size:
-            raise OSError(f"the new server ended: {last_words(attached)}")
+            raise OSError(f"the new server ended: {last_words(attached) or 'its answer was cut off'}")
         return Reply(status, one_line(str(header.get("reason")))[:200], str(header.get("type"))[:200], content)

@@ -24,10 +24,10 @@ from ..base.lock import Lock
 from ..base.messages import one_line
 from ..base.private_file import replace_private
 from ..host.docker import DockerSocket
-from ..host.docker_facts import is_named
+from ..host.docker_facts import VERSION, is_named
 from ..host.program_container import ProgramContainer
 from ..host.replacement import Container, docker_words, lock_path
-from ..host.versions import CHANGING, RETURNING, UPGRADE, VERSIONS, upgrade_facts
+from ..host.versions import CHANGING, RETURNED, RETURNING, STAYING, UPGRADE, VERSIONS, read_record, upgrade_facts
 
 __all__ = ["Recorder", "Upgrade", "UpgradeError"]
 
@@ -111,19 +111,21 @@ class Recorder:
 
         :param image_id: identifier of the image.
         """
-        asked = ProgramContainer(self.docker, f"{self.container}-version", (_ASKS, self.container))
+        asked = ProgramContainer(self.docker, f"{self.container}{VERSION}", (_ASKS, self.container))
         description = {"Image": image_id, "NetworkDisabled": True, "HostConfig": {"ReadonlyRootfs": True, "PidsLimit": 64, "Memory": 512 << 20}}
         try:
             with asked.attached(_VERSION_PROGRAM, description, _ASKING) as attached:
                 return one_line(str(asked.header(attached).get("server") or ""))[:40]
-        except XinferenceError:
+        except (XinferenceError, OSError):
+            # It is only shown.
             return ""
 
-    def record(self, client: str, previous: Mapping[str, Any] | None = None) -> bool:
+    def record(self, client: str, previous: Mapping[str, Any] | None = None, server: str = "") -> bool:
         """Record what runs; whether that is new.
 
         :param client: version of the client.
         :param previous: record of what ran before; None for the one that is there.
+        :param server: version of the server; empty where its image is to be asked.
         :raises UpgradeError: when nothing runs.
         """
         side = self.running()
@@ -132,7 +134,7 @@ class Recorder:
         before = upgrade_facts(str(self.directory))["versions"] or {}
         same = before.get("image_id") == side.image_id
         content = {
-            "server": before["server"] if same and before.get("server") else self.version(side.image_id),
+            "server": server or (before["server"] if same and before.get("server") else self.version(side.image_id)),
             "image": side.image,
             "image_id": side.image_id,
             "collection": self.collection,
@@ -141,7 +143,7 @@ class Recorder:
         if previous is None and all(before.get(name) == value for name, value in content.items()):
             return False
         # Of the same image it stays what was there before it.
-        kept = previous or (before.get("previous") if same else {name: value for name, value in before.items() if name != "previous"}) or None
+        kept = previous or (before.get("previous") if same else {name: value for name, value in before.items() if name not in ("previous", "refused")}) or None
         self.write(VERSIONS, {**content, "time": utc(self.clock()), "previous": kept})
         return True
 
@@ -189,6 +191,8 @@ class Upgrade:
         :param snapshot: ID of the backup with the data of before.
         :raises UpgradeError: when there is no container or no such image, or another upgrade has not ended.
         """
+        if not snapshot:
+            raise UpgradeError("There is no backup to go back to, so no upgrade is begun.")
         target = self.recorder.image(image)
         if target is None:
             raise UpgradeError(f"There is no image '{image}' on this host.")
@@ -197,6 +201,8 @@ class Upgrade:
             if under_way["state"] == CHANGING and under_way["to"]["image_id"] == target.image_id:
                 return False
             raise UpgradeError(f"An upgrade to {under_way['to']['image'] or 'another image'} has not ended.")
+        if self.container.exists(self.container.previous) or self.container.exists(self.container.replacement):
+            raise UpgradeError(f"Another run is replacing the container '{self.recorder.container}', or was cut off; run again.")
         before = self.recorder.running()
         if before is None:
             raise UpgradeError(f"There is no container '{self.recorder.container}' on this host; provision it first.")
@@ -204,34 +210,39 @@ class Upgrade:
         self._write(CHANGING, before.row(), target.row(), snapshot)
         return True
 
-    def keep(self, client: str) -> tuple[bool, str]:
-        """Let the new server stay: whether an upgrade ended, and why the image of an upgrade before that is left; empty where it is gone, or there was none.
+    def keep(self, client: str) -> str:
+        """Let the new server stay; why the image of an upgrade before that is left, empty where it is gone, or there was none.
+
+        Where it was cut off, it goes on.
 
         :param client: version of the client.
-        :raises UpgradeError: when another image runs than the one that was recorded.
+        :raises UpgradeError: when no upgrade is recorded, or its server does not serve.
         """
         under_way = self.under_way
         if under_way is None:
-            return False, ""
+            raise UpgradeError("No upgrade of this host is recorded any more, so another run has ended it; run again.")
         self._require_whole(under_way)
+        before, after = under_way["from"], under_way["to"]
         running = self.recorder.running()
-        if running is None or running.image_id != under_way["to"]["image_id"]:
-            raise UpgradeError(f"The container '{self.recorder.container}' is not of the image {under_way['to']['image']} that it was upgraded to.")
+        if running is None or running.image_id != after["image_id"]:
+            raise UpgradeError(f"The container '{self.recorder.container}' is not of the image {after['image']} that it was upgraded to.")
+        if under_way["state"] != STAYING:
+            if not self.container.serves():
+                # Without the record of this upgrade, another run would put the previous one in its place, and not its data.
+                raise UpgradeError(f"The container '{self.recorder.container}' is not healthy, so the previous one is kept.")
+            self._write(STAYING, before, after, under_way["snapshot"])
         older = (upgrade_facts(str(self.recorder.directory))["versions"] or {}).get("previous") or {}
         with self._alone():
             self.container.settle()
-            if self.container.exists(self.container.previous):
-                # Without the record of this upgrade, another run would put it in its place, and not its data.
-                raise UpgradeError(f"The container '{self.recorder.container}' is not healthy, so the one of before is kept.")
-        side = under_way["from"]
-        previous = {"server": side["server"], "image": side["image"], "image_id": side["image_id"]}
-        self.recorder.record(client, previous)
+        self.recorder.record(client, {name: before[name] for name in ("server", "image", "image_id")}, after["server"])
         self.file.unlink(missing_ok=True)
-        kept = {running.image_id, side["image_id"], ""}
-        return True, "" if older.get("image_id", "") in kept else self._remove_image(older["image_id"])
+        kept = {running.image_id, before["image_id"], ""}
+        return "" if older.get("image_id", "") in kept else self._remove_image(older["image_id"])
 
     def undo(self) -> bool:
-        """Put the container and the data of before in their place, and see the server healthy; whether an upgrade was under way.
+        """Put the previous container and its data in their place, and see the server healthy; whether an upgrade was under way.
+
+        Where it was cut off, it goes on.
 
         :raises XinferenceError: when that fails.
         """
@@ -239,32 +250,58 @@ class Upgrade:
         if under_way is None:
             return False
         self._require_whole(under_way)
-        before, snapshot = under_way["from"], under_way["snapshot"]
+        state, before = under_way["state"], under_way["from"]
+        if state == STAYING:
+            raise UpgradeError(f"The upgrade to {under_way['to']['image']} has succeeded and cannot be taken back; upgrade to {before['image']} to go back.")
         running = self.recorder.running()
-        # It was never set aside, so the new server has never started.
-        untouched = under_way["state"] == CHANGING and running is not None and running.container_id == before["container_id"]
-        if not untouched:
-            # Whoever reads this brings the data back, which are newer than their backup where no other server ran.
-            self._write(RETURNING, before, under_way["to"], snapshot)
-        with self._alone():
-            put_back = self.container.put_back()
-            self.container.settle()
-            running = self.recorder.running()
-        if running is None or running.image_id != before["image_id"]:
-            raise UpgradeError(
-                f"The container of before is gone, so it cannot come back. Set xinference_image_tag to that of {before['image']} again and remove "
-                f"{self.file}, provision this host, and restore snapshot {snapshot[:8]}, which holds the data of before."
-            )
-        if untouched and not put_back:
+        is_back = running is not None and running.container_id == before["container_id"]
+        if state == CHANGING and is_back:
+            # It was never set aside, so the new server has never started, and the data are newer than their backup.
+            with self._alone():
+                self.container.settle()
+                self.container.make_healthy(self.timeout, roll_back=False)
+        elif state == RETURNED:
             with self._alone():
                 self.container.make_healthy(self.timeout, roll_back=False)
+            self.restore().keep(self._restore_id(under_way))
+            self._refuse(under_way)
         else:
-            named = f"upgrade-{under_way['time']}"
-            restore = self.restore()
-            restore.place(snapshot, restore_id=named)
-            restore.keep(named)
+            self._bring_back(under_way, is_back)
+            self._refuse(under_way)
         self.file.unlink(missing_ok=True)
         return True
+
+    def _bring_back(self, under_way: Mapping[str, Any], is_back: bool) -> None:
+        """Put the previous container in its place, and its data.
+
+        :param is_back: whether the container is there already, from a run that was cut off.
+        """
+        before, snapshot, restore = under_way["from"], under_way["snapshot"], self.restore()
+        if not is_back and self.recorder.running(self.container.previous) is None:
+            raise UpgradeError(
+                f"The previous container, of image {before['image']}, is gone, so it cannot come back. The server that runs stays as it is. To go on with it, "
+                f"remove {self.file} and provision this host. Snapshot {snapshot[:8]} holds the data from before the upgrade."
+            )
+        # What serves now goes on until it is certain that the data can come back.
+        restore.check(snapshot)
+        self._write(RETURNING, before, under_way["to"], snapshot)
+        with self._alone():
+            self.container.put_back()
+            self.container.settle()
+        restore.place(snapshot, restore_id=self._restore_id(under_way), go_back=False)
+        # From here on they are newer than their backup.
+        self._write(RETURNED, before, under_way["to"], snapshot)
+        restore.keep(self._restore_id(under_way))
+
+    @staticmethod
+    def _restore_id(under_way: Mapping[str, Any]) -> str:
+        """Name of the restore that belongs to an upgrade."""
+        return f"upgrade-{under_way['time']}"
+
+    def _refuse(self, under_way: Mapping[str, Any]) -> None:
+        """Record which image was rolled back from, so that no other play takes it unasked."""
+        found = read_record(self.recorder.directory, VERSIONS)
+        self.recorder.write(VERSIONS, {**(found if isinstance(found, dict) else {}), "refused": under_way["to"]["image_id"]})
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -79,6 +79,7 @@ class FakeEngine:
         self._started = threading.Event()
         #: Name of the container that runs a program.
         self._leftover: str | None = None
+        self._lock = threading.Lock()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(self.path)
         self._socket.listen(16)
@@ -119,13 +120,15 @@ class FakeEngine:
             self.containers.pop(NAME, None)
 
     def _kill(self) -> None:
-        """End a program, and all that it has started."""
-        if self._process is not None:
-            # They have its group, also where it has ended itself.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        """End the container of a program, and all that it has started."""
+        with self._lock:
+            self._leftover = None
+            if self._process is not None:
+                # They have its group, also where it has ended itself.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+                self._process = None
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -201,7 +204,6 @@ class FakeEngine:
                 return 404, {"message": f"No such container: {name}"}
             self.containers[name].status = "exited"
         elif name not in self.containers:
-            self._leftover = None
             self._kill()
         else:
             del self.containers[name]
@@ -249,8 +251,12 @@ class FakeEngine:
         for before, after in {'version("xinference")': repr(server), **self.replaces}.items():
             text = text.replace(before, after)
         command = [sys.executable, "-I", option, text]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-        self._process = process
+        with self._lock:
+            if self._leftover is None:
+                # It was removed before it came to that.
+                return
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+            self._process = process
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
 
         def feed() -> None:

@@ -460,7 +460,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, most: float) -> Iterator[list[str]]
 
 
 #: Changes that a way back is made of.
-STEPS = 32
+STEPS = 24
 
 
 def test_all_steps_of_a_way_back_are_known(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch) -> None:
