@@ -51,7 +51,7 @@ def link(path: Path) -> None:
 #: What can lie in place of a file, and whether it counts as a record that was damaged.
 IN_ITS_PLACE: list[tuple[Puts, bool]] = [
     (lambda path: path.mkdir(), False),
-    (lambda path: os.mkfifo(path), False),
+    (os.mkfifo, False),
     (lambda path: path.symlink_to("/nowhere"), False),
     (lambda path: path.symlink_to("/dev/zero"), False),
     (link, True),

@@ -133,7 +133,7 @@ def test_questions_of_a_real_session(host: Host, server: NewServer, tmp_path: Pa
 def test_a_server_that_does_not_start_says_why(host: Host, server: NewServer, tmp_path: Path) -> None:
     server.write("#!/bin/sh\necho 'no such table: users' >&2\nexit 3\n")
     with (
-        pytest.raises(XinferenceError, match="^its server does not start, it ended with exit code 3: no such table: users$"),
+        pytest.raises(XinferenceError, match=r"^its server does not start, it ended with exit code 3: no such table: users$"),
         rehearsal(host, server, health="raise SystemExit(1)").ready(tmp_path, []),
     ):
         pytest.fail("it was asked")
@@ -236,7 +236,7 @@ def test_a_hostile_answer_is_one_that_failed(host: Host, tmp_path: Path, says: b
     host.engine.says = READY + says
     asked = rehearsal(host)
     with asked.ready(tmp_path, []):
-        with pytest.raises(OSError) as raised:  # noqa: PT011 - all of its text is compared
+        with pytest.raises(OSError) as raised:
             asked.ask("GET", "/v1/models", {}, b"")
         assert str(raised.value) == words
     gone(host)

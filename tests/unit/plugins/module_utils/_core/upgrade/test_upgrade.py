@@ -21,6 +21,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.b
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore, restore_state
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy
 from ansible_collections.inferops.xinference.plugins.module_utils._core.upgrade.upgrade import Recorder, Upgrade, UpgradeError
@@ -39,6 +40,15 @@ SNAPSHOT = "0a1b2c3d" * 8
 
 class Cut(BaseException):
     """The power is cut."""
+
+
+def raiser(error: type[BaseException]) -> Callable[..., Any]:
+    """A function that raises an error."""
+
+    def call(*_arguments: Any, **_options: Any) -> Any:
+        raise error
+
+    return call
 
 
 class Clock:
@@ -280,7 +290,7 @@ def test_what_is_on_its_way_back_does_not_begin_again(host: Host, upgrade: Upgra
 
 
 def test_an_image_that_is_not_there_is_named(host: Host, upgrade: Upgrade) -> None:
-    with pytest.raises(UpgradeError, match="^There is no image 'nothing:1' on this host.$"):
+    with pytest.raises(UpgradeError, match=r"^There is no image 'nothing:1' on this host.$"):
         upgrade.begin("nothing:1", SNAPSHOT)
     assert recorded(host, "upgrade.json") is None
 
@@ -308,7 +318,7 @@ def begun(host: Host, upgrade: Upgrade, older: str = OLDER) -> str:
 def test_the_new_server_stays(host: Host, upgrade: Upgrade, clock: Clock) -> None:
     begun(host, upgrade)
     clock.seconds += 3600
-    assert upgrade.keep("4.2.0") == (True, "")
+    assert upgrade.keep("4.2.0") == ""
     assert {name: found.id for name, found in host.engine.containers.items()} == {NAME: NEW_ID}
     # Its own image and the last one; the one before that is gone.
     assert host.engine.images == {REFERENCE: IMAGE, NEW_REFERENCE: NEW}
@@ -318,9 +328,10 @@ def test_the_new_server_stays(host: Host, upgrade: Upgrade, clock: Clock) -> Non
     assert found["previous"] == {"server": "4.1.0", "image": REFERENCE, "image_id": IMAGE}
     assert recorded(host, "upgrade.json") is None
     assert users(host.home / "auth/auth.db") == ["admin", "of the new server"]
-    # Nothing is to be done then.
+    # Nothing is to be done then, and whoever thinks so is of another run.
     host.engine.asked.clear()
-    assert upgrade.keep("4.2.0") == (False, "")
+    with pytest.raises(UpgradeError, match=r"^No upgrade of this host is recorded any more, so another run has ended it; run again.$"):
+        upgrade.keep("4.2.0")
     assert not upgrade.undo()
     assert host.engine.asked == []
 
@@ -329,7 +340,7 @@ def test_the_new_server_stays(host: Host, upgrade: Upgrade, clock: Clock) -> Non
 def test_neither_the_running_image_nor_the_last_one_is_removed(host: Host, upgrade: Upgrade, older: str) -> None:
     """Such as where a server goes forth and back between two of them."""
     begun(host, upgrade, older)
-    assert upgrade.keep("4.2.0") == (True, "")
+    assert upgrade.keep("4.2.0") == ""
     assert host.engine.images == {REFERENCE: IMAGE, NEW_REFERENCE: NEW, OLDER_REFERENCE: OLDER}
     assert not any("/images/" in line for line in changing(host))
 
@@ -337,14 +348,14 @@ def test_neither_the_running_image_nor_the_last_one_is_removed(host: Host, upgra
 def test_an_image_that_is_gone_already_is_as_good_as_removed(host: Host, upgrade: Upgrade) -> None:
     begun(host, upgrade)
     del host.engine.images[OLDER_REFERENCE]
-    assert upgrade.keep("4.2.0") == (True, "")
+    assert upgrade.keep("4.2.0") == ""
 
 
 def test_an_image_that_another_container_needs_is_left_and_named(host: Host, upgrade: Upgrade) -> None:
     begun(host, upgrade)
     host.engine.containers["other"] = FakeContainer("1", OLDER, OLDER_REFERENCE)
     words = "conflict: unable to delete 0000 (cannot be forced) - image is being used by running container"
-    assert upgrade.keep("4.2.0") == (True, words)
+    assert upgrade.keep("4.2.0") == words
     assert host.engine.images[OLDER_REFERENCE] == OLDER
     # The upgrade has ended all the same.
     assert recorded(host, "upgrade.json") is None
@@ -353,7 +364,7 @@ def test_an_image_that_another_container_needs_is_left_and_named(host: Host, upg
 def test_docker_s_other_words_about_an_image_are_reported_as_well(host: Host, upgrade: Upgrade) -> None:
     begun(host, upgrade)
     host.engine.refuses["DELETE /images/"] = "the daemon is busy"
-    assert upgrade.keep("4.2.0") == (True, "the daemon is busy")
+    assert upgrade.keep("4.2.0") == "the daemon is busy"
 
 
 def test_what_is_not_of_the_new_image_does_not_stay(host: Host, upgrade: Upgrade) -> None:
@@ -373,12 +384,12 @@ def test_the_one_before_is_kept_beside_a_server_that_does_not_serve(host: Host, 
     begun(host, upgrade)
     for name, value in state.items():
         setattr(host.engine.containers[NAME], name, value)
-    with pytest.raises(UpgradeError, match=f"^The container '{NAME}' is not healthy, so the one of before is kept.$"):
+    with pytest.raises(UpgradeError, match=f"^The container '{NAME}' is not healthy, so the previous one is kept.$"):
         upgrade.keep("4.2.0")
     assert PREVIOUS in host.engine.containers
     assert recorded(host, "upgrade.json")["state"] == "changing"
     host.engine.containers[NAME] = FakeContainer(NEW_ID, NEW, NEW_REFERENCE)
-    assert upgrade.keep("4.2.0") == (True, "")
+    assert upgrade.keep("4.2.0") == ""
 
 
 # The server of before comes back.
@@ -421,8 +432,8 @@ def test_container_and_data_of_before_come_back(host: Host, upgrade: Upgrade) ->
         f"POST /containers/{NAME}/start",
     ]
     assert [call for call in host.repository.calls if call.startswith("restore")][-1].startswith(f"restore {snapshot}")
-    # No record of a version says that the new one ran, and its image stays.
-    assert recorded(host) == versions
+    # No record of a version says that the new one ran; its image stays, and no other play takes it unasked.
+    assert recorded(host) == {**versions, "refused": NEW}
     assert host.engine.images[NEW_REFERENCE] == NEW
     assert not upgrade.undo()
 
@@ -460,7 +471,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, most: float) -> Iterator[list[str]]
 
 
 #: Changes that a way back is made of.
-STEPS = 24
+STEPS = 26
 
 
 def test_all_steps_of_a_way_back_are_known(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,7 +487,8 @@ def test_a_way_back_that_is_cut_off_is_ended_by_the_next_run(host: Host, upgrade
     with counted(monkeypatch, steps), pytest.raises(Cut):
         upgrade.undo()
     assert upgrade.under_way is not None
-    assert upgrade.under_way["state"] == ("returning" if steps else "changing")
+    # The state before the first step, after it, and when the data are back.
+    assert upgrade.under_way["state"] in (["returning", "returned"] if steps else ["changing"])
     # No backup takes half of it for the data of a server.
     with pytest.raises(BackupError, match="was cut off"):
         make(host.settings, host.docker, host.restic)
@@ -505,34 +517,81 @@ def test_a_container_of_before_that_is_gone_is_one_sentence(host: Host, upgrade:
         with pytest.raises(UpgradeError) as raised:
             upgrade.undo()
         assert str(raised.value) == (
-            f"The container of before is gone, so it cannot come back. Set xinference_image_tag to that of {REFERENCE} again and remove "
-            f"{host.settings.upgrade_directory}/upgrade.json, provision this host, and restore snapshot {snapshot[:8]}, which holds the data of before."
+            f"The previous container, of image {REFERENCE}, is gone, so it cannot come back. The server that runs stays as it is. To go on with it, remove "
+            f"{host.settings.upgrade_directory}/upgrade.json and provision this host. Snapshot {snapshot[:8]} holds the data from before the upgrade."
         )
-    # What is there stays.
+    # What is there stays, and the run that is of its image finishes.
     assert {name: found.id for name, found in host.engine.containers.items()} == {NAME: NEW_ID}
+    assert upgrade.keep("4.2.0") == ""
 
 
 def test_without_any_container_it_is_the_same_sentence(host: Host, upgrade: Upgrade) -> None:
     begun(host, upgrade)
     host.engine.containers.clear()
-    with pytest.raises(UpgradeError, match="^The container of before is gone, so it cannot come back"):
+    with pytest.raises(UpgradeError, match=r"^The previous container, of image .+, is gone, so it cannot come back"):
         upgrade.undo()
 
 
-def test_a_snapshot_that_cannot_be_read_is_named_and_the_next_run_goes_on(host: Host, upgrade: Upgrade) -> None:
+def test_where_the_snapshot_cannot_be_read_the_new_server_goes_on(host: Host, upgrade: Upgrade) -> None:
     begun(host, upgrade)
+    host.engine.asked.clear()
     host.repository.fails["restore"] = ["Fatal: unable to open repository\n"]
     with pytest.raises(BackupError, match="unable to open repository"):
         upgrade.undo()
-    assert recorded(host, "upgrade.json")["state"] == "returning"
+    assert recorded(host, "upgrade.json")["state"] == "changing"
+    assert changing(host) == []
+    assert host.engine.containers[NAME].id == NEW_ID
     assert upgrade.undo()
     at_before(host)
+
+
+def test_data_that_are_back_are_not_brought_back_a_second_time(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of before may have served for days since."""
+    begun(host, upgrade)
+    with monkeypatch.context() as patched, pytest.raises(Cut):
+        patched.setattr(Restore, "keep", raiser(Cut))
+        upgrade.undo()
+    assert recorded(host, "upgrade.json")["state"] == "returned"
+    write(host)
+    assert upgrade.undo()
+    assert users(host.home / "auth/auth.db") == ["admin", "of the new server"]
+    assert (recorded(host, "upgrade.json"), recorded(host)["refused"]) == (None, NEW)
+
+
+def test_a_new_server_that_has_served_is_not_taken_back(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is cut off after that, the next run finishes."""
+    begun(host, upgrade)
+    with monkeypatch.context() as patched, pytest.raises(Cut):
+        patched.setattr(Recorder, "record", raiser(Cut))
+        upgrade.keep("4.2.0")
+    assert recorded(host, "upgrade.json")["state"] == "staying"
+    assert PREVIOUS not in host.engine.containers
+    with pytest.raises(UpgradeError, match=f"^The upgrade to {NEW_REFERENCE} has succeeded and cannot be taken back; upgrade to {REFERENCE} to go back.$"):
+        upgrade.undo()
+    # Its health does not count any more, and no image is asked for its version.
+    host.engine.containers[NAME].health = "unhealthy"
+    host.engine.made.clear()
+    assert upgrade.keep("4.2.0") == ""
+    assert (recorded(host)["server"], recorded(host, "upgrade.json"), asked_versions(host)) == ("4.2.0", None, [])
+
+
+@pytest.mark.parametrize("name", [PREVIOUS, REPLACEMENT])
+def test_no_upgrade_begins_while_another_run_replaces_the_container(host: Host, upgrade: Upgrade, name: str) -> None:
+    host.engine.containers[name] = FakeContainer("7", OLDER, OLDER_REFERENCE, "exited")
+    with pytest.raises(UpgradeError, match=f"^Another run is replacing the container '{NAME}', or was cut off; run again.$"):
+        upgrade.begin(NEW_REFERENCE, SNAPSHOT)
+    assert recorded(host, "upgrade.json") is None
+
+
+def test_no_upgrade_begins_without_a_backup(host: Host, upgrade: Upgrade) -> None:
+    with pytest.raises(UpgradeError, match=r"^There is no backup to go back to, so no upgrade is begun.$"):
+        upgrade.begin(NEW_REFERENCE, "")
 
 
 def test_docker_s_words_are_a_sentence(host: Host, upgrade: Upgrade) -> None:
     begun(host, upgrade)
     host.engine.refuses[f"POST /containers/{PREVIOUS}/rename"] = "no space left on device"
-    with pytest.raises(UpgradeError, match="^Docker does not do it: no space left on device.$"):
+    with pytest.raises(UpgradeError, match=r"^Docker does not do it: no space left on device.$"):
         upgrade.undo()
     host.engine.refuses.clear()
     assert upgrade.undo()
@@ -606,17 +665,18 @@ def test_no_upgrade_begins_beside_a_record_that_is_damaged(host: Host, upgrade: 
     path = Path(host.settings.upgrade_directory, "upgrade.json")
     path.parent.mkdir()
     puts(path)
-    with pytest.raises(UpgradeError, match="^An upgrade to .+ has not ended.$"):
+    with pytest.raises(UpgradeError, match=r"^An upgrade to .+ has not ended.$"):
         upgrade.begin(OLDER_REFERENCE, SNAPSHOT)
 
 
-@pytest.mark.parametrize("puts", [lambda path: path.mkdir(), lambda path: path.symlink_to("/nowhere"), lambda path: os.mkfifo(path)])
+@pytest.mark.parametrize("puts", [lambda path: path.mkdir(), lambda path: path.symlink_to("/nowhere"), os.mkfifo])
 def test_what_is_no_file_is_no_record(host: Host, upgrade: Upgrade, puts: Callable[[Path], object]) -> None:
     path = Path(host.settings.upgrade_directory, "upgrade.json")
     path.parent.mkdir()
     puts(path)
     assert upgrade.under_way is None
-    assert upgrade.keep("4.2.0") == (False, "")
+    with pytest.raises(UpgradeError, match="No upgrade of this host is recorded"):
+        upgrade.keep("4.2.0")
     assert not upgrade.undo()
     if path.is_dir():
         with pytest.raises(OSError, match="directory"):
@@ -637,15 +697,18 @@ def test_a_record_without_what_is_not_needed_is_whole(host: Host, upgrade: Upgra
 def test_nobody_else_replaces_the_container_meanwhile(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever holds the lock is waited for, and named."""
     begun(host, upgrade)
-    held: list[float] = []
+    held: list[str] = []
+    real = Lock.hold
 
-    def hold(_self: object, timeout: float) -> None:
-        held.append(timeout)
-        raise XinferenceError("It is locked.")
+    def hold(self: Lock, *arguments: Any) -> Any:
+        if self.holder == "replacing this container":
+            held.append(self.holder)
+            raise XinferenceError("It is locked.")
+        return real(self, *arguments)
 
-    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.upgrade.upgrade.Lock.hold", hold)
+    monkeypatch.setattr(Lock, "hold", hold)
     for end in (upgrade.undo, lambda: upgrade.keep("4.2.0")):
-        with pytest.raises(XinferenceError, match="^It is locked.$"):
+        with pytest.raises(XinferenceError, match=r"^It is locked.$"):
             end()
-    assert held == [900.0, 900.0]
+    assert len(held) == 2
     assert changing(host) == []
