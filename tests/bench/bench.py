@@ -598,7 +598,7 @@ class DayTwo:
         home = FOLDER / "xinference_data/.xinference"
         tables = (("launch_history.db", "launch_history", "model_uid", HISTORY), ("auth/auth.db", "users", "username", ACCOUNTS))
         for name, table_name, key, count in tables:
-            with closing(sqlite3.connect(home / name, timeout=60)) as database, database:
+            with closing(sqlite3.connect(home / name, timeout=60)) as database:
                 known = [row[1] for row in database.execute(f"PRAGMA table_info({table_name})")]
                 columns = [column for column in known if column not in ("id", key) and not column.startswith("autostart")]
                 row = database.execute(f"SELECT {', '.join(columns)} FROM {table_name} LIMIT 1").fetchone()
@@ -608,6 +608,7 @@ class DayTwo:
                 database.executemany(
                     f"INSERT INTO {table_name} ({', '.join([key, *columns])}) VALUES ({marks})", [(f"bench-row-{number}", *row) for number in range(count)]
                 )
+                database.commit()
 
     def backup(self) -> float:
         """Seconds of our backup, as its unit makes it."""

@@ -224,20 +224,20 @@ def power_cut_at_question(case: Case) -> float:
 
 
 def power_cut_at_swap(case: Case) -> float:
-    """The power fails while the container of an upgrade takes the place of the one before; the upgrade is run once more."""
+    """The power fails while an upgrade swaps the containers, which is run once more."""
     _cut_upgrade(case, "docker inspect xinference.previous")
     return _end_upgrade(case, "inferops-test/other:next")
 
 
 def power_cut_after_swap(case: Case) -> float:
-    """The power fails while the upgraded server launches its models; the upgrade is run once more."""
+    """The power fails while the upgraded server launches; the upgrade is run again."""
     healthy = "[ \"$(docker inspect --format '{{ .State.Health.Status }}' xinference)\" = healthy ]"
     _cut_upgrade(case, f"docker inspect xinference.previous && {healthy}")
     return _end_upgrade(case, "inferops-test/other:next")
 
 
 def power_cut_at_return(case: Case) -> float:
-    """The power fails while the server of before is brought back after an upgrade to a broken one; then the upgrade is run with the image of before."""
+    """The power fails on the way back from a broken server; then the upgrade is run with the previous image."""
     before = case.host.run("docker inspect --format '{{ .Config.Image }}' xinference").strip()
     _cut_upgrade(case, "grep -q returning /var/lib/xinference-upgrade/upgrade.json", broken=True)
     return _end_upgrade(case, before)

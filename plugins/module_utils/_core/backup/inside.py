@@ -31,9 +31,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-if __package__:
-    # For tests and type checkers; what goes to the container has the text of that module in front of this one.
-    from ..host.program_streams import NO_LINKS, line, receive, send
+from ..host.program_streams import NO_LINKS, line, receive, send
 
 #: Seconds for which a database may be locked, and how many entries are read.
 PATIENCE, ENTRIES = 60.0, 200_000

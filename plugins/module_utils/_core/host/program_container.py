@@ -9,6 +9,7 @@ Whatever it sends is hostile: names, numbers and sizes have bounds.
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -123,8 +124,9 @@ def program_text(package: str | None) -> str:
     :param package: ``__package__`` of whoever calls.
     :raises XinferenceError: when it is not there.
     """
-    # It may stand once, at the beginning.
-    return _text(".program_streams", __package__) + _text(".inside", package).replace("from __future__ import annotations\n", "")
+    # The one may stand once, at the beginning, and what the other imports stands in front of it.
+    program = re.sub(r"(?m)^from (?:__future__|\.\.host\.program_streams) import .*\n", "", _text(".inside", package))
+    return _text(".program_streams", __package__) + program
 
 
 def _text(name: str, package: str | None) -> str:

@@ -10,6 +10,7 @@ be asked, and its answers. Standard library only.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -23,9 +24,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-if __package__:
-    # For tests and type checkers; what goes to the container has the text of that module in front of this one.
-    from ..host.program_streams import line, receive, send
+from ..host.program_streams import line, receive, send
 
 HOST, PORT = "127.0.0.1", 9997
 #: Seconds for one answer, between two looks whether the server is ready, and after which the host hears of it; bytes of an answer.
@@ -46,31 +45,21 @@ def said(log: Path, count: int = LINES) -> str:
     return f": {words}" if words else ""
 
 
-def spawn(arguments: list[str], environment: Mapping[str, str], source: Path, words: Path) -> int:
-    """Start a program; its number.
+async def spawn(arguments: list[str], environment: Mapping[str, str], source: Path, words: Path) -> asyncio.subprocess.Process:
+    """Start a program.
 
     :param source: what it reads from standard input.
     :param words: file for its output.
     """
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, source, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
-    ]
-    return os.posix_spawn(arguments[0], arguments, environment, file_actions=actions)
+    with source.open("rb") as given, words.open("wb") as sink:
+        return await asyncio.create_subprocess_exec(*arguments, env=environment, stdin=given, stdout=sink, stderr=asyncio.subprocess.STDOUT)
 
 
-def ended(program: int, options: int = 0) -> int | None:
-    """Exit code of a program; None while it runs, where ``options`` are those not to wait."""
-    found, status = os.waitpid(program, options)
-    return os.waitstatus_to_exitcode(status) if found else None
-
-
-def prepare(request: dict[str, Any], folder: Path) -> None:
+async def prepare(request: dict[str, Any], folder: Path) -> None:
     """Make what the server needs before it starts, as the roles do it."""
     source, words = folder / "prepared", folder / "words"
     source.write_text(json.dumps(request["prepared"]), encoding="utf-8")
-    code = ended(spawn([sys.executable, "-c", request["preparation"]], os.environ, source, words))
+    code = await (await spawn([sys.executable, "-c", request["preparation"]], os.environ, source, words)).wait()
     source.unlink()
     if code:
         raise SystemExit(last_lines(words, 1) or f"its directory could not be prepared: exit code {code}")
@@ -86,24 +75,24 @@ def environment(request: dict[str, Any], home: Path) -> dict[str, str]:
     return {**given, **dict(each.partition("=")[::2] for each in lines if "=" in each and not each.startswith("#"))}
 
 
-def start(request: dict[str, Any], folder: Path) -> None:
+async def start(request: dict[str, Any], folder: Path) -> asyncio.subprocess.Process:
     """Start the server, and wait until it is healthy."""
     command = shutil.which("xinference-local")
     if command is None:
         raise SystemExit("the image has no program xinference-local, so it is none of Xinference")
     nothing, words, log = Path(os.devnull), folder / "words", folder / "log"
-    server = spawn([command, "--host", HOST, "--port", str(PORT)], environment(request, folder / "home"), nothing, log)
+    server = await spawn([command, "--host", HOST, "--port", str(PORT)], environment(request, folder / "home"), nothing, log)
     begun = news = time.monotonic()
-    while ended(spawn([sys.executable, "-I", "-S", "-c", request["health"]], os.environ, nothing, words)):
-        code = ended(server, os.WNOHANG)
-        if code is not None:
-            raise SystemExit(f"its server does not start, it ended with exit code {code}{said(log)}")
+    while await (await spawn([sys.executable, "-I", "-S", "-c", request["health"]], os.environ, nothing, words)).wait():
+        if server.returncode is not None:
+            raise SystemExit(f"its server does not start, it ended with exit code {server.returncode}{said(log)}")
         if time.monotonic() - begun > request["seconds"]:
             raise SystemExit(f"its server was not healthy within {request['seconds']:g} s{said(words, 1)}")
         if time.monotonic() - news > NEWS:
             send({"waiting": True})
             news = time.monotonic()
-        time.sleep(PAUSE)
+        await asyncio.sleep(PAUSE)
+    return server
 
 
 def ask(question: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -125,9 +114,8 @@ def ask(question: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
     return {"status": answer.status, "reason": answer.reason, "type": answer.headers.get("Content-Type", ""), "size": len(content)}, content
 
 
-def main() -> None:
+async def serve() -> None:
     """Start the server, and pass questions and answers on until the host asks for no more."""
-    os.umask(0o077)
     request = line()
     try:
         own = version("xinference")
@@ -138,15 +126,23 @@ def main() -> None:
         home.mkdir()
         receive(home)
         request["prepared"]["home"] = str(home)
-        prepare(request, Path(folder))
-        start(request, Path(folder))
+        await prepare(request, Path(folder))
+        server = await start(request, Path(folder))
         send({"ready": True, "server": own})
         while True:
             question = line()
             if question.get("end"):
-                return
+                break
             header, content = ask(question, sys.stdin.buffer.read(question["size"]))
             send(header, io.BytesIO(content))
+        server.kill()
+        await server.wait()
+
+
+def main() -> None:
+    """Do it, with files for nobody else."""
+    os.umask(0o077)
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":

@@ -158,11 +158,11 @@ class Rehearsal:
             header = self.container.header(attached)
         except XinferenceError as error:
             raise OSError(f"the new server ended: {error}") from error
-        size, status = header.get("size"), header.get("status")
+        # What is true or false is a number as well.
+        size, status = (each if isinstance(each, int) and not isinstance(each, bool) else -1 for each in (header.get("size"), header.get("status")))
         if "failed" in header:
             raise OSError(one_line(str(header["failed"]))[:500])
-        # What is true or false is a number as well.
-        if type(size) is not int or not 0 <= size <= _MOST or type(status) is not int:
+        if not 0 <= size <= _MOST or status < 0:
             raise OSError("the container of the new server sent something else than was asked for")
         content = b"".join(attached.read(size))
         if len(content) != size:

@@ -142,9 +142,10 @@ class Recorder:
         }
         if previous is None and all(before.get(name) == value for name, value in content.items()):
             return False
-        # Of the same image it stays what was there before it.
-        kept = previous or (before.get("previous") if same else {name: value for name, value in before.items() if name not in ("previous", "refused")}) or None
-        self.write(VERSIONS, {**content, "time": utc(self.clock()), "previous": kept})
+        # Of the same image it stays what was there before it, and which image is refused; a record of a refused image alone names none.
+        last = {name: value for name, value in before.items() if name not in ("previous", "refused")} if before.get("image_id") else None
+        stays = {"refused": before["refused"]} if same and before.get("refused") else {}
+        self.write(VERSIONS, {**content, **stays, "time": utc(self.clock()), "previous": previous or (before.get("previous") if same else last)})
         return True
 
     def predict(self, client: str) -> bool:
@@ -234,6 +235,9 @@ class Upgrade:
         older = (upgrade_facts(str(self.recorder.directory))["versions"] or {}).get("previous") or {}
         with self._alone():
             self.container.settle()
+            if self.container.exists(self.container.previous):
+                # The new server does not serve just now. Another run would let this one serve its data.
+                self.recorder.docker.remove(f"/containers/{quote(self.container.previous, safe='')}?force=1")
         self.recorder.record(client, {name: before[name] for name in ("server", "image", "image_id")}, after["server"])
         self.file.unlink(missing_ok=True)
         kept = {running.image_id, before["image_id"], ""}

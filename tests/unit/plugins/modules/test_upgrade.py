@@ -72,12 +72,14 @@ def sentence(run: Runner, **arguments: Any) -> str:
         ({"state": "undone"}, "settings_path"),
         ({}, "state"),
         ({"state": "other"}, "recorded, begun, kept, undone"),
-        ({"state": "kept", "container": None}, "container"),
-        ({"state": "kept", "directory": None}, "directory"),
     ],
 )
 def test_what_each_state_needs(run: Runner, arguments: dict[str, Any], words: str) -> None:
-    assert words in refused(run, **{"container": NAME, "directory": "/nowhere", **arguments})
+    assert words in refused(run, container=NAME, directory="/nowhere", **arguments)
+    for lacking in ("container", "directory"):
+        given = {"container": NAME, "directory": "/nowhere", "state": "recorded"}
+        del given[lacking]
+        assert lacking in refused(run, **given)
 
 
 def test_what_runs_is_recorded_once(run: Runner, host: Host, options: dict[str, Any]) -> None:
@@ -148,9 +150,7 @@ def test_each_state_is_one_call_of_the_core(run: Runner, options: dict[str, Any]
         run(check=check, state=state, **{**options, **more})
         for state, more in (("recorded", {}), ("begun", {"image": NEW_REFERENCE, "snapshot": SNAPSHOT}), ("kept", {}), ("undone", {}))
     ]
-    assert calls == (
-        [] if check else [("record", "4.1.0", "0.2.0"), ("begin", NEW_REFERENCE, SNAPSHOT, 5.0), ("keep", "4.1.0", 5.0), ("undo", 5.0)]
-    )
+    assert calls == ([] if check else [("record", "4.1.0", "0.2.0"), ("begin", NEW_REFERENCE, SNAPSHOT, 5.0), ("keep", "4.1.0", 5.0), ("undo", 5.0)])
     if not check:
         assert [(answer["changed"], answer["image_left"]) for answer in answers] == [(True, ""), (True, ""), (True, "no room"), (False, "")]
 
@@ -173,9 +173,9 @@ def test_failures_of_the_core_are_sentences(run: Runner, options: dict[str, Any]
 
 
 def test_docker_s_words_are_a_sentence(run: Runner, host: Host, options: dict[str, Any]) -> None:
-    host.engine.refuses["GET /containers/"] = "the daemon is busy"
     expected = f"Docker at 'unix://{host.engine.path}', or the file system, does not do it: the daemon is busy."
-    for state in ("recorded", "begun"):
+    for state, route in (("recorded", "GET /containers/"), ("begun", "GET /images/")):
+        host.engine.refuses = {route: "the daemon is busy"}
         assert sentence(run, state=state, image=NEW_REFERENCE, snapshot=SNAPSHOT, **options) == expected
     assert sentence(run, state="recorded", **{**options, "docker_host": "unix:///nowhere/docker.sock"}).endswith("does not do it: No such file or directory.")
 

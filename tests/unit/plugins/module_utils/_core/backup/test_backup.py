@@ -251,6 +251,22 @@ def test_nothing_is_saved_of_a_restore_that_was_cut_off(host: Host) -> None:
     make(host.settings, host.docker, host.restic)
 
 
+@pytest.mark.parametrize("text", ['{"state": "changing"}', '{"state": "returning"}', "damaged", ""])
+def test_nothing_is_saved_while_an_upgrade_is_under_way(host: Host, text: str) -> None:
+    """It is not certain which server the data are of."""
+    record = Path(host.settings.upgrade_directory, "upgrade.json")
+    record.parent.mkdir()
+    record.write_text(text)
+    words = "an upgrade was cut off, so there is nothing certain to back up; run playbook upgrade again"
+    with pytest.raises(BackupError, match=f"^{words}$"):
+        make(host.settings, host.docker, host.restic)
+    assert (host.repository.rows, host.engine.made) == ([], [])
+    assert status(host)["failed"] == f"A{words[1:]}."
+    # The record of versions is none of an upgrade.
+    record.rename(record.with_name("versions.json"))
+    make(host.settings, host.docker, host.restic)
+
+
 def test_a_directory_that_is_a_link_is_named(host: Host, tmp_path: Path) -> None:
     (host.home / "auth").rename(tmp_path / "elsewhere")
     (host.home / "auth").symlink_to(tmp_path / "elsewhere")

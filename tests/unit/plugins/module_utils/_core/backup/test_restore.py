@@ -130,6 +130,44 @@ def test_a_server_that_does_not_get_healthy_gets_its_files_back(host: Host, monk
     assert (host.service / "automation").read_text() == "other\n"
 
 
+def test_where_nothing_is_to_go_back_the_next_call_goes_on(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as for an upgrade, where what was there before is of a server that is gone."""
+    make(host.settings, host.docker, host.restic)
+    lose(host)
+    asked = restore(host)
+
+    def fail(*_arguments: object, **_options: object) -> bool:
+        raise NotHealthy("its container ended with exit code 1", None, restored=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Container, "make_healthy", fail)
+        with pytest.raises(BackupError, match=r"^The server is not ready: its container ended with exit code 1$"):
+            asked.place("latest", restore_id="1", go_back=False)
+    assert users(host.home / "auth/auth.db") == ["admin"]
+    assert asked.open("1")
+    asked.place("latest", restore_id="1", go_back=False)
+    assert users(host.home / "auth/auth.db") == ["admin"]
+    assert host.engine.status == "running"
+    assert asked.keep("1")
+
+
+def test_a_server_of_other_data_is_not_started_in_between(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(host.settings, host.docker, host.restic)
+    lose(host)
+
+    def cut(_self: Restore, _source: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Restore, "_place_host", cut)
+        with pytest.raises(KeyboardInterrupt):
+            restore(host).place("latest", restore_id="1", go_back=False)
+    host.engine.asked.clear()
+    restore(host).place("latest", restore_id="1", go_back=False)
+    assert [line for line in host.engine.asked if line == "POST /containers/xinference/start"] == ["POST /containers/xinference/start"]
+    assert users(host.home / "auth/auth.db") == ["admin"]
+
+
 def test_a_restore_that_was_cut_off_goes_back_first(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     make(host.settings, host.docker, host.restic)
     lose(host)

@@ -302,6 +302,20 @@ def test_a_policy_that_docker_does_not_change_costs_nobody_the_server() -> None:
     assert docker.now("xinference")[:2] == ("running", "healthy")
 
 
+@pytest.mark.parametrize(
+    ("becomes", "serves"), [(HEALTHY, True), ([("running", "none", 0, 0)], True), (NEVER, False), (ENDS, False), ([("exited", "healthy", 0, 0)], False)]
+)
+def test_whether_a_container_serves(becomes: list[object], serves: bool) -> None:
+    docker = FakeDocker()
+    docker.create("xinference", becomes, started=True)
+    assert container(docker).serves() is serves
+    assert docker.sent == []
+
+
+def test_a_container_that_is_not_there_serves_nobody() -> None:
+    assert not container(FakeDocker(xinference_previous=HEALTHY)).serves()
+
+
 def test_words_of_docker() -> None:
     assert docker_words(OSError('/containers/a/start answered 500: {"message":"no space"}')) == "no space"
     assert docker_words(OSError("/x answered 500: nonsense")) == "/x answered 500: nonsense"

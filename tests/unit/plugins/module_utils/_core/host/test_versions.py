@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.versions import UPGRADE, VERSIONS, read_record, upgrade_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.versions import (
+    CHANGING,
+    RETURNED,
+    RETURNING,
+    STAYING,
+    UPGRADE,
+    VERSIONS,
+    read_record,
+    upgrade_facts,
+)
 
 RECORDED = {"server": "4.1.0", "image": "a:1", "image_id": "sha256:1", "collection": "0.1.0", "client": "4.1.0", "time": "2026-01-31T12:00:00Z"}
 SIDE = {"image": "a:1", "image_id": "sha256:1", "server": "4.1.0", "container_id": "0123"}
@@ -25,13 +34,16 @@ Puts = Callable[[Path], object]
 
 
 def test_what_is_recorded_is_read(tmp_path: Path) -> None:
-    (tmp_path / VERSIONS).write_text(json.dumps({**RECORDED, "previous": {**RECORDED, "server": "4.0.0"}, "other": "x"}))
+    (tmp_path / VERSIONS).write_text(json.dumps({**RECORDED, "previous": {**RECORDED, "server": "4.0.0", "refused": "x"}, "refused": "sha256:2", "other": "x"}))
     (tmp_path / UPGRADE).write_text(json.dumps({**UNDER_WAY, "other": "x"}))
-    assert upgrade_facts(str(tmp_path)) == {"versions": {**RECORDED, "previous": {**RECORDED, "server": "4.0.0"}}, "upgrade": UNDER_WAY}
+    assert upgrade_facts(str(tmp_path)) == {
+        "versions": {**RECORDED, "refused": "sha256:2", "previous": {**RECORDED, "server": "4.0.0"}},
+        "upgrade": UNDER_WAY,
+    }
 
 
-@pytest.mark.parametrize("state", ["returning", "changing"])
-def test_the_two_ways_of_an_upgrade(tmp_path: Path, state: str) -> None:
+@pytest.mark.parametrize("state", [CHANGING, STAYING, RETURNING, RETURNED])
+def test_how_far_an_upgrade_is(tmp_path: Path, state: str) -> None:
     (tmp_path / UPGRADE).write_text(json.dumps({**UNDER_WAY, "state": state}))
     assert upgrade_facts(str(tmp_path))["upgrade"]["state"] == state
 
@@ -84,7 +96,7 @@ def test_what_lies_in_place_of_a_record_is_not_believed(tmp_path: Path, puts: Pu
 def test_a_field_of_another_kind_is_empty(tmp_path: Path, name: str, value: Any) -> None:
     (tmp_path / VERSIONS).write_text(json.dumps({**RECORDED, name: value, "previous": {**RECORDED, name: value}}))
     expected = {**RECORDED, name: ""}
-    assert upgrade_facts(str(tmp_path))["versions"] == {**expected, "previous": expected}
+    assert upgrade_facts(str(tmp_path))["versions"] == {**expected, "refused": "", "previous": expected}
 
 
 @pytest.mark.parametrize("value", [None, True, 7, [], [["x"]], {}, "other"])
@@ -99,7 +111,13 @@ def test_an_upgrade_with_a_field_of_another_kind_is_one(tmp_path: Path, name: st
 @pytest.mark.parametrize("previous", [None, True, "x", [], 7])
 def test_what_ran_before_may_be_none(tmp_path: Path, previous: Any) -> None:
     (tmp_path / VERSIONS).write_text(json.dumps({**RECORDED, "previous": previous}))
-    assert upgrade_facts(str(tmp_path))["versions"] == {**RECORDED, "previous": None}
+    assert upgrade_facts(str(tmp_path))["versions"] == {**RECORDED, "refused": "", "previous": None}
+
+
+@pytest.mark.parametrize("refused", [None, True, 7, ["x"], {"a": 1}])
+def test_an_image_is_refused_by_its_identifier_alone(tmp_path: Path, refused: Any) -> None:
+    (tmp_path / VERSIONS).write_text(json.dumps({**RECORDED, "refused": refused}))
+    assert upgrade_facts(str(tmp_path))["versions"]["refused"] == ""
 
 
 def test_texts_have_bounds(tmp_path: Path) -> None:

@@ -173,7 +173,8 @@ def test_answers_that_are_none_do_not_end_it(server: NewServer) -> None:
         assert header["failed"] == "Remote end closed connection without response"
         assert program.ask("/x")[0]["status"] == 200
         assert program.ask("/end")[0]["failed"] == "Remote end closed connection without response"
-        assert "Connection refused" in program.ask("/x")[0]["failed"]
+        # Refused, or reset while it still ends.
+        assert "Connection re" in program.ask("/x")[0]["failed"]
         program.send(END)
         assert program.code() == 0
 

@@ -84,6 +84,9 @@ def test_memory_is_asked_for_all_of_them_together() -> None:
     assert [(model.uid, model.refused) for model in found.models] == [("one", False), ("two", False)]
     (problem,) = found.problems
     assert "MiB of memory, but the server has 2000" in problem
+    # One alone is not the catalogue's to refuse, however large it is.
+    found = asked(FakeServer(), new_server(memory_mib=1000), declared[0])
+    assert ([model.refused for model in found.models], len(found.problems)) == ([False], 1)
     for options in (ReconcileOptions(check_memory=False), ReconcileOptions(memory_mib=4000)):
         assert asked(FakeServer(), new_server(memory_mib=2000), *declared, options=options).problems == []
 

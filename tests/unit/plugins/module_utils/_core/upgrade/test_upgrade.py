@@ -22,6 +22,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.c
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore, restore_state
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.private_file import replace_private
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import Container, NotHealthy
 from ansible_collections.inferops.xinference.plugins.module_utils._core.upgrade.upgrade import Recorder, Upgrade, UpgradeError
@@ -252,6 +253,19 @@ def test_a_container_that_is_another_s_is_not_removed_for_a_version(host: Host, 
     assert f"{NAME}-version" in host.engine.containers
 
 
+def test_an_image_that_was_rolled_back_from_stays_refused(host: Host, recorder: Recorder) -> None:
+    recorder.record("4.1.0")
+    path = Path(host.settings.upgrade_directory, "versions.json")
+    path.write_text(json.dumps({**recorded(host), "refused": NEW}))
+    # Another client changes nothing of that, and another image ends it.
+    assert recorder.record("4.1.1")
+    assert recorded(host)["refused"] == NEW
+    host.engine.containers[NAME] = FakeContainer(NEW_ID, NEW, NEW_REFERENCE)
+    assert recorder.record("4.1.1")
+    assert "refused" not in recorded(host)
+    assert "refused" not in recorded(host)["previous"]
+
+
 # An upgrade begins.
 
 
@@ -398,7 +412,7 @@ def test_the_one_before_is_kept_beside_a_server_that_does_not_serve(host: Host, 
 def test_a_new_server_that_never_ran_leaves_everything_as_it_is(host: Host, upgrade: Upgrade) -> None:
     made = make(host.settings, host.docker, host.restic)
     upgrade.begin(NEW_REFERENCE, made.id)
-    # What it was told since, no backup has.
+    # What it has got since, no backup has.
     write(host)
     host.engine.asked.clear()
     host.repository.calls.clear()
@@ -465,7 +479,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, most: float) -> Iterator[list[str]]
     with monkeypatch.context() as patched:
         patched.setattr(DockerSocket, "_ask", step("docker", DockerSocket._ask, lambda _self, method, *_rest: method != "GET"))
         patched.setattr(Recorder, "write", step("record", Recorder.write))
-        patched.setattr(restore_module, "replace_private", step("file", restore_module.replace_private))
+        patched.setattr(restore_module, "replace_private", step("file", replace_private))
         patched.setattr(Path, "unlink", step("end", Path.unlink, lambda self, *_rest: self.name == "upgrade.json"))
         yield taken
 
@@ -483,6 +497,8 @@ def test_all_steps_of_a_way_back_are_known(host: Host, upgrade: Upgrade, monkeyp
 
 @pytest.mark.parametrize("steps", range(STEPS))
 def test_a_way_back_that_is_cut_off_is_ended_by_the_next_run(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    # That takes a process each time, and is tested elsewhere.
+    monkeypatch.setattr(Recorder, "version", lambda _self, image_id: host.engine.servers[image_id])
     begun(host, upgrade)
     with counted(monkeypatch, steps), pytest.raises(Cut):
         upgrade.undo()
@@ -573,6 +589,27 @@ def test_a_new_server_that_has_served_is_not_taken_back(host: Host, upgrade: Upg
     host.engine.made.clear()
     assert upgrade.keep("4.2.0") == ""
     assert (recorded(host)["server"], recorded(host, "upgrade.json"), asked_versions(host)) == ("4.2.0", None, [])
+
+
+def test_a_new_server_that_stays_leaves_no_previous_one_behind(host: Host, upgrade: Upgrade) -> None:
+    """Without the record, a run that rolls back would let it serve the data of the new one."""
+    snapshot = begun(host, upgrade)
+    content(state="staying", snapshot=snapshot)(Path(host.settings.upgrade_directory, "upgrade.json"))
+    host.engine.containers[NAME].health = "unhealthy"
+    assert upgrade.keep("4.2.0") == ""
+    assert set(host.engine.containers) == {NAME}
+
+
+def test_going_back_on_a_host_on_which_no_version_was_recorded(host: Host, upgrade: Upgrade) -> None:
+    """Such as one that an earlier version of this collection provisioned."""
+    made = make(host.settings, host.docker, host.restic)
+    upgrade.begin(NEW_REFERENCE, made.id)
+    swap(host)
+    assert upgrade.undo()
+    assert recorded(host) == {"refused": NEW}
+    assert upgrade.recorder.record("4.1.0")
+    # A record without an image is of nothing that ran.
+    assert (recorded(host)["image_id"], recorded(host)["previous"]) == (IMAGE, None)
 
 
 @pytest.mark.parametrize("name", [PREVIOUS, REPLACEMENT])
