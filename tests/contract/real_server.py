@@ -66,6 +66,12 @@ def run(*command: str) -> str:
     return done.stdout.strip()
 
 
+def role_texts() -> dict[str, Any]:
+    """The variables of role ``server``, its own and those that it shares."""
+    files = ("roles/_common/vars/main/server.yml", "roles/server/vars/main.yml")
+    return {name: value for file in files for name, value in yaml.safe_load((ROOT / file).read_text(encoding="utf-8")).items()}
+
+
 def role_command(file: str, module: str, argument: str) -> list[str]:
     """What role ``server`` runs in a container, out of the role itself."""
     tasks = yaml.safe_load((ROOT / "roles/server/tasks" / file).read_text(encoding="utf-8"))
@@ -73,8 +79,7 @@ def role_command(file: str, module: str, argument: str) -> list[str]:
     command = commands[0]
     # The container is compared, replaced and made in several places, and is the same in each.
     assert all(other == command for other in commands)
-    texts = yaml.safe_load((ROOT / "roles/server/vars/main.yml").read_text(encoding="utf-8"))
-    values = {**texts, "_xinference_home": HOME, "_xinference_administrator_alone": "True"}
+    values = {**role_texts(), "_xinference_home": HOME, "_xinference_administrator_alone": "True"}
     return [re.sub(r"{{ (\w+) }}", lambda found: str(values[found[1]]), str(word)) for word in command]
 
 
@@ -85,9 +90,15 @@ def server_command() -> list[str]:
 
 def make_account(image: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Write keys and first administrator with the program of role ``server``."""
-    texts = yaml.safe_load((ROOT / "roles/server/vars/main.yml").read_text(encoding="utf-8"))
     wanted = {
-        **{"home": HOME, "user": "0:0", "folders": [], "keeper": "", "administrator_alone": True, "without_accounts": texts["_xinference_without_accounts"]},
+        **{
+            "home": HOME,
+            "user": "0:0",
+            "folders": [],
+            "keeper": "",
+            "administrator_alone": True,
+            "without_accounts": role_texts()["_xinference_without_accounts"],
+        },
         "account": {"username": USERNAME, "password": PASSWORD, "permissions": ["admin"]},
     }
     command = (

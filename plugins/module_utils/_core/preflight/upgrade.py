@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..server.advisories import number
@@ -53,6 +54,10 @@ def _others(host: Mapping[str, Any], settings: Settings, recorded: Mapping[str, 
     if versions.get("refused") and host["docker"].get("image_id") == versions["refused"]:
         problem = f"xinference_image_tag '{settings.image_tag}' names the image from which the last upgrade of this host was rolled back."
         return [(problem, "Name the image that runs, or run playbook upgrade, which asks the new server again.")]
+    # Without accounts' files it is not known where the server's directory is; where that is not there, its data are gone.
+    home = PurePosixPath(settings.files[0]).parent.parent if settings.files else None
+    if home is not None and not (host["paths"].get(str(home)) or {"exists": True})["exists"]:
+        return []
     wanted, wrote = number(settings.image_tag), number(versions.get("server"))
     if settings.image_digest or wanted is None or wrote is None or wanted >= wrote or host["docker"].get("image_id") == versions["image_id"]:
         return []

@@ -185,3 +185,12 @@ def test_it_is_one_of_all_checks() -> None:
 def test_no_server_is_called_like_what_the_roles_make_beside_one(ending: str) -> None:
     (failure,) = check_host(HOST, replace(SETTINGS, container=f"mine{ending}"))
     assert f"'mine{ending}'" in failure.problem
+
+
+@pytest.mark.parametrize(("exists", "refused"), [(True, True), (False, False)])
+def test_an_older_server_may_come_where_the_data_are_gone(exists: bool, refused: bool) -> None:
+    """The record outlives them."""
+    found = host()
+    found["paths"]["/srv/data/.xinference"] = {"exists": exists}
+    said = sentences(found, upgrading=False, image_tag="v3.5.0-cpu", image_digest="", files=["/srv/data/.xinference/auth/auth.db"])
+    assert bool(said) is refused
