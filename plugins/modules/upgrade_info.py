@@ -14,7 +14,7 @@ description:
   - Starts a container of O(image) without network, with a copy of the accounts and registrations of the server that runs, and asks it for every declared
     model. It launches nothing, because it gets no launch history. In the end the container is removed.
   - The new server has the same questions to answer as the server that runs has before module M(inferops.xinference.models) launches anything.
-  - With an account, it is logged in to the new server with it, which shows that the accounts survive the change of its database.
+  - With O(username) and O(password), it is logged in to the new server with it, which shows that the accounts survive the change of its database.
   - Needs the image on the host, and 2 GiB of memory that is free.
   - Role P(inferops.xinference.upgrade#role) calls it.
 author:
@@ -272,7 +272,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Entry point."""
-    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=[("username", "password")])
     raw = hide_environment(module, "models")
 
     def asked() -> dict[str, Any]:

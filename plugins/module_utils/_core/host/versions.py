@@ -26,7 +26,7 @@ _SIDE = ("image", "image_id", "server", "container_id")
 def _texts(content: Any, names: tuple[str, ...]) -> dict[str, str]:
     """The fields of a record that are texts; empty ones where it has none."""
     found = content if isinstance(content, Mapping) else {}
-    return {name: found[name][:200] if isinstance(found.get(name), str) else "" for name in names}
+    return {name: found[name][:500] if isinstance(found.get(name), str) else "" for name in names}
 
 
 def read_record(directory: str | Path, name: str) -> Any:

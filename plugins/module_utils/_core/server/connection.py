@@ -88,6 +88,7 @@ class ServerConnection:
         self._session = Session(timeout)
         self._session.verify = verify
         self._session.credentials = self._credentials is not None
+        self._adapter = adapter
         if adapter is not None:
             self._session.mount("http://", adapter)
         elif self._credentials is not None and (address.scheme == "http" or verify is False):
@@ -201,6 +202,8 @@ class ServerConnection:
         for name in ("verify", "credentials", "check_listener", "trust_env", "pause"):
             setattr(other._session, name, getattr(self._session, name))
         other._session.headers.update(self._session.headers)
+        if self._adapter is not None:
+            other._session.mount("http://", self._adapter)
         other._api = _Api(self.endpoint, other._session)
         other._api._headers.update(self._api._headers)
         if self.authenticated:

@@ -262,12 +262,12 @@ class FakeEngine:
         def feed() -> None:
             assert process.stdin is not None
             with contextlib.suppress(OSError, ValueError):
-                while True:
-                    part = connection.recv(1 << 16)
-                    if not part:
-                        return
+                while part := connection.recv(1 << 16):
                     process.stdin.write(part)
                     process.stdin.flush()
+            # What a program that has ended did not take is given up.
+            with contextlib.suppress(OSError, ValueError):
+                process.stdin.close()
 
         threading.Thread(target=feed, daemon=True).start()
         while part := process.stdout.read1(1 << 14):  # type: ignore[attr-defined]

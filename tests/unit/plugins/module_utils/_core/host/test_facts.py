@@ -25,10 +25,11 @@ from urllib.parse import unquote
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bounded import Answer, read_bytes
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host import docker_facts as docker_facts_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import facts as host
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host import paths, server_data
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths, DockerSocket, deaths, engine_errors
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker_facts import BESIDE, _of_first_process, docker_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker_facts import BESIDE, _of_first_process, _stale_ports, docker_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.facts import gather
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
@@ -129,7 +130,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 # The engine.
 
 
-def test_an_engine_that_answers(engine: Engine) -> None:
+def test_an_engine_that_answers(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Those of this machine are of others.
+    monkeypatch.setattr(docker_facts_module, "_stale_ports", lambda running: [9997 + len(list(running))])
     engine.answers["/containers/xinference/json"] = CONTAINER
     engine.answers["/images/xprobe/xinference:v4.1.0-cpu/json"] = {"Id": "sha256:1"}
     assert docker_facts(engine.address, "xinference", "xprobe/xinference:v4.1.0-cpu") == {
@@ -149,6 +152,7 @@ def test_an_engine_that_answers(engine: Engine) -> None:
         "interrupted": False,
         "previous": None,
         "neighbours": [],
+        "stale_ports": [9997],
         "image_id": "sha256:1",
         "image_mib": None,
         "free_mib": None,
@@ -366,6 +370,7 @@ def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
         "interrupted": False,
         "previous": None,
         "neighbours": [],
+        "stale_ports": [],
         **nothing,
     }
 
@@ -572,6 +577,34 @@ def test_the_record_of_versions_is_among_the_facts(engine: Engine, tmp_path: Pat
     found = gather(**options, upgrade=str(tmp_path / "upgrade"))["upgrade"]
     assert (found["versions"]["server"], found["upgrade"]) == ("4.1.0", None)
     assert gather(**options, upgrade=str(tmp_path / "nowhere"))["upgrade"] == {"versions": None, "upgrade": None}
+
+
+def process(root: Path, number: int, *words: bytes) -> None:
+    """A process of a host."""
+    place = root / "proc" / str(number)
+    place.mkdir(parents=True)
+    (place / "cmdline").write_bytes(b"".join(word + b"\0" for word in words))
+
+
+def test_ports_that_docker_holds_for_nobody(tmp_path: Path) -> None:
+    proxy = b"/usr/bin/docker-proxy"
+    assert _stale_ports([], tmp_path) == []
+    process(tmp_path, 1, proxy, b"-proto", b"tcp", b"-host-ip", b"127.0.0.1", b"-host-port", b"9997", b"-container-port", b"9997")
+    process(tmp_path, 2, b"docker-proxy", b"-host-ip", b"::1", b"-host-port", b"9997")
+    process(tmp_path, 3, proxy, b"-host-port", b"9998")
+    assert _stale_ports([], tmp_path) == [9997, 9998]
+    running: list[dict[str, Any]] = [{"Ports": [{"PrivatePort": 9997, "PublicPort": 9998}, {"PrivatePort": 80}]}, {"Ports": None}, {}]
+    assert _stale_ports(running, tmp_path) == [9997]
+    # Others, and what is none of its command lines.
+    process(tmp_path, 4, b"/usr/bin/other", b"-host-port", b"1")
+    process(tmp_path, 5, proxy, b"-host-port")
+    process(tmp_path, 6, proxy, b"-host-port", b"many")
+    process(tmp_path, 7, proxy)
+    process(tmp_path, 8)
+    (tmp_path / "proc/9").mkdir()
+    (tmp_path / "proc/10").mkdir()
+    (tmp_path / "proc/10/cmdline").mkdir()
+    assert _stale_ports(running, tmp_path) == [9997]
 
 
 def test_what_is_being_removed_is_as_good_as_removed(engine: Engine) -> None:

@@ -199,3 +199,16 @@ def test_addresses_that_another_network_has(subnet: str, taken: tuple[str, str] 
     else:
         words = f"overlaps {taken[0]}, which Docker's network {taken[1]} has. Choose another one, or leave it empty."
         assert said == [f"xinference_network_subnet '{subnet}' {words}"]
+
+
+def test_a_port_that_docker_holds_for_nobody() -> None:
+    held = changed(listeners=[{"address": "127.0.0.1", "port": 9997}], docker__stale_ports=[9997])
+    assert problems(held) == [
+        "Port 9997 is held by Docker for a container that does not run, as a power cut may leave it. "
+        "Run again; where that does not help, restart Docker, with systemctl restart docker."
+    ]
+    # Another port is not this one.
+    other = changed(listeners=[{"address": "127.0.0.1", "port": 9997}], docker__stale_ports=[80])
+    assert problems(other) == ["Port 9997 is in use on 127.0.0.1 by something else. Free it, or set xinference_port to another one."]
+    # Where nothing listens, nothing is in the way.
+    assert problems(changed(docker__stale_ports=[9997])) == []
