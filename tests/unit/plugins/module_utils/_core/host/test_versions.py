@@ -123,4 +123,4 @@ def test_an_image_is_refused_by_its_identifier_alone(tmp_path: Path, refused: An
 def test_texts_have_bounds(tmp_path: Path) -> None:
     (tmp_path / VERSIONS).write_text(json.dumps(dict.fromkeys(RECORDED, "x" * 5000)))
     found = upgrade_facts(str(tmp_path))["versions"]
-    assert {len(found[name]) for name in RECORDED} == {200}
+    assert {len(found[name]) for name in RECORDED} == {500}
