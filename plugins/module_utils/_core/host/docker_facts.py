@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..base.messages import shown, without_environment
 from .docker import DockerSocket, Refused
-from .other_containers import keeps, neighbours, of_processes
+from .other_containers import OURS, keeps, neighbours, of_processes
 
 __all__ = ["BACKUP", "BESIDE", "NEW_SERVER", "PREPARE", "PREVIOUS", "REPLACEMENT", "VERSION", "container_facts", "docker_facts"]
 
@@ -134,14 +134,15 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
         ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
-        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``stale_ports`` (ports of this
+        ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``beside`` (names
+        of containers that the roles made for a moment beside this one, and that a run left which was killed), ``stale_ports`` (ports of this
         host that Docker holds for a container that does not run, as a power cut may leave it), ``image_id`` (identifier of the image, None without it),
         ``image_mib`` (size of the container's image in MiB, None without one), ``free_mib`` (room in MiB where Docker keeps images, None where that is not
         known).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
-        **{"neighbours": [], "stale_ports": []},
+        **{"neighbours": [], "beside": [], "stale_ports": []},
         **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "image_id", "image_mib", "free_mib")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
@@ -162,6 +163,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(docker, container, log_lines)
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
+            facts["beside"] = [name for name in (container + ending for ending in (PREPARE, BACKUP, NEW_SERVER, VERSION)) if _is_ours(docker, name)]
             running = docker.get("/containers/json") or []
             facts["stale_ports"] = _stale_ports(running)
             facts["neighbours"] = neighbours(running, [container + ending for ending in ("", *BESIDE)])
@@ -179,6 +181,12 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
     except (OSError, ValueError) as error:
         facts["error"] = getattr(error, "strerror", None) or str(error)
     return facts
+
+
+def _is_ours(docker: DockerSocket, name: str) -> bool:
+    """Whether there is a container of that name which these roles made."""
+    found = docker.get(f"/containers/{quote(name, safe='')}/json")
+    return bool(found and is_named(found, name) and OURS in ((found.get("Config") or {}).get("Labels") or {}))
 
 
 def _stale_ports(running: Iterable[Mapping[str, Any]], root: Path = Path("/")) -> list[int]:

@@ -153,6 +153,7 @@ def test_an_engine_that_answers(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         "previous": None,
         "neighbours": [],
         "stale_ports": [9997],
+        "beside": [],
         "image_id": "sha256:1",
         "image_mib": None,
         "free_mib": None,
@@ -265,7 +266,8 @@ def test_what_the_engine_does_not_have(engine: Engine) -> None:
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
     names = ["xinference", "xinference.replacement", "xinference.previous"]
     containers = [f"/containers/{name}/json" for name in names]
-    assert engine.asked == ["/version", "/info", "/networks", *containers, "/containers/json", "/images/xprobe/xinference@sha256:1/json"]
+    beside = [f"/containers/xinference{ending}/json" for ending in ("-prepare", "-backup", "-new-server", "-version")]
+    assert engine.asked == ["/version", "/info", "/networks", *containers, *beside, "/containers/json", "/images/xprobe/xinference@sha256:1/json"]
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
@@ -371,6 +373,7 @@ def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
         "previous": None,
         "neighbours": [],
         "stale_ports": [],
+        "beside": [],
         **nothing,
     }
 
@@ -1343,3 +1346,16 @@ def test_files_and_timer_of_the_firewall(tmp_path: Path) -> None:
     wanted.unlink()
     facts, asked = firewalled(tmp_path)
     assert (facts["timer"], asked) == (False, [])
+
+
+@pytest.mark.parametrize(("labels", "found"), [({"io.inferops.collection": "inferops.xinference"}, ["xinference-backup"]), ({}, []), (None, [])])
+def test_only_containers_that_the_roles_made_are_left_by_a_run(labels: dict[str, str] | None, found: list[str]) -> None:
+    """Another one may have such a name, and is nobody's to remove."""
+
+    class Docker:
+        """Knows one container."""
+
+        def get(self, route: str) -> Any:
+            return {"Name": "/xinference-backup", "Config": {"Labels": labels}} if route == "/containers/xinference-backup/json" else None
+
+    assert [name for name in ("xinference-prepare", "xinference-backup") if docker_facts_module._is_ours(Docker(), name)] == found  # type: ignore[arg-type]
