@@ -237,7 +237,7 @@ def power_cut_after_swap(case: Case) -> float:
 
 
 def power_cut_at_return(case: Case) -> float:
-    """The power fails on the way back from a broken server; then the upgrade is run with the previous image."""
+    """The power fails on the way back from a broken server, which goes on."""
     before = case.host.run("docker inspect --format '{{ .Config.Image }}' xinference").strip()
     _cut_upgrade(case, "grep -q returning /var/lib/xinference-upgrade/upgrade.json", broken=True)
     return _end_upgrade(case, before)
