@@ -218,26 +218,26 @@ def _end_upgrade(case: Case, image: str) -> float:
 
 
 def power_cut_at_question(case: Case) -> float:
-    """The power fails while a new server is asked; the upgrade is run once more."""
+    """The power fails while a new server is asked."""
     _cut_upgrade(case, "docker inspect xinference-new-server")
     return _end_upgrade(case, "inferops-test/other:next")
 
 
 def power_cut_at_swap(case: Case) -> float:
-    """The power fails while an upgrade swaps the containers, which is run once more."""
+    """The power fails while an upgrade swaps the containers."""
     _cut_upgrade(case, "docker inspect xinference.previous")
     return _end_upgrade(case, "inferops-test/other:next")
 
 
 def power_cut_after_swap(case: Case) -> float:
-    """The power fails while the upgraded server launches; the upgrade is run again."""
+    """The power fails while the upgraded server launches."""
     healthy = "[ \"$(docker inspect --format '{{ .State.Health.Status }}' xinference)\" = healthy ]"
     _cut_upgrade(case, f"docker inspect xinference.previous && {healthy}")
     return _end_upgrade(case, "inferops-test/other:next")
 
 
 def power_cut_at_return(case: Case) -> float:
-    """The power fails on the way back from a broken server, which goes on."""
+    """The power fails on the way back from a broken server."""
     before = case.host.run("docker inspect --format '{{ .Config.Image }}' xinference").strip()
     _cut_upgrade(case, "grep -q returning /var/lib/xinference-upgrade/upgrade.json", broken=True)
     return _end_upgrade(case, before)
