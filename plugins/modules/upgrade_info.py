@@ -168,6 +168,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.h
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import read_settings
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.staging import staging
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError, XinferenceError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import shown
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP, StoredDeclaration, earlier_models
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
@@ -207,7 +208,8 @@ def ask(module: ModelsModule, raw: list[Any]) -> dict[str, Any]:
         raise XinferenceError(f"There is no image '{given['image']}' on this host; bring it there first.")
     server = Server(docker, settings.container)
     today = connect(module)
-    answer: dict[str, Any] = {"running_version": today.version(), "server_version": "", "same_image": image["Id"] == server.image_id}
+    version = today.version()
+    answer: dict[str, Any] = {"running_version": version and shown(version), "server_version": "", "same_image": image["Id"] == server.image_id}
     if answer["same_image"]:
         return {**answer, **asdict(Preview())}
     require_memory()

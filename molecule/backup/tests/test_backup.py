@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from prepared import Prepared
-from serving import Server
+from served import Served
 
 SETTINGS, STATE = "/etc/xinference-backup", "/var/lib/xinference-backup"
 REPOSITORY = "/var/backups/of-this-scenario"
@@ -26,30 +26,15 @@ class TestPrepared(Prepared):
     """What holds for every machine that was prepared."""
 
 
+class TestServed(Served):
+    """What the server serves after the restore."""
+
+
 @pytest.fixture
 def snapshots(host: Any) -> list[dict[str, Any]]:
     """The snapshots, as restic itself lists them."""
     found: list[dict[str, Any]] = json.loads(host.check_output(f"RESTIC_PASSWORD={PASSWORD} restic --repo {REPOSITORY} --no-lock snapshots --json"))
     return found
-
-
-def test_models_answer(server: Server) -> None:
-    assert "Paris" in server.chat("What is the capital of France? Answer in one sentence.")
-    assert len(server.embed("a cat sits on the mat")) == 384
-
-
-def test_the_key_of_before_works(host: Any, version: str) -> None:
-    if version.startswith("2."):
-        assert not host.file("/etc/shop.key").exists
-        return
-    status = host.check_output("curl -s -o /dev/null -w '%{http_code}' -H \"Authorization: Bearer $(cat /etc/shop.key)\" http://127.0.0.1:9997/v1/models")
-    assert status == "200"
-
-
-def test_registrations_are_back(server: Server) -> None:
-    for kind, name in (("LLM", "smollm2-135m-instruct"), ("embedding", "all-minilm-l6-v2")):
-        status, answer = server.call(f"/v1/model_registrations/{kind}/{name}")
-        assert (status, answer["model_name"]) == (200, name)
 
 
 def test_the_declaration_is_back_for_the_service(host: Any) -> None:

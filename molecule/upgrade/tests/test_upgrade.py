@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from prepared import Prepared
-from serving import Server
+from served import Served
 
 RECORDS = "/var/lib/xinference-upgrade"
 SECRETS = ["marked-secret-of-the-upgrade-scenario", "marked-secret-of-the-repository", "marked-secret-of-the-shop", "marked-secret-of-a-model"]
@@ -22,30 +21,18 @@ class TestPrepared(Prepared):
     """What holds for every machine that was prepared."""
 
 
+class TestServed(Served):
+    """What the new server serves."""
+
+
 def image_id(host: Any, reference: str) -> str:
     """Identifier of an image."""
     found: str = host.check_output(f"docker image inspect --format '{{{{ .Id }}}}' {reference}")
     return found
 
 
-def test_models_answer_on_the_new_server(host: Any, server: Server) -> None:
+def test_the_new_image_runs(host: Any) -> None:
     assert host.check_output("docker inspect --format '{{ .Image }}' xinference") == image_id(host, "inferops-test/next:good")
-    assert "Paris" in server.chat("What is the capital of France? Answer in one sentence.")
-    assert len(server.embed("a cat sits on the mat")) == 384
-
-
-def test_the_key_of_before_works(host: Any, version: str) -> None:
-    if version.startswith("2."):
-        assert not host.file("/etc/shop.key").exists
-        return
-    status = host.check_output("curl -s -o /dev/null -w '%{http_code}' -H \"Authorization: Bearer $(cat /etc/shop.key)\" http://127.0.0.1:9997/v1/models")
-    assert status == "200"
-
-
-def test_registrations_are_there(server: Server) -> None:
-    for kind, name in (("LLM", "smollm2-135m-instruct"), ("embedding", "all-minilm-l6-v2")):
-        status, answer = server.call(f"/v1/model_registrations/{kind}/{name}")
-        assert (status, answer["model_name"]) == (200, name)
 
 
 def test_the_recovery_service_goes_on(host: Any) -> None:
@@ -80,5 +67,6 @@ def test_no_journal_and_no_output_shows_a_secret(host: Any) -> None:
     assert "ansible-inferops.xinference.upgrade[" in journal
     assert "ansible-inferops.xinference.upgrade_info[" in journal
     shown = LOG.read_text(encoding="utf-8", errors="replace")
-    assert re.search(r"TODAY \(.*\) +THEN \(4\.1\.0\)|is of image inferops-test/next:good already|Upgrade", shown)
+    # It is the log in which the secrets are searched for.
+    assert "THEN (4.1.0)" in shown
     assert [secret for secret in SECRETS if secret in journal or secret in shown] == []

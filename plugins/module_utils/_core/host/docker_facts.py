@@ -23,6 +23,8 @@ __all__ = ["BACKUP", "BESIDE", "NEW_SERVER", "PREPARE", "PREVIOUS", "REPLACEMENT
 #: What the names of the containers end in that the roles make beside the server's: the new one, the one of before, and those that see to its files,
 #: the server of another image that is asked before an upgrade, and one that says its version.
 REPLACEMENT, PREVIOUS, PREPARE, BACKUP, NEW_SERVER, VERSION = BESIDE = (".replacement", ".previous", "-prepare", "-backup", "-new-server", "-version")
+#: States of those whose processes are there.
+_RUNNING = frozenset({"running", "paused", "restarting"})
 #: Bytes of a process's environment; the kernel's own limit of one variable.
 _ENVIRONMENT_BYTES = 128 << 10
 #: Where the server listens in its container.
@@ -137,8 +139,8 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``beside`` (names
         of containers that the roles made for a moment beside this one, and that a run left which was killed), ``stale_ports`` (ports of this
         host that Docker holds for a container that does not run, as a power cut may leave it), ``image_id`` (identifier of the image, None without it),
-        ``image_mib`` (size of the container's image in MiB, None without one), ``free_mib`` (room in MiB where Docker keeps images, None where that is not
-        known).
+        ``image_mib`` (size of the container's image in MiB, None where ``image`` is there, or no other one),
+        ``free_mib`` (room in MiB where Docker keeps images, None where that is not known).
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
@@ -163,16 +165,20 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         if container:
             facts["container"] = container_facts(docker, container, log_lines)
             facts["interrupted"], facts["previous"] = _interrupted(docker, container)
-            facts["beside"] = [name for name in (container + ending for ending in (PREPARE, BACKUP, NEW_SERVER, VERSION)) if _is_ours(docker, name)]
-            running = docker.get("/containers/json") or []
-            facts["stale_ports"] = _stale_ports(running)
+            listed = docker.get("/containers/json?all=1") or []
+            running = [each for each in listed if each.get("State") in _RUNNING]
+            facts["beside"] = _left(listed, [container + ending for ending in (PREPARE, BACKUP, NEW_SERVER, VERSION)])
             facts["neighbours"] = neighbours(running, [container + ending for ending in ("", *BESIDE)])
-            facts["image_mib"] = _size_mib(docker, (facts["container"] or {}).get("image_id"))
+            # One that runs has its port itself.
+            facts["stale_ports"] = [] if (facts["container"] or {}).get("status") == "running" else _stale_ports(running)
         if image:
             # What is no reference at all is refused by Docker, too; preflight reports it of the setting.
             with contextlib.suppress(Refused):
                 found = docker.image(image)
                 facts.update(image_present=found is not None, image_id=None if found is None else str(found.get("Id")))
+            if not facts["image_present"]:
+                # What another one is likely to need.
+                facts["image_mib"] = _size_mib(docker, (facts["container"] or {}).get("image_id"))
     except FileNotFoundError:
         facts["error"] = f"there is no socket {docker.path}"
         # Package podman-docker leaves a link; to install Docker would remove that package.
@@ -183,10 +189,13 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
     return facts
 
 
-def _is_ours(docker: DockerSocket, name: str) -> bool:
-    """Whether there is a container of that name which these roles made."""
-    found = docker.get(f"/containers/{quote(name, safe='')}/json")
-    return bool(found and is_named(found, name) and OURS in ((found.get("Config") or {}).get("Labels") or {}))
+def _left(listed: Iterable[Mapping[str, Any]], names: Iterable[str]) -> list[str]:
+    """Which of some names are those of containers that these roles made; another one may have such a name.
+
+    :param listed: all containers, as Docker lists them.
+    """
+    ours = {str(name).lstrip("/") for each in listed if OURS in (each.get("Labels") or {}) for name in each.get("Names") or []}
+    return [name for name in names if name in ours]
 
 
 def _stale_ports(running: Iterable[Mapping[str, Any]], root: Path = Path("/")) -> list[int]:

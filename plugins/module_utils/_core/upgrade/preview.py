@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..base.errors import ApiError, AuthenticationError, DeclarationError
+from ..base.messages import shown
 from ..declaration.fields import MODEL_TYPES
 from ..declaration.model import DeclaredModel
 from ..reconcile.options import ReconcileOptions
@@ -58,7 +59,7 @@ def _running(row: ModelRow | None) -> str:
     if row is None:
         return "does not run"
     values = [row.get("model_engine"), row.get("model_format"), row.get("model_size_in_billions"), row.get("quantization")]
-    return ", ".join(str(value) for value in values if value is not None and value != "none") or "runs"
+    return ", ".join(shown(value) for value in values if value is not None and value != "none") or "runs"
 
 
 def _offered(then: Client, model: DeclaredModel) -> str:
@@ -70,7 +71,7 @@ def _offered(then: Client, model: DeclaredModel) -> str:
     except ApiError:
         return _NOT_ASKED
     able = [name for name, offers in engines.items() if isinstance(offers, list) and offers]
-    return f"is offered with {', '.join(able)}" if able else _NOT_ASKED
+    return f"is offered with {', '.join(map(shown, able))}" if able else _NOT_ASKED
 
 
 def _models(today: Client, then: Client, declared: Sequence[DeclaredModel], options: ReconcileOptions, found: Preview) -> None:
@@ -111,14 +112,16 @@ def _registrations(then: Client, files: Iterable[str], declared: Sequence[Declar
         if kind not in names:
             names[kind] = then.registered_names(kind)
         if name not in names[kind]:
-            found.problems.append(f"The new server does not take the registration of {kind} '{name}'; remove it, or register it again.")
+            found.problems.append(f"The new server does not take the registration of {kind} '{shown(name)}'; remove it, or register it again.")
         elif names[kind][name]:
-            found.problems.append(f"The new server brings a model of its own that is called '{name}', so it leaves out your registration of that {kind}.")
+            found.problems.append(
+                f"The new server brings a model of its own that is called '{shown(name)}', so it leaves out your registration of that {kind}."
+            )
 
 
 def _names(rows: Sequence[Any] | None, name: str) -> dict[int, str]:
     """What is called how, by its number."""
-    return {int(row["id"]): str(row.get(name) or "") for row in rows or ()}
+    return {int(row["id"]): shown(str(row.get(name) or "")) for row in rows or ()}
 
 
 def _accounts(today: Client, then: Client, found: Preview) -> None:

@@ -126,7 +126,9 @@ class Rehearsal:
                 # A registration whose files are missing is left out.
                 "VolumesFrom": [f"{self.server}:ro"],
                 "CapAdd": list(_CAPABILITIES),
-                "Tmpfs": {"/tmp": "exec,mode=1777"},  # noqa: S108 - in the container
+                # What it writes takes memory, which has a bound, and no disk of the host. The directories are those of role server.
+                "ReadonlyRootfs": True,
+                "Tmpfs": {"/tmp": "exec,mode=1777", "/root/.cache": "exec", "/root/.xoscar": ""},  # noqa: S108 - in the container
                 "Memory": _MEMORY,
                 "CpuShares": _SHARE,
                 # Rather this one than a model that serves.

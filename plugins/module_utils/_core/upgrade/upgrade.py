@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -120,6 +120,11 @@ class Recorder:
             # It is only shown.
             return ""
 
+    def known_version(self, image_id: str) -> str:
+        """The same; an image whose version is recorded is not asked again."""
+        recorded = upgrade_facts(str(self.directory))["versions"] or {}
+        return str(recorded.get("server") if recorded.get("image_id") == image_id and recorded.get("server") else self.version(image_id))
+
     def record(self, client: str, previous: Mapping[str, Any] | None = None, server: str = "") -> bool:
         """Record what runs; whether that is new.
 
@@ -134,7 +139,7 @@ class Recorder:
         before = upgrade_facts(str(self.directory))["versions"] or {}
         same = before.get("image_id") == side.image_id
         content = {
-            "server": server or (before["server"] if same and before.get("server") else self.version(side.image_id)),
+            "server": server or self.known_version(side.image_id),
             "image": side.image,
             "image_id": side.image_id,
             "collection": self.collection,
@@ -207,7 +212,7 @@ class Upgrade:
         before = self.recorder.running()
         if before is None:
             raise UpgradeError(f"There is no container '{self.recorder.container}' on this host; provision it first.")
-        before = Side(before.image, before.image_id, self.recorder.version(before.image_id), before.container_id)
+        before = replace(before, server=self.recorder.known_version(before.image_id))
         self._write(CHANGING, before.row(), target.row(), snapshot)
         return True
 

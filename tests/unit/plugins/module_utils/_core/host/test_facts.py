@@ -152,7 +152,7 @@ def test_an_engine_that_answers(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         "interrupted": False,
         "previous": None,
         "neighbours": [],
-        "stale_ports": [9997],
+        "stale_ports": [],
         "beside": [],
         "image_id": "sha256:1",
         "image_mib": None,
@@ -200,7 +200,9 @@ def test_what_a_container_made_by_hand_keeps(engine: Engine, tmp_path: Path, mon
 
 
 def test_who_runs_beside_the_container(engine: Engine) -> None:
-    engine.answers["/containers/json"] = [{"Names": ["/xinference-cpu"], "Image": "xprobe/xinference:v4.1.0-cpu", "Command": "xinference-local"}]
+    engine.answers["/containers/json"] = [
+        {"Names": ["/xinference-cpu"], "Image": "xprobe/xinference:v4.1.0-cpu", "Command": "xinference-local", "State": "running"}
+    ]
     (other,) = docker_facts(engine.address, "xinference")["neighbours"]
     assert (other["name"], other["xinference"]) == ("xinference-cpu", True)
     assert docker_facts(engine.address, "xinference-cpu")["neighbours"] == []
@@ -266,8 +268,7 @@ def test_what_the_engine_does_not_have(engine: Engine) -> None:
     assert (facts["reachable"], facts["container"], facts["image_present"], facts["error"]) == (True, None, False, "")
     names = ["xinference", "xinference.replacement", "xinference.previous"]
     containers = [f"/containers/{name}/json" for name in names]
-    beside = [f"/containers/xinference{ending}/json" for ending in ("-prepare", "-backup", "-new-server", "-version")]
-    assert engine.asked == ["/version", "/info", "/networks", *containers, *beside, "/containers/json", "/images/xprobe/xinference@sha256:1/json"]
+    assert engine.asked == ["/version", "/info", "/networks", *containers, "/containers/json?all=1", "/images/xprobe/xinference@sha256:1/json"]
 
 
 def test_only_what_is_wanted_is_asked_for(engine: Engine) -> None:
@@ -533,9 +534,23 @@ def test_a_name_that_is_the_beginning_of_an_identifier_is_nobody_s(engine: Engin
     ],
 )
 def test_how_large_the_image_of_the_container_is(engine: Engine, image: str, found: Any, mib: int | None) -> None:
+    """Another one, which is not there yet, is likely as large."""
     engine.answers.update({"/containers/xinference/json": {**CONTAINER, "Image": image}, "/images/sha256:0f0f/json": found})
-    facts = docker_facts(engine.address, "xinference")
+    facts = docker_facts(engine.address, "xinference", "xprobe/xinference:v9.9.9-cpu")
     assert (facts["container"]["image_id"], facts["image_mib"], facts["error"]) == (image, mib, "")
+
+
+def test_where_the_image_is_there_the_size_of_the_other_one_is_not_asked(engine: Engine) -> None:
+    engine.answers.update({"/containers/xinference/json": {**CONTAINER, "Image": "sha256:0f0f"}, "/images/a:1/json": {"Id": "sha256:1"}})
+    assert docker_facts(engine.address, "xinference", "a:1")["image_mib"] is None
+    assert "/images/sha256:0f0f/json" not in engine.asked
+
+
+@pytest.mark.parametrize(("status", "ports"), [("running", []), ("exited", [9997]), ("created", [9997])])
+def test_whose_port_it_is_is_asked_where_the_container_does_not_run(engine: Engine, monkeypatch: pytest.MonkeyPatch, status: str, ports: list[int]) -> None:
+    monkeypatch.setattr(docker_facts_module, "_stale_ports", lambda running: [9997])
+    engine.answers["/containers/xinference/json"] = {**CONTAINER, "State": {**CONTAINER["State"], "Status": status}}
+    assert docker_facts(engine.address, "xinference")["stale_ports"] == ports
 
 
 def test_how_much_room_there_is_for_images(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1349,13 +1364,13 @@ def test_files_and_timer_of_the_firewall(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("labels", "found"), [({"io.inferops.collection": "inferops.xinference"}, ["xinference-backup"]), ({}, []), (None, [])])
-def test_only_containers_that_the_roles_made_are_left_by_a_run(labels: dict[str, str] | None, found: list[str]) -> None:
+def test_only_containers_that_the_roles_made_are_left_by_a_run(engine: Engine, labels: dict[str, str] | None, found: list[str]) -> None:
     """Another one may have such a name, and is nobody's to remove."""
-
-    class Docker:
-        """Knows one container."""
-
-        def get(self, route: str) -> Any:
-            return {"Name": "/xinference-backup", "Config": {"Labels": labels}} if route == "/containers/xinference-backup/json" else None
-
-    assert [name for name in ("xinference-prepare", "xinference-backup") if docker_facts_module._is_ours(Docker(), name)] == found  # type: ignore[arg-type]
+    engine.answers["/containers/json"] = [
+        {"Names": ["/xinference-backup"], "Image": "debian", "State": "exited", "Labels": labels},
+        {"Names": ["/xinference-other"], "Image": "debian", "State": "exited", "Labels": {"io.inferops.collection": "inferops.xinference"}},
+    ]
+    facts = docker_facts(engine.address, "xinference")
+    assert facts["beside"] == found
+    # None of them runs.
+    assert facts["neighbours"] == []

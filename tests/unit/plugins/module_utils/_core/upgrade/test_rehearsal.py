@@ -96,7 +96,8 @@ def test_its_container_can_do_little(host: Host, tmp_path: Path) -> None:
         "LogConfig": {"Type": "none"},
         # Nothing that it does changes a file of the server that runs.
         "VolumesFrom": [f"{NAME}:ro"],
-        "Tmpfs": {"/tmp": "exec,mode=1777"},
+        "ReadonlyRootfs": True,
+        "Tmpfs": {"/tmp": "exec,mode=1777", "/root/.cache": "exec", "/root/.xoscar": ""},
         "Memory": 3 << 30,
         "CpuShares": 256,
         # Where memory ends, it does so before a model that serves.
