@@ -459,9 +459,13 @@ NOT_CERTAIN = "An upgrade of this host was cut off, so it is not certain which s
 def older_than_its_data(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A newer server wrote the data."""
     record(place.stack, "xinference-mistakes-older", versions=NEWER)
+    # Where the server's directory is not there, its data are gone, and any server may start anew.
+    root = place.folder / "older"
+    (root / ".xinference").mkdir(parents=True)
     problem = "xinference_image_tag 'v3.5.0-cpu' is older than Xinference 4.1.0, which wrote the data of this host last."
     said = f"{problem} Run playbook upgrade, which asks the older server first and has a way back, or name that version."
-    return {"xinference_container_name": "xinference-mistakes-older", "xinference_image_tag": "v3.5.0-cpu"}, (said,)
+    name = "xinference-mistakes-older"
+    return {"xinference_data_root": str(root), "xinference_container_name": name, "xinference_image_tag": "v3.5.0-cpu"}, (said,)
 
 
 def upgrade_that_was_cut_off(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
