@@ -37,19 +37,17 @@ _value:
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import HOOKS
-from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import older_client, sentences
-
-#: Of a certificate that others renew, which they do a month before its end.
-_WORRY_DAYS = 21
-#: How old the last backup may be where a timer makes them.
-_OLD_BACKUP = timedelta(days=2)
-#: Times of a backup, in UTC.
-_TIME = "%Y-%m-%dT%H:%M:%S%z"
+from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.services import (
+    check_advisories,
+    check_backup,
+    check_client,
+    check_firewall,
+    check_proxy,
+    check_versions,
+    last_backup,
+)
 
 
 def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
@@ -64,27 +62,6 @@ def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
     return "ready" if (service["state"] or {}).get("ready") and not problem else "not ready"
 
 
-def _client(host: Mapping[str, Any], known: bool) -> list[str]:
-    """What is wrong with the client's environment, and what the service reports of itself, one sentence each.
-
-    :param known: whether the status already holds the server's own trouble, which the service would repeat.
-    """
-    problem, service, container = host["client_problem"], host["service"], host["docker"]["container"] or {}
-    trouble = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
-    if problem:
-        served = ", nor can the recovery service bring back a model" if service["units"] else ""
-        way = (
-            "It is none of the roles', so remove it, or set xinference_client_environment."
-            if host["client_foreign"]
-            else "Run provision, which makes it again."
-        )
-        return [f"The client's environment cannot be used: {problem}. So the server was not asked{served}. {way}"]
-    lacks = (
-        [] if host["client_version"] or container.get("status") != "running" else ["There is no xinference-client, so the server was not asked: run provision."]
-    )
-    return [*lacks, *([f"The recovery service reports: {trouble}."] if trouble and not known else [])]
-
-
 def _container(container: Mapping[str, Any]) -> list[str]:
     """Why a container that is there does not serve, where its state alone leaves that open."""
     words = {
@@ -95,72 +72,6 @@ def _container(container: Mapping[str, Any]) -> list[str]:
     }
     status = str(container.get("status"))
     return [f"The container is {status}: {words[status]}."] if status in words else []
-
-
-def _proxy(proxy: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the proxy, one sentence each."""
-    if not proxy.get("units"):
-        return []
-    now = datetime.now(timezone.utc)
-    ends = {path: facts["not_after"] for path, facts in proxy["certificates"].items() if facts["not_after"]}
-    late = [f"The proxy's certificate {path} ends on {end[:10]}." for path, end in ends.items() if days_left(end, now) < _WORRY_DAYS]
-    return [*([] if proxy["active"] else ["The proxy does not run."]), *late]
-
-
-def _backup(backup: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What became of the last backup; None where none are set up."""
-    if not backup.get("settings"):
-        return None
-    status = backup["status"] or {}
-    return {"last_success": status.get("last_success"), "verified": bool(status.get("verified")), "failed": str(status.get("failed") or "")}
-
-
-def _late(backup: Mapping[str, Any], found: Mapping[str, Any] | None) -> list[str]:
-    """What is wrong with the backups, one sentence each.
-
-    :param found: what :func:`_backup` returns for them.
-    """
-    if found is None:
-        return []
-    timer = any(name.endswith(".timer") for name in backup["units"])
-    stopped = ["The timer of the backups does not run."] if timer and not backup["active"] else []
-    if backup["restore"]:
-        stopped.append("A restore was cut off before all files were in place: run playbook restore again.")
-    stopped += [] if found["failed"] else list((backup["status"] or {}).get("warnings") or [])
-    if found["failed"]:
-        return [*stopped, f"The last backup failed: {found['failed'].rstrip('.')}."]
-    if found["last_success"] is None:
-        return [*stopped, "No backup was made yet."]
-    age = datetime.now(timezone.utc) - datetime.strptime(found["last_success"], _TIME)
-    # A timer that comes more seldom than every two days is not late while its last backup is there.
-    done = backup["triggered"] is not None and found["last_success"] >= backup["triggered"] and not stopped
-    return [*stopped, *([f"The last backup is {age.days} days old."] if timer and age > _OLD_BACKUP and not done else [])]
-
-
-def _versions(host: Mapping[str, Any], server: str | None) -> list[str]:
-    """Which versions do not fit together, one sentence each.
-
-    :param server: version of the server that answers; None where none does.
-    """
-    recorded, container = host.get("upgrade") or {}, host["docker"]["container"] or {}
-    versions, image = recorded.get("versions") or {}, container.get("image_id")
-    if recorded.get("upgrade"):
-        return ["An upgrade was cut off: run playbook upgrade again, which ends it or goes back."]
-    found = []
-    if versions.get("image_id") and image and image != versions["image_id"]:
-        wrote = f"Xinference {versions['server']}" if versions["server"] else "another one"
-        found.append(f"The container is of an image that no run put there, and {wrote} wrote its data before: run provision or upgrade.")
-    return [*found, *older_client(host["client_version"], server)]
-
-
-def _firewall(firewall: Mapping[str, Any]) -> list[str]:
-    """A sentence where rules are missing that were set."""
-    if not firewall.get("units"):
-        return []
-    wanted = {family: firewall["files"].get(f"{family}.rules", "").count("\n-A ") + len(HOOKS) for family in firewall["rules"]}
-    lacking = [family for family, found in firewall["rules"].items() if len(found or []) < wanted[family]]
-    names = " and ".join({"ipv4": "IPv4", "ipv6": "IPv6"}[family] for family in lacking)
-    return [f"Firewall rules of {names} are missing, so that access to the container is not restricted."] if lacking else []
 
 
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,16 +106,16 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         for uid, model in sorted(kept.items())
         if model["declared"] == "present"
     ]
-    backup = _backup(host.get("backup") or {})
-    troubles = [
-        *_container(container),
-        *_client(host, bool(trouble)),
-        *_proxy(host.get("proxy") or {}),
-        *_firewall(host.get("firewall") or {}),
-        *_versions(host, server.get("version")),
-        *_late(host.get("backup") or {}, backup),
-        *sentences(server.get("version"), environment),
+    backup = host.get("backup") or {}
+    findings = [
+        *check_client(host, bool(trouble)),
+        *check_proxy(host.get("proxy") or {}),
+        *check_firewall(host.get("firewall") or {}),
+        *check_versions(host, server.get("version")),
+        *check_backup(backup),
+        *check_advisories(server.get("version"), environment),
     ]
+    troubles = [*_container(container), *(finding.seen for finding in findings)]
     return {
         "container": container.get("status") or "absent",
         "image": container.get("image"),
@@ -212,7 +123,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         "version": server.get("version"),
         "workers": list(server.get("workers") or []),
         "recovery": _recovery(service, host["client_problem"]),
-        "backup": backup,
+        "backup": last_backup(backup),
         "models": models,
         "trouble": " ".join(filter(None, [trouble, *troubles])),
     }

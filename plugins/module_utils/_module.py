@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn, TypeVar
 
@@ -96,9 +96,9 @@ def attempt(module: AnsibleModule, work: Callable[[], _T]) -> _T:
     raise AssertionError("fail_json returned")
 
 
-def _passwords(module: AnsibleModule) -> list[str | None]:
+def _passwords(module: AnsibleModule, parameters: Mapping[str, Any]) -> list[str | None]:
     """The password of the options, or those of its file."""
-    password, path = module.params["password"], module.params["password_path"]
+    password, path = parameters["password"], parameters["password_path"]
     if password or not path:
         return [password]
     kept = kept_secrets("password_path", path)
@@ -108,15 +108,16 @@ def _passwords(module: AnsibleModule) -> list[str | None]:
     return list(kept)
 
 
-def connect(module: AnsibleModule, password: str | None = None) -> Any:
+def connect(module: AnsibleModule, password: str | None = None, account: Mapping[str, Any] | None = None) -> Any:
     """A :class:`Client` from the connection options.
 
     :param password: in place of the option's.
+    :param account: ``username``, ``password`` and ``password_path`` in place of the options'.
     :raises XinferenceError: when there is no connection, or the credentials are refused.
     """
     if MISSING is not None:
         module.fail_json(msg=missing_required_lib("xinference-client"), exception="".join(traceback.format_exception_only(type(MISSING), MISSING)))
-    parameters = module.params
+    parameters = {**module.params, **(account or {})}
     if parameters["timeout"] <= 0:
         module.fail_json(msg=f"timeout '{parameters['timeout']:g}' must be more than 0 seconds.")
     authorities = parameters["ca_path"] if parameters["validate_certs"] else None
@@ -128,7 +129,7 @@ def connect(module: AnsibleModule, password: str | None = None) -> Any:
 
     kept = parameters["password_path"] if password is None and not parameters["password"] else None
     try:
-        return first_accepted([password] if password is not None else _passwords(module), log_in)
+        return first_accepted([password] if password is not None else _passwords(module, parameters), log_in)
     except AuthenticationError as error:
         if error.status != 401 or not kept:
             raise

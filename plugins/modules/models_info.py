@@ -21,7 +21,9 @@ author:
 extends_documentation_fragment:
   - inferops.xinference._connection
   - inferops.xinference._connection.actiongroup
+  - inferops.xinference._compared
   - inferops.xinference._files
+  - inferops.xinference._names
 attributes:
   check_mode:
     description: Reads the same as without it.
@@ -53,6 +55,10 @@ options:
     description:
       - Whether the values of environment variables are in the declaration. Then the result of the task holds secrets, so set C(no_log) on it.
       - Without them, a run with the declaration would relaunch such a model without its variables. Add them first.
+    type: bool
+    default: false
+  compare:
+    description: Whether to return RV(comparison), how each model runs beside O(models) and what O(declaration_path) holds.
     type: bool
     default: false
 notes:
@@ -170,6 +176,13 @@ declaration_problems:
   type: list
   elements: str
   sample: []
+comparison:
+  description: Every model that is declared or runs, each as in RV(inferops.xinference.diagnosis_info#module:diagnosis.models).
+  returned: O(compare=true)
+  type: list
+  elements: dict
+  sample:
+    - {uid: chat, state: differs, differences: ["n_ctx: 4096 → 2048"], message: ""}
 problems:
   description: One sentence for each option that is wrong.
   returned: when an option is wrong
@@ -177,16 +190,20 @@ problems:
   elements: str
 """
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.inferops.xinference.plugins.module_utils._compared import compared_spec, connect_as_launcher, declared_and_stored, options_to_compare
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.models import compare
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, make_certain, observe, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import files_of
+from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import read_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec
+from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:
@@ -198,20 +215,31 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "declaration": {"type": "bool", "default": False},
         # Decides whether secrets are returned, and is none.
         "declaration_secrets": {"type": "bool", "default": False, "no_log": False},
+        "compare": {"type": "bool", "default": False},
+        **compared_spec(),
     }
 
 
-def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
+def run(module: ModelsModule, raw: list[Any] | None) -> tuple[Observed, dict[str, Any]]:
     """The models, and what else is returned."""
     given = module.params
+    if given["compare"] and given["declaration"]:
+        raise DeclarationError(["compare and declaration are both true, but one run reads a server for one of them only; set one to false."])
     files, state_file = files_of(given)
+    declared = declared_and_stored(module, raw) if given["compare"] else []
     client = connect(module)
     try:
         answer: dict[str, Any] = {}
-        observed = make_certain(survey(client, {}, files, state_file.load()), client) if given["declaration"] else observe(client)
-        if given["declaration"]:
+        if given["compare"]:
+            with closing(connect_as_launcher(module)) as launcher:
+                plan, observed = read_plan(launcher, declared, options_to_compare(given))
+            answer["comparison"] = [asdict(state) for state in compare(plan, observed)]
+        elif given["declaration"]:
+            observed = make_certain(survey(client, {}, files, state_file.load()), client)
             exported = export(observed, custom_registrations(client, observed), uids=given["uids"], secrets=given["declaration_secrets"])
             answer = {"declaration": exported.declaration, "declaration_unknown": exported.unknown, "declaration_problems": exported.problems}
+        else:
+            observed = observe(client)
         answer["server"] = {"version": client.version(), "authenticated": client.authenticated, "workers": client.workers()}
     finally:
         client.close()
@@ -220,8 +248,9 @@ def run(module: AnsibleModule) -> tuple[Observed, dict[str, Any]]:
 
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    observed, answer = attempt(module, lambda: run(module))
+    module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True)
+    raw = None if module.params["models"] is None else hide_environment(module, "models")
+    observed, answer = attempt(module, lambda: run(module, raw))
     uids = module.params["uids"] if module.params["uids"] is not None else sorted(observed.models)
     models = [observed.models.get(uid) or ObservedModel(uid, ABSENT) for uid in uids]
     module.exit_json(changed=False, models=[asdict(model) for model in models], **answer)

@@ -163,14 +163,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.inferops.xinference.plugins.module_utils._compared import declared_and_stored
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.helper import Helper, Server
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import read_settings
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.staging import staging
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import AuthenticationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import shown
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import parse_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP, StoredDeclaration, earlier_models
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.declaration_file import EARLIER, KEEP
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.replacement import docker_words
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import ReconcileOptions, files_of
@@ -180,20 +180,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.upgrade.
 from ansible_collections.inferops.xinference.plugins.module_utils._core.upgrade.rehearsal import Rehearsal, Wanted, require_memory
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 from ansible_collections.inferops.xinference.plugins.module_utils._module import attempt, connect, connection_spec, names_spec
-from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment, hide_values
-
-
-def _declared(module: ModelsModule, raw: list[Any]) -> list[Any]:
-    """The models of this run, checked, and those that the host has stored besides."""
-    given = module.params
-    declared = parse_models(raw, strict=given["validate_engine_options"], names=given["option_names"])
-    if given["earlier_models"] == KEEP and given["declaration_path"]:
-        stored = StoredDeclaration(given["declaration_path"]).load(repair=False)
-        kept = earlier_models(stored, raw)
-        hide_values(module, kept)
-        # What was stored was checked when it was declared.
-        declared += parse_models(kept, strict=False)
-    return declared
+from ansible_collections.inferops.xinference.plugins.module_utils._secrets import ModelsModule, hide_environment
 
 
 def ask(module: ModelsModule, raw: list[Any]) -> dict[str, Any]:
@@ -202,7 +189,7 @@ def ask(module: ModelsModule, raw: list[Any]) -> dict[str, Any]:
     settings = read_settings(given["settings_path"])
     docker = DockerSocket(settings.docker_host)
     server_files, _file = files_of(given)
-    declared = _declared(module, raw)
+    declared = declared_and_stored(module, raw)
     image = docker.image(given["image"])
     if image is None:
         raise XinferenceError(f"There is no image '{given['image']}' on this host; bring it there first.")

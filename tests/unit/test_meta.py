@@ -54,7 +54,7 @@ FLOORS = (
     {"plan", "admission"},
     {"apply"},
     {"reconcile", "resources", "backup"},
-    {"preflight", "service", "upgrade"},
+    {"preflight", "service", "upgrade", "diagnose"},
 )
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import hashlib
 import http.client
 import io
 import json
@@ -33,15 +34,19 @@ __all__ = [
     "link_below",
     "open_below",
     "parse_json",
+    "read_beginning",
     "read_bytes",
     "read_end",
     "read_json",
     "read_regular",
+    "sha256_below",
     "stat_below",
 ]
 
 #: Bytes of the largest file that anything of this collection writes, and more.
 LIMIT = 16 << 20
+#: Bytes that are read at once of a file of any size.
+_STEP = 1 << 20
 #: How deep lists and dictionaries of JSON may lie in each other; an API's own description comes to about 30.
 DEEPEST = 100
 #: Digits of a whole number: with more it has no float, and older Pythons take hours to read one of millions.
@@ -176,6 +181,26 @@ def read_bytes(base: str | Path, parts: Sequence[str], limit: int = LIMIT) -> by
         if max(size, len(content)) > limit:
             raise OSError(errno.EFBIG, f"it has more than {limit} bytes")
         return content
+
+
+def read_beginning(base: str | Path, parts: Sequence[str], limit: int) -> bytes:
+    """The beginning of a regular file below a directory; parameters and errors as of :func:`read_bytes`, but it may be of any size.
+
+    :param limit: bytes that are read at most.
+    """
+    with _regular_below(base, parts) as (source, _size):
+        return source.read(limit)
+
+
+def sha256_below(base: str | Path, parts: Sequence[str]) -> str:
+    """SHA-256 of a regular file below a directory, of as many bytes as it had in the beginning; parameters and errors as of :func:`open_below`."""
+    digest = hashlib.sha256()
+    with _regular_below(base, parts) as (source, size):
+        remaining = size
+        while remaining > 0 and (part := source.read(min(remaining, _STEP))):
+            remaining -= len(part)
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def read_end(base: str | Path, parts: Sequence[str], limit: int, since: int = 0) -> bytes:

@@ -9,7 +9,7 @@ import http.client
 import json
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,15 +133,38 @@ class DockerSocket:
         :raises OSError: when Docker does not answer, with an error, or the lines are too long.
         """
         body = self.read(f"/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&tail={lines}{f'&since={since}' if since else ''}") or b""
-        parts: list[bytes] = []
-        at = 0
-        # Without a terminal Docker sends frames: one byte for the stream, three empty, four for the length.
-        while len(body) - at >= 8 and body[at] in (1, 2):
-            end = at + 8 + int.from_bytes(body[at + 4 : at + 8], "big")
-            parts.append(body[at + 8 : end])
-            at = end
-        text = b"".join(parts) or body
+        text = b"".join(part for _stream, part in _frames(body)) or body
         return [one_line(line) for line in text.decode(errors="replace").splitlines()[-lines:]]
+
+    def execute(self, container: str, command: Sequence[str], seconds: float) -> bytes:
+        """Standard output of a command that runs in a container that runs. It ends by itself.
+
+        :param container: its name.
+        :param command: the words.
+        :param seconds: for which it is waited.
+        :raises OSError: when Docker does not answer, or with an error, or the command fails; with the last line of its standard error.
+        """
+        asked = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
+        made = self.post(f"/containers/{quote(container, safe='')}/exec", None, asked)
+        route = f"/exec/{quote(str((made or {}).get('Id')), safe='')}"
+        frames = list(_frames(self._ask("POST", f"{route}/start", seconds, {"Detach": False, "Tty": False}) or b""))
+        status = (self.get(f"{route}/json") or {}).get("ExitCode")
+        if status != 0:
+            words = b"".join(part for stream, part in frames if stream == 2).decode(errors="replace").strip().splitlines()
+            raise OSError(one_line(words[-1]) if words else f"it ended with status {status}")
+        return b"".join(part for stream, part in frames if stream == 1)
+
+
+def _frames(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """What a container without a terminal wrote: the number of the stream, 1 for standard output and 2 for standard error, and the bytes.
+
+    :param body: frames of one byte for the stream, three empty ones, and four for the length.
+    """
+    at = 0
+    while len(body) - at >= 8 and body[at] in (1, 2):
+        end = at + 8 + int.from_bytes(body[at + 4 : at + 8], "big")
+        yield body[at], body[at + 8 : end]
+        at = end
 
 
 def _counted(text: str) -> int | None:

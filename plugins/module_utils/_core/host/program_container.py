@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     # Never run: its text goes to the container. Ansible and the program of the units take along what they read here.
     from . import program_streams  # noqa: F401
 
-__all__ = ["ProgramContainer", "last_words", "program_text"]
+__all__ = ["ProgramContainer", "last_words", "module_text", "program_text"]
 
 #: Characters of a line that a program sends.
 _LINE = 1 << 20
@@ -125,12 +125,17 @@ def program_text(package: str | None) -> str:
     :raises XinferenceError: when it is not there.
     """
     # The one may stand once, at the beginning, and what the other imports stands in front of it.
-    program = re.sub(r"(?m)^from (?:__future__|\.\.host\.program_streams) import .*\n", "", _text(".inside", package))
-    return _text(".program_streams", __package__) + program
+    program = re.sub(r"(?m)^from (?:__future__|\.\.host\.program_streams) import .*\n", "", module_text(".inside", package))
+    return module_text(".program_streams", __package__) + program
 
 
-def _text(name: str, package: str | None) -> str:
-    """The text of a module. On a host it lies in the archive that Ansible sends, or in a directory that is no package."""
+def module_text(name: str, package: str | None) -> str:
+    """The text of a module, for a container. On a host it lies in the archive that Ansible sends, or in a directory that is no package.
+
+    :param name: of the module in its package, with a dot in front of it.
+    :param package: ``__package__`` of whoever calls.
+    :raises XinferenceError: when it is not there.
+    """
     found = importlib.util.find_spec(name, package)
     # That of an archive does not say that it is one that can show what it loads.
     get_source = getattr(found.loader if found is not None else None, "get_source", None)

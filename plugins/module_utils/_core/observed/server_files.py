@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..base.bounded import NameLimit, entries_below, is_name, link_below, open_below, read_end, read_json, stat_below
+from ..base.bounded import NameLimit, entries_below, is_name, link_below, open_below, read_beginning, read_end, read_json, sha256_below, stat_below
 from ..base.messages import without_environment
 from .last_applied import Applied, from_worker
 
@@ -191,20 +191,21 @@ class ServerFiles:
                 replicas += [arguments for replica, arguments in running.items() if _COPY.sub("", replica) == uid and isinstance(arguments, dict)]
         return from_worker(replicas[0], uid, len(replicas)) if replicas else None
 
-    def log_tail(self, uid: str, since: int = 0) -> list[str]:
+    def log_tail(self, uid: str, since: int = 0, lines: int = _LOG_LINES) -> list[str]:
         """The last lines of the server's log; empty where this host cannot see it.
 
         :param uid: lines before the first that names this model are left out.
         :param since: size of the log, in bytes, when the launch began.
+        :param lines: how many of them.
         """
         located = self._in_home(*_LOG)
         try:
-            lines = read_end(*located, _LOG_BYTES, since).decode("utf-8", "replace").splitlines() if located is not None else []
+            written = read_end(*located, _LOG_BYTES, since).decode("utf-8", "replace").splitlines() if located is not None else []
         except OSError:
             return []
-        lines = [line for line in lines if line.strip()]
-        own = next((number for number, line in enumerate(lines) if uid in line), 0)
-        return [without_environment(line) for line in lines[own:][-_LOG_LINES:]]
+        written = [line for line in written if line.strip()]
+        own = next((number for number, line in enumerate(written) if uid in line), 0)
+        return [without_environment(line) for line in written[own:][-lines:]]
 
     def log_size(self) -> int:
         """Size of the server's log in bytes; 0 where this host cannot see it."""
@@ -222,6 +223,26 @@ class ServerFiles:
         """
         found = self.files(path)
         return None if found is None else sum(found.sizes.values())
+
+    def beginning(self, path: str, limit: int) -> bytes:
+        """The first bytes of a file of the container, its links followed there; empty where this host does not see it.
+
+        :param limit: bytes that are read at most.
+        """
+        try:
+            end = self.followed(path)
+            located = None if end is None else self._located(end)
+            return b"" if located is None else read_beginning(*located, limit)
+        except OSError:
+            return b""
+
+    def sha256(self, path: str) -> str:
+        """SHA-256 of a file of the container, no link of which is followed; empty where this host does not see it."""
+        located = self._located(path)
+        try:
+            return "" if located is None else sha256_below(*located)
+        except OSError:
+            return ""
 
     def files(self, path: str) -> Files | None:
         """The files that a path of the container stands for: itself, or those in a directory; None as of :meth:`size`."""

@@ -28,7 +28,7 @@ from ..server.features import DOWNLOADS
 from ..server.rows import CachedRow
 from .options import ReconcileOptions
 
-__all__ = ["Outcome", "reconcile"]
+__all__ = ["Outcome", "read_plan", "reconcile"]
 
 #: How often models are planned again that others were launching: more than once only where others do it again and again.
 _COMPARISONS = 3
@@ -85,8 +85,14 @@ def _complete(client: Api, plan: Plan, observed: Observed, run_options: Reconcil
     return observed
 
 
-def _plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Plan, Observed]:
-    """Read the server and plan."""
+def read_plan(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions) -> tuple[Plan, Observed]:
+    """Read the server and plan; nothing is refused or changed.
+
+    :param client: the server.
+    :param models: the declared models, checked.
+    :param run_options: how.
+    :raises XinferenceError: when the server cannot be read.
+    """
     observed = survey(client, _registered(models), run_options.server_files, run_options.file.load())
     if any(model.given.get("engine_options") == AUTO for model in models):
         observed = replace(observed, limits=read_limits(client, run_options.cores, run_options.memory_mib))
@@ -136,7 +142,7 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
     :raises DeclarationError: when the server could not do it; nothing was changed.
     :raises XinferenceError: when the server cannot be read.
     """
-    plan, observed = _plan(client, declared, run_options)
+    plan, observed = read_plan(client, declared, run_options)
     _refuse(client, plan, observed, run_options)
     if run_options.check:
         return Outcome(plan, predict(plan), plan.notes)
@@ -155,7 +161,7 @@ def reconcile(client: Api, declared: Sequence[DeclaredModel], run_options: Recon
 
 def _compare_later(client: Api, models: Sequence[DeclaredModel], run_options: ReconcileOptions, before: Outcome) -> Outcome:
     """Compare the models that other clients launched, maybe not as declared here, now that they are ready."""
-    plan, observed = _plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)))
+    plan, observed = read_plan(client, models, replace(run_options, choices=replace(run_options.choices, exclusive=False)))
     later = {result.uid: result for result in apply_plan(plan, client, run_options.waiting, run_options.context(observed))}
     changed = {uid: result for uid, result in later.items() if result.changed or result.failed}
     for result in before.results:

@@ -232,6 +232,16 @@ class Client(AdminClient):
         """Addresses of the registered workers; needs no account."""
         return sorted(self.status().get("workers") or {})
 
+    def bans(self) -> list[str] | None:
+        """Addresses that the server's guard bans; None where it has none, or the account may not see them."""
+        try:
+            found = self._call("GET", "/v1/admin/security/banned-ips")
+        except ApiError as error:
+            if error.status in (401, 403, 404, 405):
+                return None
+            raise
+        return [str(address) for address in found] if isinstance(found, list) else []
+
     def version(self) -> str | None:
         """Version of the server; None where the account may not see it."""
         try:
