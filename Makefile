@@ -32,7 +32,7 @@ TESTS := ansible_collections.inferops.xinference.tests
 export PYTEST_PLUGINS := $(TESTS).recorder.pytest_recorder,$(TESTS).suite.pytest_selection
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench: setup images ## how fast it is, as ratios in one run; fails where one mis
 faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
 	@python3 tests/images/build.py models >/dev/null
 	@tools/faults.sh $(FAULT)
+
+picture: setup ## the picture of docs/diagnose.md, as Chromium shows the page
+	@python tools/picture.py
 
 range: ## one item of the promised range of versions: make range ITEM="core 2.18", ITEM="python 3.9"
 	@tools/range.sh $(ITEM)

@@ -37,7 +37,7 @@ echo "demo: provisioning once more, with nothing to change"
 # Whatever this line cannot show, the next one finds in the log.
 run provision | tee build/demo/last.log | grep -E '^localhost ' || true
 grep -q 'changed=0 .*failed=0' build/demo/last.log || { echo "demo: the last run changed something (build/demo/last.log)" >&2; exit 1; }
-run status | sed -n '/HOST/,/\]/p' | grep -v '\]'
+run status | sed -n '/^HOST /,/^ok: /p' | grep -v '^ok: '
 cat <<TEXT
 
 The server answers on http://127.0.0.1:9990 (user admin, password in build/demo/password).

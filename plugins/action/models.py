@@ -14,13 +14,13 @@ import threading
 import uuid
 from typing import Any
 
-from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.apply.progress import latest_lines
+from ansible_collections.inferops.xinference.plugins.plugin_utils.screen import to_stderr
 
 MODULE = "inferops.xinference.models"
 #: The module's own default, in seconds.
@@ -50,12 +50,6 @@ def second_line(action: ActionBase) -> ActionBase:
     # A connection that keeps a session or a client makes one of its own.
     connection._connected = False
     return other
-
-
-def to_stderr() -> bool:
-    """Whether standard output is for a program that reads it."""
-    name = str(C.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
-    return name.rsplit(".", maxsplit=1)[-1] in ("json", "jsonl")
 
 
 class ProgressPoller(threading.Thread):

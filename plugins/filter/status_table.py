@@ -22,8 +22,8 @@ options:
 
 EXAMPLES = r"""
 - name: Show this host as a table
-  ansible.builtin.debug:
-    msg: "{{ {inventory_hostname: hostvars[inventory_hostname] | inferops.xinference.host_status} | inferops.xinference.status_table }}"
+  inferops.xinference.show:
+    lines: "{{ {inventory_hostname: hostvars[inventory_hostname] | inferops.xinference.host_status} | inferops.xinference.status_table }}"
 """
 
 RETURN = r"""

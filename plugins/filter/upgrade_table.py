@@ -22,8 +22,8 @@ options:
 
 EXAMPLES = r"""
 - name: Show what the new server says
-  ansible.builtin.debug:
-    msg: "{{ asked | inferops.xinference.upgrade_table }}"
+  inferops.xinference.show:
+    lines: "{{ asked | inferops.xinference.upgrade_table }}"
   when: asked is defined
 """
 

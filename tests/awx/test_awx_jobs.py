@@ -59,7 +59,7 @@ def provisioned(site: Site, checked: Job) -> Job:
 
 # What the survey lets through and the roles refuse, each on its own and with the words to expect.
 #: Actions that run no module on the host.
-CONTROLLER_ACTIONS = {"assert", "debug", "include_tasks", "set_fact", "validate_argument_spec"}
+CONTROLLER_ACTIONS = {"assert", "debug", "include_tasks", "set_fact", "show", "validate_argument_spec"}
 WRONG = {
     "unknown engine": (
         {"xinference_model_lines": "uid=extra name=smollm2-135m engine=lama.cpp"},
@@ -173,10 +173,12 @@ def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     assert len(found["workers"]) == 1
     states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
     assert states == {"chat": ("LLM", "llama.cpp", "ready"), "extra": ("LLM", "llama.cpp", "ready")}
-    (table,) = [result["res"]["msg"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
+    (table,) = [result["res"]["lines"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
     assert table[0].split() == ["HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE"]
     assert [line for line in table if line.startswith(f"{HOST} ")]
     assert all(any(uid in line.split() for line in table) for uid in states)
+    # And people see the lines themselves, not a list of quoted texts.
+    assert "\n".join(table) in job.output.replace("\r\n", "\n")
     assert warnings(job) == []
 
 
@@ -316,7 +318,7 @@ def test_upgrade(site: Site, backed_up: Job) -> None:
     assert (checked.code, checked.status) == (0, "successful"), checked.output
     assert checked.changed_tasks == ["Make a backup", "Predict the upgrade"]
     assert f"A backup would be made, and a container of {next_image()} would take the place of the one that runs." in checked.output
-    (table,) = [result["res"]["msg"] for result in checked.results("runner_on_ok") if result["task"] == "Show what it says"]
+    (table,) = [result["res"]["lines"] for result in checked.results("runner_on_ok") if result["task"] == "Show what it says"]
     assert re.fullmatch(r"MODEL +TODAY \(\d[\d.]+\) +THEN \(\d[\d.]+\)", table[0])
     assert [line.split()[0] for line in table[1:]] == ["chat"]
     assert table[1].endswith("is offered with llama.cpp")

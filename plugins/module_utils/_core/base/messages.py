@@ -20,6 +20,7 @@ __all__ = [
     "one_line",
     "other_spelling",
     "out_of_range",
+    "printable",
     "shown",
     "unsendable",
     "whole",
@@ -71,6 +72,13 @@ def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
     return f"; did you mean '{lower[close[0]]}'?" if close else ""
 
 
+def printable(text: str) -> str:
+    """A text in which what a terminal or a browser would obey, such as escapes and direction marks, stands as Python writes it."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
 def _scalar(value: Any) -> str:
     """A value as it is written in YAML."""
     if value is None:
@@ -84,7 +92,7 @@ def _scalar(value: Any) -> str:
     except ValueError:
         # Python writes out no number of several thousand digits.
         return "a number of thousands of digits"
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return printable(text)
 
 
 def is_place(text: str) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.compare import same_size, same_value
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import nearest
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import nearest, printable
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,9 @@ VALUES = st.recursive(
 def test_a_value_means_what_it_means(one: Any, other: Any) -> None:
     assert same_value(one, one)
     assert same_value(one, other) is same_value(*reversed((one, other)))
+
+
+@given(text=st.text(st.characters(exclude_categories=())))
+def test_a_printable_text_stays_as_it_is_and_every_other_one_becomes_printable(text: str) -> None:
+    assert printable(text).isprintable()
+    assert (printable(text) == text) is text.isprintable()
