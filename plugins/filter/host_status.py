@@ -32,7 +32,8 @@ _value:
     C(container), C(image) (what the container was made from), C(health), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or
     null where no service is installed), C(backup) with C(last_success) (time in UTC, or null), C(verified) and C(failed) (why the last one failed, or empty),
     or null where no backups are set up, C(models) with
-    C(uid), C(type), C(engine), C(state) and C(message), and C(trouble).
+    C(uid), C(type), C(engine), C(state), C(message), C(drift) (V(as declared), V(differs), V(missing), V(failed), V(loading), V(not declared),
+    V(unverified), or null where it was not compared) and C(differences), such as V(n_ctx: 4096 → 2048), and C(trouble).
   type: dict
 """
 
@@ -74,6 +75,11 @@ def _container(container: Mapping[str, Any]) -> list[str]:
     return [f"The container is {status}: {words[status]}."] if status in words else []
 
 
+def _drift(state: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``drift`` and ``differences`` of a model; null and none where it was not compared."""
+    return {"drift": state["state"] if state else None, "differences": list(state["differences"]) if state else []}
+
+
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     """State of one host."""
     host = (variables.get("_xinference_found") or {}).get("host")
@@ -90,6 +96,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     environment = host.get("server_environment", {}) if container.get("status") == "running" else {}
     service = host["service"]
     kept = dict((service["state"] or {}).get("models") or {}) if service["active"] and server else {}
+    compared = {state["uid"]: state for state in running.get("comparison") or []}
     models = [
         {
             "uid": model["uid"],
@@ -97,15 +104,18 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
             "engine": model["spec"].get("model_engine"),
             "state": model["state"],
             "message": model["message"] or own.get("message", ""),
+            **_drift(compared.pop(model["uid"], None)),
         }
         for model, own in ((model, kept.pop(model["uid"], {})) for model in running.get("models") or [])
     ]
     # What the service is to keep running and the server does not even know.
     models += [
-        {"uid": uid, "type": None, "engine": None, "state": model["state"], "message": model["message"]}
+        {"uid": uid, "type": None, "engine": None, "state": model["state"], "message": model["message"], **_drift(compared.pop(uid, None))}
         for uid, model in sorted(kept.items())
         if model["declared"] == "present"
     ]
+    # What is declared, and neither the server nor a service knows.
+    models += [{"uid": uid, "type": None, "engine": None, "state": "absent", "message": "", **_drift(state)} for uid, state in compared.items()]
     backup = host.get("backup") or {}
     findings = [
         *check_client(host, bool(trouble)),

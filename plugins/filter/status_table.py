@@ -39,7 +39,7 @@ from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
 
-_HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE")
+_HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE", "DRIFT")
 
 
 def _image(reference: str | None) -> str:
@@ -69,9 +69,11 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         workers = str(len(status["workers"])) if status["version"] or status["workers"] else "-"
         served = (name, state, _image(status["image"]), str(status["version"] or "-"), workers)
         columns: tuple[str, ...] = (*served, str(status["recovery"] or "-"), _age(status["backup"]))
-        models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": ""}]
+        models = status["models"] or [{"uid": "-", "type": None, "engine": None, "state": "-", "message": "", "drift": None, "differences": []}]
         for model in models:
-            rows.append((*columns, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"])))
+            rows.append((*columns, str(model["uid"]), str(model["type"] or "-"), str(model["engine"] or "-"), str(model["state"]), str(model["drift"] or "-")))
+            if model["differences"]:
+                remarks.append(f"{name}: {model['uid']} {model['drift']}: {'; '.join(model['differences'])}")
             if model["message"]:
                 remarks.append(f"{name}: {model['uid']}: {model['message']}")
             columns = ("",) * len(columns)
