@@ -103,7 +103,9 @@ def check_container(docker: Mapping[str, Any], name: str) -> list[Finding]:
     if not docker["reachable"]:
         seen = f"No Docker Engine answers: {one_line(str(docker['error'])).rstrip('.')}."
         return [
-            Finding("docker", CRITICAL, "docker", seen, _NOTHING_ANSWERS, "Start it: systemctl start docker; journalctl -u docker shows why it does not run.")
+            Finding(
+                "docker", CRITICAL, "docker", seen, _NOTHING_ANSWERS, "Start it with systemctl start docker, and look for the reason with journalctl -u docker."
+            )
         ]
     found = []
     container = docker["container"] or {}
@@ -123,7 +125,7 @@ def check_container(docker: Mapping[str, Any], name: str) -> list[Finding]:
         found.append(Finding("container", WARNING, name, seen, "The server ended by itself, or was killed.", f"Look for the reason with docker logs {name}."))
     if docker["stale_ports"]:
         seen = f"Docker holds port {', '.join(map(str, docker['stale_ports']))} for a container that does not run."
-        found.append(Finding("docker", CRITICAL, name, seen, "The container cannot be started.", "Restart Docker: systemctl restart docker"))
+        found.append(Finding("docker", CRITICAL, name, seen, "The container cannot be started.", "systemctl restart docker"))
     if docker["interrupted"]:
         seen = "A run replaced the container and did not end."
         found.append(Finding("container", WARNING, name, seen, "The container of before is kept, stopped.", "Run provision, which ends it."))
@@ -169,7 +171,9 @@ def check_mounts(
             seen = f"{volume['source']}, which the container has at {target}, {hidden}: something was mounted, moved or removed there after it was started."
             meaning = "The server and the host see different files; a restart changes what the server sees."
             found.append(
-                Finding("mounts", CRITICAL, target, seen, meaning, f"Mount or move it back, or restart the container: docker restart {container.get('id')}")
+                Finding(
+                    "mounts", CRITICAL, target, seen, meaning, f"Mount or move it back, or restart the container with docker restart {container.get('id')}."
+                )
             )
     if not any(PurePosixPath(target) in (PurePosixPath(logs), *PurePosixPath(logs).parents) for target in volumes):
         seen = f"The server's logs in {logs} lie in no mount."

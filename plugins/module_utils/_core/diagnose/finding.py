@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..base.messages import one_line
 
-__all__ = ["CRITICAL", "NOTE", "OK", "WARNING", "Finding", "ordered", "worst"]
+__all__ = ["CRITICAL", "NOTE", "OK", "SEVERITIES", "WARNING", "Finding", "ordered", "worst"]
 
 #: Models do not answer, or soon will not; something is wrong that does not keep them from it yet; good to know.
 CRITICAL, WARNING, NOTE = SEVERITIES = ("critical", "warning", "note")

@@ -14,15 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.messages import printable
+from .finding import OK, SEVERITIES, Finding
+from .models import AS_DECLARED, ModelState
 
-__all__ = ["AS_DECLARED", "OK", "SEVERITIES", "Host", "ModelState", "ShownFinding", "Unchecked", "fleet", "is_command"]
+__all__ = ["Host", "Unchecked", "fleet", "is_command"]
 
-#: The severities of findings, the worst first.
-SEVERITIES = ("critical", "warning", "note")
-#: The severity of a host without findings.
-OK = "ok"
-#: The state of a model that is shown in no list.
-AS_DECLARED = "as declared"
 #: Characters of a sentence, and of a name.
 _SENTENCE = 600
 _NAME = 200
@@ -31,42 +27,6 @@ _FINDINGS = 200
 _MODELS = 500
 _DIFFERENCES = 50
 _CHECKS = 200
-
-
-@dataclass(frozen=True)
-class ShownFinding:
-    """One thing that is wrong on a host.
-
-    :param check: what was checked.
-    :param severity: one of ``SEVERITIES``.
-    :param subject: the uid, path or unit that it is about; may be empty.
-    :param seen: what was seen.
-    :param meaning: what it means.
-    :param remedy: the command or the sentence that fixes it.
-    """
-
-    check: str
-    severity: str
-    subject: str
-    seen: str
-    meaning: str
-    remedy: str
-
-
-@dataclass(frozen=True)
-class ModelState:
-    """How a model compares with its declaration.
-
-    :param uid: of the model.
-    :param state: one of the words of the diagnosis, such as ``differs``.
-    :param differences: each as ``field: declared → running``.
-    :param message: what the server says of it; may be empty.
-    """
-
-    uid: str
-    state: str
-    differences: tuple[str, ...]
-    message: str
 
 
 @dataclass(frozen=True)
@@ -101,7 +61,7 @@ class Host:
     severity: str
     server: str
     image: str
-    findings: tuple[ShownFinding, ...]
+    findings: tuple[Finding, ...]
     models: tuple[ModelState, ...]
     checks: tuple[str, ...]
     unchecked: tuple[Unchecked, ...]
@@ -156,8 +116,8 @@ def _maps(value: Any, most: int) -> list[Mapping[str, Any]]:
     return [each for each in _list(value)[:most] if isinstance(each, Mapping)]
 
 
-def _finding(row: Mapping[str, Any]) -> ShownFinding:
-    return ShownFinding(
+def _finding(row: Mapping[str, Any]) -> Finding:
+    return Finding(
         check=_name(row.get("check")) or "-",
         severity=_severity(row),
         subject=_name(row.get("subject")),
@@ -173,14 +133,14 @@ def _severity(row: Mapping[str, Any]) -> str:
     return severity if isinstance(severity, str) and severity in SEVERITIES else "warning"
 
 
-def _findings(given: Mapping[str, Any]) -> list[ShownFinding]:
+def _findings(given: Mapping[str, Any]) -> list[Finding]:
     """The findings of a host, and one more where there are too many to be shown."""
     # The worst are kept, wherever the host put them.
     rows = sorted((row for row in _list(given.get("findings")) if isinstance(row, Mapping)), key=lambda row: SEVERITIES.index(_severity(row)))
     found = sorted(map(_finding, rows[:_FINDINGS]), key=lambda each: (SEVERITIES.index(each.severity), each.check, each.subject))
     if len(rows) > _FINDINGS:
         more = f"{len(rows) - _FINDINGS} more findings are not shown."
-        found.append(ShownFinding("host", "note", "", more, "The file with the data of the diagnosis holds them.", "Fix those that are shown first."))
+        found.append(Finding("host", "note", "", more, "The file with the data of the diagnosis holds them.", "Fix those that are shown first."))
     return found
 
 

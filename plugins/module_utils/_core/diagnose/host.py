@@ -145,6 +145,13 @@ def check_units(evidence: Evidence) -> list[Finding]:
         if state["ActiveState"] == "failed":
             seen = f"Unit {unit} has failed ({state['Result']})."
             found.append(
-                Finding("units", CRITICAL if "models" in unit else WARNING, unit, seen, "", f"journalctl -u {unit} shows why; then systemctl restart {unit}")
+                Finding(
+                    "units",
+                    CRITICAL if "models" in unit else WARNING,
+                    unit,
+                    seen,
+                    "",
+                    f"Look for the reason with journalctl -u {unit}, and then run systemctl restart {unit}.",
+                )
             )
     return found

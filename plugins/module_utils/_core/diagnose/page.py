@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .fleet import AS_DECLARED, OK, SEVERITIES, Host, ModelState, ShownFinding, fleet, is_command
+from .finding import OK, SEVERITIES, Finding
+from .fleet import Host, fleet, is_command
+from .models import AS_DECLARED, ModelState
 from .page_script import SCRIPT
 from .page_style import STYLE
 
@@ -47,7 +49,7 @@ def _remedy(remedy: str) -> str:
     return f"<code>{escape(remedy)}</code>" if is_command(remedy) else escape(remedy)
 
 
-def _finding(finding: ShownFinding) -> str:
+def _finding(finding: Finding) -> str:
     """A finding. There may be thousands of them, so end tags that HTML does not need are left out."""
     subject = f" <i>{escape(finding.subject)}</i>" if finding.subject else ""
     rows = [("Seen", escape(finding.seen)), ("Meaning", escape(finding.meaning)), ("Fix", _remedy(finding.remedy) if finding.remedy else "")]

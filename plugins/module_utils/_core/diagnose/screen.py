@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.table import table_lines
-from .fleet import OK, SEVERITIES, Host, ModelState, ShownFinding, fleet, is_command
+from .finding import OK, SEVERITIES, Finding
+from .fleet import Host, fleet, is_command
+from .models import ModelState
 
 __all__ = ["screen_lines"]
 
@@ -51,7 +53,7 @@ def _groups(rows: Iterable[tuple[str, Any]]) -> dict[Any, list[str]]:
     return found
 
 
-def _explained(names: Sequence[str], finding: ShownFinding, seen: str) -> list[str]:
+def _explained(names: Sequence[str], finding: Finding, seen: str) -> list[str]:
     """What a finding means and what fixes it, below a line that says whose it is."""
     subject = f" {finding.subject}" if finding.subject else ""
     lines = _wrapped(f"{', '.join(names)}: {finding.severity}: {finding.check}{subject}", "", _INDENT)
@@ -64,7 +66,7 @@ def _explained(names: Sequence[str], finding: ShownFinding, seen: str) -> list[s
     return lines + _wrapped(f"Fix: {finding.remedy}", _INDENT, _INDENT)
 
 
-def _table(hosts: Sequence[Host]) -> tuple[list[str], list[tuple[str, tuple[ShownFinding, str]]]]:
+def _table(hosts: Sequence[Host]) -> tuple[list[str], list[tuple[str, tuple[Finding, str]]]]:
     """The lines of the table, and its findings in the same order: host, (finding, what was seen where the cell does not hold it)."""
     order = (*SEVERITIES, OK)
     found = sorted(

@@ -49,7 +49,7 @@ def check_client(host: Mapping[str, Any], known: bool) -> list[Finding]:
     if not host["client_version"] and container.get("status") == "running":
         found.append(Finding("client", WARNING, "", "There is no xinference-client, so the server was not asked: run provision.", "", _PROVISION))
     if trouble and not known:
-        remedy = "journalctl -u xinference-models shows since when."
+        remedy = "Look for the reason with journalctl -u xinference-models."
         found.append(Finding("service", CRITICAL, "", f"The recovery service reports: {trouble}.", "It cannot bring back models.", remedy))
     return found
 
@@ -124,7 +124,9 @@ def check_backup(backup: Mapping[str, Any]) -> list[Finding]:
     # A timer that comes more seldom than every two days is not late while its last backup is there.
     done = backup["triggered"] is not None and last["last_success"] >= backup["triggered"] and not stopped
     if timer and age > _OLD_BACKUP and not done:
-        found.append(Finding("backup", WARNING, "", f"The last backup is {age.days} days old.", meaning, "journalctl -u xinference-backup shows why."))
+        found.append(
+            Finding("backup", WARNING, "", f"The last backup is {age.days} days old.", meaning, "Look for the reason with journalctl -u xinference-backup.")
+        )
     return found
 
 

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbook diagnose, run against a machine of a scenario on which something was broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", Path(__file__).parents[1] / "proxy"))
+
+
+class Diagnosed:
+    """Runs the playbook.
+
+    :param folder: where it writes its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        #: What the run said.
+        self.output = ""
+
+    def __call__(self, **variables: Any) -> dict[str, Any]:
+        """The diagnosis of the only host.
+
+        :param variables: of the run, in place of the inventory's.
+        """
+        given = {"xinference_diagnose_directory": str(self.folder), **variables}
+        command = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("--inventory", str(SCENARIO / "inventory.yml"), "--extra-vars", f"@{SCENARIO.parent / 'shared/models.yml'}"),
+            *("--extra-vars", json.dumps(given), "inferops.xinference.diagnose"),
+        ]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.output = made.stdout + made.stderr
+        assert made.returncode == 0, self.output
+        [found] = json.loads((self.folder / "diagnosis.json").read_text(encoding="utf-8")).values()
+        assert isinstance(found, dict)
+        return found
+
+
+def seen(diagnosis: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Check and subject of each finding → what was seen."""
+    return {(finding["check"], finding["subject"]): finding["seen"] for finding in diagnosis["findings"]}
