@@ -94,7 +94,7 @@ def _brief(host: Host) -> str:
     """What is wrong with a host that is not opened, in a few words; the same check of several models is named once."""
     names = list(dict.fromkeys(finding.check for finding in host.findings))
     more = f" and {len(names) - _BRIEF} more" if len(names) > _BRIEF else ""
-    return f"<p class=brief>{escape(', '.join(names[:_BRIEF]))}{more}</p>" if names else ""
+    return f"<span class=brief>{escape(', '.join(names[:_BRIEF]))}{more}</span>" if names else ""
 
 
 def _host(host: Host, opened: bool) -> str:

@@ -92,9 +92,9 @@ summary { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75re
 summary::-webkit-details-marker { display: none; }
 summary::before { content: ""; flex: none; border: .3125rem solid transparent; border-left: .4375rem solid var(--quiet); margin-right: -.4375rem; }
 [open] > summary::before { transform: rotate(90deg) translate(.125rem, .1875rem); }
-summary span { margin-left: auto; font-size: .875rem; }
-summary p { margin: 0; }
-[open] > summary p { visibility: hidden; }
+summary span { font-size: .875rem; }
+summary :last-child { margin-left: auto; }
+[open] > summary .brief { visibility: hidden; }
 .inside { padding: 0 .875rem .875rem; border-top: 1px solid var(--line); }
 .findings li { margin: .75rem 0; padding-left: .75rem; border-left: .1875rem solid var(--mark); }
 i { font-style: normal; font-weight: 400; color: var(--quiet); unicode-bidi: isolate; }
@@ -113,9 +113,9 @@ thead th { color: var(--quiet); }
   .totals { display: grid; grid-template-columns: repeat(4, 1fr); }
   .totals li { min-width: 0; padding: .25rem .5rem; font-size: .8125rem; }
   code { display: block; }
-  summary span { margin: 0; }
-  [open] > summary p { display: none; }
-  summary p { flex-basis: 100%; order: 1; }
+  summary :last-child { margin: 0; }
+  [open] > summary .brief { display: none; }
+  .brief { flex-basis: 100%; order: 1; }
 }
 @media print {
   :root { """

@@ -147,7 +147,7 @@ def test_the_worst_host_is_first_and_a_few_hosts_are_open() -> None:
 def test_of_many_hosts_each_has_a_line_that_names_its_findings() -> None:
     page = html_page({f"web{number}": diagnosed(f"web{number}", MOUNT, FILES, FILES, MEMORY, THREADS, {**MEMORY, "check": "swap"}) for number in range(6)})
     assert " open>" not in page
-    assert page.count("<p class=brief>files, mounts, memory, swap and 1 more</p><span>3 critical, 2 warnings, 1 note</span>") == 6
+    assert page.count("<span class=brief>files, mounts, memory, swap and 1 more</span><span>3 critical, 2 warnings, 1 note</span>") == 6
 
 
 def test_a_command_is_to_be_copied_and_a_sentence_is_not() -> None:
@@ -158,7 +158,7 @@ def test_a_command_is_to_be_copied_and_a_sentence_is_not() -> None:
 def test_numbers_of_hosts_and_of_findings() -> None:
     page = html_page(small())
     assert Reader(page).texts_of("strong") == ["1", "1", "0", "1"]
-    assert Reader(page).texts_of("span") == ["1 critical, 1 warning, 1 note", "1 warning", "nothing found"]
+    assert Reader(page).texts_of("span") == ["log, memory, threads", "1 critical, 1 warning, 1 note", "certificate", "1 warning", "nothing found"]
     assert "<h1>Diagnosis of 1 inference host</h1>" in html_page({"web1": HEALTHY})
     assert "No host was diagnosed." in html_page({})
 
