@@ -13,28 +13,35 @@ from pathlib import Path
 from typing import Any
 
 SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", Path(__file__).parents[1] / "proxy"))
+#: The file with the models that the scenarios declare. Ansible alone reads all of it.
+DECLARED = (SCENARIO.parent / "shared/models.yml").read_text(encoding="utf-8")
 
 
 class Diagnosed:
     """Runs the playbook.
 
     :param folder: where it writes its files.
+    :param always: variables of all runs.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **always: Any) -> None:
         self.folder = folder
+        self.always = always
         #: What the run said.
         self.output = ""
 
-    def __call__(self, **variables: Any) -> dict[str, Any]:
+    def __call__(self, declared: str = DECLARED, **variables: Any) -> dict[str, Any]:
         """The diagnosis of the only host.
 
+        :param declared: text of a file of variables with the declared models.
         :param variables: of the run, in place of the inventory's.
         """
-        given = {"xinference_diagnose_directory": str(self.folder), **variables}
+        given = {"xinference_diagnose_directory": str(self.folder), **self.always, **variables}
+        models = self.folder / "models.yml"
+        models.write_text(declared, encoding="utf-8")
         command = [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("--inventory", str(SCENARIO / "inventory.yml"), "--extra-vars", f"@{SCENARIO.parent / 'shared/models.yml'}"),
+            *("--inventory", str(SCENARIO / "inventory.yml"), "--extra-vars", f"@{models}"),
             *("--extra-vars", json.dumps(given), "inferops.xinference.diagnose"),
         ]
         made = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -8,7 +8,6 @@ Faults that do not touch each other are made together, because each run of a pla
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,21 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from diagnosed import Diagnosed, seen
+from diagnosed import DECLARED, Diagnosed, seen
 from serving import Server
 
 ROOT = "/srv/xinference_data"
 MODELS = f"{ROOT}/models"
 CHAT = f"{MODELS}/SmolLM2-135M-Instruct.Q4_1.gguf"
-DECLARED: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[2] / "shared/models.yml").read_text(encoding="utf-8"))["xinference_models"]
+#: One more model, which no file is there of.
+LARGE = """\
+  - uid: large
+    name: qwen3
+    engine: llama.cpp
+    format: ggufv2
+    size_in_billions: "0_6"
+    quantization: Q4_K_M
+"""
 
 
 @pytest.fixture
 def diagnose(tmp_path: Path, address: str) -> Diagnosed:
     """Runs the playbook, which asks for the API where the network reaches it."""
-    found = Diagnosed(tmp_path)
-    return lambda **variables: found(xinference_diagnose_address=address, **variables)  # type: ignore[return-value]
+    return Diagnosed(tmp_path, xinference_diagnose_address=address)
 
 
 @pytest.fixture
@@ -54,15 +59,21 @@ def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
 
 
 def is_ready(host: Any) -> bool:
-    """Whether every declared model answers."""
-    return bool(host.run("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/ready").stdout == "200")
+    """Whether every declared model answers, and the container is healthy."""
+    healthy = host.run("docker inspect --format '{{ .State.Health.Status }}' xinference").stdout.strip() == "healthy"
+    return healthy and bool(host.run("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/ready").stdout == "200")
 
 
-def changed(**fields: Any) -> list[dict[str, Any]]:
-    """The declared models, the chat model with other fields."""
-    models = copy.deepcopy(DECLARED)
-    models[0].update(fields)
-    return models
+def declared(*changes: tuple[str, str]) -> str:
+    """The file of the declared models with other texts in it.
+
+    :param changes: each with what is there once, and what is there then.
+    """
+    text = DECLARED
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return text
 
 
 def test_nothing_is_found_on_a_healthy_machine(diagnose: Diagnosed) -> None:
@@ -97,20 +108,35 @@ def test_mounts_permissions_firewall_and_units(diagnose: Diagnosed, fault: Calla
     assert [check for check, _subject in found].count("firewall") == 1
 
 
-def test_drift_threads_and_what_is_not_declared(diagnose: Diagnosed) -> None:
-    options = {**DECLARED[0]["engine_options"], "n_ctx": 4096, "n_threads": 64}
-    found = diagnose(xinference_models=changed(engine_options=options)[:1], xinference_models_earlier="forget")
-    assert [(finding["check"], finding["subject"]) for finding in found["findings"]] == [("drift", "chat"), ("threads", "chat"), ("drift", "embed")]
-    assert "n_ctx: 2048 → 4096; n_threads: 1 → 64" in seen(found)["drift", "chat"]
-    assert {model["uid"]: model["state"] for model in found["models"]} == {"chat": "differs", "embed": "not declared"}
+def test_what_is_declared_and_what_runs(diagnose: Diagnosed) -> None:
+    text = declared(
+        ("n_ctx: 2048, n_parallel: 1, n_threads: 1", "n_ctx: 4096, n_parallel: 1, n_threads: 64"),
+        ("  - uid: embed\n", "  - uid: other\n"),
+        ("xinference_models:\n", f"xinference_models:\n{LARGE}"),
+    )
+    found = diagnose(text, xinference_models_earlier="forget", xinference_port=9990)
+    checks = {(finding["check"], finding["subject"]): finding for finding in found["findings"]}
+    assert "n_ctx: 2048 → 4096; n_threads: 1 → 64" in checks["drift", "chat"]["seen"]
+    assert "has n_threads 64" in checks["threads", "chat"]["seen"]
+    assert checks["models", "other"]["severity"] == "critical"
+    assert "runs and is not declared" in checks["drift", "embed"]["seen"]
+    # The machine has no way to a hub.
+    assert [finding["meaning"] for finding in found["findings"] if finding["check"] == "hub"] == ["Files of large cannot be downloaded."]
+    assert "The container publishes 127.0.0.1:9997; 127.0.0.1:9990 is declared." in checks["port", "127.0.0.1:9990"]["seen"]
+    states = {model["uid"]: model["state"] for model in found["models"]}
+    assert states == {"large": "missing", "chat": "differs", "other": "missing", "embed": "not declared"}
 
 
-def test_a_model_whose_files_a_hub_has_not_given(diagnose: Diagnosed) -> None:
-    missing = {"uid": "large", "name": "qwen3", "engine": "llama.cpp", "format": "ggufv2", "size_in_billions": "0_6", "quantization": "Q4_K_M"}
-    found = diagnose(xinference_models=[*DECLARED, missing])
-    assert found["severity"] == "critical"
-    assert "Files of large cannot be downloaded." in [finding["meaning"] for finding in found["findings"]]
-    assert {model["uid"]: model["state"] for model in found["models"]}["large"] == "missing"
+def test_memory_that_is_used_up(diagnose: Diagnosed, fault: Callable[[str, str], None], host: Any) -> None:
+    inspected = "docker inspect --format '{{ .HostConfig.Memory }}' xinference"
+    limit = host.check_output(inspected)
+    used = host.check_output("docker exec xinference sh -c 'cat /sys/fs/cgroup/memory.current 2>/dev/null || cat /sys/fs/cgroup/memory/memory.usage_in_bytes'")
+    little = int(used) + (1 << 30)
+    # Its count begins anew with its next start.
+    fault(f"docker update --memory {little} --memory-swap {little} xinference", "docker restart xinference")
+    fault("true", f"docker update --memory {limit} --memory-swap {limit} xinference")
+    assert host.run("docker exec xinference python3 -c 'bytearray(4 << 30)'").rc == 137
+    assert "was killed because its memory was used up" in seen(diagnose())["oom", "xinference"]
 
 
 def test_damaged_files_and_why_a_model_does_not_load(diagnose: Diagnosed, fault: Callable[[str, str], None], host: Any, server: Server) -> None:
@@ -128,7 +154,7 @@ def test_damaged_files_and_why_a_model_does_not_load(diagnose: Diagnosed, fault:
     wait_for(tried)
     found = seen(diagnose())
     assert "has 50000000 bytes, and by its header it should have 98362432" in found["files", "chat"]
-    assert "leads to '/nowhere', which does not exist" in found["files", "embed"]
+    assert "leads to '/nowhere', which lies in no directory that the server's container sees" in found["files", "embed"]
     assert "damaged file" in found["models", "chat"]
     assert "data is not within the file bounds" in found["models", "chat"]
 
@@ -149,7 +175,9 @@ def test_nobody_answers(diagnose: Diagnosed, fault: Callable[[str, str], None], 
     assert {each["check"] for each in found["unchecked"]} >= {"models", "port"}
 
 
-def test_no_docker(diagnose: Diagnosed, fault: Callable[[str, str], None], host: Any) -> None:
+def test_no_docker(diagnose: Diagnosed, fault: Callable[[str, str], None]) -> None:
+    # Docker does not go on with health checks of a container that it finds running, and the service called for a start of the container in vain.
+    fault("true", "docker restart xinference; systemctl reset-failed 'xinference-*'")
     fault("systemctl stop docker docker.socket", "systemctl start docker docker.socket")
     assert "No Docker Engine answers" in seen(diagnose())["docker", "docker"]
 

@@ -157,7 +157,7 @@ def diagnose(facts: Mapping[str, Any], wanted: Wanted, reading: ServerReading, m
     reached = wanted.not_from_controller
     if wanted.from_controller:
         untried = "it is not known how the controller reaches this host; set xinference_diagnose_address" if reached is None else ""
-        found.run("port from the controller", lambda: check_from_controller(wanted.from_controller, reached or ""), stopped or untried)
+        found.run("port from the controller", lambda: check_from_controller(wanted.from_controller, reached or ""), untried)
     modes = {path: paths[path]["mode"] for path in wanted.secrets if (paths.get(path) or {}).get("exists")}
     found.run("permissions", lambda: check_permissions(wanted.differing, modes))
     found.run("access", lambda: check_access(container, evidence.inside, host.denials, facts["selinux"]), stopped and evidence.not_inside)
