@@ -74,8 +74,8 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("no permission", r"PermissionError|[Pp]ermission denied|Operation not permitted", "Run provision, which sets owner and modes of the tree again."),
     ("no space", r"No space left on device|disk quota exceeded", "Free space below xinference_data_root."),
 )
-#: Levels of lines that tell what goes well, where the server writes them.
-_HARMLESS = re.compile(r"^\S+ (?:\S+ )?(?:DEBUG|INFO) ")
+#: Levels of lines that report no failure: after the time, and in older servers after name and process as well.
+_HARMLESS = re.compile(r"^\S+ (?:\S+ )?(?:\S+ +\d+ )?(?:DEBUG|INFO) ")
 _KNOWN = tuple((name, re.compile(pattern, re.IGNORECASE), remedy) for name, pattern, remedy in _CAUSES)
 
 

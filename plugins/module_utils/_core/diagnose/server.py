@@ -74,16 +74,16 @@ def read_server(
             reading.version = client.version()
             plan, reading.observed = read_plan(launcher, declared, options)
             reading.models, reading.states = plan.models or declared, compare(plan, reading.observed)
-            reading.bans = client.bans() or []
             reading.cached = client.cached()
+            reading.bans = client.bans() or []
     except ConnectionFailed as error:
         reading.silent = one_line(str(error))
-    except AuthenticationError as error:
-        reading.refused = one_line(str(error))
     except ApiError as error:
         # What its guard answers to an address that sent too many wrong passwords, also to one that sends the right one.
         if error.status == _BANNED:
             reading.banned = one_line(str(error))
+        elif isinstance(error, AuthenticationError):
+            reading.refused = one_line(str(error))
         elif reading.observed is None:
             reading.trouble = one_line(str(error))
     except XinferenceError as error:

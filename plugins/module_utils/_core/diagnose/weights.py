@@ -28,6 +28,8 @@ _MOST_DIMENSIONS = 8
 _ALIGNMENT, _LARGEST_ALIGNMENT = 32, 1 << 16
 #: struct's letter of each kind of value.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+#: Those of them that are whole numbers.
+_WHOLE = frozenset(_SCALARS) - {6, 7, 12}
 _STRING, _ARRAY = 8, 9
 #: Kind of tensor → values in a block, and its bytes, as ggml defines them.
 _BLOCKS = {
@@ -85,7 +87,7 @@ class _Header:
         try:
             for _each in range(count):
                 at += 8 + unpack(content, at)[0]
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise ValueError("the header ends in the middle") from error
         if at > len(content):
             raise ValueError("the header ends in the middle")
@@ -136,10 +138,12 @@ def _gguf(content: bytes) -> int | None:
     alignment = _ALIGNMENT
     for _each in range(entries):
         name, kind = header.text(), header.value("I")
-        if name == b"general.alignment" and kind in _SCALARS:
+        if name != b"general.alignment":
+            header.skip_value(kind)
+        elif kind in _WHOLE:
             alignment = header.value(_SCALARS[kind])
         else:
-            header.skip_value(kind)
+            raise ValueError("its alignment is none")
     if not 0 < alignment <= _LARGEST_ALIGNMENT:
         raise ValueError("its alignment is none")
     ends = [_tensor_bytes(header) for _each in range(tensors)]

@@ -240,7 +240,7 @@ class Client(AdminClient):
             if error.status in (401, 403, 404, 405):
                 return None
             raise
-        return [str(address) for address in found] if isinstance(found, list) else []
+        return [str(row["ip"]) for row in found if isinstance(row, Mapping) and row.get("ip")] if isinstance(found, list) else []
 
     def version(self) -> str | None:
         """Version of the server; None where the account may not see it."""

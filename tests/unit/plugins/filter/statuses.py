@@ -9,6 +9,8 @@ from typing import Any
 
 DIGEST = "sha256:" + "0f" * 32
 IMAGE = f"registry.example:5000/xprobe/xinference@{DIGEST}"
+#: Of a model that was not compared with its declaration.
+NOT_COMPARED: dict[str, Any] = {"drift": None, "differences": []}
 #: A host that serves one model, and another one failed.
 GOOD: dict[str, Any] = {
     "container": "running",
@@ -19,8 +21,8 @@ GOOD: dict[str, Any] = {
     "recovery": None,
     "backup": None,
     "models": [
-        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": ""},
-        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory"},
+        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": "", **NOT_COMPARED},
+        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory", **NOT_COMPARED},
     ],
     "trouble": "",
 }

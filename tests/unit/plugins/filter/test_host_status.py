@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.filter.host_status import FilterModule as HostStatus
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
-from ansible_collections.inferops.xinference.tests.unit.plugins.filter.statuses import GOOD, IMAGE, NOTHING
+from ansible_collections.inferops.xinference.tests.unit.plugins.filter.statuses import GOOD, IMAGE, NOT_COMPARED, NOTHING
 
 host_status = HostStatus().filters()["host_status"]
 
@@ -66,7 +66,7 @@ OLD = {**KEPT, "declared": "absent"}
                 "models": [
                     {**GOOD["models"][0], "message": "no such file"},
                     GOOD["models"][1],
-                    {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "no such file"},
+                    {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "no such file", **NOT_COMPARED},
                 ],
             },
         ),
@@ -305,3 +305,34 @@ def test_versions_that_do_not_fit_together(recorded: dict[str, Any] | None, clie
     host = {**HOST, "docker": docker, "client_version": client, "upgrade": recorded}
     said = host_status({"_xinference_found": {"host": host}, "_xinference_running": RUNNING})["trouble"]
     assert (trouble in said) if trouble else said == ""
+
+
+COMPARED = [
+    {"uid": "chat", "state": "differs", "differences": ["n_ctx: 4096 → 2048"], "message": ""},
+    {"uid": "bad", "state": "failed", "differences": [], "message": "out of memory"},
+]
+
+
+def test_models_beside_their_declarations() -> None:
+    status = host_status({"_xinference_found": {"host": HOST}, "_xinference_running": {**RUNNING, "comparison": COMPARED}})
+    chat, bad = GOOD["models"]
+    assert status == {**GOOD, "models": [{**chat, "drift": "differs", "differences": ["n_ctx: 4096 → 2048"]}, {**bad, "drift": "failed"}]}
+
+
+def test_a_model_that_is_declared_and_that_nobody_knows_is_absent() -> None:
+    compared = [*COMPARED, {"uid": "gone", "state": "missing", "differences": [], "message": ""}]
+    models = host_status({"_xinference_found": {"host": HOST}, "_xinference_running": {**RUNNING, "comparison": compared}})["models"]
+    assert [model["uid"] for model in models] == ["chat", "bad", "gone"]
+    assert models[-1] == {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "", "drift": "missing", "differences": []}
+
+
+def test_a_model_that_the_service_knows_and_the_server_does_not_is_named_once() -> None:
+    service = {"units": UNITS, "active": True, "state": {"ready": False, "models": {"gone": KEPT}}}
+    compared = [{"uid": "gone", "state": "missing", "differences": [], "message": ""}]
+    found = {"_xinference_found": {"host": {**HOST, "service": service}}, "_xinference_running": {**RUNNING, "comparison": compared}}
+    models = host_status(found)["models"]
+    assert [(model["uid"], model["drift"], model["message"]) for model in models] == [
+        ("chat", None, ""),
+        ("bad", None, "out of memory"),
+        ("gone", "missing", "no such file"),
+    ]

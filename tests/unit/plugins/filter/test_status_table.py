@@ -21,11 +21,11 @@ def test_the_table() -> None:
     empty = {"container": "absent", "image": None, "health": None, **NOTHING, "trouble": ""}
     lines = status_table({"one": served, "second-host": empty, "three": {**empty, "container": None, "trouble": "The host could not be read."}})
     assert lines == [
-        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE     STATE",
-        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     never   chat   LLM   llama.cpp  ready",
-        "                                                                                        bad    -     -          error",
-        "second-host  absent             -                    -       -        -         -       -      -     -          -",
-        "three        unknown            -                    -       -        -         -       -      -     -          -",
+        "HOST         CONTAINER          IMAGE                SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE     STATE  DRIFT",
+        "one          running (healthy)  sha256:0f0f0f0f0f0f  4.1.0   1        ready     never   chat   LLM   llama.cpp  ready  -",
+        "                                                                                        bad    -     -          error  -",
+        "second-host  absent             -                    -       -        -         -       -      -     -          -      -",
+        "three        unknown            -                    -       -        -         -       -      -     -          -      -",
         "one: bad: out of memory",
         "three: The host could not be read.",
     ]
@@ -67,4 +67,13 @@ def test_an_image_in_the_table(image: str, shown: str) -> None:
 
 
 def test_no_hosts() -> None:
-    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE  STATE"]
+    assert status_table({}) == ["HOST  CONTAINER  IMAGE  SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE  STATE  DRIFT"]
+
+
+def test_the_column_of_drift_and_what_differs() -> None:
+    chat, bad = GOOD["models"]
+    models = [{**chat, "drift": "differs", "differences": ["n_ctx: 4096 → 2048", "replica: 1 → 2"]}, {**bad, "drift": "failed"}]
+    header, first, second, *remarks = status_table({"one": {**GOOD, "models": models}})
+    at = header.index("DRIFT")
+    assert (first[at:], second[at:]) == ("differs", "failed")
+    assert remarks == ["one: chat differs: n_ctx: 4096 → 2048; replica: 1 → 2", "one: bad: out of memory"]

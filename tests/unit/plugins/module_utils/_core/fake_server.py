@@ -351,6 +351,8 @@ class FakeServer:
     #: Rows of the launch history, as stored.
     rows: list[dict[str, Any]] = field(default_factory=list)
     files_cached: list[CachedRow] = field(default_factory=list)
+    #: Addresses that its guard bans.
+    banned: list[str] = field(default_factory=list)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Accounts by number, as stored, with the password in clear.
     people: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -829,6 +831,11 @@ class FakeServer:
         """Addresses of the registered workers."""
         self._called("workers", None)
         return [WORKER]
+
+    def bans(self) -> list[str] | None:
+        """Addresses that its guard bans; None where it has none, as a server without accounts."""
+        self._called("bans", None)
+        return list(self.banned) if self.authenticated else None
 
     def version(self) -> str | None:
         """Version of the server."""

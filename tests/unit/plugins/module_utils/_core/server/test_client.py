@@ -1234,3 +1234,35 @@ def test_an_older_server_without_authentication_stumbles_over_a_login(recorded: 
         with pytest.raises(ApiError, match="has no attribute 'user_config'"):
             connect(recorded)
     assert len(recorded.asked("POST /token")) == 1
+
+
+# Bans.
+
+BANNED = "GET /v1/admin/security/banned-ips"
+
+
+def test_the_addresses_that_a_server_bans(recorded: Recorded) -> None:
+    recorded.answer(BANNED, (200, [{"ip": "192.0.2.7", "banned_until": 1795348800.5, "remaining_seconds": 3000}, {"ip": "2001:db8::1"}]), (200, []))
+    client = connect(recorded)
+    assert client.bans() == ["192.0.2.7", "2001:db8::1"]
+    assert client.bans() == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_a_server_without_bans_or_one_that_does_not_show_them(recorded: Recorded, status: int) -> None:
+    recorded.answer(BANNED, (status, {"detail": "Not Found"}))
+    assert connect(recorded).bans() is None
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_bans_that_cannot_be_read_are_no_absence_of_bans(recorded: Recorded, status: int) -> None:
+    recorded.answer(BANNED, (status, {"detail": "Too many failed attempts. IP temporarily banned."}))
+    with pytest.raises(ApiError, match="temporarily banned") as raised:
+        connect(recorded).bans()
+    assert raised.value.status == status
+
+
+@pytest.mark.parametrize("answer", [None, 7, {}, {"ip": "192.0.2.7"}, [None, 7, "192.0.2.7", [], {}, {"ip": None}, {"ip": ""}]])
+def test_something_else_in_place_of_bans_is_none(recorded: Recorded, answer: Any) -> None:
+    recorded.answer(BANNED, (200, answer))
+    assert connect(recorded).bans() == []
