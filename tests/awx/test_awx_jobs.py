@@ -19,6 +19,7 @@ from ansible_collections.inferops.xinference.tests.machine import built
 
 PROVISION = "Xinference - Provision"
 STATUS = "Xinference - Status"
+DIAGNOSE = "Xinference - Diagnose"
 RESTART = "Xinference - Restart"
 UNBAN = "Xinference - Unban"
 EXPORT = "Xinference - Export"
@@ -171,14 +172,68 @@ def test_status(site: Site, provisioned: Job, job_type: str) -> None:
     assert found["image"].endswith(":" + built("server").rpartition(":")[2])
     assert found["version"]
     assert len(found["workers"]) == 1
-    states = {model["uid"]: (model["type"], model["engine"], model["state"]) for model in found["models"]}
-    assert states == {"chat": ("LLM", "llama.cpp", "ready"), "extra": ("LLM", "llama.cpp", "ready")}
+    states = {model["uid"]: (model["type"], model["engine"], model["state"], model["drift"]) for model in found["models"]}
+    # The second one is compared with what the survey of an earlier launch declared, which the host has stored.
+    assert states == dict.fromkeys(("chat", "extra"), ("LLM", "llama.cpp", "ready", "as declared"))
     (table,) = [result["res"]["lines"] for result in job.results("runner_on_ok") if result["task"] == "Show the table"]
-    assert table[0].split() == ["HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE"]
+    assert table[0].split() == ["HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE", "DRIFT"]
     assert [line for line in table if line.startswith(f"{HOST} ")]
     assert all(any(uid in line.split() for line in table) for uid in states)
     # And people see the lines themselves, not a list of quoted texts.
     assert "\n".join(table) in job.output.replace("\r\n", "\n")
+    assert warnings(job) == []
+
+
+def of_the_server(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Severity, check and subject of each finding that is about container, server or models; of the machine of the tests there may be others."""
+    machine = {"clock", "disk", "memory", "oom", "processor", "swap", "threads", "units"}
+    return [(each["severity"], each["check"], each["subject"]) for each in found["findings"] if each["check"] not in machine]
+
+
+def shown(job: Job) -> list[str]:
+    """The lines that a diagnosis shows, which people see as such."""
+    (lines,) = [result["res"]["lines"] for result in job.results("runner_on_ok") if result["task"] == "Show what was found"]
+    assert "\n".join(lines) in job.output.replace("\r\n", "\n")
+    return list(lines)
+
+
+@pytest.mark.parametrize("job_type", ["run", "check"])
+def test_diagnose(site: Site, provisioned: Job, job_type: str) -> None:
+    """It compares with the inventory, where the port is not that a survey gave. A schedule fails then, and hands on why; nothing is changed."""
+    started = (container() or {})["State"]["StartedAt"]
+    job = site.controller.launch(DIAGNOSE, {"xinference_diagnose_fail_on": "critical"}, job_type=job_type, loud=True)
+    assert (job.code, job.status) == (2, "failed"), job.output
+    assert [failure["res"]["msg"] for failure in job.results("runner_on_failed")] == [f"Something is critical on {HOST}."]
+    found = job.summary["artifact_data"]["xinference_diagnosis"][HOST]
+    assert of_the_server(found) == [("critical", "port", "127.0.0.1:9997")]
+    (finding,) = [each for each in found["findings"] if each["check"] == "port"]
+    assert finding["seen"] == f"The container publishes 127.0.0.1:{site.port}; 127.0.0.1:9997 is declared."
+    table = shown(job)
+    assert table[0].split() == ["HOST", "SEVERITY", "CHECK", "SUBJECT", "SEEN"]
+    assert any(line.split()[:4] == [HOST, "critical", "port", "127.0.0.1:9997"] for line in table)
+    assert job.summary["changed"] == {}
+    assert (container() or {})["State"]["StartedAt"] == started
+
+
+def test_diagnose_finds_nothing(site: Site, provisioned: Job) -> None:
+    """With the port in the inventory, too: models and files are as declared, and what was checked is handed on."""
+    variables = site.controller.inventory["xinference"]["vars"]
+    site.controller.inventory["xinference"]["vars"] = {**variables, "xinference_port": site.port}
+    try:
+        job = site.controller.launch(DIAGNOSE, {"xinference_diagnose_checksums": "yes"}, loud=True)
+    finally:
+        site.controller.inventory["xinference"]["vars"] = variables
+    assert (job.code, job.status) == (0, "successful"), job.output
+    found = job.summary["artifact_data"]["xinference_diagnosis"][HOST]
+    assert of_the_server(found) == []
+    assert {model["uid"]: model["state"] for model in found["models"]} == {"chat": "as declared", "extra": "as declared"}
+    # It is published on loopback alone, so that nothing is to be reached from the controller.
+    assert {"docker", "files", "models", "mounts", "port", "port from the controller"} - set(found["checks"]) == {"port from the controller"}
+    assert "port from the controller" not in [each["check"] for each in found["unchecked"]]
+    assert found["server"]
+    assert found["image"].endswith(":" + built("server").rpartition(":")[2])
+    assert any(line.startswith((f"{HOST}: ", f"{HOST} ")) for line in shown(job))
+    assert job.summary["changed"] == {}
     assert warnings(job) == []
 
 
@@ -367,6 +422,10 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
     marks["new automation"] = automation()
     # The credential in AWX is the old one still: refused by the server.
     loud(UNBAN, code=2)
+    # A diagnosis says so, and does not fail unless it is asked to.
+    loud(DIAGNOSE)
+    refused = of_the_server(site.controller.jobs[-1].summary["artifact_data"]["xinference_diagnosis"][HOST])
+    assert ("critical", "account", "") in refused
     given = {
         "password": {"env/credential-xinference"},
         "backup password": {"env/credential-xinference"},
@@ -375,8 +434,8 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
         "new automation": set(),
     }
     assert len(site.controller.jobs) > 10
-    # Both jobs of provision and status, the restart, three about backups, two upgrades, and those above.
-    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 15
+    # Both jobs of provision and status, three diagnoses, the restart, three about backups, two upgrades, and those above.
+    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 19
     for job in site.controller.jobs:
         files = {str(path.relative_to(job.folder)): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
         # The answer to the survey's question.
