@@ -145,7 +145,7 @@ def _versions(host: Mapping[str, Any], server: str | None) -> list[str]:
     recorded, container = host.get("upgrade") or {}, host["docker"]["container"] or {}
     versions, image = recorded.get("versions") or {}, container.get("image_id")
     if recorded.get("upgrade"):
-        return ["An upgrade was cut off: run playbook upgrade again, which ends it or goes back."]
+        return ["An upgrade is under way, or was cut off: if no run is making it, run playbook upgrade again, which ends it or goes back."]
     found = []
     if versions.get("image_id") and image and image != versions["image_id"]:
         wrote = f"Xinference {versions['server']}" if versions["server"] else "another one"
