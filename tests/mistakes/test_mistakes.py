@@ -462,7 +462,7 @@ NOT_CERTAIN = (
 def older_than_its_data(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A newer server wrote the data."""
     record(place.stack, "xinference-mistakes-older", versions=NEWER)
-    # Where the server's directory is not there, its data are gone, and any server may start anew.
+    # Where the server's directory is not there, its data are gone, and any server may start there.
     root = place.folder / "older"
     (root / ".xinference").mkdir(parents=True)
     problem = "xinference_image_tag 'v3.5.0-cpu' is older than Xinference 4.1.0, which wrote the data of this host last."

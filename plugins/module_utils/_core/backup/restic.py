@@ -11,14 +11,13 @@ import random
 import re
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..base.bounded import parse_json
 from ..base.messages import one_line
@@ -29,7 +28,7 @@ from .settings import Secrets, Settings
 __all__ = ["NoRepository", "Restic", "Snapshot"]
 
 #: Seconds for which a call of restic may take, and bytes of what it may answer.
-_LONGEST, _ANSWER = 3600.0, 32 << 20
+_LONGEST, _ANSWER, _STEP = 3600.0, 32 << 20, 1 << 16
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
 _TAG = "inferops.xinference"
@@ -100,19 +99,28 @@ class Answer:
 Run = Callable[[Sequence[str], "dict[str, str]", "int | None"], Answer]
 
 
-async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: int | None, output: IO[bytes], error: IO[bytes]) -> int | None:
-    """Exit code of a command; None where it did not end in time."""
+async def _beginning(stream: asyncio.StreamReader | None) -> str:
+    """What a command writes, to its end, which has no bound; so many bytes of it are kept."""
+    kept = b""
+    while part := await stream.read(_STEP) if stream else b"":
+        kept += part[: _ANSWER - len(kept)]
+    return kept.decode("utf-8", "replace")
+
+
+async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: int | None) -> Answer | None:
+    """What a command said; None where it did not end in time."""
     command = arguments if gate is None else ["/bin/sh", "-c", _GATE, "sh", *arguments]
-    given = asyncio.subprocess.DEVNULL if gate is None else gate
+    pipe, given = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL if gate is None else gate
     # A session of its own, so that shell and command are stopped together, and nobody else.
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=given, stdout=output, stderr=error, cwd="/", start_new_session=True)
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=given, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True)
     try:
-        return await asyncio.wait_for(process.wait(), _LONGEST)
+        output, error, status = await asyncio.wait_for(asyncio.gather(_beginning(process.stdout), _beginning(process.stderr), process.wait()), _LONGEST)
     except asyncio.TimeoutError:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         return None
+    return Answer(status, output, error)
 
 
 def run(arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
@@ -121,16 +129,10 @@ def run(arguments: Sequence[str], environment: dict[str, str], gate: int | None 
     :param gate: where a line is read, after which the standard input of the command ends; None where it has none.
     :raises BackupError: when it does not end.
     """
-    # In files, because what it may write has no bound.
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error:
-        status = asyncio.run(_ended(arguments, environment, gate, output, error))
-        if status is None:
-            raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s")
-        texts = []
-        for file in (output, error):
-            file.seek(0)
-            texts.append(file.read(_ANSWER).decode("utf-8", "replace"))
-    return Answer(status, *texts)
+    answer = asyncio.run(_ended(arguments, environment, gate))
+    if answer is None:
+        raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s")
+    return answer
 
 
 class Restic:
@@ -329,6 +331,14 @@ class Restic:
             # Another host that removes old snapshots may have moved what it holds.
             shutil.rmtree(target, ignore_errors=True)
             self.fetch(snapshot, target)
+
+    def read(self, snapshot: Snapshot, name: str) -> str:
+        """A file of a snapshot; what is longer than an answer may be is cut.
+
+        :param name: of the file, in the directory that it holds.
+        :raises BackupError: when it cannot be read.
+        """
+        return self._ask("dump", "--no-lock", snapshot.id, str(PurePosixPath("/", snapshot.path, name)))
 
     def forget(self) -> None:
         """Remove the snapshots of this host that are not to be kept, and what only they hold.

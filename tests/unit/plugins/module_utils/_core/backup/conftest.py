@@ -88,6 +88,9 @@ class FakeRepository:
             target = Path(options[options.index("--target") + 1]) / str(row["paths"][0]).lstrip("/")  # type: ignore[index]
             shutil.copytree(self.folder / number, target)
             self.spoils(target)
+        elif name == "dump":
+            row = next(row for row in self.rows if row["id"] == options[1])
+            output = (self.folder / options[1] / Path(options[2]).relative_to(str(row["paths"][0]))).read_text()  # type: ignore[index]
         elif name == "snapshots":
             wanted = options[options.index("--host") + 1] if "--host" in options else None
             output = json.dumps([row for row in self.rows if wanted in (None, row["hostname"])])

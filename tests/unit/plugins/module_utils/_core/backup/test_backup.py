@@ -103,6 +103,7 @@ def test_the_container_sees_the_server_s_volumes_and_no_network(host: Host) -> N
     assert (made["Image"], made["User"], made["NetworkDisabled"]) == ("sha256:1234", "1000:1000", True)
     limits = made["HostConfig"]
     assert (limits["NetworkMode"], limits["CapDrop"], limits["CapAdd"], limits["LogConfig"]) == ("none", ["ALL"], ["CHOWN"], {"Type": "none"})
+    assert limits["CpuShares"] < 1024
     assert (limits["VolumesFrom"], limits["ReadonlyRootfs"], limits["UsernsMode"]) == (["xinference"], True, "host")
     assert host.engine.asked[-1].startswith("DELETE /containers/xinference-backup") or "DELETE /containers/xinference-backup?force=1" in host.engine.asked
 
@@ -297,7 +298,7 @@ def test_old_snapshots_are_removed_once_a_day(host: Host) -> None:
     assert make_at(begun + 20 * hour) == plain
     assert make_at(begun + 20 * hour + 1) == whole
     assert make_at(begun + 21 * hour) == plain
-    # Another number of them, and a clock that was put back.
+    # Another number of them, and a clock that goes wrong.
     assert make_at(begun + 22 * hour, keep_daily=3) == whole
     assert make_at(begun + 23 * hour, keep_daily=3) == plain
     assert make_at(begun, keep_daily=3) == whole

@@ -85,6 +85,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
     assert saved(restic) == ID
     restic.fetch(ID, Path("/run/y"))
     restic.fetch_fresh(ID, Path("/run/y"))
+    restic.read(Snapshot(ID, "one", "", "/run/x"), "manifest.json")
     restic.forget()
     restic.check()
     restic.snapshots("one")
@@ -94,6 +95,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
         [*BACKUP, "--exclude-file", "/proc/self/fd/0", "/run/x"],
         ["restore", ID, "--target", "/run/y"],
         ["restore", "--no-lock", ID, "--target", "/run/y"],
+        ["dump", "--no-lock", ID, "/run/x/manifest.json"],
         ["forget", "--host", "one", "--tag", both, "--group-by", "host,tags", "--keep-last", "3", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
         ["check"],
         ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
@@ -365,6 +367,9 @@ def test_a_command_is_run_with_its_environment_and_nothing_else() -> None:
 def test_what_it_writes_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restic_module, "_ANSWER", 10)
     assert run([sys.executable, "-I", "-c", "print('x' * 100)"], {}).output == "x" * 10
+    # More than a pipe holds, on both ends.
+    program = "import sys; print('x' * (1 << 20)); print('y' * (1 << 20), file=sys.stderr); sys.exit(3)"
+    assert run([sys.executable, "-I", "-c", program], {}) == Answer(3, "x" * 10, "y" * 10)
 
 
 def test_a_command_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,6 +420,21 @@ def test_what_is_not_complete_becomes_no_snapshot(tmp_path: Path, settings: Sett
         until(said.exists)
         raise BackupError("the server has no files")
     assert said.read_text() == "unlocked\n"
+
+
+def test_one_that_does_not_end_is_killed_with_its_shell(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, number = tmp_path / "restic", tmp_path / "number"
+    program.write_text(f"#!/bin/sh\necho $$ >{number}\nexec sleep 600\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(restic_module, "_LONGEST", 2.0)
+    restic = Restic(settings, Secrets(PASSWORD, {}))
+    restic.program = str(program)
+    with pytest.raises(BackupError, match="restic backup did not end within 2 s"):
+        saved(restic)
+    # A machine that is very slow has not even started it.
+    if number.exists():
+        place = Path(f"/proc/{number.read_text().strip()}/stat")
+        until(lambda: not place.exists() or " Z " in place.read_text())
 
 
 def test_a_snapshot_that_is_not_asked_for_is_none(settings: Settings) -> None:
