@@ -56,6 +56,8 @@ IDLE_SECONDS, SERVICE_TIMEOUT = 120.0, 300.0
 HISTORY, ACCOUNTS, REQUESTS = 1000, 200, 40
 #: MiB that the server and its 20 models take, or the two large ones, with some room.
 NEEDED_MIB = 16 << 10
+#: As the unit of a backup is run, because the server goes first.
+POLITE = ("nice", "-n", "10")
 #: Name of the rows of backups and upgrades, which can be measured alone.
 DAY_TWO = "day-two"
 BEGUN = time.monotonic()
@@ -616,8 +618,7 @@ class DayTwo:
     def backup(self) -> float:
         """Seconds of our backup, as its unit makes it."""
         name = f"xinference-backup-{CONTAINER}"
-        # As polite as its unit: the server goes first.
-        command = ["nice", "-n", "10", sys.executable, "-I", "-S", f"/usr/local/lib/{name}", "backup", "--settings", f"/etc/{name}/settings.json"]
+        command = [*POLITE, sys.executable, "-I", "-S", f"/usr/local/lib/{name}", "backup", "--settings", f"/etc/{name}/settings.json"]
         return run("backup", command)[0]
 
     def backup_by_hand(self) -> float:
@@ -629,7 +630,7 @@ class DayTwo:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
         copies = "; ".join(f'sqlite3 "{home / name}" ".backup {work / Path(name).name}"' for name in ("auth/auth.db", "launch_history.db"))
-        return run("backup-by-hand", ["sh", "-ec", f"{copies}; restic backup --quiet {work} {home / 'auth'} {home / 'model'}"], **environment)[0]
+        return run("backup-by-hand", [*POLITE, "sh", "-ec", f"{copies}; restic backup --quiet {work} {home / 'auth'} {home / 'model'}"], **environment)[0]
 
     def latencies(self, backups: bool) -> float:
         """Median seconds of a chat request, with or without backups one after the other beside it."""

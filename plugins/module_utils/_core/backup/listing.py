@@ -70,7 +70,15 @@ def listed(settings: Settings, restic: Restic, host: str | None = None) -> list[
     rows: list[dict[str, Any]] = []
     snapshots = candidates(settings, restic, host)
     for number, snapshot in enumerate(snapshots):
-        row = {"id": snapshot.id[:8], "host": snapshot.host, "time": _utc(snapshot.time), "server_version": None, "files": None, "bytes": None, "problem": ""}
+        row: dict[str, Any] = {
+            "id": snapshot.id[:8],
+            "host": snapshot.host,
+            "time": _utc(snapshot.time),
+            "server_version": None,
+            "files": None,
+            "bytes": None,
+            "problem": "",
+        }
         try:
             if number < len(snapshots) - _MOST:
                 raise BackupError(f"it is not one of the last {_MOST}, so it was not read")

@@ -101,7 +101,7 @@ Run = Callable[[Sequence[str], "dict[str, str]", "int | None"], Answer]
 
 async def _beginning(stream: asyncio.StreamReader | None) -> str:
     """What a command writes, to its end, which has no bound; so many bytes of it are kept."""
-    kept = b""
+    kept = bytearray()
     while part := await stream.read(_STEP) if stream else b"":
         kept += part[: _ANSWER - len(kept)]
     return kept.decode("utf-8", "replace")

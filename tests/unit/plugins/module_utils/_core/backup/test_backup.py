@@ -288,8 +288,8 @@ def test_old_snapshots_are_removed_once_a_day(host: Host) -> None:
     """A failed check is not forgotten: the next backup checks again."""
     begun, hour = 1_800_000_000.0, 3600.0
 
-    def make_at(seconds: float, **changed: int) -> list[str]:
-        make(replace(host.settings, **changed), host.docker, host.restic, clock=lambda: seconds)
+    def make_at(seconds: float, keep_daily: int = 7) -> list[str]:
+        make(replace(host.settings, keep_daily=keep_daily), host.docker, host.restic, clock=lambda: seconds)
         return commands(host)
 
     plain, whole = ["backup", "restore"], ["backup", "restore", "forget", "check"]
