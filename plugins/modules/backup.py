@@ -39,7 +39,7 @@ options:
     required: true
   state:
     description:
-      - With V(made), a snapshot is made, and old ones are removed as the settings have it.
+      - With V(made), a snapshot is made. Once a day, old ones are removed as the settings have it, and the repository is checked.
       - With V(ready), the repository can be opened, and is made where there is none.
     type: str
     choices: [made, ready]
@@ -151,9 +151,10 @@ def main() -> None:
             module.exit_json(changed=True, snapshot=None, snapshots=[])
         archive = Path(parameters["archive_path"]) if parameters["archive_path"] else None
         made = make(settings, DockerSocket(settings.docker_host), restic, archive=archive)
+        snapshots = restic.snapshots(settings.host)
     except BackupError as error:
         module.fail_json(msg=sentence(error))
-    module.exit_json(changed=True, snapshot=described(made.id, made.manifest), snapshots=[each.row() for each in made.snapshots])
+    module.exit_json(changed=True, snapshot=described(made.id, made.manifest), snapshots=[each.row() for each in snapshots])
 
 
 if __name__ == "__main__":

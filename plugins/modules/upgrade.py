@@ -2,7 +2,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record an upgrade of a server, and end it: the new server stays, or the one of before comes back."""
+"""Record an upgrade of a server, and end it: the new server stays, or the previous one comes back."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ options:
       - >-
         With V(kept), the new server stays. The previous container is removed, and so is the image that an earlier upgrade left. The previous image stays. It
         fails where no upgrade is under way.
-      - With V(undone), the server of before is back, with its data, and healthy. Nothing happens where no upgrade is under way.
+      - With V(undone), the previous server is back, with its data, and healthy. Nothing happens where no upgrade is under way.
     type: str
     choices: [recorded, begun, kept, undone]
     required: true

@@ -453,13 +453,16 @@ def record(stack: ExitStack, container: str, **files: str) -> Path:
 NEWER = json.dumps({"server": "4.1.0", "image": "inferops-test/none:v4.1.0-cpu", "image_id": "sha256:1", "collection": "0.1.0", "client": "4.1.0"})
 SIDES = {name: {"image": f"inferops-test/none:{name}", "image_id": f"sha256:{name}", "server": "", "container_id": name} for name in ("from", "to")}
 CUT_OFF = json.dumps({"state": "changing", "snapshot": "0a1b2c3d", "time": "2026-01-31T12:00:00Z", **SIDES})
-NOT_CERTAIN = "An upgrade of this host was cut off, so it is not certain which server its data are of. Run playbook upgrade again, which ends it."
+NOT_CERTAIN = (
+    "An upgrade of this host is under way, or was cut off, so it is not certain which server its data are of. "
+    "Wait for its run; if there is none, run playbook upgrade again, which ends it."
+)
 
 
 def older_than_its_data(place: Place) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A newer server wrote the data."""
     record(place.stack, "xinference-mistakes-older", versions=NEWER)
-    # Where the server's directory is not there, its data are gone, and any server may start anew.
+    # Where the server's directory is not there, its data are gone, and any server may start there.
     root = place.folder / "older"
     (root / ".xinference").mkdir(parents=True)
     problem = "xinference_image_tag 'v3.5.0-cpu' is older than Xinference 4.1.0, which wrote the data of this host last."
@@ -884,7 +887,10 @@ def test_other_playbooks_while_an_upgrade_is_cut_off(root: Path) -> None:
         folder = record(stack, place.container, upgrade=CUT_OFF)
         started = docker("inspect", "--format", "{{ .Id }} {{ .State.StartedAt }}", place.container)
         code, message, output = play("restart", root, **place.variables())
-        assert (code, message) == (2, "An upgrade of this host was cut off. Run playbook upgrade again, which ends it or goes back."), output
+        assert (code, message) == (
+            2,
+            "An upgrade of this host is under way, or was cut off. Wait for its run; if there is none, run playbook upgrade again, which ends it or goes back.",
+        ), output
         code, message, output = play("restore", root, **place.variables())
         assert code == 2
         says(message, NOT_CERTAIN)
@@ -892,7 +898,10 @@ def test_other_playbooks_while_an_upgrade_is_cut_off(root: Path) -> None:
         command = (BIN / "ansible", "localhost", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}")
         made = subprocess.run((*command, "-m", "inferops.xinference.backup", "-a", f"settings_path={settings}"), check=False, text=True, capture_output=True)
         assert made.returncode == 2, made.stdout + made.stderr
-        assert "An upgrade was cut off, so there is nothing certain to back up; run playbook upgrade again." in made.stdout
+        assert (
+            "An upgrade is under way, or was cut off, so there is nothing certain to back up; if no run is making it, run playbook upgrade again."
+            in made.stdout
+        )
         assert docker("inspect", "--format", "{{ .Id }} {{ .State.StartedAt }}", place.container) == started
         assert [path.name for path in folder.iterdir()] == ["upgrade.json"]
         assert (folder / "upgrade.json").read_text(encoding="utf-8") == CUT_OFF

@@ -25,7 +25,7 @@ from . import status_file
 from .archive import pack
 from .contents import HOST_FILES, MANIFEST, BackupError, File, Manifest, sentence, verify
 from .helper import Helper, Server
-from .restic import Restic, Snapshot
+from .restic import Restic
 from .restore import restore_state
 from .settings import Settings
 from .staging import staging
@@ -34,6 +34,8 @@ __all__ = ["Made", "make", "utc"]
 
 #: Bytes of a file of the roles.
 _HOST_BYTES = 16 << 20
+#: Seconds after which old snapshots are removed again, and the repository is checked. Less than a day, because a timer comes sooner or later each night.
+_TIDY = 20 * 3600
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,10 @@ class Made:
 
     :param id: of it.
     :param manifest: what it holds.
-    :param snapshots: that this host has now, the oldest first.
     """
 
     id: str
     manifest: Manifest
-    snapshots: list[Snapshot]
 
 
 def utc(seconds: float) -> str:
@@ -83,13 +83,13 @@ def _local_files(directory: str) -> list[tuple[str, str]]:
 
 
 def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: str) -> Manifest:
-    """Fill a directory with everything that a snapshot holds; its manifest.
+    """Fill an empty directory with everything that a snapshot holds; its manifest.
 
     :raises BackupError: when something cannot be read.
     """
     server = Server(docker, settings.container)
     named = _local_files(settings.service_directory)
-    (folder / "home").mkdir(mode=0o700, parents=True)
+    (folder / "home").mkdir(mode=0o700)
     files, found = Helper(docker, server).collect(folder / "home", [path for _uid, path in named])
     files = [replace(file, path=f"home/{file.path}") for file in files]
     files += _host_files(Path(settings.service_directory), folder / "host")
@@ -114,6 +114,19 @@ def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: s
     return manifest
 
 
+def _tidied(settings: Settings, restic: Restic, report: Callable[[str], None], clock: Callable[[], float]) -> status_file.Tidied | None:
+    """Remove old snapshots, and check the repository; None where that was done not long ago. Where it fails, the next backup tries it again."""
+    keeps = (settings.keep_daily, settings.keep_weekly)
+    wanted = status_file.Tidied(utc(clock() - _TIDY), settings.repository, keeps)
+    if status_file.is_tidy(settings.state_directory, wanted, utc(clock())):
+        return None
+    report("removing old snapshots")
+    restic.forget()
+    report("checking the repository")
+    restic.check()
+    return replace(wanted, time=utc(clock()))
+
+
 def make(
     settings: Settings,
     docker: DockerSocket,
@@ -123,7 +136,7 @@ def make(
     report: Callable[[str], None] = lambda line: None,
     clock: Callable[[], float] = time.time,
 ) -> Made:
-    """Make a snapshot, read it back, and remove those that are not to be kept.
+    """Make a snapshot, read it back, and once a day remove those that are not to be kept, and check the repository.
 
     :param settings: of the host's backups.
     :param docker: Docker of this host.
@@ -138,21 +151,23 @@ def make(
             if restore_state(settings).get("state", "placed") != "placed":
                 raise BackupError("a restore was cut off before all files were in place, so there is nothing whole to back up; run playbook restore again")
             if upgrade_facts(settings.upgrade_directory)["upgrade"] is not None:
-                raise BackupError("an upgrade was cut off, so there is nothing certain to back up; run playbook upgrade again")
+                raise BackupError(
+                    "an upgrade is under way, or was cut off, so there is nothing certain to back up; if no run is making it, run playbook upgrade again"
+                )
             report("reading the server's files")
-            manifest = _gathered(settings, docker, work / "snapshot", utc(clock()))
-            report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
-            made = restic.save(work / "snapshot")
+            folder, now = work / "snapshot", utc(clock())
+            folder.mkdir(mode=0o700)
+            with restic.saving(folder) as finish:
+                manifest = _gathered(settings, docker, folder, now)
+                report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
+                made = finish()
             report(f"reading snapshot {made[:8]} back")
-            restic.fetch(made, work / "back")
-            if verify(work / "back" / (work / "snapshot").relative_to("/")) != verify(work / "snapshot"):
+            restic.fetch_fresh(made, work / "back")
+            if verify(work / "back" / folder.relative_to("/")) != verify(folder):
                 raise BackupError(f"snapshot {made[:8]} is not what was saved")
-            report("removing old snapshots")
-            restic.forget()
-            restic.check()
+            tidied = _tidied(settings, restic, report, clock)
             if archive is not None:
-                pack(work / "snapshot", manifest, archive)
-        snapshots = restic.snapshots(settings.host)
+                pack(folder, manifest, archive)
         status_file.succeeded(
             settings.state_directory,
             utc(clock()),
@@ -161,10 +176,11 @@ def make(
             size=manifest.size,
             where=settings.repository,
             warnings=manifest.warnings,
+            tidied=tidied,
         )
     except (XinferenceError, OSError) as error:
         words = str(error) if isinstance(error, XinferenceError) else f"{getattr(error, 'filename', None) or 'Docker'}: {error.strerror or error}"
         with contextlib.suppress(OSError):
             status_file.failed(settings.state_directory, utc(clock()), sentence(BackupError(words)))
         raise error if isinstance(error, BackupError) else BackupError(words.rstrip(".")) from error
-    return Made(made, manifest, snapshots)
+    return Made(made, manifest)

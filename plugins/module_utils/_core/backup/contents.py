@@ -36,6 +36,7 @@ __all__ = [
     "Manifest",
     "described",
     "is_kept",
+    "parse_manifest",
     "sentence",
     "verify",
 ]
@@ -230,6 +231,20 @@ def _manifest(content: Any) -> Manifest:
     )
 
 
+def parse_manifest(text: str) -> Manifest:
+    """A manifest as it was written.
+
+    :raises BackupError: when it is none, or of a newer form.
+    """
+    if len(text) > _MANIFEST_BYTES:
+        raise BackupError(f"its manifest is longer than {_MANIFEST_BYTES >> 20} MiB")
+    try:
+        content = parse_json(text)
+    except ValueError as error:
+        raise BackupError(f"its manifest cannot be read: {error}") from error
+    return _manifest(content)
+
+
 def _digest(folder: Path, file: File) -> str:
     """SHA-256 of a file as it lies there."""
     total, count = hashlib.sha256(), 0
@@ -250,12 +265,11 @@ def verify(folder: Path) -> Manifest:
     :raises BackupError: when anything is damaged, missing, or there besides; the text goes on a sentence that names the snapshot.
     """
     try:
-        content = parse_json(read_bytes(folder, [MANIFEST], _MANIFEST_BYTES).decode("utf-8"))
+        manifest = parse_manifest(read_bytes(folder, [MANIFEST], _MANIFEST_BYTES).decode("utf-8"))
     except FileNotFoundError:
         raise BackupError("it is cut or none of this collection: it has no manifest") from None
     except (OSError, ValueError) as error:
         raise BackupError(f"its manifest cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    manifest = _manifest(content)
     try:
         _compare(folder, manifest)
     except OSError as error:

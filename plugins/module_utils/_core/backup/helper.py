@@ -32,6 +32,8 @@ __all__ = ["Helper", "Server"]
 
 #: Memory of the container and room for its copies of databases, in bytes; seconds until it must have ended.
 _MEMORY, _SCRATCH, _LONGEST = 2 << 30, 1 << 30, 1800.0
+#: Its weight where processors are short.
+_CPU_SHARES = 128
 #: Label with the server's container that this one is for.
 _HELPS = "io.inferops.backup-of"
 #: Room that a backup leaves in the memory of the host where it keeps its copy, in bytes.
@@ -103,6 +105,8 @@ class Helper:
                 "ReadonlyRootfs": True,
                 "Tmpfs": {"/tmp": f"size={_SCRATCH},mode=1777"},  # noqa: S108 - in the container
                 "Memory": _MEMORY,
+                # The server goes first: it has 1024.
+                "CpuShares": _CPU_SHARES,
                 "PidsLimit": 64,
             },
         }

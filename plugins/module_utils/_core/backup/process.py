@@ -43,5 +43,5 @@ def main(arguments: list[str]) -> int:
         return 1
     for warning in made.manifest.warnings:
         log(f"warning: {warning}")
-    log(f"snapshot {made.id[:8]} holds {len(made.manifest.files)} files of {made.manifest.size} bytes, and was read back; {len(made.snapshots)} are kept")
+    log(f"snapshot {made.id[:8]} holds {len(made.manifest.files)} files of {made.manifest.size} bytes, and was read back")
     return 0

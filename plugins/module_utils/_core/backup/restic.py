@@ -10,12 +10,14 @@ import os
 import random
 import re
 import shutil
-import tempfile
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..base.bounded import parse_json
 from ..base.messages import one_line
@@ -26,7 +28,7 @@ from .settings import Secrets, Settings
 __all__ = ["NoRepository", "Restic", "Snapshot"]
 
 #: Seconds for which a call of restic may take, and bytes of what it may answer.
-_LONGEST, _ANSWER = 3600.0, 32 << 20
+_LONGEST, _ANSWER, _STEP = 3600.0, 32 << 20, 1 << 16
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
 _TAG = "inferops.xinference"
@@ -40,8 +42,16 @@ _PASSWORD = re.compile(r"wrong password or no key found")
 # "Unable to create lock" alone is said for a full or read-only place, too.
 _LOCKED = re.compile(r"already locked")
 _ROOM = re.compile(r"no space left on device", re.IGNORECASE)
+#: Runs a command whose input ends when a line comes. Where none comes, because whoever would write it has ended, the command is stopped.
+_GATE = '{ read -r word || kill -INT 0; } | "$@"'
+#: What restic answers that was stopped: its own exit code, or the shell's.
+_STOPPED = (130, -signal.SIGINT)
 #: Variables of the environment that restic gets besides its own.
 _PASSED = ("PATH", "LANG", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
+
+
+#: Exit code of a shell that does not find a command, and what to do.
+_NO_COMMAND, _MISSING = 127, "restic is not installed on this host; provision it with xinference_backup"
 
 
 class NoRepository(BackupError):
@@ -86,36 +96,43 @@ class Answer:
     error: str
 
 
-Run = Callable[[Sequence[str], "dict[str, str]"], Answer]
+Run = Callable[[Sequence[str], "dict[str, str]", "int | None"], Answer]
 
 
-async def _ended(arguments: Sequence[str], environment: dict[str, str], output: IO[bytes], error: IO[bytes]) -> int | None:
-    """Exit code of a command; None where it did not end in time."""
-    no_input = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*arguments, env=environment, stdin=no_input, stdout=output, stderr=error, cwd="/")
+async def _beginning(stream: asyncio.StreamReader | None) -> str:
+    """What a command writes, to its end, which has no bound; so many bytes of it are kept."""
+    kept = bytearray()
+    while part := await stream.read(_STEP) if stream else b"":
+        kept += part[: _ANSWER - len(kept)]
+    return kept.decode("utf-8", "replace")
+
+
+async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: int | None) -> Answer | None:
+    """What a command said; None where it did not end in time."""
+    command = arguments if gate is None else ["/bin/sh", "-c", _GATE, "sh", *arguments]
+    pipe, given = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL if gate is None else gate
+    # A session of its own, so that shell and command are stopped together, and nobody else.
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=given, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True)
     try:
-        return await asyncio.wait_for(process.wait(), _LONGEST)
+        output, error, status = await asyncio.wait_for(asyncio.gather(_beginning(process.stdout), _beginning(process.stderr), process.wait()), _LONGEST)
     except asyncio.TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         return None
+    return Answer(status, output, error)
 
 
-def run(arguments: Sequence[str], environment: dict[str, str]) -> Answer:
+def run(arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
     """Run a command, and read what it wrote.
 
+    :param gate: where a line is read, after which the standard input of the command ends; None where it has none.
     :raises BackupError: when it does not end.
     """
-    # In files, because what it may write has no bound.
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error:
-        status = asyncio.run(_ended(arguments, environment, output, error))
-        if status is None:
-            raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s")
-        texts = []
-        for file in (output, error):
-            file.seek(0)
-            texts.append(file.read(_ANSWER).decode("utf-8", "replace"))
-    return Answer(status, *texts)
+    answer = asyncio.run(_ended(arguments, environment, gate))
+    if answer is None:
+        raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s")
+    return answer
 
 
 class Restic:
@@ -165,15 +182,28 @@ class Restic:
         :param again: whether to remove locks of processes that are dead, and to try again.
         :raises BackupError: when it fails, with its last words.
         """
+        return self._judged(self._answer(arguments), arguments, again)
+
+    def _answer(self, arguments: Sequence[str], gate: int | None = None) -> Answer:
+        """What restic answers, whether or not it succeeds.
+
+        :param gate: as of :func:`run`.
+        :raises BackupError: when it cannot be run.
+        """
         try:
-            answer = self.call([self.program, *arguments], self._environment())
+            return self.call([self.program, *arguments], self._environment(), gate)
         except (OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError) and not os.path.exists(self.program):
-                raise BackupError("restic is not installed on this host; provision it with xinference_backup") from error
+                raise BackupError(_MISSING) from error
             # ValueError: a variable that no environment can hold.
             raise BackupError(f"restic {arguments[0]} cannot be run: {getattr(error, 'strerror', None) or error}") from error
+
+    def _judged(self, answer: Answer, arguments: Sequence[str], again: bool) -> str:
+        """The output of a call that succeeded; parameters and errors as of :meth:`_ask`."""
         if not answer.status:
             return answer.output
+        if answer.status == _NO_COMMAND and not os.path.exists(self.program):
+            raise BackupError(_MISSING)
         words = self._words(answer.error or answer.output)
         if _PASSWORD.search(answer.error):
             raise BackupError(f"xinference_backup_password does not open the repository {self.settings.repository}: {words}")
@@ -235,13 +265,48 @@ class Restic:
             return True
         return False
 
-    def save(self, folder: Path) -> str:
-        """Make a snapshot of a directory; its ID.
+    @contextmanager
+    def saving(self, folder: Path) -> Iterator[Callable[[], str]]:
+        """Make a snapshot of a directory that is filled meanwhile.
 
-        :raises BackupError: when that fails.
+        It takes restic half a second to open a repository. So it begins at once, and waits where it would read which files to leave out, which no version
+        does before it has opened the repository, or after it has read the first file.
+
+        :param folder: the directory, which is there already.
+        :returns: what to call when everything is in the directory: it returns the ID of the snapshot. Where it is not called, there is none.
+        :raises BackupError: when that fails; of the function, too.
         """
         tags = [part for tag in self.tags[1].split(",") for part in ("--tag", tag)]
-        output = self._ask("backup", "--json", "--host", self.settings.host, *tags, str(folder))
+        arguments = ["backup", "--json", "--host", self.settings.host, *tags]
+        waiting = [*arguments, "--exclude-file", "/proc/self/fd/0", str(folder)]
+        gate, key = os.pipe()
+        complete = False
+        with ThreadPoolExecutor(1) as pool, os.fdopen(gate), os.fdopen(key, "wb", buffering=0) as door:
+            answer = pool.submit(self._answer, waiting, gate)
+
+            def finish() -> str:
+                nonlocal complete
+                complete = True
+                door.write(b"go\n")
+                # Where it has to be asked again, everything is there, and nothing is waited for.
+                return self._named(self._judged(answer.result(), [*arguments, str(folder)], True))
+
+            try:
+                yield finish
+            finally:
+                if not complete:
+                    door.close()
+                    with suppress(BackupError):
+                        if answer.result().status in _STOPPED:
+                            # Another host could not see that the process is dead whose lock this is.
+                            self._ask("unlock", again=False)
+
+    @staticmethod
+    def _named(output: str) -> str:
+        """The ID of the snapshot that restic has made.
+
+        :raises BackupError: when there is none.
+        """
         for line in reversed(output.splitlines()):
             if '"summary"' in line:
                 row = _parsed(line, "backup")
@@ -256,6 +321,24 @@ class Restic:
         :raises BackupError: when that fails.
         """
         self._ask("restore", snapshot, "--target", str(target))
+
+    def fetch_fresh(self, snapshot: str, target: Path) -> None:
+        """The same of a snapshot that was made a moment ago, which nobody removes; parameters and errors as of :meth:`fetch`."""
+        try:
+            # To lock the repository takes restic a fifth of a second.
+            self._ask("restore", "--no-lock", snapshot, "--target", str(target))
+        except BackupError:
+            # Another host that removes old snapshots may have moved what it holds.
+            shutil.rmtree(target, ignore_errors=True)
+            self.fetch(snapshot, target)
+
+    def read(self, snapshot: Snapshot, name: str) -> str:
+        """A file of a snapshot; what is longer than an answer may be is cut.
+
+        :param name: of the file, in the directory that it holds.
+        :raises BackupError: when it cannot be read.
+        """
+        return self._ask("dump", "--no-lock", snapshot.id, str(PurePosixPath("/", snapshot.path, name)))
 
     def forget(self) -> None:
         """Remove the snapshots of this host that are not to be kept, and what only they hold.

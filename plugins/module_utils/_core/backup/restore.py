@@ -29,6 +29,7 @@ from ..host.replacement import Container, docker_words, lock_path
 from .archive import unpack
 from .contents import HOST_FILES, BackupError, Manifest, verify
 from .helper import Helper, Server
+from .listing import candidates
 from .restic import Restic, Snapshot
 from .settings import Settings
 from .staging import staging
@@ -172,10 +173,7 @@ class Restore:
                 unpack(Path(source), folder)
                 found = source
             else:
-                snapshots = self.restic.snapshots(host or self.settings.host)
-                if host and not snapshots:
-                    # Its container may have had another name.
-                    snapshots = self.restic.snapshots(host, every=True)
+                snapshots = candidates(self.settings, self.restic, host)
                 chosen = self._chosen(source, host, snapshots)
                 name, found = f"Snapshot {chosen.id[:8]} of {chosen.host}", chosen.id
                 self.restic.fetch(chosen.id, work / "back")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..base.errors import XinferenceError
@@ -21,11 +22,13 @@ __all__ = ["staging"]
 
 #: Seconds for which another backup or restore is waited for.
 _WAITS = 1800.0
+#: Archives that runs of Ansible bring or take, and seconds after which one is of a run that was killed.
+_ARCHIVES, _LEFT = "archive-*.tar", 86_400.0
 
 
 @contextmanager
 def staging(settings: Settings, report: Callable[[str], None] = lambda line: None) -> Iterator[Path]:
-    """The directory, empty, for root alone; emptied again in the end. What a process left that was killed goes, too.
+    """The directory, empty, for root alone; emptied again in the end. What a process left that was killed goes, too, archives after a day.
 
     :param report: called once where another process uses it.
     :raises BackupError: when another process uses it for long, or it cannot be made.
@@ -51,6 +54,11 @@ def staging(settings: Settings, report: Callable[[str], None] = lambda line: Non
                     work.unlink()
                 shutil.rmtree(work, ignore_errors=not work.exists())
                 work.mkdir(mode=0o700)
+                for archive in folder.glob(_ARCHIVES):
+                    # Its run removes it, too.
+                    with suppress(FileNotFoundError):
+                        if archive.lstat().st_mtime < time.time() - _LEFT:
+                            archive.unlink()
             except OSError as error:
                 raise BackupError(f"'{folder}' cannot be made: {error.strerror}") from error
             try:

@@ -8,16 +8,31 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..base.bounded import read_json
 from ..base.private_file import replace_private
 
-__all__ = ["NAME", "failed", "repository", "succeeded"]
+__all__ = ["NAME", "Tidied", "failed", "is_tidy", "repository", "succeeded"]
 
 NAME = "status.json"
 _VERSION, _BYTES = 1, 1 << 16
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """When the old snapshots were removed, and the repository was checked.
+
+    :param time: in UTC.
+    :param where: the repository.
+    :param keeps: how many daily and weekly snapshots stayed.
+    """
+
+    time: str
+    where: str
+    keeps: tuple[int, int]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -47,7 +62,19 @@ def repository(directory: str) -> str | None:
     return str(found.get("repository")) if found.get("last_success") and found.get("repository") else None
 
 
-def succeeded(directory: str, now: str, snapshot: str, *, files: int, size: int, where: str, warnings: Sequence[str]) -> None:
+def is_tidy(directory: str, wanted: Tidied, now: str) -> bool:
+    """Whether old snapshots were removed, and the repository was checked, not long ago.
+
+    :param directory: of the file.
+    :param wanted: since when, in which repository, and what was to stay.
+    :param now: the time in UTC; what is later than that was written with another clock.
+    """
+    found = _read(Path(directory, NAME))
+    time, keeps = found.get("tidied"), found.get("keeps")
+    return isinstance(time, str) and wanted.time <= time <= now and [found.get("repository"), keeps] == [wanted.where, list(wanted.keeps)]
+
+
+def succeeded(directory: str, now: str, snapshot: str, *, files: int, size: int, where: str, warnings: Sequence[str], tidied: Tidied | None) -> None:
     """Keep that a snapshot was made, and verified.
 
     :param directory: of the file.
@@ -57,6 +84,7 @@ def succeeded(directory: str, now: str, snapshot: str, *, files: int, size: int,
     :param size: their bytes.
     :param where: the repository.
     :param warnings: what is odd about it.
+    :param tidied: what was done besides; None for nothing.
     :raises OSError: when it cannot be written.
     """
     _write(
@@ -70,6 +98,7 @@ def succeeded(directory: str, now: str, snapshot: str, *, files: int, size: int,
         failed="",
         repository=where,
         warnings=list(warnings),
+        **({"tidied": tidied.time, "keeps": list(tidied.keeps)} if tidied else {}),
     )
 
 

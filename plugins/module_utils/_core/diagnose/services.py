@@ -139,7 +139,7 @@ def check_versions(host: Mapping[str, Any], server: str | None) -> list[Finding]
     recorded, container = host.get("upgrade") or {}, host["docker"]["container"] or {}
     versions, image = recorded.get("versions") or {}, container.get("image_id")
     if recorded.get("upgrade"):
-        seen = "An upgrade was cut off: run playbook upgrade again, which ends it or goes back."
+        seen = "An upgrade is under way, or was cut off: if no run is making it, run playbook upgrade again, which ends it or goes back."
         return [Finding("versions", CRITICAL, "", seen, "It is not certain which server the data are of.", "Run playbook upgrade again.")]
     found = []
     if versions.get("image_id") and image and image != versions["image_id"]:

@@ -49,7 +49,8 @@ def _upgrade(host: Mapping[str, Any], settings: Settings) -> list[tuple[str, str
 def _others(host: Mapping[str, Any], settings: Settings, recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What keeps another play from changing this host."""
     if recorded.get("upgrade"):
-        return [("An upgrade of this host was cut off, so it is not certain which server its data are of.", "Run playbook upgrade again, which ends it.")]
+        why = "An upgrade of this host is under way, or was cut off, so it is not certain which server its data are of."
+        return [(why, "Wait for its run; if there is none, run playbook upgrade again, which ends it.")]
     versions = recorded.get("versions") or {}
     if versions.get("refused") and host["docker"].get("image_id") == versions["refused"]:
         problem = f"xinference_image_tag '{settings.image_tag}' names the image from which the last upgrade of this host was rolled back."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records an upgrade before it begins, and ends it: the new server stays, or the one of before comes back with its data. Private to this collection.
+"""Records an upgrade before it begins, and ends it: the new server stays, or the previous one comes back with its data. Private to this collection.
 
 The container of before is kept, stopped, until the models have answered on the new one. A file of the host says how far an upgrade is, so that the next run
 ends what one began that was cut off.

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import Made
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, File, Manifest
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Snapshot
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic, Snapshot
 from ansible_collections.inferops.xinference.plugins.modules import backup
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.backup_settings import write_settings
 from ansible_collections.inferops.xinference.tests.unit.plugins.modules.module_runner import Runner
@@ -79,9 +79,13 @@ def test_a_snapshot(run: Runner, settings: Path, tmp_path: Path, monkeypatch: py
 
     def make(found: Any, docker: Any, restic: Any, *, archive: Path | None) -> Made:
         calls.append((found.host, docker.path, restic.secrets.password, archive))
-        return Made(ID, MANIFEST, [Snapshot(ID, "one", "2026-01-31T03:00:00Z", "/run/x")])
+        return Made(ID, MANIFEST)
+
+    def snapshots(_restic: Any, host: str) -> list[Snapshot]:
+        return [Snapshot(ID, host, "2026-01-31T03:00:00Z", "/run/x")]
 
     monkeypatch.setattr(backup, "make", make)
+    monkeypatch.setattr(Restic, "snapshots", snapshots)
     assert run(check=True, settings_path=str(settings))["changed"]
     assert calls == []
     answer = run(settings_path=str(settings))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -66,7 +67,9 @@ class FakeRepository:
         #: What is done to a snapshot that is read.
         self.spoils: Callable[[Path], None] = lambda folder: None
 
-    def __call__(self, arguments: Sequence[str], environment: dict[str, str]) -> Answer:
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
+        if gate is not None and not os.read(gate, 1):
+            return Answer(130, "", "")
         name, options = arguments[1], list(arguments[2:])
         self.calls.append(" ".join(arguments[1:]))
         self.environments.append(environment)
@@ -80,10 +83,14 @@ class FakeRepository:
             self.rows.append({"id": number, "hostname": host, "time": f"2026-01-0{len(self.rows) + 1}T00:00:00Z", "paths": [options[-1]]})
             output = 'scanning\n{"message_type":"status"}\n' + json.dumps({"message_type": "summary", "snapshot_id": number})
         elif name == "restore":
-            row = next(row for row in self.rows if row["id"] == options[0])
-            target = Path(options[2]) / str(row["paths"][0]).lstrip("/")  # type: ignore[index]
-            shutil.copytree(self.folder / options[0], target)
+            number = next(each for each in options if not each.startswith("--"))
+            row = next(row for row in self.rows if row["id"] == number)
+            target = Path(options[options.index("--target") + 1]) / str(row["paths"][0]).lstrip("/")  # type: ignore[index]
+            shutil.copytree(self.folder / number, target)
             self.spoils(target)
+        elif name == "dump":
+            row = next(row for row in self.rows if row["id"] == options[1])
+            output = (self.folder / options[1] / Path(options[2]).relative_to(str(row["paths"][0]))).read_text()  # type: ignore[index]
         elif name == "snapshots":
             wanted = options[options.index("--host") + 1] if "--host" in options else None
             output = json.dumps([row for row in self.rows if wanted in (None, row["hostname"])])

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,13 @@ def test_a_snapshot_holds_what_cannot_be_downloaded_again(host: Host) -> None:
     assert sorted(made.manifest.keys) == ["home/auth/encryption_key", "home/auth/jwt_secret_key"]
     assert made.manifest.model_files == [{"uid": "chat", "path": "/models/mine.gguf", "size": None}]
     assert made.manifest.warnings == []
-    assert [each.id for each in made.snapshots] == [made.id]
+    assert [each.id for each in host.restic.snapshots("one")] == [made.id]
     row = described(made.id, made.manifest)
     assert (row["id"], row["bytes"], len(row["files"])) == (made.id[:8], made.manifest.size, len(PATHS))
     assert status(host) == {
         **{"version": 1, "last_success": "2027-01-15T08:00:00Z", "last_attempt": "2027-01-15T08:00:00Z", "snapshot": made.id, "verified": True},
         **{"files": len(PATHS), "bytes": made.manifest.size, "failed": "", "repository": host.settings.repository, "warnings": []},
+        **{"tidied": "2027-01-15T08:00:00Z", "keeps": [7, 4]},
     }
 
 
@@ -101,6 +103,7 @@ def test_the_container_sees_the_server_s_volumes_and_no_network(host: Host) -> N
     assert (made["Image"], made["User"], made["NetworkDisabled"]) == ("sha256:1234", "1000:1000", True)
     limits = made["HostConfig"]
     assert (limits["NetworkMode"], limits["CapDrop"], limits["CapAdd"], limits["LogConfig"]) == ("none", ["ALL"], ["CHOWN"], {"Type": "none"})
+    assert limits["CpuShares"] < 1024
     assert (limits["VolumesFrom"], limits["ReadonlyRootfs"], limits["UsernsMode"]) == (["xinference"], True, "host")
     assert host.engine.asked[-1].startswith("DELETE /containers/xinference-backup") or "DELETE /containers/xinference-backup?force=1" in host.engine.asked
 
@@ -257,7 +260,7 @@ def test_nothing_is_saved_while_an_upgrade_is_under_way(host: Host, text: str) -
     record = Path(host.settings.upgrade_directory, "upgrade.json")
     record.parent.mkdir()
     record.write_text(text)
-    words = "an upgrade was cut off, so there is nothing certain to back up; run playbook upgrade again"
+    words = "an upgrade is under way, or was cut off, so there is nothing certain to back up; if no run is making it, run playbook upgrade again"
     with pytest.raises(BackupError, match=f"^{words}$"):
         make(host.settings, host.docker, host.restic)
     assert (host.repository.rows, host.engine.made) == ([], [])
@@ -272,3 +275,52 @@ def test_a_directory_that_is_a_link_is_named(host: Host, tmp_path: Path) -> None
     (host.home / "auth").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BackupError, match="/auth is a link, which no backup follows; mount what it leads to"):
         make(host.settings, host.docker, host.restic)
+
+
+def commands(host: Host) -> list[str]:
+    """The commands of restic that were called since the last time."""
+    names = [call.partition(" ")[0] for call in host.repository.calls]
+    host.repository.calls.clear()
+    return names
+
+
+def test_old_snapshots_are_removed_once_a_day(host: Host) -> None:
+    """A failed check is not forgotten: the next backup checks again."""
+    begun, hour = 1_800_000_000.0, 3600.0
+
+    def make_at(seconds: float, keep_daily: int = 7) -> list[str]:
+        make(replace(host.settings, keep_daily=keep_daily), host.docker, host.restic, clock=lambda: seconds)
+        return commands(host)
+
+    plain, whole = ["backup", "restore"], ["backup", "restore", "forget", "check"]
+    assert make_at(begun) == whole
+    assert make_at(begun + hour) == plain
+    assert make_at(begun + 20 * hour) == plain
+    assert make_at(begun + 20 * hour + 1) == whole
+    assert make_at(begun + 21 * hour) == plain
+    # Another number of them, and a clock that goes wrong.
+    assert make_at(begun + 22 * hour, keep_daily=3) == whole
+    assert make_at(begun + 23 * hour, keep_daily=3) == plain
+    assert make_at(begun, keep_daily=3) == whole
+    host.repository.fails["check"] = ["Fatal: repository contains errors\n"]
+    with pytest.raises(BackupError, match="repository contains errors"):
+        make_at(begun + 40 * hour, keep_daily=3)
+    assert str(status(host)["failed"]).endswith("repository contains errors.")
+    assert commands(host) == whole
+    assert make_at(begun + 41 * hour, keep_daily=3) == whole
+    assert status(host)["failed"] == ""
+
+
+def test_another_repository_is_looked_after_at_once(host: Host, tmp_path: Path) -> None:
+    make(host.settings, host.docker, host.restic)
+    commands(host)
+    make(replace(host.settings, repository=str(tmp_path / "elsewhere")), host.docker, host.restic)
+    assert commands(host) == ["backup", "restore", "forget", "check"]
+
+
+def test_where_the_files_cannot_be_read_restic_is_stopped(host: Host) -> None:
+    host.engine.exists = False
+    with pytest.raises(BackupError, match="there is no container 'xinference' on this host"):
+        make(host.settings, host.docker, host.restic)
+    assert commands(host) == ["unlock"]
+    assert host.repository.rows == []

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.s
 
 PASSWORD, KEY = "marked password", "marked-key"
 ID = "0123456789abcdef" * 4
+BACKUP = ["backup", "--json", "--host", "one", "--tag", "inferops.xinference", "--tag", "container=xinference"]
 NONE = "Fatal: unable to open config file: stat /r/config: no such file or directory\nIs there a repository at the following location?\n/r\n"
 LOCKED = "unable to create lock in backend: repository is already locked by PID 7 on one by root (UID 0, GID 0)\nlock was created at 2026-01-31\n"
 
@@ -36,7 +39,11 @@ class Calls:
         self.arguments: list[list[str]] = []
         self.environments: list[dict[str, str]] = []
 
-    def __call__(self, arguments: Sequence[str], environment: dict[str, str]) -> Answer:
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
+        # As the shell: a line lets it go on, and an end without one stops it.
+        if gate is not None and not os.read(gate, 1):
+            self.arguments.append(["stopped", *arguments[1:]])
+            return Answer(130, "", "")
         self.arguments.append(list(arguments[1:]))
         self.environments.append(environment)
         if not self.answers:
@@ -60,6 +67,12 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(container="xinference", docker_host="unix:///x", host="one", keep_daily=7, keep_weekly=4, collection_version="0.1.0", **places)
 
 
+def saved(restic: Restic) -> str:
+    """The ID of a snapshot of a directory that is complete."""
+    with restic.saving(Path("/run/x")) as finish:
+        return finish()
+
+
 def made(settings: Settings, *answers: Answer | Exception) -> tuple[Restic, Calls]:
     """A repository, and its calls."""
     calls = Calls(*answers)
@@ -69,16 +82,20 @@ def made(settings: Settings, *answers: Answer | Exception) -> tuple[Restic, Call
 def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
     """From 0.11, of Debian 11, to 0.18; the order of options and arguments as their documentation has it."""
     restic, calls = made(settings, Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), ""))
-    assert restic.save(Path("/run/x")) == ID
+    assert saved(restic) == ID
     restic.fetch(ID, Path("/run/y"))
+    restic.fetch_fresh(ID, Path("/run/y"))
+    restic.read(Snapshot(ID, "one", "", "/run/x"), "manifest.json")
     restic.forget()
     restic.check()
     restic.snapshots("one")
     restic.snapshots()
     both = "inferops.xinference,container=xinference"
     assert calls.arguments == [
-        ["backup", "--json", "--host", "one", "--tag", "inferops.xinference", "--tag", "container=xinference", "/run/x"],
+        [*BACKUP, "--exclude-file", "/proc/self/fd/0", "/run/x"],
         ["restore", ID, "--target", "/run/y"],
+        ["restore", "--no-lock", ID, "--target", "/run/y"],
+        ["dump", "--no-lock", ID, "/run/x/manifest.json"],
         ["forget", "--host", "one", "--tag", both, "--group-by", "host,tags", "--keep-last", "3", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
         ["check"],
         ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
@@ -279,13 +296,13 @@ def test_a_repository_that_cannot_be_opened_is_not_made(settings: Settings, word
 def test_a_backup_that_names_no_snapshot_has_failed(settings: Settings, output: str) -> None:
     restic, _calls = made(settings, Answer(0, output, ""))
     with pytest.raises(BackupError, match=r"restic backup (named no snapshot|gave an answer that is no JSON)"):
-        restic.save(Path("/run/x"))
+        saved(restic)
 
 
 def test_the_last_summary_counts(settings: Settings) -> None:
     lines = [json.dumps({"message_type": "summary", "snapshot_id": each}) for each in ("f" * 8, ID)]
     restic, _calls = made(settings, Answer(0, "\n".join(["scanning", *lines, '{"message_type": "status"}', ""]), ""))
-    assert restic.save(Path("/run/x")) == ID
+    assert saved(restic) == ID
 
 
 @pytest.mark.parametrize("output", ["", "null", "{}", "[]", "7", '"x"', "[7, null, []]"])
@@ -350,6 +367,9 @@ def test_a_command_is_run_with_its_environment_and_nothing_else() -> None:
 def test_what_it_writes_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restic_module, "_ANSWER", 10)
     assert run([sys.executable, "-I", "-c", "print('x' * 100)"], {}).output == "x" * 10
+    # More than a pipe holds, on both ends.
+    program = "import sys; print('x' * (1 << 20)); print('y' * (1 << 20), file=sys.stderr); sys.exit(3)"
+    assert run([sys.executable, "-I", "-c", program], {}) == Answer(3, "x" * 10, "y" * 10)
 
 
 def test_a_command_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,3 +383,97 @@ def test_the_same_repository_for_another_host(settings: Settings) -> None:
     restic.snapshots("two")
     assert calls.arguments == [["snapshots", "--json", "--no-lock", "--tag", "inferops.xinference,container=other", "--host", "two"]]
     assert calls.environments[0]["RESTIC_PASSWORD"] == PASSWORD
+
+
+def test_a_snapshot_waits_until_its_directory_is_complete(tmp_path: Path, settings: Settings) -> None:
+    """With the real call: the program reads its input to the end, as restic does, and looks then."""
+    program, waits, place = tmp_path / "restic", tmp_path / "waits", tmp_path / "snapshot"
+    summary = json.dumps({"message_type": "summary", "snapshot_id": ID})
+    program.write_text(f"#!/bin/sh\ntouch {waits}\ncat >/dev/null\ncat {place}/file >&2 && echo '{summary}'\n")
+    program.chmod(0o700)
+    restic = Restic(settings, Secrets(PASSWORD, {}))
+    restic.program = str(program)
+    place.mkdir()
+    with restic.saving(place) as finish:
+        until(waits.exists)
+        (place / "file").write_text("complete")
+        assert finish() == ID
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, a minute at most."""
+    for _try in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come")
+
+
+def test_what_is_not_complete_becomes_no_snapshot(tmp_path: Path, settings: Settings) -> None:
+    """The program is stopped as restic is, by an interrupt, and its lock is removed."""
+    program, said = tmp_path / "restic", tmp_path / "said"
+    program.write_text(f'#!/bin/sh\n[ "$1" = unlock ] && echo unlocked >>{said} && exit\ntouch {said}\ncat >/dev/null\necho saved >>{said}\n')
+    program.chmod(0o700)
+    restic = Restic(settings, Secrets(PASSWORD, {}))
+    restic.program = str(program)
+    with pytest.raises(BackupError, match="the server has no files"), restic.saving(tmp_path):
+        until(said.exists)
+        raise BackupError("the server has no files")
+    assert said.read_text() == "unlocked\n"
+
+
+def test_one_that_does_not_end_is_killed_with_its_shell(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, number = tmp_path / "restic", tmp_path / "number"
+    program.write_text(f"#!/bin/sh\necho $$ >{number}\nexec sleep 600\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(restic_module, "_LONGEST", 2.0)
+    restic = Restic(settings, Secrets(PASSWORD, {}))
+    restic.program = str(program)
+    with pytest.raises(BackupError, match="restic backup did not end within 2 s"):
+        saved(restic)
+    # A machine that is very slow has not even started it.
+    if number.exists():
+        place = Path(f"/proc/{number.read_text().strip()}/stat")
+        until(lambda: not place.exists() or " Z " in place.read_text())
+
+
+def test_a_snapshot_that_is_not_asked_for_is_none(settings: Settings) -> None:
+    restic, calls = made(settings)
+    with restic.saving(Path("/run/x")):
+        pass
+    assert [each[0] for each in calls.arguments] == ["stopped", "unlock"]
+
+
+def test_what_ends_the_call_for_a_snapshot_is_said_when_its_directory_is_complete(settings: Settings) -> None:
+    restic, _calls = made(settings, failed("Fatal: wrong password or no key found\n"))
+    with pytest.raises(BackupError, match="xinference_backup_password does not open the repository"):
+        saved(restic)
+    restic, _calls = made(settings, ValueError("embedded null byte"))
+    with pytest.raises(BackupError, match="restic backup cannot be run: embedded null byte"):
+        saved(restic)
+
+
+def test_a_snapshot_that_finds_the_repository_locked_is_made_again_and_waits_for_nothing(settings: Settings) -> None:
+    summary = Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")
+    restic, calls = made(settings, failed(LOCKED), Answer(0, "", ""), summary)
+    assert saved(restic) == ID
+    assert calls.arguments == [[*BACKUP, "--exclude-file", "/proc/self/fd/0", "/run/x"], ["unlock"], [*BACKUP, "/run/x"]]
+
+
+def test_without_restic_a_snapshot_is_a_sentence(settings: Settings) -> None:
+    restic = Restic(settings, Secrets(PASSWORD, {}))
+    restic.program = "/nowhere/restic"
+    with pytest.raises(BackupError, match="restic is not installed on this host"):
+        saved(restic)
+
+
+def test_what_was_moved_since_is_read_with_a_lock(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "back/half").mkdir(parents=True)
+    restic, calls = made(settings, failed("Fatal: load pack: does not exist\n"), Answer(0, "", ""))
+    restic.fetch_fresh(ID, tmp_path / "back")
+    place = str(tmp_path / "back")
+    assert calls.arguments == [["restore", "--no-lock", ID, "--target", place], ["restore", ID, "--target", place]]
+    assert not (tmp_path / "back").exists()
+    restic, _calls = made(settings, failed("one\n"), failed("two\n"))
+    with pytest.raises(BackupError, match="two"):
+        restic.fetch_fresh(ID, tmp_path / "back")

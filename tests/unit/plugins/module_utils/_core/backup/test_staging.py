@@ -115,3 +115,19 @@ def test_a_directory_of_another_user_is_refused(host: Host, folder: Path, monkey
     monkeypatch.setattr(os, "geteuid", lambda: other)
     with pytest.raises(BackupError, match="is no directory of this user"), staging(host.settings):
         raise AssertionError("it was entered")
+
+
+def test_archives_of_runs_that_were_killed_go_after_a_day(host: Host, folder: Path, tmp_path: Path) -> None:
+    """One of a run that goes on stays, and no link is followed."""
+    folder.mkdir(mode=0o700)
+    elsewhere = tmp_path / "elsewhere"
+    for path in (folder / "archive-old.tar", folder / "archive-new.tar", folder / "other.tar", elsewhere):
+        path.write_text("secret")
+    (folder / "archive-link.tar").symlink_to(elsewhere)
+    for path in folder.iterdir():
+        if path.name != "archive-new.tar":
+            os.utime(path, (1, 1), follow_symlinks=False)
+    with staging(host.settings):
+        pass
+    assert sorted(path.name for path in folder.iterdir()) == ["archive-new.tar", "other.tar"]
+    assert elsewhere.read_text() == "secret"

@@ -114,7 +114,8 @@ def test_everything_that_it_lacks_is_said_at_once() -> None:
 def test_no_other_play_changes_a_host_whose_upgrade_was_cut_off(state: str) -> None:
     found = host({"versions": VERSIONS, "upgrade": {**UNDER_WAY, "state": state}})
     assert sentences(found, upgrading=False) == [
-        "An upgrade of this host was cut off, so it is not certain which server its data are of. Run playbook upgrade again, which ends it."
+        "An upgrade of this host is under way, or was cut off, so it is not certain which server its data are of. "
+        "Wait for its run; if there is none, run playbook upgrade again, which ends it."
     ]
 
 

@@ -120,7 +120,7 @@ def write(host: Host) -> None:
 
 
 def at_before(host: Host) -> None:
-    """The server of before runs with its data, and nothing is left on the way."""
+    """The previous server runs with its data, and nothing is left on the way."""
     assert {name: (found.id, found.image_id, found.status) for name, found in host.engine.containers.items()} == {NAME: (BEFORE_ID, IMAGE, "running")}
     assert users(host.home / "auth/auth.db") == ["admin"]
     assert (host.home / "model/v2/llm/mine.json").read_text() == '{"model_name": "mine"}'
@@ -406,7 +406,7 @@ def test_the_one_before_is_kept_beside_a_server_that_does_not_serve(host: Host, 
     assert upgrade.keep("4.2.0") == ""
 
 
-# The server of before comes back.
+# The previous server comes back.
 
 
 def test_a_new_server_that_never_ran_leaves_everything_as_it_is(host: Host, upgrade: Upgrade) -> None:
@@ -562,7 +562,7 @@ def test_where_the_snapshot_cannot_be_read_the_new_server_goes_on(host: Host, up
 
 
 def test_data_that_are_back_are_not_brought_back_a_second_time(host: Host, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server of before may have served for days since."""
+    """The previous server may have served for days since."""
     begun(host, upgrade)
     with monkeypatch.context() as patched, pytest.raises(Cut):
         patched.setattr(Restore, "keep", raiser(Cut))
@@ -693,7 +693,7 @@ def test_a_record_that_is_damaged_moves_nothing(host: Host, upgrade: Upgrade, pu
     assert changing(host) == []
     assert set(host.engine.containers) == {NAME, PREVIOUS}
     assert os.path.lexists(path)
-    with pytest.raises(BackupError, match="an upgrade was cut off"):
+    with pytest.raises(BackupError, match="an upgrade is under way, or was cut off"):
         make(host.settings, host.docker, host.restic)
 
 
