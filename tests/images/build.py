@@ -264,6 +264,27 @@ def models(folder: Path) -> str:
     return str(folder)
 
 
+def promtool(folder: Path) -> str:
+    """The program that checks and tests rules of Prometheus, out of the distribution's package, of which nothing is installed."""
+    target = folder / "promtool"
+    if not target.exists():
+        if not shutil.which("apt-get"):
+            raise BuildError("this is no Debian or Ubuntu, from whose package prometheus promtool could be taken")
+        say("fetching promtool from package prometheus")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+            # As root, apt downloads as a user who may not write here.
+            fetch = ("sh", "-euc", f"cd '{scratch}' && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg-deb -x prometheus_*.deb .")
+            try:
+                run(*fetch, quiet=True)
+            except BuildError:
+                # Without lists, there is no package.
+                run("apt-get", "update", "-qq", quiet=True)
+                run(*fetch, quiet=True)
+            (Path(scratch) / "usr/bin/promtool").rename(target)
+    return str(target)
+
+
 def held(text: str, python: str) -> str:
     """The requirements that hold for a version of Python, such as 3.9, without their conditions.
 
@@ -383,7 +404,7 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 def main() -> int:
     """Command line; 0 when made, 1 with one sentence when not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=("base", "server", "host", "docker-host", "storage", "unchanged", "models", "archive", "wheels"))
+    parser.add_argument("what", choices=("base", "server", "host", "docker-host", "storage", "unchanged", "models", "archive", "wheels", "promtool"))
     parser.add_argument("--version", default="4.1.0", help="version of Xinference, default 4.1.0")
     parser.add_argument("--suite", choices=SUITES, default=SUITE, help=f"release of Debian for base and host, default {SUITE}")
     parser.add_argument("--python", help="version of Python that wheels are for, default that of the suite")
@@ -400,6 +421,7 @@ def main() -> int:
         "unchanged": lambda: unchanged(chosen.version),
         "models": lambda: models(chosen.folder / "models"),
         "wheels": lambda: wheels(chosen.folder / "wheels", python),
+        "promtool": lambda: promtool(chosen.folder / "promtool"),
         "archive": lambda: archive(chosen.version, chosen.folder / "images"),
     }
     made_for = {"wheels": python, "base": chosen.suite, "host": chosen.suite}.get(chosen.what, chosen.version)

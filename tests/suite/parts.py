@@ -72,6 +72,7 @@ TEST: list[Part] = [
     # These wait for most of their time.
     _part("isolation"),
     _part("containers", "setup", "images"),
+    _part("monitoring"),
     _part("docs-check"),
     # Reads what the others left.
     _part("exercised", "*"),

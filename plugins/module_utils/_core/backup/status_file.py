@@ -15,7 +15,7 @@ from typing import Any
 from ..base.bounded import read_json
 from ..base.private_file import replace_private
 
-__all__ = ["NAME", "Tidied", "failed", "is_tidy", "repository", "succeeded"]
+__all__ = ["NAME", "Tidied", "failed", "is_tidy", "last_backup", "repository", "succeeded"]
 
 NAME = "status.json"
 _VERSION, _BYTES = 1, 1 << 16
@@ -51,6 +51,14 @@ def _write(directory: str, **changed: Any) -> None:
     replace_private(path, json.dumps({**before, **changed, "version": _VERSION}, sort_keys=True) + "\n")
     # Its directory is root's alone.
     path.chmod(0o644)
+
+
+def last_backup(directory: str) -> dict[str, Any]:
+    """What became of the last backup; empty where there was none, or that cannot be read.
+
+    :param directory: of the file.
+    """
+    return _read(Path(directory, NAME))
 
 
 def repository(directory: str) -> str | None:

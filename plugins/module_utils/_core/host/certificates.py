@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import ssl
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["certificate_facts", "days_left"]
+__all__ = ["certificate_facts", "days_left", "served_end"]
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 #: RFC 5280, 4.1: Validity is a sequence of two times, and the only such pair. Years before 2050 have two digits, later ones four.
@@ -24,7 +25,14 @@ def _not_after(pem: bytes) -> datetime | None:
     block = _PEM.search(pem)
     try:
         # The library wants the end marked in the line after the last character.
-        encoded = ssl.PEM_cert_to_DER_cert(block.group(0).decode("ascii") + "\n") if block else b""
+        return _end(ssl.PEM_cert_to_DER_cert(block.group(0).decode("ascii") + "\n") if block else b"")
+    except ValueError:
+        return None
+
+
+def _end(encoded: bytes) -> datetime | None:
+    """The end of a certificate in DER format, in UTC; None where it is none."""
+    try:
         found = _VALIDITY.search(encoded)
         if found is None:
             return None
@@ -44,6 +52,20 @@ def certificate_facts(content: bytes) -> dict[str, Any]:
     """
     end = _not_after(content)
     return {"sha256": hashlib.sha256(content).hexdigest(), "not_after": end.isoformat() if end else None}
+
+
+def served_end(address: str, port: int, seconds: float) -> datetime | None:
+    """Until when the certificate holds that a server shows, in UTC; None where it shows none that can be read. It is not verified, and asked for nothing.
+
+    :param address: of the server.
+    :param port: of the server.
+    :param seconds: for which it may take to answer.
+    :raises OSError: when it does not show one.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((address, port), timeout=seconds) as connection, context.wrap_socket(connection) as wrapped:
+        return _end(wrapped.getpeercert(binary_form=True) or b"")
 
 
 def days_left(not_after: str, now: datetime) -> int:

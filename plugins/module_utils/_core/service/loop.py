@@ -196,6 +196,8 @@ class Watcher:
         known = [(model, self.statuses[model.uid]) for model in declaration.models]
         moving = [status for model, status in known if not is_settled(model, status)]
         calm, now = not moving and not drifted, self.clock()
+        if calm:
+            self.connection.count_workers(client)
         # What was just asked for is still called absent here, so whether it is really loading is seen soon.
         waits = bool(moving) and all(status.state in BUSY or status.next_try > now for status in moving)
         self.seen = _Seen(rows, now, calm=calm, lasts=intervals.whole if calm else intervals.loading if waits else intervals.settle)

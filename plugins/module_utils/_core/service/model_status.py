@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..declaration.model import DeclaredModel
-from ..observed.models import ABSENT, ERROR, ORPHAN, READY, Observed, ObservedModel
+from ..observed.models import ABSENT, BUSY, ERROR, ORPHAN, READY, Observed, ObservedModel
 from ..server.rows import Progress
 from .intervals import Intervals
+from .model_counts import ModelCounts
 
 __all__ = ["ModelStatus", "ModelStatuses", "is_settled"]
 
@@ -70,6 +72,8 @@ class ModelStatuses(dict[str, ModelStatus]):
         self.log = log
         self.intervals = intervals
         self.clock = clock
+        #: What was counted of each of them since the service runs; not forgotten with a server.
+        self.counts: defaultdict[str, ModelCounts] = defaultdict(ModelCounts)
 
     def declare(self, uids: Iterable[str]) -> None:
         """Take the models of another declaration: what failed as it was declared before may go well now."""
@@ -77,11 +81,14 @@ class ModelStatuses(dict[str, ModelStatus]):
         known = {uid: replace(status, tries=0, next_try=0.0, stuck=0, drift_tries=0, drift_after=0.0) for uid, status in self.items() if uid in wanted}
         self.clear()
         self.update({**known, **{uid: ModelStatus() for uid in wanted - set(known)}})
+        for uid in self.counts.keys() - wanted:
+            del self.counts[uid]
 
     def forget(self) -> None:
         """The server is gone, and another one will come: nothing counts but why a model failed."""
         for uid, status in self.items():
             self[uid] = ModelStatus(message=status.message)
+            self.counts[uid].gone()
 
     def due(self, since: float, now: float) -> bool:
         """Whether the pause of a model that failed ended in that time."""
@@ -104,6 +111,8 @@ class ModelStatuses(dict[str, ModelStatus]):
             if state != status.state:
                 status.since, status.progress = self.clock(), None
             status.state = state
+            if state in BUSY:
+                self.counts[uid].loads(self.clock())
             if not ours:
                 status.asked = False
             elif status.asked and state in (ERROR, ABSENT, ORPHAN):
@@ -118,6 +127,7 @@ class ModelStatuses(dict[str, ModelStatus]):
         pause = min(self.intervals.first * float(2 ** min(status.tries, 20)), self.intervals.most)
         status.tries += 1
         status.next_try = self.clock() + pause
+        self.counts[uid].failed()
         if message != status.message or status.tries == 1:
             self.log(f"{uid}: {message}; next try in {pause:.0f} s")
         status.message = message
@@ -130,8 +140,12 @@ class ModelStatuses(dict[str, ModelStatus]):
         status.drift_after = self.clock() + pause
         return pause
 
-    def answers(self, uid: str, running: ObservedModel, words: str) -> None:
-        """A model serves."""
+    def answers(self, uid: str, running: ObservedModel, words: str, seconds: float | None = None) -> None:
+        """A model serves.
+
+        :param seconds: that its answer took; None where it was not asked.
+        """
+        self.counts[uid].answers(self.clock(), seconds)
         status = self[uid]
         status.answered, status.tries, status.refusals, status.stuck, status.message = running.created or 1, 0, 0, 0, ""
         self.log(f"{uid}: {words}")

@@ -21,7 +21,9 @@ from ..base.journal import log
 from ..base.lock import Lock
 from ..host.declaration_file import StoredDeclaration
 from ..server.session import MISSING
+from .exposition import Exposition
 from .loop import Watcher
+from .metrics import Metrics, Places
 from .readiness import ReadinessServer
 from .signals import Notifier, Stop
 from .start_request import StartRequest
@@ -31,8 +33,20 @@ from .stored import DeclarationReader
 __all__ = ["main"]
 
 
-def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, readiness: ReadinessServer, start_request: StartRequest) -> None:
-    """Poll until stopped."""
+def serve(
+    watcher: Watcher,
+    stopped: Stop,
+    *,
+    state: State,
+    notifier: Notifier,
+    readiness: ReadinessServer,
+    start_request: StartRequest,
+    turned: Callable[[], None] = lambda: None,
+) -> None:
+    """Poll until stopped.
+
+    :param turned: called after each poll.
+    """
     notifier.notify(READY="1")
     watcher.changed = lambda: state.take(watcher)
     odd: set[str] = set()
@@ -51,6 +65,7 @@ def serve(watcher: Watcher, stopped: Stop, *, state: State, notifier: Notifier, 
                     watcher.log(line)
             pause = watcher.intervals.odd
         state.take(watcher)
+        turned()
         start_request.ask(watcher)
         count = sum(care.answered > 0 for care in watcher.statuses.values())
         notifier.notify(WATCHDOG="1", STATUS=watcher.connection.trouble or f"{count} of {len(watcher.wanted())} models answer")
@@ -81,6 +96,12 @@ def main() -> int:
     parser.add_argument("--lock", required=True, help="file that a run locks, too")
     parser.add_argument("--state", help="file to write what is known")
     parser.add_argument("--call", help="file to touch when the container is to be started")
+    parser.add_argument("--inspect", help="file to touch when a report on the container is wanted")
+    parser.add_argument("--report", help="file with the report on the container")
+    parser.add_argument("--disk", action="append", default=[], help="directory whose file system is measured; may be given several times")
+    parser.add_argument("--proxy-address", help="address of the proxy")
+    parser.add_argument("--proxy-port", type=int, default=443, help="port of the proxy")
+    parser.add_argument("--backup", help="directory with what became of the last backup")
     parser.add_argument("--address", default="127.0.0.1", help="address for load balancers")
     parser.add_argument("--port", type=int, default=0, help="port for load balancers; 0 for none")
     chosen = parser.parse_args()
@@ -103,6 +124,9 @@ def main() -> int:
 
     watcher = Watcher(connect, reader, log, lock=Lock(chosen.lock).try_hold, listens=reader.listens, background=in_background, brief=1.0)
     state = State(chosen.state)
-    readiness = ReadinessServer(state, chosen.address, chosen.port, log, notifier)
-    serve(watcher, stopped, state=state, notifier=notifier, readiness=readiness, start_request=StartRequest(chosen.call))
+    proxy = (chosen.proxy_address, chosen.proxy_port) if chosen.proxy_address else None
+    metrics = Metrics(watcher, Places(chosen.report, chosen.disk, proxy, chosen.backup))
+    readiness = ReadinessServer(state, chosen.address, chosen.port, log, notifier, exposed=Exposition(metrics.families))
+    start_request = StartRequest(chosen.call, chosen.inspect)
+    serve(watcher, stopped, state=state, notifier=notifier, readiness=readiness, start_request=start_request, turned=metrics.turned)
     return 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import socket
 import socketserver
@@ -27,8 +28,14 @@ _WAITING = 256
 _QUESTION_SECONDS = 5
 
 
+#: What makes the answer to /metrics: its type and content.
+Exposed = Callable[[], "tuple[str, bytes]"]
+
+
 class ReadinessServer:
     """Answers load balancers: /ready is 200 only while every declared model has answered, /live is 200 while the service gives signs of life.
+
+    Programs of this host also get figures, at /metrics.
 
     A port that is taken is no reason to leave the models alone: it is tried again.
 
@@ -37,11 +44,13 @@ class ReadinessServer:
     :param port: to listen on; 0 for not at all.
     :param log: called with a line when the port is in use.
     :param notifier: knows the last sign of life.
+    :param exposed: makes the figures; None for none.
     """
 
-    def __init__(self, state: State, address: str, port: int, log: Callable[[str], None], notifier: Notifier) -> None:
+    def __init__(self, state: State, address: str, port: int, log: Callable[[str], None], notifier: Notifier, *, exposed: Exposed | None = None) -> None:
         self.state = state
         self.notifier = notifier
+        self.exposed = exposed
         self.place = (address, port)
         self.log = log
         self.server: ThreadingHTTPServer | None = None
@@ -52,7 +61,7 @@ class ReadinessServer:
         if self.server is not None or not self.place[1]:
             return
         try:
-            self.server = listening(self.state, *self.place, self.notifier.lives)
+            self.server = listening(self.state, *self.place, self.notifier.lives, self.exposed)
         except OSError as error:
             trouble = f"{self.place[0]}:{self.place[1]} cannot be listened on: {error.strerror}"
             if trouble != self.trouble:
@@ -60,12 +69,59 @@ class ReadinessServer:
             self.trouble = trouble
 
 
-def listening(state: State, address: str, port: int, live: Callable[[], bool]) -> ThreadingHTTPServer:
+class Figures:
+    """Answers to /metrics, one at a time: a disk that does not answer must not keep load balancers waiting, too.
+
+    :param exposed: makes the figures; None for none.
+    """
+
+    def __init__(self, exposed: Exposed | None) -> None:
+        self.exposed = exposed
+        self.asked = threading.Lock()
+
+    def answer(self, asker: str, here: str) -> tuple[int, str, bytes]:
+        """Status, type and content of an answer.
+
+        :param asker: address of whoever asks.
+        :param here: address that was asked.
+        """
+        if self.exposed is None:
+            return _words(404, "There are no figures here.")
+        if not _is_on_this_host(asker, here):
+            return _words(403, "Figures are for programs of this host alone.")
+        if not self.asked.acquire(blocking=False):
+            return _words(503, "Another client is asking for the figures at this moment; try it later.")
+        try:
+            return (200, *self.exposed())
+        except ImportError:
+            return _words(501, f"There are no figures: Python package prometheus-client is not installed in {sys.prefix}; see docs/monitoring.md.")
+        finally:
+            self.asked.release()
+
+
+def _words(status: int, words: str) -> tuple[int, str, bytes]:
+    """An answer of one sentence."""
+    return status, "text/plain; charset=utf-8", f"{words}\n".encode()
+
+
+def _is_on_this_host(asker: str, here: str) -> bool:
+    """Whether a connection comes from this host: over loopback, or from the very address that it leads to."""
+    try:
+        address = ipaddress.ip_address(asker.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return asker == here or (mapped or address).is_loopback
+
+
+def listening(state: State, address: str, port: int, live: Callable[[], bool], exposed: Exposed | None = None) -> ThreadingHTTPServer:
     """The server behind a :class:`ReadinessServer`.
 
     :param live: whether the service gives signs of life.
+    :param exposed: makes the figures; None for none.
     :raises OSError: when the port is taken.
     """
+    figures = Figures(exposed)
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _QUESTION_SECONDS
@@ -87,9 +143,11 @@ def listening(state: State, address: str, port: int, live: Callable[[], bool]) -
             known = {"/ready": state.now["ready"], "/live": live()}
             path = self.path.partition("?")[0]
             status = 404 if path not in known else 200 if known[path] else 503
-            text = json.dumps({"ready": state.now["ready"]}).encode()
+            kind, text = "application/json", json.dumps({"ready": state.now["ready"]}).encode()
+            if path == "/metrics":
+                status, kind, text = figures.answer(self.client_address[0], self.connection.getsockname()[0])
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             if body:

@@ -187,4 +187,8 @@ class Repair:
         if result.changed:
             self.log(f"{result.uid}: {result.result}")
         if status is not None:
-            status.asked = status.asked or result.result in ("launched", "relaunched")
+            if result.result in ("launched", "relaunched"):
+                status.asked = True
+                self.statuses.counts[result.uid].launched(self.clock())
+            elif result.state == READY:
+                self.statuses.counts[result.uid].drift = len(result.drift)

@@ -56,6 +56,8 @@ class Connection:
         self.useless: float | None = None
         #: Polls in a row that failed, though something listened.
         self.stumbles = 0
+        #: Its workers, as it reported them last; None where that is not known.
+        self.workers: int | None = None
         #: Until when the server is left alone, because it refused the credentials.
         self.banned = 0.0
 
@@ -86,12 +88,22 @@ class Connection:
         :raises XinferenceError: when the server cannot be asked.
         """
         if self.trouble:
-            if not (client.status().get("workers") or {}):
+            self.count_workers(client)
+            if not self.workers:
                 self.trouble = "the server has no worker yet"
                 return False
             self.log("the server is there")
             self.trouble, self.refused, self.explained = "", False, set()
         return True
+
+    def count_workers(self, client: Api) -> None:
+        """Ask how many workers the server has.
+
+        :param client: what :meth:`use` gave.
+
+        :raises XinferenceError: when the server cannot be asked.
+        """
+        self.workers = len(client.status().get("workers") or {})
 
     def forget(self) -> None:
         """Give the client up, so that the next poll logs in again."""

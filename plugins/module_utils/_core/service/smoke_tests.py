@@ -130,5 +130,5 @@ class SmokeTests:
         if running is None or not ready:
             # It answered, and is gone.
             return True
-        self.statuses.answers(question.uid, running, f"ready, answered in {question.seconds:.2f} s")
+        self.statuses.answers(question.uid, running, f"ready, answered in {question.seconds:.2f} s", question.seconds)
         return True

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.status_file import NAME, Tidied, failed, is_tidy, repository, succeeded
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.status_file import NAME, Tidied, failed, is_tidy, last_backup, repository, succeeded
 
 FIRST: dict[str, Any] = {"version": 1, "last_success": None, "snapshot": None, "verified": False, "files": 0, "bytes": 0}
 THEN, NOW = "2026-01-31T03:00:00Z", "2026-02-01T03:00:00Z"
@@ -30,6 +30,7 @@ def test_a_first_success(tmp_path: Path) -> None:
     expected = {"last_success": NOW, "last_attempt": NOW, "snapshot": "0123", "verified": True, "files": 3, "bytes": 1000, "failed": ""}
     assert content(folder) == {**FIRST, **expected, "repository": "/mnt/one", "warnings": ["Odd."]}
     assert repository(str(folder)) == "/mnt/one"
+    assert last_backup(str(folder)) == content(folder)
     assert stat.S_IMODE((folder / NAME).stat().st_mode) == 0o644
 
 
@@ -41,6 +42,7 @@ def test_a_first_failure(tmp_path: Path) -> None:
 
 def test_what_was_there_is_kept(tmp_path: Path) -> None:
     assert repository(str(tmp_path)) is None
+    assert last_backup(str(tmp_path)) == {}
     succeeded(str(tmp_path), THEN, "0123", files=3, size=1000, where="/mnt/one", warnings=[], tidied=None)
     before = content(tmp_path)
     failed(str(tmp_path), NOW, "There is no room.")

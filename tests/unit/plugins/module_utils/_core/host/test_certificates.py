@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import socket
+import ssl
+import threading
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -14,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import certificate_facts, days_left
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import certificate_facts, days_left, served_end
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -54,3 +59,33 @@ def test_what_is_no_certificate(content: bytes) -> None:
 def test_days_left(hours: int, days: int) -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
     assert days_left((now + timedelta(hours=hours)).isoformat(), now) == days
+
+
+def test_the_certificate_that_a_server_shows(tmp_path: Path) -> None:
+    """Whoever made it, for whatever name, and though it has ended."""
+    pem = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "both.pem").write_bytes(made(datetime(2020, 1, 1), datetime(2021, 2, 3, 4, 5, 6)) + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def show() -> None:
+            connection, _address = listener.accept()
+            # Whoever asks goes without a word.
+            with context.wrap_socket(connection, server_side=True) as wrapped, contextlib.suppress(OSError):
+                wrapped.recv(1)
+
+        showing = threading.Thread(target=show)
+        showing.start()
+        assert served_end("127.0.0.1", listener.getsockname()[1], 60.0) == datetime(2021, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+        showing.join()
+
+
+def test_a_server_without_a_certificate() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        # It takes the connection, and says nothing.
+        with pytest.raises(OSError, match="timed out"):
+            served_end("127.0.0.1", port, 0.2)
+    with pytest.raises(ConnectionRefusedError):
+        served_end("127.0.0.1", port, 60.0)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service import container_start
+from ansible_collections.inferops.xinference.plugins.module_utils._core.service import container_report, container_start
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.container_start import bring_back, main
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import PACKAGE, install
 
@@ -134,3 +136,112 @@ def test_the_unit_of_root_runs_nothing_but_this_and_the_standard_library(tmp_pat
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert PACKAGE in imported
     assert {name for name in imported if name not in {*STANDARD, PACKAGE, "imported package"}} == set()
+
+
+class Described(Engine):
+    """An engine with one container that it describes whole."""
+
+    tagged = "registry:5000/xprobe/xinference:v4.0.1-cpu"
+
+    def get(self, route: str) -> Any:
+        """Its description."""
+        found = super().get(route)
+        more = {"Id": "abc", "RestartCount": 1, "Image": "sha256:1", "Config": {"Image": self.tagged}}
+        return {**found, **more} if route == "/containers/xinference/json" and found else found
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """The options of the unit that name files."""
+    return {name: str(tmp_path / name) for name in ("call", "inspect", "report")}
+
+
+def touch(path: str, second: int) -> None:
+    """Touch a file at a certain second."""
+    Path(path).touch()
+    os.utime(path, (second, second))
+
+
+def run(engine: DockerSocket, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run the unit."""
+    monkeypatch.setattr(container_start, "DockerSocket", lambda address: engine)
+    return main(["--docker-host", "unix:///run/docker.sock", "--container", "xinference", *(word for name in files for word in (f"--{name}", files[name]))])
+
+
+def test_a_report_touches_nothing(files: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server answers the service, though its health check has not noticed yet."""
+    engine = Described(UNHEALTHY)
+    touch(files["call"], 5)
+    touch(files["inspect"], 6)
+    assert run(engine, files, monkeypatch) == 0
+    assert engine.sent == []
+    assert capsys.readouterr().out == ""
+    assert container_report.kept(files["report"]) == container_report.ContainerReport("abc", STARTED, 0, 1, "", "4.0.1", 6 * 10**9)
+
+
+@pytest.mark.parametrize(("call", "asked", "restarted"), [(7, 6, True), (7, None, True), (None, None, True), (None, 6, False), (6, 6, True), (5, 6, False)])
+def test_a_call_is_never_taken_for_a_question(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch, call: int | None, asked: int | None, restarted: bool
+) -> None:
+    engine = Described(UNHEALTHY)
+    for name, second in (("call", call), ("inspect", asked)):
+        if second is not None:
+            touch(files[name], second)
+    assert run(engine, files, monkeypatch) == 0
+    assert bool(engine.sent) == restarted
+    assert container_report.kept(files["report"]) is not None
+    # Who starts the unit by hand wants the container started.
+    assert run(engine, files, monkeypatch) == 0
+    assert len(engine.sent) == 1 + restarted
+
+
+def test_the_control_group_is_that_of_the_container_s_first_process(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container_start, "memory_cgroup", {17: "/sys/fs/cgroup/docker/abc"}.get)
+    assert run(Described({**UNHEALTHY, "Pid": 17, "Health": None}), files, monkeypatch) == 0
+    report = container_report.kept(files["report"])
+    assert report is not None
+    assert report.cgroup == "/sys/fs/cgroup/docker/abc"
+    # Docker writes this for never, and 0 for no process.
+    assert run(Described({"Status": "created", "StartedAt": "0001-01-01T00:00:00Z", "Pid": 0}), files, monkeypatch) == 0
+    report = container_report.kept(files["report"])
+    assert report is not None
+    assert (report.cgroup, report.started, report.restarts) == ("", 0.0, 0)
+
+
+def test_a_report_that_cannot_be_written_is_a_line_and_a_failure(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert run(Described({**UNHEALTHY, "Health": None}), {**files, "report": str(tmp_path / "file/report")}, monkeypatch) == 1
+    assert "what Docker says of the container cannot be written down: " in capsys.readouterr().out
+
+
+def test_a_container_that_is_not_there_is_not_reported(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(Described(None), files, monkeypatch) == 0
+    assert container_report.kept(files["report"]) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "recorded", "expected"),
+    [
+        ("xprobe/xinference:v4.1.0-cpu", None, "4.1.0"),
+        ("xprobe/xinference@sha256:00", None, ""),
+        ("registry:5000/xinference", None, ""),
+        ("registry:5000/xinference:4.1.0@sha256:00", None, "4.1.0"),
+        ("xinference:nightly", {"image_id": "sha256:1", "server": "4.1.0"}, "4.1.0"),
+        # It was recorded of another image.
+        ("xinference:v4.0.1", {"image_id": "sha256:2", "server": "4.1.0"}, "4.0.1"),
+        ("xinference:v4.0.1", {"image_id": "sha256:1", "server": "unknown"}, "4.0.1"),
+    ],
+)
+def test_the_version_in_the_report(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, recorded: dict[str, str] | None, expected: str
+) -> None:
+    engine = Described({**UNHEALTHY, "Health": None})
+    engine.tagged = image
+    if recorded is not None:
+        (tmp_path / "versions.json").write_text(json.dumps(recorded), encoding="utf-8")
+    assert run(engine, {**files, "versions": str(tmp_path)}, monkeypatch) == 0
+    report = container_report.kept(files["report"])
+    assert report is not None
+    assert report.version == expected

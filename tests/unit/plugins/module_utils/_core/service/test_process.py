@@ -384,6 +384,18 @@ def test_a_server_that_is_away_for_long_is_called_for_again_and_again(tmp_path: 
     StartRequest(None).ask(watcher)
 
 
+def test_a_report_is_asked_for_each_time_that_the_server_comes_back(tmp_path: Path, watcher: Watcher) -> None:
+    place = tmp_path / "inspect"
+    start_request = StartRequest(None, str(place))
+    found = []
+    for trouble in ("not polled yet", "", "", "no connection", "no connection", "", ""):
+        watcher.connection.trouble = trouble
+        start_request.ask(watcher)
+        found.append(place.exists())
+        place.unlink(missing_ok=True)
+    assert found == [False, True, False, False, False, True, False]
+
+
 def test_a_server_that_is_of_no_use_is_called_for_after_some_minutes(tmp_path: Path, watcher: Watcher) -> None:
     place = tmp_path / "call"
     start_request = StartRequest(str(place))
