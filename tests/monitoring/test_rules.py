@@ -247,7 +247,7 @@ def exposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, content in {"current": "1000", "max": "4000", "stat": "inactive_file 150", "events": "oom_kill 3"}.items():
         (tmp_path / f"memory.{name}").write_text(f"{content}\n", encoding="utf-8")
     keep(str(tmp_path / "container.json"), ContainerReport("abc", 500.0, 4, 2, str(tmp_path), "4.1.0"))
-    status_file.succeeded(str(tmp_path), "2026-01-31T12:00:00Z", "abc", files=1, size=2, where="/backups", warnings=[])
+    status_file.succeeded(str(tmp_path), "2026-01-31T12:00:00Z", "abc", files=1, size=2, where="/backups", warnings=[], tidied=None)
     metrics = Metrics(watcher, Places(str(tmp_path / "container.json"), ["/"], ("127.0.0.1", 443), str(tmp_path)))
     metrics.turned()
     return Exposition(metrics.families)()[1].decode()

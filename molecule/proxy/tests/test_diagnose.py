@@ -140,6 +140,7 @@ def test_memory_that_is_used_up(diagnose: Diagnosed, fault: Callable[[str, str],
 
 
 def test_damaged_files_and_why_a_model_does_not_load(diagnose: Diagnosed, fault: Callable[[str, str], None], host: Any, server: Server) -> None:
+    wait_for(lambda: is_ready(host))
     fault(f"mv {CHAT} {ROOT}/kept && head -c 50000000 {ROOT}/kept > {CHAT}", f"mv {ROOT}/kept {CHAT}")
     fault(f"mv {MODELS}/all-MiniLM-L6-v2/model.safetensors {ROOT}/weights", f"mv {ROOT}/weights {MODELS}/all-MiniLM-L6-v2/model.safetensors")
     fault(f"ln -s /nowhere {MODELS}/all-MiniLM-L6-v2/model.safetensors", f"rm {MODELS}/all-MiniLM-L6-v2/model.safetensors")

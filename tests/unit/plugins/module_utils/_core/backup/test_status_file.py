@@ -13,7 +13,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.status_file import NAME, Tidied, failed, is_tidy, last_backup, repository, succeeded
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.status_file import (
+    NAME,
+    Tidied,
+    failed,
+    is_tidy,
+    last_backup,
+    repository,
+    succeeded,
+)
 
 FIRST: dict[str, Any] = {"version": 1, "last_success": None, "snapshot": None, "verified": False, "files": 0, "bytes": 0}
 THEN, NOW = "2026-01-31T03:00:00Z", "2026-02-01T03:00:00Z"

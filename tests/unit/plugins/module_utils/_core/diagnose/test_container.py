@@ -56,6 +56,11 @@ def kinds(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
 # State.
 
 
+def any_of(*values: Any) -> tuple[Any, ...]:
+    """Values of any kind."""
+    return values
+
+
 def test_a_healthy_container() -> None:
     assert check_container(DOCKER, "xinference") == []
 
@@ -335,11 +340,11 @@ def test_words_of_an_answer_are_shown_without_escapes_or_end() -> None:
     "answer",
     [
         *(None, True, 7, "text", [], {}, [ANSWER]),
-        *({**ANSWER, "port": odd} for odd in (None, 7, [], {}, True)),
-        *({**ANSWER, "directories": odd} for odd in (None, 7, [], "text", True)),
-        *({**ANSWER, "directories": {HOME: odd}} for odd in (True, 7, "text", [], {}, {"device": 8}, {"inode": 8})),
-        *({**ANSWER, "directories": {HOME: {"device": 8, "inode": odd}}} for odd in (None, "1", 1.5, float("inf"), [], {})),
-        *({**ANSWER, "hub": odd} for odd in (True, 7, "text", [1])),
+        *({**ANSWER, "port": odd} for odd in any_of(None, 7, [], {}, True)),
+        *({**ANSWER, "directories": odd} for odd in any_of(None, 7, [], "text", True)),
+        *({**ANSWER, "directories": {HOME: odd}} for odd in any_of(True, 7, "text", [], {}, {"device": 8}, {"inode": 8})),
+        *({**ANSWER, "directories": {HOME: {"device": 8, "inode": odd}}} for odd in any_of(None, "1", 1.5, float("inf"), [], {})),
+        *({**ANSWER, "hub": odd} for odd in any_of(True, 7, "text", [1])),
     ],
 )
 def test_an_answer_that_is_something_else(answer: Any) -> None:

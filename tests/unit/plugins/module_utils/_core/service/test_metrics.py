@@ -220,7 +220,7 @@ def test_backups(watcher: Watcher, tmp_path: Path) -> None:
         return {name: value for name, value in figures(metrics).items() if name.startswith("backup_")}
 
     assert known() == {"backup_configured": 1}
-    status_file.succeeded(str(tmp_path), "2026-01-31T12:00:00Z", "abc", files=1, size=2, where="/backups", warnings=[])
+    status_file.succeeded(str(tmp_path), "2026-01-31T12:00:00Z", "abc", files=1, size=2, where="/backups", warnings=[], tidied=None)
     succeeded = {"backup_configured": 1, "backup_last_success_timestamp_seconds": 1769860800.0}
     assert known() == {**succeeded, "backup_last_attempt_timestamp_seconds": 1769860800.0, "backup_failed": 0}
     status_file.failed(str(tmp_path), "2026-02-01T12:00:00Z", "no repository")
