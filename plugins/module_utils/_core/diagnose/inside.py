@@ -53,20 +53,23 @@ def hub() -> dict[str, str]:
     """``name``, ``place``, and ``trouble``: why it cannot be reached, empty where it can, or where another program stands in between."""
     name = os.environ.get("XINFERENCE_MODEL_SRC") or "huggingface"
     variable, usual = HUBS.get(name, HUBS["huggingface"])
-    given = os.environ.get(variable) or usual
-    address = urlsplit(given if "://" in given else f"https://{given}")
-    through = next(filter(None, map(os.environ.get, PROXIES)), "")
+    given, scheme = os.environ.get(variable) or usual, "https"
+    through = next(filter(os.environ.get, PROXIES), "")
     if through:
-        address = urlsplit(through if "://" in through else f"http://{through}")
+        variable, given, scheme = through, os.environ[through], "http"
     try:
+        address = urlsplit(given if "://" in given else f"{scheme}://{given}")
         place = (address.hostname or "", address.port or (443 if address.scheme == "https" else 80))
     except ValueError:
-        return {"name": name, "place": given, "trouble": "it is no address"}
+        place = ("", 0)
+    if not place[0]:
+        # What it is set to may hold a password.
+        return {"name": name, "place": variable, "trouble": "it is no address"}
     trouble = ""
     try:
         with contextlib.closing(socket.create_connection(place, TIMEOUT)):
             pass
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         trouble = str(error)
     # A proxy may need a password, which stands before its name.
     return {"name": name, "place": f"{place[0]}:{place[1]}", "trouble": trouble}
