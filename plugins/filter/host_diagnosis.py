@@ -45,7 +45,7 @@ def host_diagnosis(variables: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(found, Mapping):
         return dict(found)
     unread = Finding(
-        "host", CRITICAL, "", "The host could not be read.", "Nothing is known of its models.", "Look at what this run says of the host, and whether SSH works."
+        "host", CRITICAL, "", "The host could not be read.", "Nothing is known of its models.", "Read what this run says of the host, and check that SSH works."
     )
     return Diagnosis(findings=[unread]).shown(None)
 

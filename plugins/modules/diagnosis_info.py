@@ -14,7 +14,7 @@ description:
   - Compares what a host, its container and its server are with what was declared, and returns what is wrong, what that means, and what to do about it.
     It changes nothing.
   - It compares the models as module M(inferops.xinference.models) does in check mode, reads their files and the server's log as far as this host sees them, and
-    runs one program in the container, which looks at the mounts and the port from inside.
+    runs one program in the container, which checks the mounts and the port from inside.
   - Role P(inferops.xinference.diagnose#role) calls it with what the other roles know of the host.
 author:
   - inferops contributors (@inferops)
@@ -76,7 +76,7 @@ options:
     elements: str
     default: []
   room_paths:
-    description: Paths of the host of which the free space is looked at.
+    description: Paths of the host of which the free space is checked.
     type: list
     elements: path
     default: []
@@ -197,7 +197,8 @@ diagnosis:
           type: str
           returned: success
         differences:
-          description: What runs and what is declared, such as V(n_ctx: 4096 → 2048); of an unverified model, the fields that cannot be compared.
+          description: >-
+            What runs and what is declared, such as V(n_ctx: 4096 → 2048); of an unverified model, the fields that cannot be compared.
           type: list
           elements: str
           returned: success

@@ -204,7 +204,7 @@ def check_port(container: Mapping[str, Any], declared: str, inside: Inside | Non
         )
     elif inside is not None and from_host:
         seen = f"The API answers inside the container, but not on the host at {declared}: {from_host.rstrip('.')}."
-        found.append(Finding("port", CRITICAL, declared, seen, "Something between host and container takes it.", "Look at the firewall, and restart Docker."))
+        found.append(Finding("port", CRITICAL, declared, seen, "Something between host and container takes it.", "Check the firewall, and restart Docker."))
     return found
 
 
@@ -217,7 +217,7 @@ def check_from_controller(what: str, trouble: str) -> list[Finding]:
     if not trouble:
         return []
     seen = f"The controller does not reach {what}: {one_line(trouble).rstrip('.')}."
-    return [Finding("port", CRITICAL, what, seen, "Nor do other machines, most likely.", "Look at the firewalls of this host and on the way to it.")]
+    return [Finding("port", CRITICAL, what, seen, "Nor do other machines, most likely.", "Check the firewalls of this host and on the way to it.")]
 
 
 def check_permissions(differing: Sequence[Mapping[str, Any]], secrets: Mapping[str, str]) -> list[Finding]:

@@ -132,8 +132,8 @@ def diagnose(facts: Mapping[str, Any], wanted: Wanted, reading: ServerReading, m
     :param facts: of the host, as module ``host_info`` returns them.
     :param wanted: what was declared.
     :param reading: what the server said.
-    :param model_files: looks at the files of models.
-    :param look: reads the evidence; it is told whether to reach for the hub.
+    :param model_files: checks the files of models.
+    :param look: reads the evidence; takes whether to reach for the hub.
     """
     found = Diagnosis(server=reading.version)
     docker, paths = facts["docker"], facts["paths"]

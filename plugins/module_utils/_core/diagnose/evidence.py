@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Evidence", "HostEvidence", "Room", "SwapTraffic", "gather", "look_inside"]
 
-#: Seconds for all that is looked at inside the container.
+#: Seconds for all checks inside the container.
 _INSIDE_SECONDS = 20
 _SERVER_PORT = 9997
 #: Bytes of the audit log's end.

@@ -36,7 +36,7 @@ _MEANING = "The model does not load, or answers nonsense."
 
 @dataclass
 class ModelFiles:
-    """Looks at the files of models.
+    """Checks the files of models.
 
     :param server_files: the server's files, as far as this host sees them.
     :param checksums: whether files whose name is their SHA-256 are read whole and compared with it, which takes seconds for each GiB.

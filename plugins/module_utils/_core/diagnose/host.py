@@ -135,7 +135,7 @@ def check_hub(inside: Inside | None, missing: Sequence[str]) -> list[Finding]:
         return []
     seen = f"The container cannot reach the hub {inside.hub} at {inside.hub_place}: {inside.hub_trouble.rstrip('.')}."
     meaning = f"Files of {', '.join(missing)} cannot be downloaded."
-    return [Finding("hub", CRITICAL, inside.hub_place, seen, meaning, "Look at DNS and firewall, name a mirror in xinference_environment, or copy the files.")]
+    return [Finding("hub", CRITICAL, inside.hub_place, seen, meaning, "Check DNS and firewall, name a mirror in xinference_environment, or copy the files.")]
 
 
 def check_units(evidence: Evidence) -> list[Finding]:

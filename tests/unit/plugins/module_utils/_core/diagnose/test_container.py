@@ -194,7 +194,7 @@ def test_a_mount_that_was_changed_after_the_start(source: tuple[int, int] | None
     (found,) = mounts(inside, sources={**SOURCES, MODELS: source})
     assert kinds([found]) == [("mounts", CRITICAL, "/models")]
     assert words in found.seen
-    assert found.remedy.endswith(f"docker restart {CONTAINER['id']}")
+    assert found.remedy.endswith(f"docker restart {CONTAINER['id']}.")
 
 
 @pytest.mark.parametrize(("logs", "count"), [(LOGS, 0), (HOME, 0), ("/root/.xinference2/logs", 1), ("/var/log/xinference", 1), ("/models/../logs", 0)])
