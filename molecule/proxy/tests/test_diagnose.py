@@ -132,7 +132,7 @@ def test_memory_that_is_used_up(diagnose: Diagnosed, fault: Callable[[str, str],
     limit = host.check_output(inspected)
     used = host.check_output("docker exec xinference sh -c 'cat /sys/fs/cgroup/memory.current 2>/dev/null || cat /sys/fs/cgroup/memory/memory.usage_in_bytes'")
     little = int(used) + (1 << 30)
-    # Its count begins anew with its next start.
+    # Its count is of one start.
     fault(f"docker update --memory {little} --memory-swap {little} xinference", "docker restart xinference")
     fault("true", f"docker update --memory {limit} --memory-swap {limit} xinference")
     assert host.run("docker exec xinference python3 -c 'bytearray(4 << 30)'").rc == 137
