@@ -1126,3 +1126,149 @@ def test_two_servers_of_one_host(tmp_path: Path, written: str) -> None:
     assert failure(output, "good") == "", output
     assert re.search(r"^good .* failed=0 ", output, re.MULTILINE), output
     says(failure(output, "bad"), f"xinference_data_root '{tmp_path / 'home'}' is itself a server's home: auth lies in it.")
+
+
+#: A server whose administrator has another password, as far as that is asked before anything else.
+ANOTHER_PASSWORD = """
+import http.server, json
+
+class Server(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, content):
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer(*((200, {"auth": True}) if self.path == "/v1/cluster/auth" else (401, {"detail": "Not authenticated"})))
+
+    def do_POST(self):
+        self.answer(401, {"detail": "Incorrect username or password"})
+
+http.server.ThreadingHTTPServer(("", 9997), Server).serve_forever()
+"""
+
+
+@dataclass(frozen=True)
+class Sick:
+    """A host with which something is wrong.
+
+    :param variables: what differs in its variables.
+    :param container: words of ``docker run`` after the name, and the command; none for a host without a container.
+    :param stopped: whether the container is stopped.
+    :param row: check, subject, and how what was seen begins.
+    """
+
+    variables: dict[str, Any]
+    container: tuple[str, ...]
+    row: tuple[str, str, str]
+    stopped: bool = False
+
+
+_SLEEPS = (built("base"), "sleep", "infinity")
+_DIAGNOSED_PORT, _OPEN_PORT = free_port(), free_port()
+SICK: dict[str, Sick] = {
+    "diagnosis without docker": Sick(
+        {"xinference_docker_host": "unix:///nowhere/docker.sock"},
+        (),
+        ("docker", "docker", "No Docker Engine answers: there is no socket /nowhere/docker.sock."),
+    ),
+    "diagnosis without a container": Sick({}, (), ("container", "{name}", "There is no container '{name}'.")),
+    "diagnosis of a container that is stopped": Sick({}, _SLEEPS, ("container", "{name}", "The container has ended."), stopped=True),
+    "diagnosis with another password": Sick(
+        {"xinference_port": _DIAGNOSED_PORT},
+        ("--publish", f"127.0.0.1:{_DIAGNOSED_PORT}:9997", built("base"), "python3", "-c", ANOTHER_PASSWORD),
+        ("account", "", "The server refuses the account of this run: "),
+    ),
+    "diagnosis where nobody listens": Sick(
+        {"xinference_address": "0.0.0.0", "xinference_port": _OPEN_PORT, "xinference_diagnose_address": "127.0.0.1"},
+        _SLEEPS,
+        ("port", "the published port", "The controller does not reach the published port: "),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """What a diagnosis said of hosts with each of which something is wrong.
+
+    :param shown: the lines of the table and below it.
+    :param written: the file with the data.
+    :param before: what Docker says of the containers, before it.
+    :param after: the same after it.
+    """
+
+    code: int
+    output: str
+    folder: Path
+    shown: str
+    written: dict[str, Any]
+    before: str
+    after: str
+
+
+@pytest.fixture(scope="module")
+def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Diagnosed:
+    """One run, as for all hosts at once, that fails at the end because it was asked to."""
+    folder, hosts = tmp_path_factory.mktemp("diagnosed"), {}
+    with ExitStack() as stack:
+        for case, sick in SICK.items():
+            name = f"xinference-mistakes-{host_of(case)}"
+            stack.callback(subprocess.run, ("docker", "rm", "--force", "--volumes", name), capture_output=True, check=False)
+            if sick.container:
+                docker("run", "--detach", "--init", "--name", name, "--label", "io.inferops.collection=inferops.xinference", *sick.container)
+            if sick.stopped:
+                docker("stop", name)
+            # The client of the tests: nothing is written there.
+            own = {"xinference_container_name": name, "xinference_client_environment": sys.prefix, **sick.variables}
+            hosts[host_of(case)] = settings_of(folder / host_of(case), own)
+        ids = [name for name in containers() if "xinference-mistakes-diagnosis" in name]
+        state = ("inspect", "--format", "{{ .Id }} {{ .State.Status }} {{ .State.StartedAt }} {{ .RestartCount }}", *ids)
+        before = docker(*state)
+        extra = {"xinference_diagnose_directory": str(folder / "written"), "xinference_diagnose_fail_on": "critical"}
+        code, output = on_hosts(folder, hosts, "diagnose", "-e", json.dumps(extra))
+        after = docker(*state)
+    shown = re.search(r"^TASK \[Show what was found\] \*+\n(.*?)^ok: ", output, re.MULTILINE | re.DOTALL)
+    assert shown is not None, output
+    text = (folder / "written/diagnosis.json").read_text(encoding="utf-8")
+    assert "marked-secret" not in text + (folder / "written/diagnosis.html").read_text(encoding="utf-8")
+    return Diagnosed(code, output, folder, shown[1], json.loads(text), before, after)
+
+
+@pytest.mark.parametrize("case", SICK)
+def test_what_is_wrong_is_a_row_of_the_diagnosis(case: str, diagnosed: Diagnosed) -> None:
+    host, name = host_of(case), f"xinference-mistakes-{host_of(case)}"
+    check, subject, seen = (part.format(name=name) for part in SICK[case].row)
+    found = [each for each in diagnosed.written[host]["findings"] if (each["check"], each["subject"]) == (check, subject)]
+    assert [each["severity"] for each in found] == ["critical"], diagnosed.written[host]
+    assert found[0]["seen"].startswith(seen)
+    assert found[0]["remedy"]
+    # The host's cell is cut off where its name is long.
+    assert re.search(rf"^{host[:23]}\S* +critical +{check} ", diagnosed.shown, re.MULTILINE), diagnosed.shown
+    assert f"{host}: critical: {check}" in diagnosed.shown
+    # What could not be checked is not passed over in silence.
+    assert {each["check"] for each in diagnosed.written[host]["unchecked"]} >= {"models"}
+
+
+def test_a_diagnosis_fails_where_it_is_asked_to_and_changes_nothing(diagnosed: Diagnosed) -> None:
+    hosts = [host_of(case) for case in SICK]
+    assert diagnosed.code == 2, diagnosed.output
+    assert failure(diagnosed.output, hosts[0]) == f"Something is critical on {', '.join(hosts)}."
+    assert [failure(diagnosed.output, host) for host in hosts[1:]] == [""] * (len(hosts) - 1)
+    assert diagnosed.after == diagnosed.before
+    # The first host has the tasks that write on the controller.
+    assert all(re.search(rf"^{host} .* changed=0 ", diagnosed.output, re.MULTILINE) for host in hosts[1:])
+    assert {path.name for path in diagnosed.folder.iterdir()} == {"inventory.json", "written"}
+    assert {path.name: path.stat().st_mode & 0o777 for path in (diagnosed.folder / "written").iterdir()} == {
+        "diagnosis.html": 0o640,
+        "diagnosis.json": 0o640,
+    }
+
+
+def test_a_diagnosis_that_is_to_fail_from_a_severity_that_is_none(root: Path) -> None:
+    code, message, output = play("diagnose", root, xinference_diagnose_fail_on="error")
+    assert code == 2, output
+    says(message, "xinference_diagnose_fail_on 'error' is unknown; allowed: never, critical, warning.")
+    untouched(root, output)
