@@ -168,7 +168,7 @@ def document(cases: list[Case]) -> dict[str, Any]:
     tests = []
     for case in cases:
         series = {name: values for name, values in {**HEALTHY, **case.series}.items() if values is not None}
-        # No longer than they are needed, because promtool takes its time.
+        # No longer than they are needed, because promtool takes its time for them.
         inputs = [{"series": labelled(name), "values": values.replace("x3000", f"x{case.after + 5}")} for name, values in series.items()]
         expected: dict[str, Any] = {name: [] for name in ALERTS}
         if case.alert:

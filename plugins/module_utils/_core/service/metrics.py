@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the service knows, as figures for Prometheus. Private to this collection.
 
-Nothing is measured until a client asks. What the service sees of the host is what its unit lets it see: files of the kernel, the certificate that the
+Nothing is measured before a client asks. What the service sees of the host is what its unit lets it see: files of the kernel, the certificate that the
 proxy shows to everybody, and what units of root wrote down.
 """
 
