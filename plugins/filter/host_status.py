@@ -75,6 +75,12 @@ def _container(container: Mapping[str, Any]) -> list[str]:
     return [f"The container is {status}: {words[status]}."] if status in words else []
 
 
+def _uncompared(running: Mapping[str, Any]) -> list[str]:
+    """Why the models were not compared with their declaration, a sentence; none where they were."""
+    problem = running.get("comparison_problem")
+    return [f"The models were not compared with their declaration: {problem.rstrip('.')}."] if problem else []
+
+
 def _drift(state: Mapping[str, Any] | None) -> dict[str, Any]:
     """``drift`` and ``differences`` of a model; null and none where it was not compared."""
     return {"drift": state["state"] if state else None, "differences": list(state["differences"]) if state else []}
@@ -125,7 +131,7 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
         *check_backup(backup),
         *check_advisories(server.get("version"), environment),
     ]
-    troubles = [*_container(container), *(finding.seen for finding in findings)]
+    troubles = [*_container(container), *_uncompared(running), *(finding.seen for finding in findings)]
     return {
         "container": container.get("status") or "absent",
         "image": container.get("image"),

@@ -151,10 +151,15 @@ def main() -> None:
             module.exit_json(changed=True, snapshot=None, snapshots=[])
         archive = Path(parameters["archive_path"]) if parameters["archive_path"] else None
         made = make(settings, DockerSocket(settings.docker_host), restic, archive=archive)
-        snapshots = restic.snapshots(settings.host)
     except BackupError as error:
         module.fail_json(msg=sentence(error))
-    module.exit_json(changed=True, snapshot=described(made.id, made.manifest), snapshots=[each.row() for each in snapshots])
+    try:
+        rows = [each.row() for each in restic.snapshots(settings.host)]
+    except BackupError as error:
+        # It was made and read back all the same.
+        module.warn(f"The snapshots cannot be listed: {sentence(error)}")
+        rows = []
+    module.exit_json(changed=True, snapshot=described(made.id, made.manifest), snapshots=rows)
 
 
 if __name__ == "__main__":

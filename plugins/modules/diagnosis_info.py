@@ -279,8 +279,16 @@ def run(module: ModelsModule, raw: list[Any] | None) -> dict[str, Any]:
     """Read, and compare."""
     given, facts = module.params, module.params["facts"]
     traffic = SwapTraffic()
+
+    def plainly(command: list[str]) -> tuple[int, str, str]:
+        # In English. With env, a command that is not there has a status, too, where Ansible would end the module.
+        status, answer, error = module.run_command(["/usr/bin/env", "LC_ALL=C", "TZ=UTC", *command])
+        return status, answer, error
+
     server_files, _state = files_of(given)
     reading = _reading(module, raw)
+    # What follows may read whole files.
+    traffic.stop()
     wanted = Wanted(
         container=given["container"],
         docker_host=given["docker_host"],
@@ -296,7 +304,7 @@ def run(module: ModelsModule, raw: list[Any] | None) -> dict[str, Any]:
 
     def look(hub: bool) -> Evidence:
         asked = Asked(given["container"], given["docker_host"], tuple(given["units"]), tuple(given["room_paths"]), given["controller_time"], hub)
-        return gather(asked, facts["docker"]["container"], traffic, module.run_command)
+        return gather(asked, facts["docker"]["container"], traffic, plainly)
 
     found = diagnose(facts, wanted, reading, ModelFiles(server_files, given["checksums"]), look)
     return found.shown((facts["docker"]["container"] or {}).get("image"))

@@ -183,6 +183,10 @@ comparison:
   elements: dict
   sample:
     - {uid: chat, state: differs, differences: ["n_ctx: 4096 → 2048"], message: ""}
+comparison_problem:
+  description: Why there is no RV(comparison).
+  returned: where they cannot be compared
+  type: str
 problems:
   description: One sentence for each option that is wrong.
   returned: when an option is wrong
@@ -195,7 +199,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.inferops.xinference.plugins.module_utils._compared import compared_spec, connect_as_launcher, declared_and_stored, options_to_compare
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.models import compare
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, make_certain, observe, survey
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import files_of
@@ -226,14 +230,19 @@ def run(module: ModelsModule, raw: list[Any] | None) -> tuple[Observed, dict[str
     if given["compare"] and given["declaration"]:
         raise DeclarationError(["compare and declaration are both true, but one run reads a server for one of them only; set one to false."])
     files, state_file = files_of(given)
-    declared = declared_and_stored(module, raw) if given["compare"] else []
     client = connect(module)
     try:
         answer: dict[str, Any] = {}
         if given["compare"]:
-            with closing(connect_as_launcher(module)) as launcher:
-                plan, observed = read_plan(launcher, declared, options_to_compare(given))
-            answer["comparison"] = [asdict(state) for state in compare(plan, observed)]
+            try:
+                declared = declared_and_stored(module, raw)
+                with closing(connect_as_launcher(module)) as launcher:
+                    plan, observed = read_plan(launcher, declared, options_to_compare(given))
+                answer["comparison"] = [asdict(state) for state in compare(plan, observed)]
+            except XinferenceError as error:
+                # What runs is known all the same.
+                observed = observe(client)
+                answer["comparison_problem"] = str(error)
         elif given["declaration"]:
             observed = make_certain(survey(client, {}, files, state_file.load()), client)
             exported = export(observed, custom_registrations(client, observed), uids=given["uids"], secrets=given["declaration_secrets"])

@@ -94,11 +94,12 @@ def _directory(found: Any) -> Directory | None:
     return Directory((found["device"], found["inode"]), found.get("readable") is True, found.get("writable") is True)
 
 
-def check_container(docker: Mapping[str, Any], name: str) -> list[Finding]:
+def check_container(docker: Mapping[str, Any], name: str, port: int | None = None) -> list[Finding]:
     """Whether Docker answers, and the container runs and is healthy.
 
     :param docker: facts of Docker.
     :param name: of the container.
+    :param port: of this host that it is to have; None for any.
     """
     if not docker["reachable"]:
         seen = f"No Docker Engine answers: {one_line(str(docker['error'])).rstrip('.')}."
@@ -122,9 +123,10 @@ def check_container(docker: Mapping[str, Any], name: str) -> list[Finding]:
         found.append(Finding("container", NOTE, name, "The container has just been started, and is not healthy yet.", "", "Wait a minute, and diagnose again."))
     if int(container.get("restarts") or 0) > 0:
         seen = f"Docker has started the container again {container['restarts']} times since it was made."
-        found.append(Finding("container", WARNING, name, seen, "The server ended by itself, or was killed.", f"Look for the reason with docker logs {name}."))
-    if docker["stale_ports"]:
-        seen = f"Docker holds port {', '.join(map(str, docker['stale_ports']))} for a container that does not run."
+        found.append(Finding("container", NOTE, name, seen, "The server ended by itself, or was killed.", f"Look for the reason with docker logs {name}."))
+    stale = [held for held in docker["stale_ports"] if port in (None, held)]
+    if stale:
+        seen = f"Docker holds port {', '.join(map(str, stale))} for a container that does not run."
         found.append(Finding("docker", CRITICAL, name, seen, "The container cannot be started.", "systemctl restart docker"))
     if docker["interrupted"]:
         seen = "A run replaced the container and did not end."
@@ -162,11 +164,10 @@ def check_mounts(
             meaning = "Another container gets another one, without the files in it."
             found.append(Finding("mounts", WARNING, target, seen, meaning, f"Give {target} an entry in xinference_volumes."))
     for target, volume in volumes.items():
+        # One that the server's user cannot reach is none of this.
         seen_inside = inside.directories.get(target) if inside is not None else None
         identity = sources.get(volume["source"])
-        if inside is None:
-            continue
-        if seen_inside is None or identity is None or seen_inside.identity != identity:
+        if seen_inside is not None and seen_inside.identity != identity:
             hidden = "no longer exists on the host" if identity is None else "is another directory on the host by now"
             seen = f"{volume['source']}, which the container has at {target}, {hidden}: something was mounted, moved or removed there after it was started."
             meaning = "The server and the host see different files; a restart changes what the server sees."
@@ -191,7 +192,8 @@ def check_port(container: Mapping[str, Any], declared: str, inside: Inside | Non
     """
     found = []
     published = list(container.get("published") or [])
-    if declared not in published:
+    # Docker calls every address of both families so.
+    if declared not in published and declared.replace("0.0.0.0", "[::]") not in published:
         there = ", ".join(published) or "no port at all"
         seen = f"The container publishes {there}; {declared} is declared."
         open_wide = any(each.startswith(("0.0.0.0:", "[::]:")) for each in published) and not declared.startswith(("0.0.0.0:", "[::]:"))
@@ -202,7 +204,10 @@ def check_port(container: Mapping[str, Any], declared: str, inside: Inside | Non
         found.append(
             Finding("port", CRITICAL, "9997", seen, "The server has not started yet, hangs, or has ended.", "Look into its log, or restart the container.")
         )
-    elif inside is not None and from_host:
+    elif inside is None and from_host:
+        seen = f"The API does not answer on the host at {declared}: {from_host.rstrip('.')}."
+        found.append(Finding("port", CRITICAL, declared, seen, "The server has not started yet, hangs, or has ended.", "Restart the container."))
+    elif from_host:
         seen = f"The API answers inside the container, but not on the host at {declared}: {from_host.rstrip('.')}."
         found.append(Finding("port", CRITICAL, declared, seen, "Something between host and container takes it.", "Check the firewall, and restart Docker."))
     return found
@@ -217,7 +222,7 @@ def check_from_controller(what: str, trouble: str) -> list[Finding]:
     if not trouble:
         return []
     seen = f"The controller does not reach {what}: {one_line(trouble).rstrip('.')}."
-    return [Finding("port", CRITICAL, what, seen, "Nor do other machines, most likely.", "Check the firewalls of this host and on the way to it.")]
+    return [Finding("port", WARNING, what, seen, "Nor do other machines that come the same way.", "Check the firewalls of this host and on the way to it.")]
 
 
 def check_permissions(differing: Sequence[Mapping[str, Any]], secrets: Mapping[str, str]) -> list[Finding]:
@@ -255,9 +260,6 @@ def check_access(container: Mapping[str, Any], inside: Inside | None, denials: S
                 Finding("permissions", CRITICAL, str(volume["target"]), seen, "Launches and downloads fail.", "Run provision, or correct owner and mode.")
             )
     if denials:
-        seen = f"SELinux denied the container something {len(denials)} times; the last one: {denials[-1]}."
-        severity = CRITICAL if selinux == "enforcing" else WARNING
-        found.append(
-            Finding("permissions", severity, "SELinux", seen, "Files have another label than containers may use.", "Run provision, which labels them.")
-        )
+        seen = f"SELinux ({selinux}) denied containers something {len(denials)} times within the last day; the last one: {denials[-1]}."
+        found.append(Finding("permissions", WARNING, "SELinux", seen, "Files have another label than containers may use.", "Run provision, which labels them."))
     return found

@@ -147,8 +147,10 @@ def diagnose(facts: Mapping[str, Any], wanted: Wanted, reading: ServerReading, m
     kept = ((service.get("state") or {}).get("models") or {}) if service.get("active") else {}
     silent = reading.unread
 
-    found.run("docker", lambda: check_container(docker, wanted.container))
+    found.run("docker", lambda: check_container(docker, wanted.container, int(wanted.published.rpartition(":")[2] or 0)))
     found.run("mounts", lambda: check_mounts(container, wanted.mounts, evidence.inside, host.directories, wanted.logs), "" if container else "no container")
+    if model_files.left_out:
+        found.unchecked["more files"] = f"{model_files.left_out} files of weights were left out, because one diagnosis reads no more"
     found.run("files", lambda: problems, "" if model_files.server_files.readable else "the server's directory cannot be read from here")
     lines = _lines(reading, kept, wanted, model_files.server_files)
     tries = {uid: int(model.get("tries") or 0) for uid, model in kept.items()}

@@ -39,6 +39,9 @@ _MOST_LINES = 20
 #: What the kernel writes of a process that it killed for its memory.
 _KILLED = re.compile(r"Killed process \d+ \(([^)]{1,64})\)")
 _DENIED = re.compile(r"avc: +denied .*(?:container_t|svirt_lxc|xinference)")
+#: When a line of the audit log was written, in seconds since the epoch.
+_AUDITED = re.compile(r"audit\((\d{1,12})[.:]")
+_DAY = 86_400
 _STATES = ("ActiveState", "Result", "NRestarts")
 
 
@@ -129,9 +132,18 @@ class SwapTraffic:
     def __init__(self, root: Path = Path("/")) -> None:
         self.root = root
         self.began, self.pages = time.monotonic(), _swapped(root)
+        #: When that was, in seconds since the epoch.
+        self.time = time.time()
+        self.seen: float | None = None
+
+    def stop(self) -> None:
+        """Count no further."""
+        self.seen = self.rate()
 
     def rate(self) -> float:
-        """Pages a second until now."""
+        """Pages a second until now, or until it was stopped."""
+        if self.seen is not None:
+            return self.seen
         return (_swapped(self.root) - self.pages) / max(time.monotonic() - self.began, 0.1)
 
 
@@ -151,6 +163,9 @@ def _room(path: str) -> Room | None:
     for each in (place, *place.parents):
         with contextlib.suppress(OSError):
             found = os.statvfs(each)
+            if found.f_flag & os.ST_RDONLY:
+                # It is full for ever, and nobody writes to it.
+                return None
             return Room(found.f_blocks * found.f_frsize >> 20, found.f_bavail * found.f_frsize >> 20, found.f_files, found.f_favail)
     return None
 
@@ -193,12 +208,14 @@ def _synchronized(run: Run, root: Path) -> bool | None:
 
 
 def _denials(root: Path) -> tuple[str, ...]:
-    """What SELinux denied containers."""
+    """What SELinux denied containers within the last day."""
     try:
         lines = read_end(root / "var/log/audit", ["audit.log"], _AUDIT_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return ()
-    return tuple(one_line(line) for line in lines if _DENIED.search(line))[-_MOST_LINES:]
+    since = time.time() - _DAY
+    denied = [line for line in lines if _DENIED.search(line) and (when := _AUDITED.search(line)) is not None and int(when[1]) >= since]
+    return tuple(one_line(line) for line in denied)[-_MOST_LINES:]
 
 
 def _memory(docker: DockerSocket, container: str) -> tuple[int, int] | None:
@@ -257,7 +274,7 @@ def gather(asked: Asked, container: Mapping[str, Any] | None, traffic: SwapTraff
     :param run: runs a command.
     :param root: where the host's file system begins.
     """
-    ahead = 0.0 if asked.controller_time is None else time.time() - asked.controller_time
+    ahead = 0.0 if asked.controller_time is None else traffic.time - asked.controller_time
     running = (container or {}).get("status") == "running"
     docker = DockerSocket(asked.docker_host)
     looked: Inside | None = None

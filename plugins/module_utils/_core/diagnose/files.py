@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -25,9 +26,13 @@ __all__ = ["ModelFiles"]
 
 _WEIGHTS = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".onnx")
 _INDEX = ".safetensors.index.json"
-_INDEX_BYTES = 16 << 20
+_INDEX_BYTES = 4 << 20
 #: Bytes that most headers fit into.
-_FIRST_BYTES = 4 << 20
+_FIRST_BYTES = 1 << 20
+#: Files of weights whose headers are read, and seconds for all of them: the container can put there as many as it likes.
+_MOST_FILES, _SECONDS = 2000, 60.0
+#: Bytes from which a file can be weights, whatever its name is.
+_SOME_BYTES = 64 << 10
 #: Names of the files that hubs keep by their SHA-256.
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REMOVE = "Delete them with module cached_models and provision, which downloads them again; copy files of yours again."
@@ -41,11 +46,15 @@ class ModelFiles:
     :param server_files: the server's files, as far as this host sees them.
     :param checksums: whether files whose name is their SHA-256 are read whole and compared with it, which takes seconds for each GiB.
     :param known: path that links lead to → what is wrong with the file; models share files.
+    :param left_out: how many files of weights were not read, because it took too long.
+    :param until: when no further file is read, by the monotonic clock.
     """
 
     server_files: ServerFiles
     checksums: bool = False
     known: dict[str, str] = field(default_factory=dict)
+    left_out: int = 0
+    until: float = field(default_factory=lambda: time.monotonic() + _SECONDS)
 
     def check(self, models: Sequence[DeclaredModel], cached: Sequence[CachedRow] | None) -> tuple[list[Finding], list[str]]:
         """What is wrong with the files of the models that are to run, and the models whose files a hub must give first.
@@ -85,7 +94,7 @@ class ModelFiles:
             return []
         problems = [f"{shown(name)} {words}" for name, words in files.broken.items()]
         weights = [name for name in files.sizes if (name or path).lower().endswith(_WEIGHTS)]
-        if not weights and not problems:
+        if not weights and not problems and max(files.sizes.values(), default=0) < _SOME_BYTES:
             problems.append(f"'{shown(path)}' holds no weights")
         for name in weights:
             wrong = self._weights(str(PurePosixPath(path, name)), files.sizes[name])
@@ -118,6 +127,9 @@ class ModelFiles:
             return ""
         # Of a cache of a hub, only the link has the ending.
         if end not in self.known:
+            if len(self.known) >= _MOST_FILES or (not self.checksums and time.monotonic() > self.until):
+                self.left_out += 1
+                return ""
             self.known[end] = self._header(path, size) or self._checksum(end)
         return self.known[end]
 

@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import sys
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +47,9 @@ def directory(path: str) -> dict[str, Any] | None:
         found = os.stat(path)
     except OSError:
         return None
-    return {"device": found.st_dev, "inode": found.st_ino, "readable": os.access(path, os.R_OK | os.X_OK), "writable": os.access(path, os.W_OK | os.X_OK)}
+    # A single file can be mounted, too.
+    enter = os.X_OK if stat.S_ISDIR(found.st_mode) else 0
+    return {"device": found.st_dev, "inode": found.st_ino, "readable": os.access(path, os.R_OK | enter), "writable": os.access(path, os.W_OK | enter)}
 
 
 def hub() -> dict[str, str]:

@@ -64,7 +64,7 @@ def read_server(
     """Ask the server; what goes wrong is part of the answer.
 
     :param connect: returns a client of the administrator.
-    :param connect_as_launcher: returns a client of the account that launches models.
+    :param connect_as_launcher: returns a client of the account that launches models; the administrator's is used where that cannot log in.
     :param declared: the models, checked.
     :param options: of a run that only predicts.
     """

@@ -34,10 +34,10 @@ def check_client(host: Mapping[str, Any], known: bool) -> list[Finding]:
     :param host: facts of the host.
     :param known: whether the server's own trouble is reported already, which the service would repeat.
     """
-    problem, service, container = host["client_problem"], host["service"], host["docker"]["container"] or {}
-    trouble = str((service["state"] or {}).get("trouble") or "") if service["active"] else ""
+    problem, service, container = host["client_problem"], host["service"] or {}, host["docker"]["container"] or {}
+    trouble = str((service.get("state") or {}).get("trouble") or "") if service.get("active") else ""
     if problem:
-        served = ", nor can the recovery service bring back a model" if service["units"] else ""
+        served = ", nor can the recovery service bring back a model" if service.get("units") else ""
         way = (
             "It is none of the roles', so remove it, or set xinference_client_environment."
             if host["client_foreign"]
@@ -120,7 +120,13 @@ def check_backup(backup: Mapping[str, Any]) -> list[Finding]:
     found += [Finding("backup", WARNING, "", str(warning), meaning) for warning in (backup["status"] or {}).get("warnings") or []]
     if last["last_success"] is None:
         return [*found, Finding("backup", WARNING, "", "No backup was made yet.", meaning, "Run playbook backup.")]
-    age = datetime.now(timezone.utc) - datetime.strptime(last["last_success"], _TIME)
+    try:
+        age = datetime.now(timezone.utc) - datetime.strptime(last["last_success"], _TIME)
+    except (TypeError, ValueError):
+        return [
+            *found,
+            Finding("backup", WARNING, "", "It is not known when the last backup was made: its status is damaged.", meaning, "Run playbook backup."),
+        ]
     # A timer that comes more seldom than every two days is not late while its last backup is there.
     done = backup["triggered"] is not None and last["last_success"] >= backup["triggered"] and not stopped
     if timer and age > _OLD_BACKUP and not done:

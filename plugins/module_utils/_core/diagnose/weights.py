@@ -19,7 +19,9 @@ from ..base.bounded import parse_json
 __all__ = ["HEADER_BYTES", "expected_bytes"]
 
 #: Bytes of the largest header that is read: the vocabulary of a model takes some MiB.
-HEADER_BYTES = 64 << 20
+HEADER_BYTES = 32 << 20
+#: Of a header in JSON: the largest models come to some hundred KiB, and to read JSON takes many times its size in memory.
+_JSON_BYTES = 4 << 20
 _GGUF = b"GGUF"
 _VERSIONS = (2, 3)
 #: Entries, dimensions and tensors that a file may have; the largest models come to some thousand tensors.
@@ -159,7 +161,7 @@ def _safetensors(content: bytes) -> int:
     :raises ValueError: when it is none.
     """
     header = _Header(content)
-    length = header.count(HEADER_BYTES)
+    length = header.count(_JSON_BYTES)
     begin = header.skip(length)
     tensors: Any = parse_json(content[begin : header.at].decode("utf-8"))
     if not isinstance(tensors, Mapping):
