@@ -226,7 +226,7 @@ def _memory(docker: DockerSocket, container: str) -> tuple[int, int] | None:
         # Version 2 of control groups calls it otherwise.
         cache = int(details.get("inactive_file", details.get("total_inactive_file", 0)))
         return (max(int(found["usage"]) - cache, 0), int(found["limit"])) if found.get("limit") else None
-    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 

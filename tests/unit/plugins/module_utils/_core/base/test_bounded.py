@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -20,10 +21,12 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.base.bou
     link_below,
     open_below,
     parse_json,
+    read_beginning,
     read_bytes,
     read_end,
     read_json,
     read_regular,
+    sha256_below,
     stat_below,
 )
 
@@ -276,3 +279,33 @@ def test_numbers_have_their_length() -> None:
 def test_what_is_no_json_is_said_so(text: str) -> None:
     with pytest.raises(ValueError, match=r"Expecting|Extra data"):
         parse_json(text)
+
+
+# The beginning of a file, and its checksum.
+
+
+def test_the_beginning_of_a_file(base: Path) -> None:
+    assert read_beginning(base, ["folder", "file"], 3) == b"con"
+    assert read_beginning(base, ["folder", "file"], 100) == b"content"
+    os.truncate(base / "folder/file", 1 << 40)
+    assert read_beginning(base, ["folder", "file"], 10) == b"content\0\0\0"
+
+
+def test_the_sha256_of_a_file(base: Path) -> None:
+    content = bytes(range(256)) * 10_000
+    (base / "large").write_bytes(content)
+    assert sha256_below(base, ["large"]) == hashlib.sha256(content).hexdigest()
+    (base / "empty").touch()
+    assert sha256_below(base, ["empty"]) == hashlib.sha256(b"").hexdigest()
+
+
+def test_neither_follows_a_link_or_waits_for_a_pipe(base: Path) -> None:
+    (base / "link").symlink_to("../outside/file")
+    os.mkfifo(base / "pipe")
+    before = handles()
+    for name, words in (("link", "symbolic links"), ("pipe", "no regular file"), ("folder", "directory"), ("none", "No such file")):
+        with pytest.raises(OSError, match=words):
+            read_beginning(base, [name], 10)
+        with pytest.raises(OSError, match=words):
+            sha256_below(base, [name])
+    assert handles() == before

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -446,3 +447,32 @@ def test_whether_the_container_finds_something(filled: ServerFiles, data: Path, 
     (data / "round").symlink_to("round")
     (data / "out").symlink_to("/etc/passwd")
     assert filled.has(path) is found
+
+
+# The beginning of files, and their checksums.
+
+
+def test_the_beginning_of_a_file_behind_links(home: ServerFiles, data: Path) -> None:
+    put(data, "blobs/one", "content")
+    (data / "link").symlink_to("/root/.xinference/blobs/one")
+    for path in ("blobs/one", "link"):
+        assert home.beginning(f"{DEFAULT_HOME}/{path}", 3) == b"con"
+    assert home.sha256(f"{DEFAULT_HOME}/blobs/one") == hashlib.sha256(b"content").hexdigest()
+    # Its caller has followed the links.
+    assert home.sha256(f"{DEFAULT_HOME}/link") == ""
+
+
+@pytest.mark.parametrize("target", ["../outside", "/etc/passwd", "circle", "nowhere"])
+def test_nothing_is_read_where_the_container_sees_nothing(home: ServerFiles, data: Path, target: str) -> None:
+    put(data, "../outside", "root's own")
+    (data / "circle").symlink_to(target)
+    os.mkfifo(data / "pipe")
+    for path in (f"{DEFAULT_HOME}/circle", f"{DEFAULT_HOME}/pipe", f"{DEFAULT_HOME}/none", DEFAULT_HOME, "/etc/passwd"):
+        assert home.beginning(path, 100) == b""
+        assert home.sha256(path) == ""
+
+
+def test_as_many_lines_of_the_log_as_are_asked_for(home: ServerFiles, data: Path) -> None:
+    put(data, "logs/xinference.log", "".join(f"chat {number}\n" for number in range(50)))
+    assert home.log_tail("chat", lines=40) == [f"chat {number}" for number in range(10, 50)]
+    assert len(home.log_tail("chat", lines=400)) == 50
