@@ -16,6 +16,7 @@ from .finding import CRITICAL, NOTE, WARNING, Finding
 
 __all__ = ["Directory", "Inside", "check_access", "check_container", "check_from_controller", "check_mounts", "check_permissions", "check_port"]
 
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared, not bound
 #: Names that Docker gives to volumes that nobody named.
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 #: What a state means, and what to do.
@@ -193,7 +194,7 @@ def check_port(container: Mapping[str, Any], declared: str, inside: Inside | Non
     found = []
     published = list(container.get("published") or [])
     # Docker calls every address of both families so.
-    if declared not in published and declared.replace("0.0.0.0", "[::]") not in published:
+    if declared not in published and declared.replace(_EVERY_ADDRESS, "[::]") not in published:
         there = ", ".join(published) or "no port at all"
         seen = f"The container publishes {there}; {declared} is declared."
         open_wide = any(each.startswith(("0.0.0.0:", "[::]:")) for each in published) and not declared.startswith(("0.0.0.0:", "[::]:"))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from ..base.errors import ApiError, AuthenticationError, ConnectionFailed, XinferenceError
@@ -37,6 +37,7 @@ class ServerReading:
     :param bans: addresses that it bans.
     :param silent: why the server does not answer on the host; empty where it does, or was not asked.
     :param refused: why it refuses the account; empty where it does not.
+    :param launcher_refused: why the account that launches models cannot log in; empty where it can.
     :param banned: what it says to this host where it bans that; empty where it does not.
     :param trouble: why it was not asked, or what else went wrong; a part of a sentence.
     """
@@ -49,6 +50,7 @@ class ServerReading:
     bans: list[str] = field(default_factory=list)
     silent: str = ""
     refused: str = ""
+    launcher_refused: str = ""
     banned: str = ""
     trouble: str = ""
 
@@ -70,8 +72,13 @@ def read_server(
     """
     reading = ServerReading(models=declared)
     try:
-        with closing(connect()) as client, closing(connect_as_launcher()) as launcher:
+        with closing(connect()) as client, ExitStack() as stack:
             reading.version = client.version()
+            launcher = client
+            try:
+                launcher = stack.enter_context(closing(connect_as_launcher()))
+            except XinferenceError as error:
+                reading.launcher_refused = one_line(str(error))
             plan, reading.observed = read_plan(launcher, declared, options)
             reading.models, reading.states = plan.models or declared, compare(plan, reading.observed)
             reading.cached = client.cached()
@@ -80,11 +87,14 @@ def read_server(
         reading.silent = one_line(str(error))
     except ApiError as error:
         # What its guard answers to an address that sent too many wrong passwords, also to one that sends the right one.
+        if reading.observed is not None:
+            # Older servers do not have the rest.
+            return reading
         if error.status == _BANNED:
             reading.banned = one_line(str(error))
         elif isinstance(error, AuthenticationError):
             reading.refused = one_line(str(error))
-        elif reading.observed is None:
+        else:
             reading.trouble = one_line(str(error))
     except XinferenceError as error:
         reading.trouble = one_line(str(error))
@@ -101,6 +111,11 @@ def check_server(reading: ServerReading) -> list[Finding]:
         seen = f"The server refuses the account of this run: {reading.refused.rstrip('.')}."
         remedy = "Set xinference_admin_password to the server's own, or run playbook rotate_credentials."
         found.append(Finding("account", CRITICAL, "", seen, "No run can see to its models.", remedy))
+    if reading.launcher_refused:
+        seen = f"The account that launches models cannot log in: {reading.launcher_refused.rstrip('.')}."
+        found.append(
+            Finding("account", CRITICAL, "", seen, "The recovery service cannot bring back models.", "Run provision, which gives it another password.")
+        )
     if reading.trouble:
         found.append(Finding("server", CRITICAL, "", f"The server cannot be read: {reading.trouble.rstrip('.')}.", "Its models are not known.", ""))
     if reading.bans:

@@ -96,7 +96,7 @@ class Watcher:
     @property
     def ready(self) -> bool:
         """Whether every declared model has answered since it was made."""
-        return not self.connection.trouble and all(self.statuses[model.uid].answered > 0 for model in self.wanted())
+        return not self.connection.trouble and all(model.uid in self.statuses and self.statuses[model.uid].answered > 0 for model in self.wanted())
 
     def wanted(self) -> list[DeclaredModel]:
         """The models that should run."""
