@@ -298,6 +298,11 @@ def test_what_selinux_denied(mode: str, severity: str) -> None:
     assert "2 times; the last one: avc: denied { write }." in found.seen
 
 
+def any_of(*values: Any) -> tuple[Any, ...]:
+    """Values of any kinds."""
+    return values
+
+
 # What a container answers.
 
 
@@ -335,10 +340,10 @@ def test_words_of_an_answer_are_shown_without_escapes_or_end() -> None:
     "answer",
     [
         *(None, True, 7, "text", [], {}, [ANSWER]),
-        *({**ANSWER, "port": odd} for odd in (None, 7, [], {}, True)),
-        *({**ANSWER, "directories": odd} for odd in (None, 7, [], "text", True)),
-        *({**ANSWER, "directories": {HOME: odd}} for odd in (True, 7, "text", [], {}, {"device": 8}, {"inode": 8})),
-        *({**ANSWER, "directories": {HOME: {"device": 8, "inode": odd}}} for odd in (None, "1", 1.5, float("inf"), [], {})),
+        *({**ANSWER, "port": odd} for odd in any_of(None, 7, [], {}, True)),
+        *({**ANSWER, "directories": odd} for odd in any_of(None, 7, [], "text", True)),
+        *({**ANSWER, "directories": {HOME: odd}} for odd in any_of(True, 7, "text", [], {}, {"device": 8}, {"inode": 8})),
+        *({**ANSWER, "directories": {HOME: {"device": 8, "inode": odd}}} for odd in any_of(None, "1", 1.5, float("inf"), [], {})),
         *({**ANSWER, "hub": odd} for odd in (True, 7, "text", [1])),
     ],
 )

@@ -26,6 +26,11 @@ INSIDE = Inside(directories={"/models": Directory((8, 200), True, False)})
 STATS = "/containers/xinference/stats"
 
 
+def any_of(*values: Any) -> tuple[Any, ...]:
+    """Values of any kinds."""
+    return values
+
+
 class Commands:
     """Answers to commands, by their first word."""
 
@@ -166,7 +171,7 @@ def test_a_container_that_cannot_be_looked_into(engine: ExecEngine, root: Path) 
         ({"usage": 900, "limit": 1000}, (900, 1000)),
         # More cache than is used, which is counted a moment later.
         ({"usage": 9, "limit": 1000, "stats": {"inactive_file": 100}}, (0, 1000)),
-        *((odd, None) for odd in ({}, None, 7, [], {"limit": 0}, {"limit": 1000}, {"usage": None, "limit": 1000}, {"usage": "x", "limit": 1})),
+        *((odd, None) for odd in any_of({}, None, 7, [], {"limit": 0}, {"limit": 1000}, {"usage": None, "limit": 1000}, {"usage": "x", "limit": 1})),
         ({"usage": 1, "limit": 1, "stats": [7]}, None),
         ({"usage": float("inf"), "limit": 1000}, None),
     ],

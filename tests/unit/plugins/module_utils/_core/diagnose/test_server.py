@@ -96,7 +96,7 @@ def test_models_are_read_as_the_account_that_launches_them() -> None:
         (NoAnswer("it did not answer within 30 s."), "silent"),
         (AuthenticationError("POST", "http://x/token", 401, "Incorrect username or password"), "refused"),
         (AuthenticationError("GET", "http://x/v1/models", 403, "Not enough permissions"), "refused"),
-        # As a session tells it, and as any other call may.
+        # As a session reports it, and as any other call may.
         (AuthenticationError("GET", "http://x/v1/models", 429, "Too many failed attempts. IP temporarily banned."), "banned"),
         (ApiError("GET", "http://x/v1/models", 429, "Too many failed attempts. IP temporarily banned."), "banned"),
         (ApiError("GET", "http://x/v1/models", 500, "broken"), "trouble"),
