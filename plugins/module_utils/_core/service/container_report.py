@@ -62,8 +62,6 @@ def renewed(before: ContainerReport | None, found: Mapping[str, Any], *, started
         if 0 < before.started != started > 0:
             # Docker may have restarted it several times in between.
             restarts += max(1, by_docker - before.by_docker if name == before.id else 1)
-        # One that has been made and was not started yet has not restarted.
-        started = started or before.started
     return ContainerReport(name, started, restarts, by_docker, cgroup or "", version[:_CHARACTERS], seen)
 
 

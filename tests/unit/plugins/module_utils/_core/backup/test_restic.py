@@ -43,7 +43,7 @@ class Calls:
         # As the shell: a line lets it go on, and an end without one stops it.
         if gate is not None and not os.read(gate, 1):
             self.arguments.append(["stopped", *arguments[1:]])
-            return Answer(130, "", "")
+            return Answer(143, "", "")
         self.arguments.append(list(arguments[1:]))
         self.environments.append(environment)
         if not self.answers:
@@ -410,7 +410,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_what_is_not_complete_becomes_no_snapshot(tmp_path: Path, settings: Settings) -> None:
-    """The program is stopped as restic is, by an interrupt, and its lock is removed."""
+    """The program is stopped as restic is, by a signal, and its lock is removed."""
     program, said = tmp_path / "restic", tmp_path / "said"
     program.write_text(f'#!/bin/sh\n[ "$1" = unlock ] && echo unlocked >>{said} && exit\ntouch {said}\ncat >/dev/null\necho saved >>{said}\n')
     program.chmod(0o700)
@@ -442,6 +442,17 @@ def test_a_snapshot_that_is_not_asked_for_is_none(settings: Settings) -> None:
     with restic.saving(Path("/run/x")):
         pass
     assert [each[0] for each in calls.arguments] == ["stopped", "unlock"]
+
+
+def test_a_snapshot_of_half_of_the_files_is_forgotten(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was not stopped in time has the tags of a good one, and would take its place."""
+    restic, calls = made(settings)
+    summary = Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")
+    calls.answers = [Answer(0, "", "")]
+    monkeypatch.setattr(restic_module.Restic, "_answer", lambda _self, arguments, gate=None: summary if gate is not None else calls(["restic", *arguments], {}))
+    with pytest.raises(BackupError, match="the server has no files"), restic.saving(Path("/run/x")):
+        raise BackupError("the server has no files")
+    assert calls.arguments == [["forget", ID]]
 
 
 def test_what_ends_the_call_for_a_snapshot_is_said_when_its_directory_is_complete(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,18 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import Deaths, DockerSocket
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.exec_engine import ExecEngine, frame
 
+#: A line of the audit log, of now.
+AVC = f"type=AVC msg=audit({int(time.time())}.123:45): avc:  denied  {{ read }}"
+LONG_AGO = "type=AVC msg=audit(1700000000.1:1): avc:  denied  { read }"
 UNIT = "xinference-models.service"
 SEEN: dict[str, Any] = {"port": "", "directories": {"/models": {"device": 8, "inode": 200, "readable": True, "writable": False}}, "hub": None}
 INSIDE = Inside(directories={"/models": Directory((8, 200), True, False)})
 STATS = "/containers/xinference/stats"
+
+
+def any_of(*values: Any) -> tuple[Any, ...]:
+    """Values of any kinds."""
+    return values
 
 
 class Commands:
@@ -54,7 +63,7 @@ def root(tmp_path: Path) -> Path:
         "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu avx avx2\n\nprocessor\t: 1\nflags\t\t: other\n",
         "proc/meminfo": "MemTotal:  100 kB\nSwapTotal:   4096 kB\nSwapFree:    1024 kB\n",
         "proc/vmstat": "pgin 1\npswpin 100\npswpout 50\n",
-        "var/log/audit/audit.log": "type=AVC avc:  denied  { read } scontext=container_t\x1b[2J\ntype=AVC avc:  denied  { read } scontext=httpd_t\n",
+        "var/log/audit/audit.log": f"{AVC} scontext=container_t\x1b[2J\n{AVC} scontext=httpd_t\n{LONG_AGO} scontext=container_t\n",
     }
     for path, text in files.items():
         place = tmp_path / "root" / path
@@ -137,7 +146,7 @@ def test_all_that_is_read(engine: ExecEngine, root: Path, tmp_path: Path) -> Non
     assert host.synchronized is False
     assert host.clock_ahead > 1e9
     assert host.units == {UNIT: {"ActiveState": "failed", "Result": "exit-code", "NRestarts": "2"}}
-    assert host.denials == ("type=AVC avc:  denied  { read } scontext=container_t [2J",)
+    assert host.denials == (f"{AVC} scontext=container_t [2J",)
     assert host.directories == {str(tmp_path): (place.st_dev, place.st_ino), str(tmp_path / "none"): None}
     (room,) = host.rooms.values()
     assert 0 <= room.free_mib <= room.total_mib
@@ -166,7 +175,7 @@ def test_a_container_that_cannot_be_looked_into(engine: ExecEngine, root: Path) 
         ({"usage": 900, "limit": 1000}, (900, 1000)),
         # More cache than is used, which is counted a moment later.
         ({"usage": 9, "limit": 1000, "stats": {"inactive_file": 100}}, (0, 1000)),
-        *((odd, None) for odd in ({}, None, 7, [], {"limit": 0}, {"limit": 1000}, {"usage": None, "limit": 1000}, {"usage": "x", "limit": 1})),
+        *((odd, None) for odd in any_of({}, None, 7, [], {"limit": 0}, {"limit": 1000}, {"usage": None, "limit": 1000}, {"usage": "x", "limit": 1})),
         ({"usage": 1, "limit": 1, "stats": [7]}, None),
         ({"usage": float("inf"), "limit": 1000}, None),
     ],
@@ -206,10 +215,10 @@ def test_an_audit_log_that_is_something_else(root: Path) -> None:
     def denials() -> tuple[str, ...]:
         return gather(Asked("x", "unix:///none"), None, SwapTraffic(root), Commands(), root).host.denials
 
-    log.write_text("avc:  denied { read } container_t\n" * 50, encoding="utf-8")
+    log.write_text(f"{AVC} container_t\n" * 50, encoding="utf-8")
     assert len(denials()) == 20
     log.unlink()
-    (root / "secret").write_text("avc: denied container_t\n", encoding="utf-8")
+    (root / "secret").write_text(f"{AVC} container_t\n", encoding="utf-8")
     log.symlink_to(root / "secret")
     assert denials() == ()
     log.unlink()

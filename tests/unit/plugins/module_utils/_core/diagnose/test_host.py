@@ -183,17 +183,17 @@ def test_the_clock(ahead: float, synchronized: bool | None, severity: str | None
     assert all(words in finding.seen for finding in found)
 
 
-UNREACHED = Inside(hub="huggingface", hub_place="huggingface.co:443", hub_trouble="timed out.")
+BLOCKED = Inside(hub="huggingface", hub_place="huggingface.co:443", hub_trouble="timed out.")
 
 
 def test_a_hub_that_cannot_be_reached_where_files_are_missing() -> None:
-    (found,) = check_hub(UNREACHED, ["chat", "embed"])
+    (found,) = check_hub(BLOCKED, ["chat", "embed"])
     assert kinds([found]) == [("hub", CRITICAL, "huggingface.co:443")]
     assert found.seen == "The container cannot reach the hub huggingface at huggingface.co:443: timed out."
     assert found.meaning == "Files of chat, embed cannot be downloaded."
 
 
-@pytest.mark.parametrize(("inside", "missing"), [(UNREACHED, []), (None, ["chat"]), (replace(UNREACHED, hub_trouble=""), ["chat"]), (Inside(), ["chat"])])
+@pytest.mark.parametrize(("inside", "missing"), [(BLOCKED, []), (None, ["chat"]), (replace(BLOCKED, hub_trouble=""), ["chat"]), (Inside(), ["chat"])])
 def test_a_hub_that_nobody_needs_or_that_answers(inside: Inside | None, missing: list[str]) -> None:
     assert check_hub(inside, missing) == []
 
