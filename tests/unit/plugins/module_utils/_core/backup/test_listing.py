@@ -1,7 +1,7 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of snapshots: what each says of itself, and what a repository says that another client wrote."""
+"""The list of snapshots: what each says of itself, and what a repository says that another host wrote."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MANIFEST: dict[str, Any] = {
 
 
 class Repository:
-    """A repository that another client may have written to.
+    """A repository that another host may have written to.
 
     :param rows: that it lists.
     :param answer: what it says when a file is read.
