@@ -43,9 +43,9 @@ _PASSWORD = re.compile(r"wrong password or no key found")
 _LOCKED = re.compile(r"already locked")
 _ROOM = re.compile(r"no space left on device", re.IGNORECASE)
 #: Runs a command whose input ends when a line comes. Where none comes, because whoever would write it has ended, the command is stopped.
-_GATE = '{ read -r word || kill -TERM 0; } | "$@"'
+_GATE = '{ read -r word || kill -INT 0; } | "$@"'
 #: What restic answers that was stopped: its own exit code, or the shell's.
-_STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)
+_STOPPED = (130, -signal.SIGINT)
 #: Variables of the environment that restic gets besides its own.
 _PASSED = ("PATH", "LANG", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
 
@@ -299,7 +299,7 @@ class Restic:
                     with suppress(BackupError):
                         ended = answer.result()
                         if ended.status == 0:
-                            # It was not to be stopped. What it saved is of half of the files, and must not take the place of a good one.
+                            # Where it was started with interrupts ignored, as by nohup, it is not stopped. What it saved is of half of the files, and must not take the place of a good one.
                             self._ask("forget", self._named(ended.output))
                         elif ended.status in _STOPPED:
                             # Another host could not see that the process is dead whose lock this is.

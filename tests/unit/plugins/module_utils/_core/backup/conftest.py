@@ -69,7 +69,7 @@ class FakeRepository:
 
     def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
         if gate is not None and not os.read(gate, 1):
-            return Answer(143, "", "")
+            return Answer(130, "", "")
         name, options = arguments[1], list(arguments[2:])
         self.calls.append(" ".join(arguments[1:]))
         self.environments.append(environment)

@@ -43,7 +43,7 @@ class Calls:
         # As the shell: a line lets it go on, and an end without one stops it.
         if gate is not None and not os.read(gate, 1):
             self.arguments.append(["stopped", *arguments[1:]])
-            return Answer(143, "", "")
+            return Answer(130, "", "")
         self.arguments.append(list(arguments[1:]))
         self.environments.append(environment)
         if not self.answers:
@@ -410,7 +410,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_what_is_not_complete_becomes_no_snapshot(tmp_path: Path, settings: Settings) -> None:
-    """The program is stopped as restic is, by a signal, and its lock is removed."""
+    """The program is stopped as restic is, by an interrupt, and its lock is removed."""
     program, said = tmp_path / "restic", tmp_path / "said"
     program.write_text(f'#!/bin/sh\n[ "$1" = unlock ] && echo unlocked >>{said} && exit\ntouch {said}\ncat >/dev/null\necho saved >>{said}\n')
     program.chmod(0o700)
