@@ -299,7 +299,8 @@ class Restic:
                     with suppress(BackupError):
                         ended = answer.result()
                         if ended.status == 0:
-                            # Where it was started with interrupts ignored, as by nohup, it is not stopped. What it saved is of half of the files, and must not take the place of a good one.
+                            # Where it was started with interrupts ignored, as by nohup, it is not stopped. What it saved is of half of the files, and must
+                            # not take the place of a good one.
                             self._ask("forget", self._named(ended.output))
                         elif ended.status in _STOPPED:
                             # Another host could not see that the process is dead whose lock this is.

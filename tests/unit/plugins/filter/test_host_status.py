@@ -336,3 +336,9 @@ def test_a_model_that_the_service_knows_and_the_server_does_not_is_named_once() 
         ("bad", None, "out of memory"),
         ("gone", "missing", "no such file"),
     ]
+
+
+def test_models_that_were_not_compared() -> None:
+    found = host_status({"_xinference_found": {"host": HOST}, "_xinference_running": {**RUNNING, "comparison_problem": "name is missing."}})
+    assert found["trouble"] == "The models were not compared with their declaration: name is missing."
+    assert [model["drift"] for model in found["models"]] == [None] * len(found["models"])

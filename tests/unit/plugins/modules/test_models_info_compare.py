@@ -66,3 +66,10 @@ def test_the_account_that_launches_models_is_asked(run: Runner, tmp_path: Path) 
 def test_one_run_compares_or_exports(run: Runner) -> None:
     answer = run(compare=True, declaration=True)
     assert (answer["failed"], answer["msg"].startswith("compare and declaration are both true")) == (True, True)
+
+
+def test_what_runs_is_known_where_it_cannot_be_compared(run: Runner) -> None:
+    answer = run(compare=True, models=[{"uid": "chat", "nmae": "qwen3"}])
+    assert [model["uid"] for model in answer["models"]] == ["chat"]
+    assert "did you mean 'name'" in answer["comparison_problem"]
+    assert "comparison" not in answer

@@ -37,7 +37,7 @@ CONTAINER: dict[str, Any] = {
     ],
 }
 DOCKER: dict[str, Any] = {"reachable": True, "error": "", "container": CONTAINER, "stale_ports": [], "interrupted": False}
-DECLARED = [f"{SOURCE}:{HOME}:rw", f"{MODELS}:/models:ro"]
+DECLARED = (f"{SOURCE}:{HOME}:rw", f"{MODELS}:/models:ro")
 SOURCES: dict[str, tuple[int, int] | None] = {SOURCE: (8, 100), MODELS: (8, 200)}
 INSIDE = Inside(directories={HOME: Directory((8, 100), True, True), "/models": Directory((8, 200), True, False)})
 

@@ -224,3 +224,17 @@ def test_an_audit_log_that_is_something_else(root: Path) -> None:
     log.unlink()
     os.mkfifo(log)
     assert denials() == ()
+
+
+def test_a_file_system_that_nobody_writes_to_is_full_and_that_is_well(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = os.statvfs(tmp_path)
+    read_only = os.statvfs_result((*found[:8], found.f_flag | os.ST_RDONLY, *found[9:]))
+    monkeypatch.setattr(os, "statvfs", lambda _path: read_only)
+    assert gather(Asked("x", "unix:///none", rooms=(str(tmp_path),)), None, SwapTraffic(root), Commands(), root).host.rooms == {}
+
+
+def test_swap_is_counted_until_it_is_stopped(root: Path) -> None:
+    traffic = SwapTraffic(root)
+    traffic.stop()
+    (root / "proc/vmstat").write_text("pswpin 1000000\npswpout 1000000\n", encoding="utf-8")
+    assert traffic.rate() == 0.0

@@ -221,3 +221,12 @@ def test_the_program_reaches_for_the_hub_where_that_was_asked_for(listening: Lis
 def test_the_program_ends_in_any_case() -> None:
     with closing(Listener(None)) as listener:
         assert run(seconds=1, port=listener.port, directories=[], hub=False).returncode < 0
+
+
+def test_a_file_that_is_mounted_is_read_and_not_entered(tmp_path: Path) -> None:
+    file = tmp_path / "localtime"
+    file.write_text("a time zone", encoding="utf-8")
+    file.chmod(0o644)
+    found = inside.directory(str(file))
+    assert found is not None
+    assert (found["readable"], found["writable"]) == (True, True)

@@ -273,3 +273,10 @@ def test_rules_that_are_missing(found: dict[str, Any], families: str) -> None:
 
 def test_a_timer_of_the_firewall_that_does_not_run() -> None:
     assert kinds(check_firewall({**FIREWALL, "timer": False})) == [("firewall", WARNING, "")]
+
+
+@pytest.mark.parametrize("damaged", ["garbage", 5, "2026-13-01T00:00:00Z"])
+def test_a_time_of_the_last_backup_that_is_none(damaged: object) -> None:
+    status = {"last_success": damaged, "verified": True, "failed": ""}
+    facts = {"settings": "0f", "units": {"x.timer": ""}, "active": True, "restore": False, "triggered": None, "status": status}
+    assert [finding.seen for finding in check_backup(facts)] == ["It is not known when the last backup was made: its status is damaged."]
