@@ -96,7 +96,7 @@ def test_mounts_permissions_firewall_and_units(diagnose: Diagnosed, fault: Calla
     fault(
         "mkdir -p /run/systemd/system/xinference-check-firewall.service.d; "
         "printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > /run/systemd/system/xinference-check-firewall.service.d/broken.conf; "
-        "systemctl daemon-reload; systemctl start xinference-check-firewall.service || true",
+        "systemctl daemon-reload; ! systemctl start xinference-check-firewall.service",
         "rm -r /run/systemd/system/xinference-check-firewall.service.d; systemctl daemon-reload; systemctl reset-failed xinference-check-firewall.service",
     )
     found = seen(diagnose())

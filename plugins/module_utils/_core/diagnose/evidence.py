@@ -22,6 +22,7 @@ from ..base.messages import one_line
 from ..host.client_environment import Run
 from ..host.docker import Deaths, DockerSocket, deaths
 from ..host.program_container import module_text
+from ..host.resource_usage import host_memory
 from .container import Inside
 
 if TYPE_CHECKING:
@@ -107,20 +108,10 @@ class Evidence:
     deaths: Deaths | None = None
 
 
-def _numbers(path: Path) -> dict[str, int]:
-    """Name → number, of a file of the kernel that has one of each in a line."""
-    found = {}
-    with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text(encoding="ascii").splitlines():
-            name, number = line.replace(":", " ").split()[:2]
-            found[name] = int(number)
-    return found
-
-
 def _swapped(root: Path) -> int:
     """Pages that went to swap or came from it since the machine was started."""
-    found = _numbers(root / "proc/vmstat")
-    return found.get("pswpin", 0) + found.get("pswpout", 0)
+    memory = host_memory(root)
+    return ((memory.swapped_in or 0) + (memory.swapped_out or 0)) // os.sysconf("SC_PAGE_SIZE")
 
 
 class SwapTraffic:
@@ -285,10 +276,9 @@ def gather(asked: Asked, container: Mapping[str, Any] | None, traffic: SwapTraff
             looked, reason = look_inside(docker, asked.name, [volume["target"] for volume in volumes], hub=asked.hub), ""
         except (OSError, XinferenceError) as error:
             reason = one_line(str(error)).rstrip(".")
-    swap = _numbers(root / "proc/meminfo")
     host = HostEvidence(
         processor_flags=_flags(root),
-        swap_used_mib=max(swap.get("SwapTotal", 0) - swap.get("SwapFree", 0), 0) >> 10,
+        swap_used_mib=max(host_memory(root).swap_used or 0, 0) >> 20,
         swapped_pages=traffic.rate(),
         killed=_killed(run),
         rooms={path: room for path, room in ((path, _room(path)) for path in asked.rooms) if room is not None},
