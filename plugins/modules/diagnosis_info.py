@@ -91,6 +91,10 @@ options:
   not_from_controller:
     description: Why the controller does not reach that. If empty, it does. If not set, it did not try.
     type: str
+  address_declared:
+    description: Whether the address by which the controller tried it was declared. If so, that it does not answer is critical, otherwise a warning.
+    type: bool
+    default: false
   controller_time:
     description: The controller's time, in seconds since the epoch. If not set, the clocks are not compared.
     type: float
@@ -251,6 +255,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "checksums": {"type": "bool", "default": False},
         "from_controller": {"type": "str", "default": ""},
         "not_from_controller": {"type": "str"},
+        "address_declared": {"type": "bool", "default": False},
         "controller_time": {"type": "float"},
         **compared_spec(),
     }
@@ -300,6 +305,7 @@ def run(module: ModelsModule, raw: list[Any] | None) -> dict[str, Any]:
         cores=given["cores"] or float(facts["processors"]),
         from_controller=given["from_controller"],
         not_from_controller=given["not_from_controller"],
+        address_declared=given["address_declared"],
     )
 
     def look(hub: bool) -> Evidence:

@@ -214,16 +214,26 @@ def check_port(container: Mapping[str, Any], declared: str, inside: Inside | Non
     return found
 
 
-def check_from_controller(what: str, trouble: str) -> list[Finding]:
+def check_from_controller(what: str, trouble: str, *, declared: bool = False) -> list[Finding]:
     """Whether the API can be reached from another machine.
 
     :param what: that the controller connected to.
     :param trouble: why that failed; empty where it did not.
+    :param declared: whether the operator named the address that it connected to. Another one may be no way for anybody.
     """
     if not trouble:
         return []
     seen = f"The controller does not reach {what}: {one_line(trouble).rstrip('.')}."
-    return [Finding("port", WARNING, what, seen, "Nor do other machines that come the same way.", "Check the firewalls of this host and on the way to it.")]
+    return [
+        Finding(
+            "port",
+            CRITICAL if declared else WARNING,
+            what,
+            seen,
+            "Nor do other machines that come the same way.",
+            "Check the firewalls of this host and on the way to it.",
+        )
+    ]
 
 
 def check_permissions(differing: Sequence[Mapping[str, Any]], secrets: Mapping[str, str]) -> list[Finding]:

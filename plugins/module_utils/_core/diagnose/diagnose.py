@@ -41,6 +41,7 @@ class Wanted:
     :param secrets: files of the host with accounts and keys.
     :param cores: processor cores that the container may use.
     :param from_controller: what other machines are to reach, such as the proxy; empty for nothing.
+    :param address_declared: whether the operator named the address by which the controller tries it.
     :param not_from_controller: why the controller does not reach that; empty where it does, None where it did not try.
     """
 
@@ -54,6 +55,7 @@ class Wanted:
     cores: float
     from_controller: str = ""
     not_from_controller: str | None = None
+    address_declared: bool = False
 
 
 @dataclass
@@ -159,7 +161,7 @@ def diagnose(facts: Mapping[str, Any], wanted: Wanted, reading: ServerReading, m
     reached = wanted.not_from_controller
     if wanted.from_controller:
         untried = "it is not known how the controller reaches this host; set xinference_diagnose_address" if reached is None else ""
-        found.run("port from the controller", lambda: check_from_controller(wanted.from_controller, reached or ""), untried)
+        found.run("port from the controller", lambda: check_from_controller(wanted.from_controller, reached or "", declared=wanted.address_declared), untried)
     modes = {path: paths[path]["mode"] for path in wanted.secrets if (paths.get(path) or {}).get("exists")}
     found.run("permissions", lambda: check_permissions(wanted.differing, modes))
     found.run("access", lambda: check_access(container, evidence.inside, host.denials, facts["selinux"]), stopped and evidence.not_inside)

@@ -169,6 +169,7 @@ def test_what_the_container_says_decides(machine: Machine) -> None:
 def test_what_the_controller_does_not_reach(machine: Machine) -> None:
     assert machine.found(from_controller="the proxy", not_from_controller="") == []
     assert machine.found(from_controller="the proxy", not_from_controller="timed out") == [("port", "warning")]
+    assert machine.found(from_controller="the proxy", not_from_controller="timed out", address_declared=True) == [("port", "critical")]
     (unchecked,) = machine(from_controller="the proxy")["diagnosis"]["unchecked"]
     assert unchecked["check"] == "port from the controller"
 

@@ -257,6 +257,8 @@ def test_an_api_that_the_controller_does_not_reach() -> None:
     assert check_from_controller("the proxy", "") == []
     (found,) = check_from_controller("the proxy", "timed\x1bout.\n")
     assert kinds([found]) == [("port", WARNING, "the proxy")]
+    # An address that was named is a way.
+    assert kinds(check_from_controller("the proxy", "timed out", declared=True)) == [("port", CRITICAL, "the proxy")]
     assert found.seen.isprintable()
 
 
