@@ -19,6 +19,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export PYTHONPATH := $(CURDIR)/build/collections
 # Compiled once for all runs of Ansible, and outside the tree.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+export PYTHONDONTWRITEBYTECODE :=
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
