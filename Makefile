@@ -48,7 +48,7 @@ test-all: ## everything else, for hours: goes on where it was stopped; PARTS="fa
 	@python3 tests/suite/run.py all $(PARTS) $(if $(TIMES),--times) $(if $(AGAIN),--again) --page
 	@python3 tests/versions_table.py
 
-bench: setup images ## how fast it is, as ratios in one run; fails where one misses its bound; ROWS=day-two for some rows
+bench: setup images ## how fast it is, as ratios in one run; fails where one misses its bound; ROWS=day-two or ROWS=diagnosis for some rows
 	python tests/bench/bench.py --runs $(RUNS) $(if $(ROWS),--rows $(ROWS))
 
 faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
