@@ -33,7 +33,7 @@ TESTS := ansible_collections.inferops.xinference.tests
 export PYTEST_PLUGINS := $(TESTS).recorder.pytest_recorder,$(TESTS).suite.pytest_selection
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers monitoring exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers monitoring repositories exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -124,6 +124,9 @@ containers: setup images ## a container that takes the place of another one, wit
 
 monitoring: setup ## what Prometheus' own program says of the rules and of the service's figures
 	python -m pytest -v tests/monitoring
+
+repositories: setup ## backups in every kind of repository, with the restic of each release of Debian
+	python -m pytest -v tests/repositories
 
 exercised: setup ## what the last make test recorded: every module, role, playbook, variable and result was exercised
 	python -m pytest -v tests/exercised
