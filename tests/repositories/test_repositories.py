@@ -103,8 +103,8 @@ def test_a_lock_of_a_process_that_is_dead(made: Made, tmp_path: Path) -> None:
         return asked._ask("list", "locks", "--no-lock").strip()
 
     def lose_power() -> str:
-        given = {"env": asked._environment(), "stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(backup, **given) as process:
+        nothing = subprocess.DEVNULL
+        with subprocess.Popen(backup, env=asked._environment(), stdin=subprocess.PIPE, stdout=nothing, stderr=nothing) as process:
             wait_until(locks, "the repository is locked", 0.5)
             process.kill()
         # Where it was still being written, it is gone.
