@@ -44,11 +44,16 @@ from typing import Any
 def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[str]:
     """One text per reason."""
     from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
-    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import BackupSettings, ProxySettings, Settings
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import (
+        BackupSettings,
+        MonitoringSettings,
+        ProxySettings,
+        Settings,
+    )
     from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import plain
 
     given = plain(settings)
-    parts = {"proxy": ProxySettings, "backup": BackupSettings}
+    parts = {"proxy": ProxySettings, "backup": BackupSettings, "monitoring": MonitoringSettings}
     made = {name: kind(**given[name]) if given.get(name) else None for name, kind in parts.items()}
     return [str(failure) for failure in check_host(host, Settings(**{**given, **made}))]
 

@@ -79,7 +79,7 @@ def role_command(file: str, module: str, argument: str) -> list[str]:
     command = commands[0]
     # The container is compared, replaced and made in several places, and is the same in each.
     assert all(other == command for other in commands)
-    values = {**role_texts(), "_xinference_home": HOME, "_xinference_administrator_alone": "True"}
+    values = {**role_texts(), "_xinference_home": HOME, "_xinference_administrator_alone": "True", "_xinference_metrics_words": ""}
     return [re.sub(r"{{ (\w+) }}", lambda found: str(values[found[1]]), str(word)) for word in command]
 
 

@@ -20,13 +20,15 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.inferops.xinference.tests.suite.parts import TEST
+
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "build/tests/records"
 COLLECTION = "inferops.xinference"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
-SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+SCENARIOS = sorted(part.variables["SCENARIO"] for part in TEST if part.target == "molecule")
 
 
 @cache

@@ -88,6 +88,12 @@ ALL: list[Part] = [
     _part("molecule:backup:2.11.0", "setup", "images", reason=_SLOWER),
     _part("molecule:upgrade:2.11.0", "setup", "images", reason="an upgrade between two servers; make test runs one between two images of the newest"),
     _part("molecule:recovery:2.11.0", "setup", "images", reason=_SLOWER),
+    _part(
+        "molecule:monitoring",
+        "setup",
+        "images",
+        reason="it waits for 14 alerts of a real Prometheus, and for their ends; make test tries the rules with promtool",
+    ),
     _part("first-admin::3.5.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::2.11.0", "setup", "images", reason=_SLOWER),
     Part("faults", "faults", needs=("setup", "images"), uses=("molecule:recovery",), reason="an hour; make test runs four of its faults in scenario recovery"),

@@ -115,7 +115,7 @@ def test_prometheus_finds_rules_and_targets(host: Any) -> None:
     folder = "/srv/monitoring"
     assert host.file(f"{folder}/xinference_rules.yml").content_string == RULES.read_text(encoding="utf-8")
     labels = {"instance": "xinference-molecule-host"}
-    for name, target in (("service", "127.0.0.2:9900"), ("server", "127.0.0.1:9997")):
+    for name, target in (("service", "127.0.0.2:9900"), ("server", "127.0.0.1:9997"), ("worker", "127.0.0.1:9990")):
         assert json.loads(host.file(f"{folder}/xinference-{name}.json").content_string) == [{"targets": [target], "labels": labels}]
         assert "# TYPE " in host.check_output(f"curl --silent --fail http://{target}/metrics")
 

@@ -14,7 +14,8 @@ from .backup import check_backup
 from .container import check_container, check_image, check_sizes, check_start, check_texts, check_variables, check_versions
 from .host import check_disk, check_docker, check_home, check_machine, check_recovery, declared_volumes
 from .models import check_declared_models
-from .network import check_network, check_port
+from .monitoring import check_monitoring
+from .network import check_metrics_port, check_network, check_port
 from .proxy import check_proxy
 from .settings import Failure, Settings
 from .upgrade import check_upgrade
@@ -38,11 +39,13 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *check_machine(host, settings),
         *check_docker(host, settings),
         *check_port(host, settings),
+        *check_metrics_port(host, settings),
         *check_network(host, settings),
         *check_start(host, settings),
         *check_home(host, settings),
         *check_recovery(host, settings),
         *check_proxy(host, settings, settings.proxy),
+        *check_monitoring(settings, settings.monitoring),
         *check_backup(host, settings, settings.backup),
         *check_upgrade(host, settings),
         *check_disk(host, settings),

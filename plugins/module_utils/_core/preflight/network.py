@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base.messages import shown
@@ -16,8 +16,10 @@ from ..host.listeners import collide
 from . import adoption, combined
 from .settings import Failure, Settings
 
-__all__ = ["check_network", "check_port", "holder", "is_address", "is_taken", "network_problems"]
+__all__ = ["check_metrics_port", "check_network", "check_port", "holder", "is_address", "is_taken", "network_problems"]
 
+#: Where the figures of the server's worker are published, which asks for no account.
+METRICS_ADDRESS = "127.0.0.1"
 #: Prefix length of a network with room for this host and the container.
 _SMALLEST_SUBNET = 30
 #: Networks that Docker has already; the container's network has its name.
@@ -106,14 +108,38 @@ def check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
                 "Publish on 127.0.0.1, or switch authentication on.",
             )
         )
-    container = host["docker"]["container"] or {}
-    # One that restarts, or is paused, holds its port on and off, or still; one that is just started is called created or exited until it runs.
-    holds = container.get("ports" if container.get("status") not in ("created", "exited") else "held") or []
-    ours = port in holds
+    holds = _held_by_container(host)
     taken = is_taken(host, settings.address, port)
-    if taken and not ours:
+    if taken and port not in holds:
         failures.append(_port_of(host, settings, taken))
     return failures
+
+
+def _held_by_container(host: Mapping[str, Any]) -> Sequence[int]:
+    """Ports that the server's container holds."""
+    container = host["docker"]["container"] or {}
+    # One that restarts, or is paused, holds its port on and off, or still; one that is just started is called created or exited until it runs.
+    return container.get("ports" if container.get("status") not in ("created", "exited") else "held") or []
+
+
+def check_metrics_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    """What is wrong with the port for figures of the server's worker, which is published on loopback."""
+    port = settings.metrics_port
+    if port == 0:
+        return []
+    if not 1 <= port <= 65535:
+        return [Failure("metrics_port", f"xinference_metrics_port '{port}' is no port.", "Use a number from 1 to 65535, or 0 for none.")]
+    used = [("xinference_port", settings.address, settings.port), ("xinference_recovery_port", settings.recovery_address, settings.recovery_port)]
+    if settings.proxy is not None:
+        address = settings.proxy.address
+        used += [("xinference_proxy_port", address, settings.proxy.port), ("xinference_proxy_http_port", address, settings.proxy.http_port)]
+    other = next((name for name, address, number in used if number == port and is_address(address) and collide(address, METRICS_ADDRESS)), None)
+    if other:
+        return [Failure("metrics_port", f"xinference_metrics_port '{port}' is {other}, too.", "Choose another one.")]
+    taken = is_taken(host, METRICS_ADDRESS, port)
+    if taken and port not in _held_by_container(host):
+        return [Failure("metrics_port", taken, "Free it, or set xinference_metrics_port to another one, or to 0 for none.")]
+    return []
 
 
 def holder(host: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | None:

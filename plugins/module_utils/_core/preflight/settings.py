@@ -106,6 +106,20 @@ class BackupSettings:
 
 
 @dataclass(frozen=True)
+class MonitoringSettings:
+    """The credentials with which figures are read through the proxy.
+
+    :param username: of whoever reads them.
+    :param password_length: characters of the password, which itself is not needed here.
+    :param password_is_plain: whether it is of printable ASCII without spaces.
+    """
+
+    username: str
+    password_length: int
+    password_is_plain: bool
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
@@ -134,6 +148,7 @@ class Settings:
     :param values: the documented variables that are set, by name; those of roles that come later are among them only where a play sets them.
     :param proxy: the proxy; None where there should be none.
     :param backup: the backups; None where there should be none.
+    :param monitoring: the credentials for figures; None where nobody reads them through the proxy.
     :param admin_username: name of the administrator.
     :param service_account: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.resources.users.Account`.
@@ -149,6 +164,7 @@ class Settings:
     :param check_memory: whether models are refused that by estimate do not fit.
     :param home: directory of the server inside its container.
     :param upgrading: whether the play is an upgrade.
+    :param metrics_port: port of loopback on which the figures of the server's worker are published; 0 for none.
     """
 
     data_root: str
@@ -176,6 +192,7 @@ class Settings:
     values: Mapping[str, Any] = field(default_factory=dict)
     proxy: ProxySettings | None = None
     backup: BackupSettings | None = None
+    monitoring: MonitoringSettings | None = None
     admin_username: str = "admin"
     service_account: str = "automation"
     accounts: Any = ()
@@ -191,6 +208,7 @@ class Settings:
     check_memory: bool = True
     home: str = "/root/.xinference"
     upgrading: bool = False
+    metrics_port: int = 0
 
 
 def gateway_of(host: Mapping[str, Any], subnet: str) -> str | None:

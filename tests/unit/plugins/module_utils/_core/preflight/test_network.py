@@ -212,3 +212,34 @@ def test_a_port_that_docker_holds_for_nobody() -> None:
     assert problems(other) == ["Port 9997 is in use on 127.0.0.1 by something else. Free it, or set xinference_port to another one."]
     # Where nothing listens, nothing is in the way.
     assert problems(changed(docker__stale_ports=[9997])) == []
+
+
+def test_a_port_for_the_figures_of_the_worker() -> None:
+    assert problems(metrics_port=9990) == []
+    assert problems(metrics_port=0) == []
+    for port in (-1, 65536):
+        assert problems(metrics_port=port) == [f"xinference_metrics_port '{port}' is no port. Use a number from 1 to 65535, or 0 for none."]
+
+
+@pytest.mark.parametrize(
+    ("port", "other", "settings"),
+    [
+        (9997, "xinference_port", {}),
+        (9998, "xinference_recovery_port", {}),
+        (443, "xinference_proxy_port", {"proxy": PROXY}),
+        (80, "xinference_proxy_http_port", {"proxy": PROXY}),
+    ],
+)
+def test_a_port_for_figures_that_is_another_one_too(port: int, other: str, settings: dict[str, Any]) -> None:
+    assert problems(BARE, metrics_port=port, **settings) == [f"xinference_metrics_port '{port}' is {other}, too. Choose another one."]
+
+
+def test_a_port_for_figures_that_is_taken() -> None:
+    listeners = [{"address": "0.0.0.0", "port": 9990}]
+    words = "Port 9990 is in use on 0.0.0.0 by something else. Free it, or set xinference_metrics_port to another one, or to 0 for none."
+    assert problems(changed(listeners=listeners), metrics_port=9990) == [words]
+    # On an address that is not loopback it is free.
+    assert problems(changed(listeners=[{"address": "192.0.2.1", "port": 9990}]), metrics_port=9990) == []
+    # Its own container has it.
+    container = {"ports": [9990, 9997], "status": "running"}
+    assert not [each for each in problems(changed(listeners=listeners, docker__container=container), metrics_port=9990) if "9990" in each]
