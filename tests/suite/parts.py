@@ -109,6 +109,7 @@ ALL: list[Part] = [
         for suite in ("bullseye", "trixie")
     ),
     Part("mutation", "mutation", needs=("setup",), reason="it runs the unit tests some thousand times"),
+    Part("load", "load", needs=("setup", "images"), uses=("*",), reason="ten minutes, and it needs the machine for itself"),
     Part("bench", "bench", needs=("setup", "images"), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
 ]
 
