@@ -4,7 +4,8 @@
 """What a real server serves under load: docs/capacity.md says what each column means.
 
 Launches one chat model in several settings and one embedding model, side by side, lets Locust ask each of them with 1 to 8 clients, and does so in several
-rounds: each round has every cell once, so that a busy moment of the machine meets all of them. Writes the table into docs/capacity.md. Ends with 2 where it
+rounds: each round has every cell once, so that a busy moment of the machine meets all of them. Writes the tables into docs/capacity.md, and all that was
+measured into build/load.json. Ends with 2 where it
 cannot measure.
 """
 
@@ -226,6 +227,9 @@ def measure(rounds: int, seconds: float) -> str:
                         kept.append(result)
                     say(f"round {number + 1} is done")
                 after = memory(CONTAINER)
+    cells = [cell for group in groups for cell, *_words in group]
+    raw = [{"cell": cell, "rounds": result} for cell, result in zip(cells, results)]
+    (ROOT / "build/load.json").write_text(json.dumps({"cells": raw, "memory": sizes, "after": after}, indent=2) + "\n", encoding="utf-8")
     rows = iter([row(result) for result in results])
     tables = [[[name, clients, *next(rows)] for _cell, name, clients in group] for group in groups]
     times = ("first token p50", "p95", "whole p50", "p95")
