@@ -33,7 +33,7 @@ TESTS := ansible_collections.inferops.xinference.tests
 export PYTEST_PLUGINS := $(TESTS).recorder.pytest_recorder,$(TESTS).suite.pytest_selection
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers monitoring repositories exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench load faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers monitoring repositories exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ test-all: ## everything else, for hours: goes on where it was stopped; PARTS="fa
 
 bench: setup images ## how fast it is, as ratios in one run; fails where one misses its bound; ROWS=day-two or ROWS=diagnosis for some rows
 	python tests/bench/bench.py --runs $(RUNS) $(if $(ROWS),--rows $(ROWS))
+
+load: setup images ## what a real server serves to 1 to 8 clients, and the proxy's queue; writes docs/capacity.md
+	python -m pytest -v tests/load
+	@tools/load.sh
 
 faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
 	@python3 tests/images/build.py models >/dev/null

@@ -6,9 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if docker info >/dev/null 2>&1; then
-  mapfile -t containers < <(docker ps -aq --filter name='^/(inferops-test-engine|xinference-(accounts|adoption|artifact|awx|bench|contract|demo|downloads|mistakes|models$|molecule|security))')
+  mapfile -t containers < <(docker ps -aq --filter name='^/(inferops-test-engine|xinference-(accounts|adoption|artifact|awx|bench|contract|demo|downloads|load|mistakes|models$|molecule|security))')
   [ "${#containers[@]}" -eq 0 ] || docker rm -f "${containers[@]}" >/dev/null
-  mapfile -t networks < <(docker network ls -q --filter name='^xinference-(accounts|adoption|artifact|awx|bench|contract|demo|downloads|mistakes|models$|molecule|security)')
+  mapfile -t networks < <(docker network ls -q --filter name='^xinference-(accounts|adoption|artifact|awx|bench|contract|demo|downloads|load|mistakes|models$|molecule|security)')
   [ "${#networks[@]}" -eq 0 ] || docker network rm "${networks[@]}" >/dev/null
   mapfile -t volumes < <(docker volume ls -q --filter name='^(xinference-molecule|inferops-test-engine)')
   [ "${#volumes[@]}" -eq 0 ] || docker volume rm "${volumes[@]}" >/dev/null

@@ -25,6 +25,7 @@ for directory in "${alone[@]}"; do
   case $directory in
     molecule/*) beside=$here/molecule/shared ;;
     tests/downloads) beside=$here/tests/contract:$here/tests/hub ;;
+    tests/load) beside=$here/tests/contract:$here/tests/unit/roles/proxy ;;
     *) beside= ;;
   esac
   MYPYPATH=$here/build/collections${beside:+:$beside} check "$directory" .

@@ -229,6 +229,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "password of null": ({"xinference_admin_password": None}, "xinference_admin_password must be a text, but is null."),
     "accounts or not": ({"xinference_authentication": None}, "xinference_authentication must be true or false, but is null."),
     "limit that a later role reads": ({"xinference_pids_limit": "many"}, "xinference_pids_limit must be a whole number, but is the text many."),
+    "places that are no number": ({"xinference_proxy_queue": "many"}, "xinference_proxy_queue must be a whole number, but is the text many."),
     "policy that is none": ({"xinference_restart_policy": "never"}, "xinference_restart_policy 'never' is unknown; allowed: unless-stopped, always"),
     "image with its tag": ({"xinference_image": "xprobe/xinference:v4.1.0-cpu"}, "holds a tag, and xinference_image_tag would be joined to it."),
     "tag with its image": ({"xinference_image_tag": "xprobe/xinference:v4"}, "what is before the ':' belongs in xinference_image."),

@@ -116,6 +116,7 @@ ALL: list[Part] = [
     ),
     _part("repositories", "setup", reason="six minutes; scenario backup runs a repository in a directory"),
     Part("mutation", "mutation", needs=("setup",), reason="it runs the unit tests some thousand times"),
+    Part("load", "load", needs=("setup", "images"), uses=("*",), reason="ten minutes, and it needs the machine for itself"),
     Part("bench", "bench", needs=("setup", "images"), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
 ]
 

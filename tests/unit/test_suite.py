@@ -56,7 +56,9 @@ def test_every_scenario_and_every_folder_of_tests_is_held() -> None:
     scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
     assert {part.variables["SCENARIO"] for part in [*TEST, *ALL] if part.target == "molecule"} == scenarios
     folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - {"docs"}
-    assert folders <= targets
+    # It needs the machine for itself.
+    assert folders - targets == {"load"}
+    assert "load" in {part.target for part in ALL}
     assert "docs-check" in targets
 
 

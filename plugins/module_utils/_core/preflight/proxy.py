@@ -26,6 +26,10 @@ _HOST_NAME = re.compile(r"(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)
 #: Settings that nginx counts with two bytes.
 _CONNECTIONS = frozenset({"xinference_proxy_connections", "xinference_proxy_total_connections", "xinference_proxy_uploads"})
 _MOST_CONNECTIONS = 65535
+#: Places of the queue, and seconds in it.
+_MOST_PLACES, _LONGEST_WAIT = 1000, 600
+#: Characters of a container's name: its proxy has sockets whose paths hold it, and the kernel takes paths of 107.
+_LONGEST_NAME = 107 - len("/run/xinference-proxy-/models.sock")
 
 
 def check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings | None) -> list[Failure]:
@@ -61,8 +65,22 @@ def check_proxy(host: Mapping[str, Any], settings: Settings, proxy: ProxySetting
         for name, value in proxy.numbers.items()
         if value > _MOST_CONNECTIONS and name in _CONNECTIONS
     ]
+    problems += _proxy_queue(settings, proxy)
     problems += _proxy_files(host, proxy)
     return [Failure("proxy", problem, remedy) for problem, remedy in problems]
+
+
+def _proxy_queue(settings: Settings, proxy: ProxySettings) -> list[tuple[str, str]]:
+    """What is wrong with the queue of requests: problems and what to do."""
+    problems = []
+    if not 0 <= proxy.queue <= _MOST_PLACES:
+        problems.append((f"xinference_proxy_queue '{proxy.queue}' is no number of places.", f"Use a number from 1 to {_MOST_PLACES}, or 0 for no queue."))
+    if not 1 <= proxy.queue_seconds <= _LONGEST_WAIT:
+        problems.append((f"xinference_proxy_queue_seconds '{proxy.queue_seconds}' is no time to wait.", f"Use a number from 1 to {_LONGEST_WAIT}."))
+    if proxy.queue > 0 and len(settings.container) > _LONGEST_NAME:
+        problem = f"xinference_container_name '{shown(settings.container)}' is too long for the sockets of the proxy's queue."
+        problems.append((problem, f"Use at most {_LONGEST_NAME} characters, or set xinference_proxy_queue to 0."))
+    return problems
 
 
 def _proxy_ports(host: Mapping[str, Any], settings: Settings, proxy: ProxySettings) -> list[tuple[str, str]]:

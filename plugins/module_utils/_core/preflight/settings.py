@@ -62,6 +62,8 @@ class ProxySettings:
     :param certificate: file of the host with a certificate that was given; empty for one of the local CA.
     :param certificate_key: file of the host with its key.
     :param client_ca: file of the host with the CAs of clients' certificates; empty where clients need none.
+    :param queue: number of places for requests that wait; 0 for none.
+    :param queue_seconds: for which one waits at most.
     :param sizes: settings that are sizes as nginx writes them, by name.
     :param numbers: settings that must be 1 or more, by name.
     """
@@ -73,6 +75,8 @@ class ProxySettings:
     certificate: str
     certificate_key: str
     client_ca: str
+    queue: int
+    queue_seconds: int
     sizes: Mapping[str, str]
     numbers: Mapping[str, int]
 

@@ -84,6 +84,8 @@ PROXY = ProxySettings(
     certificate="",
     certificate_key="",
     client_ca="",
+    queue=32,
+    queue_seconds=30,
     sizes={"xinference_proxy_max_body_size": "10m"},
     numbers={"xinference_proxy_timeout": 3600},
 )

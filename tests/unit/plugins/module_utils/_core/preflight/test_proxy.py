@@ -37,6 +37,9 @@ def listening(port: int) -> dict[str, Any]:
         (BARE, {}, {}),
         (BARE, {}, GIVEN),
         (BARE, {}, {"http_port": 0, "port": 8443, "sizes": {"xinference_proxy_max_body_size": "0"}}),
+        (BARE, {}, {"queue": 0, "queue_seconds": 600}),
+        (BARE, {"container": "x" * 73}, {"queue": 1000, "queue_seconds": 1}),
+        (BARE, {"container": "x" * 74}, {"queue": 0}),
         # Its own sockets.
         ({**host(active=True), "listeners": [{"address": "0.0.0.0", "port": 443}]}, {}, {}),
         # Another address.
@@ -110,6 +113,17 @@ def test_nothing_is_asked_where_there_shall_be_none() -> None:
             {},
             {"sizes": {"xinference_proxy_max_body_size": "200 megabytes"}},
             "xinference_proxy_max_body_size '200 megabytes' is no size. Write one such as 200m, or 0 for no limit.",
+        ),
+        (BARE, {}, {"queue": -1}, "xinference_proxy_queue '-1' is no number of places. Use a number from 1 to 1000, or 0 for no queue."),
+        (BARE, {}, {"queue": 1001}, "xinference_proxy_queue '1001' is no number of places. Use a number from 1 to 1000, or 0 for no queue."),
+        (BARE, {}, {"queue_seconds": 0}, "xinference_proxy_queue_seconds '0' is no time to wait. Use a number from 1 to 600."),
+        (BARE, {}, {"queue_seconds": 601}, "xinference_proxy_queue_seconds '601' is no time to wait. Use a number from 1 to 600."),
+        (
+            BARE,
+            {"container": "x" * 74},
+            {},
+            f"xinference_container_name '{shown('x' * 74)}' is too long for the sockets of the proxy's queue."
+            " Use at most 73 characters, or set xinference_proxy_queue to 0.",
         ),
         (BARE, {}, {"numbers": {"xinference_proxy_timeout": 0}}, "xinference_proxy_timeout '0' is too low. Use 1 or more."),
         (
