@@ -19,6 +19,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export PYTHONPATH := $(CURDIR)/build/collections
 # Compiled once for all runs of Ansible, and outside the tree.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+export PYTHONDONTWRITEBYTECODE :=
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export MYPY_CACHE_DIR := $(CURDIR)/build/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/build/ruff
@@ -32,7 +33,7 @@ TESTS := ansible_collections.inferops.xinference.tests
 export PYTEST_PLUGINS := $(TESTS).recorder.pytest_recorder,$(TESTS).suite.pytest_selection
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine images demo test test-all bench faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers monitoring exercised awx molecule clean
+.PHONY: help setup engine images demo test test-all bench faults picture range mutation lint unit docs-check sanity artifact mistakes contract downloads adoption first-admin security isolation containers monitoring repositories exercised awx molecule clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,7 +48,7 @@ test-all: ## everything else, for hours: goes on where it was stopped; PARTS="fa
 	@python3 tests/suite/run.py all $(PARTS) $(if $(TIMES),--times) $(if $(AGAIN),--again) --page
 	@python3 tests/versions_table.py
 
-bench: setup images ## how fast it is, as ratios in one run; fails where one misses its bound; ROWS=day-two for some rows
+bench: setup images ## how fast it is, as ratios in one run; fails where one misses its bound; ROWS=day-two or ROWS=diagnosis for some rows
 	python tests/bench/bench.py --runs $(RUNS) $(if $(ROWS),--rows $(ROWS))
 
 faults: setup engine ## hit a whole test machine in every way and see it come back; FAULT=name for one, SERVER=2.11.0 for another server
@@ -123,6 +124,9 @@ containers: setup images ## a container that takes the place of another one, wit
 
 monitoring: setup ## what Prometheus' own program says of the rules and of the service's figures
 	python -m pytest -v tests/monitoring
+
+repositories: setup ## backups in every kind of repository, with the restic of each release of Debian
+	python -m pytest -v tests/repositories
 
 exercised: setup ## what the last make test recorded: every module, role, playbook, variable and result was exercised
 	python -m pytest -v tests/exercised

@@ -18,7 +18,7 @@ check() {
 
 # By their full names, as Ansible and the tests import them, or what a test takes from a plugin would have no type.
 # Files that import each other by bare names are left out here; each of their directories is checked by itself, because their names repeat.
-alone=(tests/{adoption,awx,bench,contract,downloads,faults,security,suite} molecule/*/tests)
+alone=(tests/{adoption,awx,bench,contract,downloads,faults,repositories,security,suite} molecule/*/tests)
 mapfile -t files < <(git ls-files --cached --others --exclude-standard -- '*.py' | grep -vE "^($(IFS='|' && echo "${alone[*]}"))/" | grep -v '^molecule/shared/')
 MYPYPATH=$here/tests/suite check build/collections "${files[@]/#/$collection/}"
 for directory in "${alone[@]}"; do

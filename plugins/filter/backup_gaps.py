@@ -50,12 +50,12 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.fingerprint import fingerprint
-from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import sources
-
 
 def backup_gaps(host: Mapping[str, Any], units: Mapping[str, str], settings: str) -> list[str]:
     """What is missing."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.base.fingerprint import fingerprint
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import sources
+
     found = host["backup"]
     missing = {
         "packages": not found["restic"],

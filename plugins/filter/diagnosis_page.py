@@ -43,11 +43,11 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.page import html_page
-
 
 def diagnosis_page(hosts: Mapping[str, Any]) -> str:
     """The page."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.page import html_page
+
     return html_page(hosts)
 
 

@@ -42,11 +42,11 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.screen import screen_lines
-
 
 def diagnosis_table(hosts: Mapping[str, Any]) -> list[str]:
     """The lines."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.screen import screen_lines
+
     return screen_lines(hosts)
 
 

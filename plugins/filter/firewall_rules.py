@@ -40,11 +40,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
-
 
 def firewall_rules(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The rules by IP family."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
+
     return {family: asdict(found) for family, found in rules(Firewall(**wanted)).items()}
 
 

@@ -35,12 +35,12 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.diagnose import Diagnosis
-from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.finding import CRITICAL, Finding
-
 
 def host_diagnosis(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Diagnosis of one host."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.diagnose import Diagnosis
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.finding import CRITICAL, Finding
+
     found = (variables.get("_xinference_diagnosed") or {}).get("diagnosis")
     if isinstance(found, Mapping):
         return dict(found)

@@ -40,16 +40,6 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.services import (
-    check_advisories,
-    check_backup,
-    check_client,
-    check_firewall,
-    check_proxy,
-    check_versions,
-    last_backup,
-)
-
 
 def _recovery(service: Mapping[str, Any], problem: str | None) -> str | None:
     """State of the recovery service.
@@ -88,6 +78,16 @@ def _drift(state: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
     """State of one host."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.services import (
+        check_advisories,
+        check_backup,
+        check_client,
+        check_firewall,
+        check_proxy,
+        check_versions,
+        last_backup,
+    )
+
     host = (variables.get("_xinference_found") or {}).get("host")
     if host is None:
         nothing = dict.fromkeys(("container", "image", "health", "version", "recovery", "backup"))

@@ -48,13 +48,13 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import check_models
-from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.local_files import container_paths
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
-
 
 def model_host_paths(models: Any, data_root: str, volumes: list[dict[str, Any]]) -> list[str]:
     """Absolute paths on the host, sorted."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.check import check_models
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.local_files import container_paths
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
+
     wellformed, _problems = check_models(models)
     places = (host_path(path, data_root, volumes) for _uid, _field, path in container_paths(wellformed))
     return sorted({place for place in places if place})

@@ -40,13 +40,13 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import BackupSettings, ProxySettings, Settings
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import plain
-
 
 def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[str]:
     """One text per reason."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import BackupSettings, ProxySettings, Settings
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import plain
+
     given = plain(settings)
     parts = {"proxy": ProxySettings, "backup": BackupSettings}
     made = {name: kind(**given[name]) if given.get(name) else None for name, kind in parts.items()}

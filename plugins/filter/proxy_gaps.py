@@ -63,13 +63,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
-
 
 def proxy_gaps(
     host: Mapping[str, Any], units: Mapping[str, str], config: str, files: Sequence[str], *, certificate: str | None = None, renewal_days: int = 60
 ) -> list[str]:
     """What is missing."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.certificates import days_left
+
     found = host["proxy"]
     end = found["certificates"].get(certificate, {}).get("not_after") if certificate else None
     missing = {

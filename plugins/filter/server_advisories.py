@@ -45,11 +45,11 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import older_client, sentences
-
 
 def server_advisories(host: Mapping[str, Any], version: str, client: str = "") -> list[str]:
     """One sentence for each."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import older_client, sentences
+
     return [*sentences(version, host["server_environment"]), *older_client(client, version)]
 
 

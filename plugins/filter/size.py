@@ -37,11 +37,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.sizes import written
-
 
 def size(value: Any) -> str:
     """The size as Docker and nginx read it."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.base.sizes import written
+
     try:
         found: str = written(value)
     except ValueError as error:

@@ -40,8 +40,6 @@ from typing import Any
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
-
 _HEADER = ("SNAPSHOT", "TIME (UTC)", "SERVER", "FILES", "SIZE")
 
 
@@ -55,6 +53,8 @@ def _row(snapshot: Mapping[str, Any]) -> tuple[str, ...]:
 
 def snapshot_table(snapshots: Sequence[Mapping[str, Any]]) -> list[str]:
     """The lines of the table."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
+
     rows = [_row(snapshot) for snapshot in snapshots]
     remarks = [f"{snapshot['id']}: {snapshot['problem']}" for snapshot in snapshots if snapshot["problem"]]
     return [*table_lines([_HEADER, *(rows or [("-",) * len(_HEADER)])]), *remarks]

@@ -37,8 +37,6 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
-
 _HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE", "DRIFT")
 
 
@@ -62,6 +60,8 @@ def _age(backup: Mapping[str, Any] | None) -> str:
 
 def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The lines of the table."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
+
     rows: list[tuple[str, ...]] = [_HEADER]
     remarks: list[str] = []
     for name, status in hosts.items():

@@ -42,11 +42,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import variables
-
 
 def texts(values: dict[str, Any], past_proxies: bool = False) -> dict[str, str]:
     """The same names with texts."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import variables
+
     try:
         found: dict[str, str] = variables.texts(variables.plain(values))
     except ValueError as error:

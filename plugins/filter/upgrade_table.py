@@ -37,11 +37,11 @@ _value:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
-
 
 def upgrade_table(asked: Mapping[str, Any]) -> list[str]:
     """The lines of the table."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.base.table import table_lines
+
     header = ("MODEL", f"TODAY ({asked['running_version'] or 'version unknown'})", f"THEN ({asked['server_version'] or 'version unknown'})")
     rows = [(str(model["uid"]), str(model["today"]), "refused" if model["refused"] else str(model["then"])) for model in asked["models"]]
     return [*table_lines([header, *(rows or [("-", "-", "-")])]), *asked["problems"], *asked["notes"]]

@@ -41,12 +41,12 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.filter.documented_variables import documented_options
-from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import check_kinds, plain
-
 
 def variable_problems(values: dict[str, Any], directory: str) -> list[str]:
     """One sentence for each variable of another kind."""
+    from ansible_collections.inferops.xinference.plugins.filter.documented_variables import documented_options
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import check_kinds, plain
+
     found: list[str] = check_kinds(plain(values), documented_options(directory))
     return found
 

@@ -50,11 +50,11 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import folders
-
 
 def volume_folders(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], user: str = "") -> list[dict[str, Any]]:
     """Directories that are missing or differ."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import folders
+
     found: list[dict[str, Any]] = folders(volumes, data_root, paths, user)
     return found
 

@@ -52,11 +52,11 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import mounts
-
 
 def volume_mounts(volumes: list[dict[str, Any]], data_root: str, paths: dict[str, Any], selinux: bool = False, outer: bool = False) -> list[str]:
     """Mounts as Docker writes them."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import mounts
+
     found: list[str] = mounts(volumes, data_root, paths, selinux=selinux, outer=outer)
     return found
 

@@ -43,11 +43,11 @@ _value:
 
 from typing import Any
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
-
 
 def volume_place(path: str, data_root: str, volumes: list[dict[str, Any]]) -> str:
     """Absolute path on the host."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.volumes import host_path
+
     return host_path(path, data_root, volumes) or ""
 
 

@@ -33,9 +33,11 @@ from typing import Any
 import random_gguf
 from fake_api import PASSWORD, USERNAME, FakeApi, serving
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.page import html_page
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.intervals import INTERVALS
 from ansible_collections.inferops.xinference.plugins.module_utils._core.service.package import install
 from ansible_collections.inferops.xinference.tests.machine import ROOT, NotBuilt, built, free_port
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.diagnose.fleets import mixed
 
 HERE = Path(__file__).resolve().parent
 FOLDER = ROOT / "build/bench"
@@ -58,8 +60,10 @@ HISTORY, ACCOUNTS, REQUESTS = 1000, 200, 40
 NEEDED_MIB = 16 << 10
 #: As the unit of a backup is run, because the server goes first.
 POLITE = ("nice", "-n", "10")
-#: Name of the rows of backups and upgrades, which can be measured alone.
-DAY_TWO = "day-two"
+#: Names of rows that can be measured alone: of backups and upgrades; of status, diagnosis and metrics.
+DAY_TWO, DIAGNOSIS = "day-two", "diagnosis"
+#: Seconds between two scrapes of Prometheus, and hosts of the largest page.
+SCRAPE_SECONDS, PAGE_HOSTS = 15.0, 200
 BEGUN = time.monotonic()
 
 
@@ -383,12 +387,15 @@ def launch_row(given: dict[str, Any], runs: int) -> Row:
 
 
 @contextmanager
-def recovery(declaration: Path) -> Iterator[subprocess.Popen[str]]:
-    """The recovery service as a host runs it, without systemd."""
+def recovery(declaration: Path, port: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """The recovery service as a host runs it, without systemd.
+
+    :param port: on which it answers load balancers and Prometheus; 0 for none.
+    """
     program = FOLDER / "program"
     install(program)
     files = {"--declaration": declaration, "--lock": declaration.with_name("lock"), "--state": declaration.with_name("state.json")}
-    words = [word for option, path in files.items() for word in (option, str(path))]
+    words = [word for option, value in {**files, "--port": port}.items() for word in (option, str(value))]
     with subprocess.Popen([sys.executable, "-I", str(program), *words], stdout=subprocess.PIPE, text=True) as service:
         try:
             yield service
@@ -666,6 +673,57 @@ def day_two_rows(given: dict[str, Any], runs: int) -> list[Row]:
     ]
 
 
+# Status, diagnosis, metrics.
+
+
+def scraped_service(given: dict[str, Any]) -> tuple[float, float]:
+    """What the service takes at rest while a Prometheus reads its metrics, in percent of a core, and its memory in MB."""
+    declaration, port = FOLDER / "service" / "declaration.json", free_port()
+    shutil.rmtree(declaration.parent, ignore_errors=True)
+    stored = {"bench_declaration": str(declaration), "bench_lock": str(declaration.with_name("lock"))}
+    play("scrape-declare", str(HERE / "models_ours.yml"), {**given, **stored}, no_op=False)
+    with recovery(declaration, port) as service:
+        wait_for_state(declaration, ready=True)
+        # The first answer imports the library.
+        before, begun = 0.0, time.monotonic()
+        for scrape in range(int(IDLE_SECONDS / SCRAPE_SECONDS) + 1):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+                if b"xinference_service_server_up 1.0" not in answer.read():
+                    raise Unfit("the service's metrics do not show its server")
+            if not scrape:
+                before, begun = processor_seconds(service.pid), time.monotonic()
+            time.sleep(SCRAPE_SECONDS)
+        return (processor_seconds(service.pid) - before) / (time.monotonic() - begun) * 100, resident_mb(service.pid)
+
+
+def page() -> tuple[float, float]:
+    """Seconds and MB of the page of a large fleet."""
+    hosts = mixed(PAGE_HOSTS)
+    begun = time.perf_counter()
+    text = html_page(hosts)
+    return time.perf_counter() - begun, len(text.encode()) / 1e6
+
+
+def diagnosis_rows(given: dict[str, Any], runs: int) -> list[Row]:
+    """Playbook diagnose against status, status against one that compares nothing, the service that is scraped, and the page."""
+    status, diagnose, plain = "inferops.xinference.status", "inferops.xinference.diagnose", str(HERE / "status_without_drift.yml")
+    count = len(given["xinference_models"])
+    say(f"status and diagnose, {count} real models")
+    diagnosed, against = alternating(runs, partial(seconds_of, "diagnose", diagnose, given), partial(seconds_of, "status", status, given))
+    compared, without = alternating(runs, partial(seconds_of, "status", status, given), partial(seconds_of, "status-plain", plain, given))
+    say("the service at rest, with its metrics read every 15 s")
+    used, memory = zip(*(scraped_service(given) for _run in range(runs)))
+    pages = [page() for _run in range(3 * runs)]
+    return [
+        Row(f"diagnose, {count} real models, against status (s)", diagnosed, against, 1.5),
+        Row(f"status, {count} real models, against one without drift (s)", compared, without, 1.3),
+        Row("recovery service at rest, scraped every 15 s (% of a core)", list(used), None, 0.25),
+        Row("the same, memory (MB)", list(memory), None, 64),
+        Row(f"page of {PAGE_HOSTS} hosts (s)", [seconds for seconds, _size in pages], None, 2),
+        Row("the same, size (MB)", [size for _seconds, size in pages], None, 2),
+    ]
+
+
 # The table.
 
 
@@ -683,22 +741,26 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def measure(runs: int, rows_of: str) -> list[Row]:
-    """Every row, or those of backups and upgrades alone; what could keep it from going on comes first."""
+    """Every row, or those of one kind alone; what could keep it from going on comes first."""
     require_room()
     if rows_of == DAY_TWO:
         with provisioned(2) as given:
             return day_two_rows(given, runs)
+    if rows_of == DIAGNOSIS:
+        with provisioned() as given:
+            return diagnosis_rows(given, runs)
     with serving() as api:
         rows = [*no_op_rows(api, runs), start_row(api, runs)]
     with provisioned() as given:
-        return [*rows, *provision_rows(given, runs), launch_row(given, runs), *restart_rows(given, runs), *day_two_rows(given, runs)]
+        rows += [*provision_rows(given, runs), *diagnosis_rows(given, runs), launch_row(given, runs)]
+        return [*rows, *restart_rows(given, runs), *day_two_rows(given, runs)]
 
 
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=3, help="runs of each side of a row, default 3")
-    parser.add_argument("--rows", choices=["all", DAY_TWO], default="all", help="which rows, default all")
+    parser.add_argument("--rows", choices=["all", DAY_TWO, DIAGNOSIS], default="all", help="which rows, default all")
     chosen = parser.parse_args()
     if chosen.runs < 1:
         parser.error("--runs must be at least 1")

@@ -25,6 +25,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Callable
 from urllib.parse import unquote, urlparse
@@ -35,6 +36,9 @@ REPOSITORY = "inferops-test"
 SUITES = {"bookworm": "3.11", "bullseye": "3.9", "trixie": "3.13"}
 SUITE = "bookworm"
 BASE_PACKAGES = "python3,python3-venv,ca-certificates,curl,libgomp1"
+#: Programs that tests take out of Debian's packages: package, and path in it.
+PROGRAMS = {"promtool": ("prometheus", "usr/bin/promtool"), "restic": ("restic", "usr/bin/restic"), "rclone": ("rclone", "usr/bin/rclone")}
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: The client and all that it needs, with hashes, as the roles install it.
 CLIENT = HERE.parents[1] / "roles/_common/files/client-4.1.0.txt"
 #: For which versions of Python a line of it holds, as uv writes it.
@@ -264,24 +268,34 @@ def models(folder: Path) -> str:
     return str(folder)
 
 
-def promtool(folder: Path) -> str:
-    """The program that checks and tests rules of Prometheus, out of the distribution's package, of which nothing is installed."""
-    target = folder / "promtool"
-    if not target.exists():
-        if not shutil.which("apt-get"):
-            raise BuildError("this is no Debian or Ubuntu, from whose package prometheus promtool could be taken")
-        say("fetching promtool from package prometheus")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-            # As root, apt downloads as a user who may not write here.
-            fetch = ("sh", "-euc", f"cd '{scratch}' && apt-get -qq -o APT::Sandbox::User=root download prometheus && dpkg-deb -x prometheus_*.deb .")
-            try:
-                run(*fetch, quiet=True)
-            except BuildError:
-                # Without lists, there is no package.
-                run("apt-get", "update", "-qq", quiet=True)
-                run(*fetch, quiet=True)
-            (Path(scratch) / "usr/bin/promtool").rename(target)
+def program(folder: Path, name: str, suite: str) -> str:
+    """A program out of the package of a release of Debian, of which nothing is installed.
+
+    Its package is looked for in lists of its own, so that lists of the machine need neither be there nor be of the same release.
+    """
+    package, path = PROGRAMS[name]
+    target = folder / (name if suite == SUITE else f"{name}-{suite}")
+    if target.exists():
+        return str(target)
+    if not shutil.which("apt-get") or not KEYRING.exists():
+        raise BuildError(f"this is no Debian, from whose package {package} {name} could be taken")
+    say(f"fetching {name} from package {package} of {suite}")
+    folder.mkdir(parents=True, exist_ok=True)
+    mirror = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", quiet=True).stdout.split("\n")[0]
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+        place = Path(scratch)
+        (place / "lists/partial").mkdir(parents=True)
+        (place / "archives/partial").mkdir(parents=True)
+        (place / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n", encoding="utf-8")
+        places = {"Etc::sourcelist": "sources.list", "State::lists": "lists", "Cache::archives": "archives"}
+        options = [f"-oDir::{setting}={place / what}" for setting, what in places.items()]
+        # What the machine has installed says nothing of another release. As root, apt downloads as a user who may not write here.
+        options += ["-oDir::Etc::sourceparts=-", "-oDir::State::status=/dev/null", "-oDir::Cache::pkgcache=", "-oDir::Cache::srcpkgcache="]
+        options.append("-oAPT::Sandbox::User=root")
+        words = " ".join(f"'{option}'" for option in options)
+        script = f"cd '{place}' && apt-get -qq {words} update && apt-get -qq {words} download {package} && dpkg-deb -x {package}_*.deb ."
+        run("sh", "-euc", script, quiet=True)
+        (place / path).rename(target)
     return str(target)
 
 
@@ -332,9 +346,9 @@ def archive(version: str, folder: Path) -> str:
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         say(f"saving {image} as {target.name}")
-        partial = target.with_suffix(".part")
-        docker("save", "--output", str(partial), image)
-        partial.rename(target)
+        unfinished = target.with_suffix(".part")
+        docker("save", "--output", str(unfinished), image)
+        unfinished.rename(target)
     return str(target)
 
 
@@ -404,9 +418,9 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 def main() -> int:
     """Command line; 0 when made, 1 with one sentence when not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=("base", "server", "host", "docker-host", "storage", "unchanged", "models", "archive", "wheels", "promtool"))
+    parser.add_argument("what", choices=("base", "server", "host", "docker-host", "storage", "unchanged", "models", "archive", "wheels", *PROGRAMS))
     parser.add_argument("--version", default="4.1.0", help="version of Xinference, default 4.1.0")
-    parser.add_argument("--suite", choices=SUITES, default=SUITE, help=f"release of Debian for base and host, default {SUITE}")
+    parser.add_argument("--suite", choices=SUITES, default=SUITE, help=f"release of Debian for base, host and programs, default {SUITE}")
     parser.add_argument("--python", help="version of Python that wheels are for, default that of the suite")
     parser.add_argument("--folder", type=Path, default=HERE.parents[1] / "build", help="where models and archives go")
     chosen = parser.parse_args()
@@ -421,10 +435,10 @@ def main() -> int:
         "unchanged": lambda: unchanged(chosen.version),
         "models": lambda: models(chosen.folder / "models"),
         "wheels": lambda: wheels(chosen.folder / "wheels", python),
-        "promtool": lambda: promtool(chosen.folder / "promtool"),
+        **{name: partial(program, chosen.folder / "programs", name, chosen.suite) for name in PROGRAMS},
         "archive": lambda: archive(chosen.version, chosen.folder / "images"),
     }
-    made_for = {"wheels": python, "base": chosen.suite, "host": chosen.suite}.get(chosen.what, chosen.version)
+    made_for = {"wheels": python, **dict.fromkeys(("base", "host", *PROGRAMS), chosen.suite)}.get(chosen.what, chosen.version)
     try:
         with alone(chosen.folder, f"{chosen.what}-{made_for}"):
             made = makers[chosen.what]()

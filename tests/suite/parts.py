@@ -108,6 +108,7 @@ ALL: list[Part] = [
         Part(f"molecule:host:{suite}", "molecule", {"SCENARIO": "host", "SUITE": suite}, ("setup", "images"), ("molecule:host",), "the promised range of hosts")
         for suite in ("bullseye", "trixie")
     ),
+    _part("repositories", "setup", reason="six minutes; scenario backup runs a repository in a directory"),
     Part("mutation", "mutation", needs=("setup",), reason="it runs the unit tests some thousand times"),
     Part("bench", "bench", needs=("setup", "images"), uses=("*",), reason="45 minutes, and it needs the machine for itself"),
 ]

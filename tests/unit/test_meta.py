@@ -356,6 +356,13 @@ def test_each_filter_is_found_under_the_name_of_its_file(name: str) -> None:
 # Scenarios. That everything is exercised, tests/exercised says from what ran.
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_imports_the_core_when_it_is_called(name: str) -> None:
+    """A task that uses one filter of a collection imports the files of all its filters, in a process of its own."""
+    for statement in ast.parse((ROOT / f"plugins/filter/{name}.py").read_text(encoding="utf-8")).body:
+        assert not (isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("ansible_collections")), statement.lineno
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_scenario_has_tests(scenario: str) -> None:
     """Molecule itself passes in silence where there are none."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import re
@@ -22,13 +21,12 @@ from typing import Any
 from ..base.bounded import parse_json
 from ..base.messages import one_line
 from . import status_file
+from .command import Answer, Run, longest, run
 from .contents import BackupError
 from .settings import Secrets, Settings
 
 __all__ = ["NoRepository", "Restic", "Snapshot"]
 
-#: Seconds for which a call of restic may take, and bytes of what it may answer.
-_LONGEST, _ANSWER, _STEP = 3600.0, 32 << 20, 1 << 16
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
 _TAG = "inferops.xinference"
@@ -42,8 +40,6 @@ _PASSWORD = re.compile(r"wrong password or no key found")
 # "Unable to create lock" alone is said for a full or read-only place, too.
 _LOCKED = re.compile(r"already locked")
 _ROOM = re.compile(r"no space left on device", re.IGNORECASE)
-#: Runs a command whose input ends when a line comes. Where none comes, because whoever would write it has ended, the command is stopped.
-_GATE = '{ read -r word || kill -INT 0; } | "$@"'
 #: What restic answers that was stopped: its own exit code, or the shell's.
 _STOPPED = (130, -signal.SIGINT)
 #: Variables of the environment that restic gets besides its own.
@@ -80,59 +76,6 @@ class Snapshot:
     def row(self) -> dict[str, str]:
         """For a result."""
         return {"id": self.id[:8], "host": self.host, "time": self.time}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a call of restic said.
-
-    :param status: its exit code.
-    :param output: what it wrote, at most so many bytes.
-    :param error: what it wrote about errors, at most so many bytes.
-    """
-
-    status: int
-    output: str
-    error: str
-
-
-Run = Callable[[Sequence[str], "dict[str, str]", "int | None"], Answer]
-
-
-async def _beginning(stream: asyncio.StreamReader | None) -> str:
-    """What a command writes, to its end, which has no bound; so many bytes of it are kept."""
-    kept = bytearray()
-    while part := await stream.read(_STEP) if stream else b"":
-        kept += part[: _ANSWER - len(kept)]
-    return kept.decode("utf-8", "replace")
-
-
-async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: int | None) -> Answer | None:
-    """What a command said; None where it did not end in time."""
-    command = arguments if gate is None else ["/bin/sh", "-c", _GATE, "sh", *arguments]
-    pipe, given = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL if gate is None else gate
-    # A session of its own, so that shell and command are stopped together, and nobody else.
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=given, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True)
-    try:
-        output, error, status = await asyncio.wait_for(asyncio.gather(_beginning(process.stdout), _beginning(process.stderr), process.wait()), _LONGEST)
-    except asyncio.TimeoutError:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        return None
-    return Answer(status, output, error)
-
-
-def run(arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
-    """Run a command, and read what it wrote.
-
-    :param gate: where a line is read, after which the standard input of the command ends; None where it has none.
-    :raises BackupError: when it does not end.
-    """
-    answer = asyncio.run(_ended(arguments, environment, gate))
-    if answer is None:
-        raise BackupError(f"restic {arguments[1]} did not end within {_LONGEST:g} s")
-    return answer
 
 
 class Restic:
@@ -200,11 +143,13 @@ class Restic:
 
     def _judged(self, answer: Answer, arguments: Sequence[str], again: bool) -> str:
         """The output of a call that succeeded; parameters and errors as of :meth:`_ask`."""
-        if not answer.status:
+        if answer.status == 0:
             return answer.output
         if answer.status == _NO_COMMAND and not os.path.exists(self.program):
             raise BackupError(_MISSING)
         words = self._words(answer.error or answer.output)
+        if answer.status is None:
+            raise BackupError(f"restic {arguments[0]} did not end within {longest(arguments[0]):g} s for the repository {self.settings.repository}: {words}")
         if _PASSWORD.search(answer.error):
             raise BackupError(f"xinference_backup_password does not open the repository {self.settings.repository}: {words}")
         if _NONE.search(answer.error):

@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Answer, Restic
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.command import Answer
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.fake_engine import FakeEngine

@@ -14,9 +14,10 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import listing
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import make
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.command import Answer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.listing import listed
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Answer, Restic
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.conftest import Host
 

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import command as command_module
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import restic as restic_module
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.command import Answer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Answer, NoRepository, Restic, Snapshot, run
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import NoRepository, Restic, Snapshot
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings
 
 PASSWORD, KEY = "marked password", "marked-key"
@@ -358,24 +360,13 @@ def test_a_variable_that_no_environment_can_hold_is_a_sentence(settings: Setting
             restic.check()
 
 
-def test_a_command_is_run_with_its_environment_and_nothing_else() -> None:
-    program = "import os, sys; print(sorted(os.environ), sys.stdin.read(), os.getcwd()); sys.stderr.buffer.write(b'\\xff'); sys.exit(3)"
-    answer = run([sys.executable, "-I", "-c", program], {"MARKED": "x", "LC_ALL": "C.UTF-8"})
-    assert answer == Answer(3, "['LC_ALL', 'MARKED']  /\n", "\ufffd")
-
-
-def test_what_it_writes_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restic_module, "_ANSWER", 10)
-    assert run([sys.executable, "-I", "-c", "print('x' * 100)"], {}).output == "x" * 10
-    # More than a pipe holds, on both ends.
-    program = "import sys; print('x' * (1 << 20)); print('y' * (1 << 20), file=sys.stderr); sys.exit(3)"
-    assert run([sys.executable, "-I", "-c", program], {}) == Answer(3, "x" * 10, "y" * 10)
-
-
-def test_a_command_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic._LONGEST", 0.1)
-    with pytest.raises(BackupError, match=r"restic 600 did not end within 0\.1 s"):
-        run(["/usr/bin/sleep", "600"], {})
+def test_a_command_that_did_not_end_says_what_it_waited_for(settings: Settings) -> None:
+    words = "Load(<config/0>) returned error, retrying after 4s: dial tcp: connection refused\n"
+    restic, _calls = made(replace(settings, repository="s3:https://x/y"), Answer(None, "", words))
+    with pytest.raises(BackupError) as error:
+        restic.ready()
+    assert not isinstance(error.value, NoRepository)
+    assert str(error.value) == f"restic cat did not end within 120 s for the repository s3:https://x/y: {words.strip()}"
 
 
 def test_the_same_repository_for_another_host(settings: Settings) -> None:
@@ -426,7 +417,7 @@ def test_one_that_does_not_end_is_killed_with_its_shell(tmp_path: Path, settings
     program, number = tmp_path / "restic", tmp_path / "number"
     program.write_text(f"#!/bin/sh\necho $$ >{number}\nexec sleep 600\n")
     program.chmod(0o700)
-    monkeypatch.setattr(restic_module, "_LONGEST", 2.0)
+    monkeypatch.setattr(command_module, "_LONGEST", 2.0)
     restic = Restic(settings, Secrets(PASSWORD, {}))
     restic.program = str(program)
     with pytest.raises(BackupError, match="restic backup did not end within 2 s"):

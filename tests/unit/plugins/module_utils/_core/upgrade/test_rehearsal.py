@@ -158,7 +158,7 @@ def test_a_server_that_ends_while_it_is_asked(host: Host, server: NewServer, tmp
         with pytest.raises(OSError, match="Remote end closed connection without response"):
             asked.ask("GET", "/end", {}, b"")
         # A connection that came in while the process ended is reset.
-        with pytest.raises(OSError, match="Connection (refused|reset by peer)"):
+        with pytest.raises(OSError, match=r"Connection (refused|reset by peer)"):
             asked.ask("GET", "/x", {}, b"")
     gone(host)
 
