@@ -210,6 +210,24 @@ diagnosis:
           description: The server's words about a failed launch.
           type: str
           returned: success
+    logs:
+      description: What the logs take, and what bounds them; empty without a container.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        log:
+          description: V(container), the log that Docker keeps; V(server), the server's own files.
+          type: str
+          returned: success
+        bytes:
+          description: Bytes of all its files; null where that is not known.
+          type: int
+          returned: success
+        bound:
+          description: Bytes that they take at most; null where nothing bounds them, or that is not known.
+          type: int
+          returned: success
     checks:
       description: What was checked.
       type: list

@@ -9,6 +9,8 @@ import json
 import re
 import secrets
 import subprocess
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from ansible_collections.inferops.xinference.tests.machine import built
 PROVISION = "Xinference - Provision"
 STATUS = "Xinference - Status"
 DIAGNOSE = "Xinference - Diagnose"
+SUPPORT = "Xinference - Support bundle"
 RESTART = "Xinference - Restart"
 UNBAN = "Xinference - Unban"
 EXPORT = "Xinference - Export"
@@ -237,6 +240,24 @@ def test_diagnose_finds_nothing(site: Site, provisioned: Job) -> None:
     assert warnings(job) == []
 
 
+def test_support_bundle(site: Site, provisioned: Job, tmp_path: Path) -> None:
+    """The archive is where AWX exposes a directory to jobs, no secret is in it, and the job hands on where it is."""
+    answers = {"xinference_support_bundle_directory": str(tmp_path / "exposed"), "xinference_support_bundle_log_kib": 256}
+    job = site.controller.launch(SUPPORT, answers, loud=True)
+    assert (job.code, job.status) == (0, "successful"), job.output
+    [archive] = (tmp_path / "exposed").iterdir()
+    assert job.summary["artifact_data"]["xinference_support_bundles"] == {HOST: str(archive)}
+    assert archive.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(archive) as packed:
+        read = {member.name.partition("/")[2]: packed.extractfile(member) for member in packed if member.isreg()}
+        texts = {name: file.read() for name, file in read.items() if file is not None}
+    assert {"diagnosis.json", "versions.json", "container/log.txt", "server/log-01.txt"} <= set(texts)
+    marks = {**site.marks, "automation": (KEPT / "automation").read_text(encoding="utf-8").strip()}
+    assert {name for name, mark in marks.items() for text in texts.values() if mark.encode() in text} == set()
+    assert job.changed_tasks == ["Make the directory of the archives", "Keep the archive"]
+    assert warnings(job) == []
+
+
 @pytest.mark.test_all("the guide's data say which questions there are, which make test compares")
 def test_what_is_not_asked_is_reported(site: Site, provisioned: Job) -> None:
     """The container says where it answers: a password is not sent to whatever else listens on some port."""
@@ -434,8 +455,8 @@ def test_secrets_stay_where_awx_put_them(site: Site, provisioned: Job) -> None:
         "new automation": set(),
     }
     assert len(site.controller.jobs) > 10
-    # Both jobs of provision and status, three diagnoses, the restart, three about backups, two upgrades, and those above.
-    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 19
+    # Both jobs of provision and status, three diagnoses, the support bundle, the restart, three about backups, two upgrades, and those above.
+    assert sum("-vvvvv" in job.command for job in site.controller.jobs) == 20
     for job in site.controller.jobs:
         files = {str(path.relative_to(job.folder)): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
         # The answer to the survey's question.

@@ -1268,6 +1268,37 @@ def test_a_diagnosis_fails_where_it_is_asked_to_and_changes_nothing(diagnosed: D
     }
 
 
+#: Variables of a support bundle, and what is said of them.
+BUNDLED: dict[str, tuple[dict[str, Any], str]] = {
+    "bundle with too little of each log": (
+        {"xinference_support_bundle_log_kib": 5},
+        "xinference_support_bundle_log_kib 5 must be a whole number from 16 to 4096.",
+    ),
+    "bundle without a directory": (
+        {"xinference_support_bundle_directory": ""},
+        "xinference_support_bundle_directory is empty; name a directory of the controller.",
+    ),
+    "bundle that is gone with the job": (
+        {"awx_job_id": 7},
+        "xinference_support_bundle_directory 'support' is one of this job, and gone with it; name one that AWX exposes to jobs, from / on.",
+    ),
+    "bundle in place of a file": (
+        {"xinference_support_bundle_directory": __file__},
+        f"xinference_support_bundle_directory '{__file__}' is a file on the controller; name a directory.",
+    ),
+}
+
+
+def test_a_support_bundle_that_cannot_be_written(tmp_path: Path) -> None:
+    hosts = {host_of(case): settings_of(tmp_path / host_of(case), variables) for case, (variables, _said) in BUNDLED.items()}
+    code, output = on_hosts(tmp_path, hosts, "support_bundle", "-e", "xinference_hosts=all")
+    assert code == 2, output
+    for case, (_variables, said) in BUNDLED.items():
+        assert failure(output, host_of(case)) == said
+        untouched(tmp_path / host_of(case), output, host_of(case))
+    assert {path.name for path in tmp_path.iterdir()} == {"inventory.json"}
+
+
 def test_a_diagnosis_that_is_to_fail_from_a_severity_that_is_none(root: Path) -> None:
     code, message, output = play("diagnose", root, xinference_diagnose_fail_on="error")
     assert code == 2, output

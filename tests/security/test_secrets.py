@@ -9,7 +9,9 @@ import os
 import re
 import stat
 import subprocess
+import tarfile
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ PLAYED = (
     ("status unban restart teardown --check", 1),
     ("restart", 1),
     ("export", 2),
+    ("support_bundle", 1),
     ("rotate_credentials --check", 1),
     ("rotate_credentials", 3),
 )
@@ -49,6 +52,7 @@ def played(provisioned: Site, predicted: str, unliftable: str, rotation_checked:
     site.play("status", "unban", *LOUD)
     for name, whether in (("plain", False), ("secret", True)):
         site.play("export", *LOUD, xinference_export_directory=name, xinference_export_secrets=whether)
+    site.play("support_bundle", *LOUD, xinference_support_bundle_directory="bundles", xinference_support_bundle_log_kib=4096)
     site.play("status", "unban", "restart", "teardown", "--check", *LOUD)
     site.play("rotate_credentials", *LOUD, code=2, **wrong, xinference_new_admin_password=f"{site.password}too")
     assert site.found == set()
@@ -80,6 +84,21 @@ def test_the_engine_shows_no_secret(played: Site) -> None:
     image = f"{played.settings['xinference_image']}:{played.settings['xinference_image_tag']}"
     for text in (said("inspect", CONTAINER), said("image", "inspect", image), said("image", "history", "--no-trunc", image)):
         assert [name for name, mark in played.marks.items() if mark in text] == []
+
+
+def test_a_support_bundle_holds_no_secret(played: Site) -> None:
+    """Though the server's log and the container's hold a model's environment: neither as it is, nor encoded."""
+    [place] = (played.folder / "bundles").iterdir()
+    assert place.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(place) as archive:
+        read = {member.name.partition("/")[2]: archive.extractfile(member) for member in archive if member.isreg()}
+        texts = {name: file.read().decode() for name, file in read.items() if file is not None}
+    assert {"diagnosis.json", "configuration/declaration.json", "container/inspect.json", "container/log.txt", "server/log-01.txt"} <= set(texts)
+    assert "EXAMPLE_TOKEN" in texts["configuration/declaration.json"]
+    for name, mark in played.marks.items():
+        # Of base64, what the letters beside the secret do not change. The marks are letters and digits, which no other encoding changes.
+        written = {mark, mark.encode().hex(), *(b64encode(f"{before}{mark}".encode()).decode()[4:-4] for before in ("", "x", "xy"))}
+        assert [member for member, text in texts.items() if any(each in text for each in written)] == [], name
 
 
 def test_files_with_a_secret_can_be_read_by_root_alone(played: Site) -> None:

@@ -54,7 +54,7 @@ FLOORS = (
     {"plan", "admission"},
     {"apply"},
     {"reconcile", "resources", "backup"},
-    {"preflight", "service", "upgrade", "diagnose"},
+    {"preflight", "service", "upgrade", "diagnose", "support"},
 )
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 

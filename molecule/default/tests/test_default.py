@@ -60,6 +60,9 @@ def test_labels_say_who_manages_it(container: dict[str, Any], root: str) -> None
 def test_environment(container: dict[str, Any]) -> None:
     environment = dict(entry.split("=", 1) for entry in container["Config"]["Env"])
     assert environment["XINFERENCE_LOG_DIR"] == "/root/.xinference/logs"
+    bounds = {"ROTATION": "daily+size", "MAX_BYTES": str(20 << 20), "BACKUP_COUNT": "4", "RETENTION_DAYS": "7"}
+    assert {name: environment[f"XINFERENCE_LOG_{name}"] for name in bounds} == bounds
+    assert environment["XINFERENCE_AUDIT_LOG_RETENTION_DAYS"] == "14"
     assert environment["OMP_NUM_THREADS"] == "1"
     assert environment["XINFERENCE_ENABLE_VIRTUAL_ENV"] == "0"
     assert environment["HF_HUB_OFFLINE"] == "1"

@@ -17,6 +17,7 @@ from .evidence import Evidence
 from .files import ModelFiles
 from .finding import Finding, ordered, worst
 from .host import check_clock, check_disk, check_hub, check_memory, check_processor, check_units
+from .logs import LogUse, check_logs, read_log_use
 from .models import FAILED, LOADING, MISSING, check_models, since_launch
 from .server import ServerReading, check_server
 from .services import check_advisories, check_backup, check_client, check_firewall, check_proxy, check_service, check_versions
@@ -67,6 +68,7 @@ class Diagnosis:
     :param checks: names of what was checked.
     :param unchecked: name of what could not be checked → why.
     :param server: version of the server; None where it is not known.
+    :param logs: what the logs take.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -74,6 +76,7 @@ class Diagnosis:
     checks: list[str] = field(default_factory=list)
     unchecked: dict[str, str] = field(default_factory=dict)
     server: str | None = None
+    logs: list[LogUse] = field(default_factory=list)
 
     def run(self, name: str, check: Callable[[], list[Finding]], without: str = "") -> None:
         """Make a check.
@@ -101,6 +104,7 @@ class Diagnosis:
             "image": image,
             "findings": [finding.shown() for finding in found],
             "models": self.models,
+            "logs": [asdict(use) for use in self.logs],
             "checks": self.checks,
             "unchecked": [{"check": name, "reason": reason} for name, reason in self.unchecked.items()],
         }
@@ -170,6 +174,8 @@ def diagnose(facts: Mapping[str, Any], wanted: Wanted, reading: ServerReading, m
     running = [model for model in reading.models if model.state == "present"]
     found.run("processor", lambda: check_processor(facts, host.processor_flags, running, wanted.cores))
     found.run("disk", lambda: check_disk(evidence))
+    found.logs = read_log_use(wanted.docker_host, wanted.container, model_files.server_files, wanted.logs, reading.version)
+    found.run("logs", lambda: check_logs(found.logs, wanted.logs), "" if container else "no container")
     found.run("clock", lambda: check_clock(evidence))
     found.run("hub", lambda: check_hub(evidence.inside, missing), evidence.not_inside if missing else "")
     found.run("units", lambda: check_units(evidence))

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..base.messages import printable
 from .finding import OK, SEVERITIES, Finding
+from .logs import LogUse
 from .models import AS_DECLARED, ModelState
 
 __all__ = ["Host", "Unchecked", "fleet", "is_command"]
@@ -27,6 +28,9 @@ _FINDINGS = 200
 _MODELS = 500
 _DIFFERENCES = 50
 _CHECKS = 200
+_LOGS = 2
+#: Bytes that no file system has.
+_MOST_BYTES = 1 << 64
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Host:
     :param models: of which something is known, by uid.
     :param checks: names of what was checked.
     :param unchecked: what was not checked.
+    :param logs: what the logs take, in words.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Host:
     models: tuple[ModelState, ...]
     checks: tuple[str, ...]
     unchecked: tuple[Unchecked, ...]
+    logs: tuple[str, ...] = ()
 
     @property
     def deviating(self) -> tuple[ModelState, ...]:
@@ -105,6 +111,11 @@ def _name(value: Any) -> str:
 def _time(value: Any) -> str:
     """A time, or nothing: what is none could pass for the oldest or the newest of all."""
     return value if isinstance(value, str) and _TIME.fullmatch(value) else ""
+
+
+def _bytes(value: Any) -> int | None:
+    """A number of bytes; None for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_BYTES else None
 
 
 def _list(value: Any) -> list[Any]:
@@ -167,6 +178,7 @@ def _host(name: str, given: Any) -> Host:
         models=tuple(sorted(models, key=lambda each: each.uid)),
         checks=tuple(_name(each) for each in _list(answer.get("checks"))[:_CHECKS]),
         unchecked=tuple(Unchecked(_name(row.get("check")) or "-", _text(row.get("reason"), _SENTENCE)) for row in _maps(answer.get("unchecked"), _CHECKS)),
+        logs=tuple(str(LogUse(_name(row.get("log")) or "-", _bytes(row.get("bytes")), _bytes(row.get("bound")))) for row in _maps(answer.get("logs"), _LOGS)),
     )
 
 

@@ -106,6 +106,7 @@ def _blocks(hosts: Sequence[Host]) -> Iterable[list[str]]:
         for (check, reason), names in skipped.items()
         for line in _wrapped(f"{', '.join(names)}: {check} was not checked: {reason or 'no reason is given'}", "", _INDENT)
     ]
+    yield [line for host in hosts if host.logs for line in _wrapped(f"{host.name}: logs: {', '.join(host.logs)}", "", _INDENT)]
     yield [f"{host.name}: nothing found; {len(host.checks)} check{'' if len(host.checks) == 1 else 's'}" for host in hosts if not host.findings]
 
 

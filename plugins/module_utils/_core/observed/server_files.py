@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -79,10 +80,10 @@ class ServerFiles:
 
     def on_host(self, path: str) -> Path | None:
         """Where a path of the container lies on this host; None where the container sees no directory of it there."""
-        located = self._located(path)
+        located = self.located(path)
         return None if located is None else Path(located[0], *located[1])
 
-    def _located(self, path: str) -> tuple[Path, tuple[str, ...]] | None:
+    def located(self, path: str) -> tuple[Path, tuple[str, ...]] | None:
         """The same, as a directory that is trusted, and the names from there on, which are the container's; None where it sees no directory of it there."""
         wanted = PurePosixPath(os.path.normpath(path)).parts
         for inside, source, base in self._folders:
@@ -92,7 +93,7 @@ class ServerFiles:
 
     def _in_home(self, *names: str) -> tuple[Path, tuple[str, ...]] | None:
         """Where a file of the server's directory lies; None where this host does not see it, or a name leads elsewhere."""
-        return self._located("/".join((self.home, *names))) if all(map(is_name, names)) else None
+        return self.located("/".join((self.home, *names))) if all(map(is_name, names)) else None
 
     def status(self, path: str, most_names: NameLimit | None = None) -> os.stat_result | None:
         """What lies at a path of the container, a link included; None where the container sees no directory of it there.
@@ -100,7 +101,7 @@ class ServerFiles:
         :param most_names: what it counts for.
         :raises OSError: when it is not there, lies behind a link, or may not be read.
         """
-        located = self._located(path)
+        located = self.located(path)
         return None if located is None else stat_below(*located, most_names)
 
     def followed(self, path: str, most_names: NameLimit | None = None, directory: PurePosixPath = _ROOT) -> str | None:
@@ -133,7 +134,7 @@ class ServerFiles:
 
     def _link(self, path: PurePosixPath, most_names: NameLimit) -> str | None:
         """Where a link of the container leads; None for what is no link, or is not there."""
-        located = self._located(str(path))
+        located = self.located(str(path))
         # What is mounted was followed on this host, when the container was made.
         if located is None or str(path) in self.mounts:
             return None
@@ -155,7 +156,7 @@ class ServerFiles:
     @property
     def readable(self) -> bool:
         """Whether this host sees the server's directory."""
-        located = self._located(self.home)
+        located = self.located(self.home)
         try:
             if located is None:
                 return False
@@ -207,6 +208,20 @@ class ServerFiles:
         own = next((number for number, line in enumerate(written) if uid in line), 0)
         return [without_environment(line) for line in written[own:][-lines:]]
 
+    def newest(self, path: str, most: int) -> list[tuple[str, int, float]]:
+        """Files in a directory of the container, however deep: path, bytes, and when each was changed, in seconds since the epoch; the newest first.
+
+        :param path: of the directory, no link on the way to which is followed; a link in it is no file.
+        :param most: names that are read; of further ones nothing is known.
+        """
+        located = self.located(path)
+        found: list[tuple[str, int, float]] = []
+        with contextlib.suppress(OSError):
+            for names, entry in entries_below(*located, NameLimit(most)) if located is not None else ():
+                if stat.S_ISREG(entry.st_mode):
+                    found.append(("/".join((path, *names)), entry.st_size, entry.st_mtime))
+        return sorted(found, key=lambda each: (-each[2], each[0]))
+
     def log_size(self) -> int:
         """Size of the server's log in bytes; 0 where this host cannot see it."""
         located = self._in_home(*_LOG)
@@ -231,14 +246,14 @@ class ServerFiles:
         """
         try:
             end = self.followed(path)
-            located = None if end is None else self._located(end)
+            located = None if end is None else self.located(end)
             return b"" if located is None else read_beginning(*located, limit)
         except OSError:
             return b""
 
     def sha256(self, path: str) -> str:
         """SHA-256 of a file of the container, no link of which is followed; empty where this host does not see it."""
-        located = self._located(path)
+        located = self.located(path)
         try:
             return "" if located is None else sha256_below(*located)
         except OSError:
@@ -249,7 +264,7 @@ class ServerFiles:
         most_names = NameLimit()
         try:
             end = self.followed(path, most_names) if path.startswith("/") else None
-            located = None if end is None else self._located(end)
+            located = None if end is None else self.located(end)
             if end is None or located is None:
                 return None
             found = stat_below(*located, most_names)

@@ -21,7 +21,10 @@ from .settings import HANDED_ON, Failure, Settings, gateway_of
 __all__ = ["NOT_IN_A_PLACE", "check_container", "check_image", "check_sizes", "check_start", "check_texts", "check_variables", "check_versions"]
 
 #: Further settings that are sizes: the least that is of use, and an example.
-_SIZES = {"xinference_shm_size": (MIB, "1g"), "xinference_log_max_size": (1024, "10m")}
+_SIZES = {"xinference_shm_size": (MIB, "1g"), "xinference_log_max_size": (1024, "10m"), "xinference_server_log_max_size": (64 << 10, "50m")}
+#: Numbers of the server's logs: for it, 0 of them has no bound.
+_LOG_NUMBERS = ("xinference_server_log_max_files", "xinference_server_log_days", "xinference_server_audit_days")
+_MOST = 100_000
 #: The fewest processors that Docker gives a container.
 FEWEST_CPUS = 0.01
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -75,6 +78,10 @@ def check_sizes(values: Mapping[str, Any]) -> list[Failure]:
         if size is None or size < least:
             wrong = "is no size" if size is None else f"is {size} bytes, which is too little"
             failures.append(Failure("sizes", f"{name} '{shown(values[name])}' {wrong}.", f"Write one such as {example}."))
+    for name in _LOG_NUMBERS:
+        number = int(values.get(name, 1))
+        if not 1 <= number <= _MOST:
+            failures.append(Failure("sizes", f"{name} {number} must be a whole number from 1 to {_MOST}.", "With 0 the server's logs would have no bound."))
     return failures
 
 

@@ -18,7 +18,7 @@ MANAGED_DOCKER = frozenset({"debian", "ubuntu"})
 #: The least that Docker takes for a limit, in bytes.
 LEAST_MEMORY = 6 * MIB
 #: What playbooks hand on with set_stats: in a workflow of AWX it is an extra variable of the next job.
-HANDED_ON = frozenset({"xinference_status", "xinference_diagnosis"})
+HANDED_ON = frozenset({"xinference_status", "xinference_diagnosis", "xinference_support_bundles"})
 #: What options of the modules are called as variables of the roles.
 OPTION_NAMES = {
     "models": "xinference_models",

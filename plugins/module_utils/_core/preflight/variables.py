@@ -22,7 +22,8 @@ _BATCHES = frozenset({"xinference_provision_serial", "xinference_restart_serial"
 _DIGITS = frozenset(
     {
         *("xinference_admin_password", "xinference_new_admin_password", "xinference_image_tag", "xinference_threads"),
-        *("xinference_memory", "xinference_shm_size", "xinference_log_max_size", "xinference_proxy_max_body_size", "xinference_proxy_max_upload_size"),
+        *("xinference_memory", "xinference_shm_size", "xinference_log_max_size", "xinference_server_log_max_size"),
+        *("xinference_proxy_max_body_size", "xinference_proxy_max_upload_size"),
         *(*_BATCHES, "xinference_provision_max_fail_percentage", "owner", "group"),
     }
 )

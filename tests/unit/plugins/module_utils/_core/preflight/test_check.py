@@ -188,6 +188,16 @@ def test_models_that_do_not_fit_are_refused(facts: dict[str, Any], settings: dic
         ({"xinference_shm_size": "lots"}, "xinference_shm_size 'lots' is no size. Write one such as 1g."),
         ({"xinference_shm_size": "8"}, "xinference_shm_size '8' is 8 bytes, which is too little. Write one such as 1g."),
         ({"xinference_log_max_size": "0"}, "xinference_log_max_size '0' is 0 bytes, which is too little. Write one such as 10m."),
+        ({"xinference_server_log_max_size": "50m", "xinference_server_log_max_files": 1, "xinference_server_audit_days": "7"}, ""),
+        ({"xinference_server_log_max_size": "1k"}, "xinference_server_log_max_size '1k' is 1024 bytes, which is too little. Write one such as 50m."),
+        (
+            {"xinference_server_log_max_files": 0},
+            "xinference_server_log_max_files 0 must be a whole number from 1 to 100000. With 0 the server's logs would have no bound.",
+        ),
+        (
+            {"xinference_server_log_days": "-1"},
+            "xinference_server_log_days -1 must be a whole number from 1 to 100000. With 0 the server's logs would have no bound.",
+        ),
         ({"xinference_log_max_size": "-1"}, "xinference_log_max_size '-1' is no size. Write one such as 10m."),
         ({"xinference_environment": {"XINFERENCE_DISABLE_HEALTH_CHECK": 1, "HF_HUB_ENABLE_HF_TRANSFER": True}, "xinference_labels": {"managed": True}}, ""),
         (
