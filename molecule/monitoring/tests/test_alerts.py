@@ -151,8 +151,7 @@ def test_model_drift(host: Any, prometheus: Prometheus, server: Server) -> None:
     assert status == 200, answer
     host.check_output("systemctl start xinference-models")
     assert prometheus.wait_for("XinferenceModelDrift")["model"] == "chat"
-    # The service launches it as it is declared.
-    remove(server)
+    # The service launches it as it is declared, and does so by itself.
     prometheus.wait_for_none("XinferenceModelDrift")
 
 
