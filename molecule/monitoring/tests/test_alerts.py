@@ -134,7 +134,7 @@ def test_service_silent(host: Any, prometheus: Prometheus) -> None:
 
 
 def test_model_drift(host: Any, prometheus: Prometheus, server: Server) -> None:
-    """Somebody launches a model by hand, with a smaller context, while the service is away."""
+    """An administrator launches a model by hand, with a smaller context, while the service is away."""
     wait_until(lambda: all_is_well(host), "all models answer", pause=1)
     host.check_output("systemctl stop xinference-models")
     remove(server)
