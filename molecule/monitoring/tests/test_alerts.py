@@ -134,7 +134,7 @@ def test_service_silent(host: Any, prometheus: Prometheus) -> None:
 
 
 def test_model_drift(host: Any, prometheus: Prometheus, server: Server) -> None:
-    """Another client launches a model by hand, with a smaller context, while the service is away."""
+    """An administrator launches a model by hand, with a smaller context, while the service is away."""
     wait_until(lambda: all_is_well(host), "all models answer", pause=1)
     host.check_output("systemctl stop xinference-models")
     remove(server)
@@ -151,8 +151,7 @@ def test_model_drift(host: Any, prometheus: Prometheus, server: Server) -> None:
     assert status == 200, answer
     host.check_output("systemctl start xinference-models")
     assert prometheus.wait_for("XinferenceModelDrift")["model"] == "chat"
-    # The service launches it as it is declared.
-    remove(server)
+    # The service launches it as it is declared, and does so by itself.
     prometheus.wait_for_none("XinferenceModelDrift")
 
 
