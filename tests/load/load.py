@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,7 @@ def row(results: Sequence[dict[str, Any]]) -> list[str]:
         return spread([result[name][index] / 1000 if name in result else None for result in results], 2)
 
     times = [seconds(name, index) for name in ("first token", "whole") for index in (0, 1)]
-    return [spread([result["rate"] for result in results]), *times, spread([result["refused"] for result in results])]
+    return [spread([result.get("rate") for result in results]), *times, spread([result["refused"] for result in results])]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -194,59 +194,69 @@ def memory_of_machine() -> int:
     return int(next(line for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if line.startswith("MemTotal")).split()[1]) >> 10
 
 
-def measure(rounds: int, seconds: float) -> str:
-    """Everything between the marks of the page."""
-    plain: list[tuple[Cell, str, str]] = [((("chat", setting.uid, clients),), str(setting), str(clients)) for setting in SETTINGS for clients in CLIENTS]
-    embedding: list[tuple[Cell, str, str]] = [((("embed", EMBED, clients),), "embedding", str(clients)) for clients in CLIENTS]
-    full, half = SETTINGS[1].uid, SETTINGS[0].uid
-    pairs: list[tuple[Cell, str, str]] = [
-        ((("chat", full, 1), ("chat", SETTINGS[3].uid, 1)), f"{CORES} threads each", "1 + 1"),
-        ((("chat", half, 1), ("chat", SETTINGS[5].uid, 1)), "1 thread each", "1 + 1"),
-        ((("chat", full, 2), ("chat", SETTINGS[3].uid, 2)), f"{CORES} threads each", "2 + 2"),
-        ((("chat", half, 2), ("chat", SETTINGS[5].uid, 2)), "1 thread each", "2 + 2"),
-        ((("chat", full, 1), ("embed", EMBED, 1)), f"chat with {CORES} threads, and embedding", "1 + 1"),
-        ((("chat", half, 1), ("embed", EMBED, 1)), "chat with 1 thread, and embedding", "1 + 1"),
+def groups() -> list[list[tuple[Cell, str, str]]]:
+    """The cells of the four tables, each with the words of its line."""
+    full, half, also_full, also_half = (SETTINGS[number].uid for number in (1, 0, 3, 5))
+    return [
+        [((("chat", setting.uid, clients),), str(setting), str(clients)) for setting in SETTINGS for clients in CLIENTS],
+        [((("embed", EMBED, clients),), "embedding", str(clients)) for clients in CLIENTS],
+        [
+            ((("chat", full, 1), ("chat", also_full, 1)), f"{CORES} threads each", "1 + 1"),
+            ((("chat", half, 1), ("chat", also_half, 1)), "1 thread each", "1 + 1"),
+            ((("chat", full, 2), ("chat", also_full, 2)), f"{CORES} threads each", "2 + 2"),
+            ((("chat", half, 2), ("chat", also_half, 2)), "1 thread each", "2 + 2"),
+            ((("chat", full, 1), ("embed", EMBED, 1)), f"chat with {CORES} threads, and embedding", "1 + 1"),
+            ((("chat", half, 1), ("embed", EMBED, 1)), "chat with 1 thread, and embedding", "1 + 1"),
+        ],
+        [((("chat", LIMITED.uid, clients),), "through the proxy", str(clients)) for clients in CLIENTS],
     ]
-    queued: list[tuple[Cell, str, str]] = [((("chat", LIMITED.uid, clients),), "through the proxy", str(clients)) for clients in CLIENTS]
-    groups: list[list[tuple[Cell, str, str]]] = [plain, embedding, pairs, queued]
-    load = os.getloadavg()[0]
+
+
+def measure(rounds: int, seconds: float, minutes: float) -> dict[str, Any]:
+    """Everything that is measured: as many rounds as fit into the time, and one at least."""
+    *direct, queued = ([cell for cell, *_words in group] for group in groups())
+    directly = [cell for cells in direct for cell in cells]
+    found: dict[str, Any] = {"load": os.getloadavg()[0], "seconds": seconds, "rounds": []}
     with tempfile.TemporaryDirectory(prefix="xinference-load-") as home:
         # Otherwise an account would have to log in every minute.
         environment = {**ENVIRONMENT, "XINFERENCE_ACCESS_TOKEN_EXPIRE_MINUTES": "600"}
         with serving(Path(home), environment, CONTAINER) as server:
             say("the server runs")
-            token, sizes = launch(server)
+            token, found["memory"] = launch(server)
             with proxying(Proxy(server.endpoint, [{"uid": LIMITED.uid, "request_limits": LIMITED.limit}])) as proxy:
-                ask(server.endpoint, token, 1, [cell for cell, *_words in plain + embedding if cell[0][2] == 1])
-                say(f"{rounds} rounds of {sum(map(len, groups))} cells, {seconds:g} s each")
-                results: list[list[dict[str, Any]]] = [[] for group in groups for _cell in group]
-                for number in range(rounds):
-                    direct = ask(server.endpoint, token, seconds, [cell for group in groups[:3] for cell, *_words in group])
-                    through = ask(proxy, token, seconds, [cell for cell, *_words in queued])
-                    for kept, result in zip(results, direct + through):
-                        kept.append(result)
-                    say(f"round {number + 1} is done")
-                after = memory(CONTAINER)
-    cells = [cell for group in groups for cell, *_words in group]
-    raw = [{"cell": cell, "rounds": result} for cell, result in zip(cells, results)]
-    (ROOT / "build/load.json").write_text(json.dumps({"cells": raw, "memory": sizes, "after": after}, indent=2) + "\n", encoding="utf-8")
-    rows = iter([row(result) for result in results])
-    tables = [[[name, clients, *next(rows)] for _cell, name, clients in group] for group in groups]
+                # The first request of a model takes longer.
+                ask(server.endpoint, token, 1, [cell for cell in directly if len(cell) == 1 and cell[0][2] == 1])
+                while len(found["rounds"]) < rounds:
+                    begun = time.monotonic()
+                    found["rounds"].append(ask(server.endpoint, token, seconds, directly) + ask(proxy, token, seconds, queued))
+                    say(f"round {len(found['rounds'])} is done")
+                    if 2 * time.monotonic() - begun > BEGUN + minutes * 60:
+                        break
+                found["after"] = memory(CONTAINER)
+    (ROOT / "build/load.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return found
+
+
+def page(found: dict[str, Any]) -> str:
+    """What stands between the marks of the page."""
+    rows = iter([row(results) for results in zip(*found["rounds"])])
+    tables = [[[name, clients, *next(rows)] for _cell, name, clients in group] for group in groups()]
     times = ("first token p50", "p95", "whole p50", "p95")
-    shape = (
-        f"{processor()}, {CORES} cores, {memory_of_machine()} MiB, Xinference {VERSION}; load of the machine before: {load:.1f}."
-        f" {rounds} rounds of {seconds:g} s for each line."
-    )
+    sizes = found["memory"]
     memory_rows = [["server without models", str(sizes["server"])], *([f"chat {setting}", str(sizes[setting.uid])] for setting in SETTINGS)]
-    memory_rows += [["embedding", str(sizes[EMBED])], ["all of them, after the load", str(after)]]
-    parts: list[tuple[str, Callable[[], str]]] = [
-        ("Chat", lambda: table(("slots / threads / limit", "clients", "tokens/s", *times, "refused"), tables[0])),
-        ("Embedding", lambda: table(("model", "clients", "texts/s", *times, "refused"), tables[1])),
-        ("Two models at once", lambda: table(("models", "clients", "tokens and texts/s", *times, "refused"), tables[2])),
-        (f"The model {LIMITED} behind the queue", lambda: table(("way", "clients", "tokens/s", *times, "refused"), tables[3])),
-        ("Memory", lambda: table(("what", "MiB"), memory_rows)),
+    memory_rows += [["embedding", str(sizes[EMBED])], ["all of them, after the load", str(found["after"])]]
+    shape = (
+        f"Measured on {processor()}, {CORES} cores, {memory_of_machine()} MiB, with Xinference {VERSION}.\nThe load of the machine was {found['load']:.1f}"
+        f" before. Rounds: {len(found['rounds'])}, of {found['seconds']:g} s for each line."
+    )
+    parts = [
+        ("Chat", table(("slots / threads / limit", "clients", "tokens/s", *times, "refused"), tables[0])),
+        ("Embedding", table(("model", "clients", "texts/s", *times, "refused"), tables[1])),
+        ("Two models at once", table(("models", "clients", "tokens and texts/s", *times, "refused"), tables[2])),
+        (f"Model {LIMITED} behind the queue", table(("way", "clients", "tokens/s", *times, "refused"), tables[3])),
+        ("Memory", table(("what", "MiB"), memory_rows)),
     ]
-    return "\n\n".join([shape, *(f"### {title}\n\n{text()}" for title, text in parts)])
+    return "\n\n".join([shape, *(f"### {title}\n\n{text}" for title, text in parts)])
 
 
 def write(text: str) -> None:
@@ -261,15 +271,16 @@ def write(text: str) -> None:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, default 3")
-    parser.add_argument("--seconds", type=float, default=4, help="seconds of each cell, default 4")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds at most, default 3")
+    parser.add_argument("--minutes", type=float, default=12, help="no further round is begun that would end later, default 12")
+    parser.add_argument("--seconds", type=float, default=3, help="seconds of each cell, default 3")
     chosen = parser.parse_args()
     if chosen.rounds < 1 or chosen.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
     try:
         if memory_of_machine() < NEEDED_MIB:
             raise Unfit(f"the server and its models need {NEEDED_MIB} MiB, and this machine has {memory_of_machine()}")
-        write(measure(chosen.rounds, chosen.seconds))
+        write(page(measure(chosen.rounds, chosen.seconds, chosen.minutes)))
     except (Unfit, NotBuilt) as error:
         print(f"load: cannot go on: {error}", file=sys.stderr)
         return 2

@@ -51,6 +51,7 @@ def rendered(**variables: Any) -> str:
         known.update(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
     given = {**known, **HOST, **variables}
     templar = Templar(DataLoader(), variables=_trusted(given))
-    templar.environment.filters.update({f"inferops.xinference.{name}": found for each in (Lines, Size) for name, found in each().filters().items()})
+    # As a run finds them, which knows collections.
+    templar._engine.environment.filters.update({f"inferops.xinference.{name}": found for each in (Lines, Size) for name, found in each().filters().items()})
     text = (ROOT / "roles/proxy/templates/nginx.conf.j2").read_text(encoding="utf-8")
     return str(templar.template(trust_as_template(text)))

@@ -130,10 +130,10 @@ def test_more_threads_than_cores(cores: float, advice: str) -> None:
 
 def test_models_that_together_have_too_many_threads() -> None:
     flags = HOST.processor_flags
-    assert check_processor(FACTS, flags, [llm("a", 4), llm("b", 4)], 4.0) == []
-    (found,) = check_processor(FACTS, flags, [llm("a", 4), llm("b", 4), llm("c", 1)], 4.0)
+    assert check_processor(FACTS, flags, [llm("a", 2), llm("b", 2)], 4.0) == []
+    (found,) = check_processor(FACTS, flags, [llm("a", 2), llm("b", 2), llm("c", 1)], 4.0)
     assert kinds([found]) == [("threads", NOTE, "")]
-    assert "9 threads (a 4, b 4, c 1) for 4 cores" in found.seen
+    assert "5 threads (a 2, b 2, c 1) for 4 cores" in found.seen
     # One alone that has too many is named instead.
     assert kinds(check_processor(FACTS, flags, [llm("a", 9), llm("b", 4)], 4.0)) == [("threads", WARNING, "a")]
 
