@@ -170,8 +170,9 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.support.
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.collect import Asked, collect
 from ansible_collections.inferops.xinference.plugins.module_utils._files import files_spec
 
-#: KiB of the end of each log.
-LEAST_KIB, MOST_KIB = 16, 4096
+#: KiB of the end of each log, at least and at most.
+LEAST_KIB = 16
+MOST_KIB = 4096
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:

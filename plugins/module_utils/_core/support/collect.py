@@ -41,8 +41,8 @@ _CONFIGURATION_BYTES = 1 << 20
 _UNIT_STATES = "Id,LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestamp,InactiveEnterTimestamp"
 #: Variables of the container's environment whose values are no secrets, whoever set them, unless the name says otherwise.
 _SHOWN = re.compile(
-    r"XINFERENCE_[A-Z0-9_]+|HF_(ENDPOINT|HOME|HUB_[A-Z_]+)|(TRANSFORMERS|OMP|CUDA|NVIDIA|NCCL|PYTHON|UV|PIP|TQDM|LC|SSL)_[A-Z0-9_]+|MODELSCOPE_[A-Z_]+|PYTHON[A-Z]+|"
-    r"PATH|LD_LIBRARY_PATH|LANG|TZ|HOME|USER|LOGNAME|((HTTPS?|ALL|NO|https?|all|no)_(PROXY|proxy))"
+    r"XINFERENCE_[A-Z0-9_]+|HF_(ENDPOINT|HOME|HUB_[A-Z_]+)|(TRANSFORMERS|OMP|CUDA|NVIDIA|NCCL|PYTHON|UV|PIP|TQDM|LC|SSL)_[A-Z0-9_]+|"
+    r"MODELSCOPE_[A-Z_]+|PYTHON[A-Z]+|PATH|LD_LIBRARY_PATH|LANG|TZ|HOME|USER|LOGNAME|((HTTPS?|ALL|NO|https?|all|no)_(PROXY|proxy))"
 )
 #: Of Docker's description of the container, what is no place for secrets, or is masked.
 _CONTAINER = ("Id", "Name", "Created", "Path", "Args", "State", "Image", "RestartCount", "Platform", "Mounts", "SizeRw")
