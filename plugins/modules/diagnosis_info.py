@@ -242,6 +242,7 @@ diagnosis:
 
 from typing import Any
 
+from ansible_collections.inferops.xinference.plugins.module_utils._commands import plainly
 from ansible_collections.inferops.xinference.plugins.module_utils._compared import compared_spec, connect_as_launcher, declared_and_stored, options_to_compare
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.diagnose import Wanted, diagnose
@@ -303,11 +304,6 @@ def run(module: ModelsModule, raw: list[Any] | None) -> dict[str, Any]:
     given, facts = module.params, module.params["facts"]
     traffic = SwapTraffic()
 
-    def plainly(command: list[str]) -> tuple[int, str, str]:
-        # In English. With env, a command that is not there has a status, too, where Ansible would end the module.
-        status, answer, error = module.run_command(["/usr/bin/env", "LC_ALL=C", "TZ=UTC", *command])
-        return status, answer, error
-
     server_files, _state = files_of(given)
     reading = _reading(module, raw)
     # What follows may read whole files.
@@ -328,7 +324,7 @@ def run(module: ModelsModule, raw: list[Any] | None) -> dict[str, Any]:
 
     def look(hub: bool) -> Evidence:
         asked = Asked(given["container"], given["docker_host"], tuple(given["units"]), tuple(given["room_paths"]), given["controller_time"], hub)
-        return gather(asked, facts["docker"]["container"], traffic, plainly)
+        return gather(asked, facts["docker"]["container"], traffic, plainly(module))
 
     found = diagnose(facts, wanted, reading, ModelFiles(server_files, given["checksums"]), look)
     return found.shown((facts["docker"]["container"] or {}).get("image"))

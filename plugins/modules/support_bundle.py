@@ -165,6 +165,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.inferops.xinference.plugins.module_utils._commands import plainly
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.archive import write_private
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.collect import Asked, collect
@@ -219,13 +220,8 @@ def main() -> None:
         controller=given["controller"],
     )
 
-    def plainly(command: list[str]) -> tuple[int, str, str]:
-        # In English. With env, a command that is not there has a status, too, where Ansible would end the module.
-        status, answer, error = module.run_command(["/usr/bin/env", "LC_ALL=C", "TZ=UTC", *command], errors="surrogate_or_replace")
-        return status, answer, error
-
     known = {name: given[name] for name in ("facts", "diagnosis", "secrets")}
-    bundle = collect(asked, **known, server_files=ServerFiles(given["mounts"], given["home"]), run=plainly)
+    bundle = collect(asked, **known, server_files=ServerFiles(given["mounts"], given["home"]), run=plainly(module))
     left_out = [{"name": name, "reason": reason} for name, reason in sorted(bundle.left_out.items())]
     written = 0
     if not module.check_mode:

@@ -87,7 +87,7 @@ def check_processor(facts: Mapping[str, Any], flags: Collection[str], models: Se
             meaning = "Threads wait for each other, and the model answers slower than with fewer."
             found.append(Finding("threads", WARNING, uid, seen, meaning, f"Set engine_options.n_threads to {int(cores) or 1}, or to auto."))
     total = sum(threads.values())
-    # Measured (docs/capacity.md): two models with all cores each were six times slower than with half of them.
+    # Measured (docs/capacity.md): two models with all cores each wrote a quarter of what they wrote with half of them.
     if len(threads) > 1 and total > cores and all(count <= cores for count in threads.values()):
         seen = f"Models together have {total} threads ({', '.join(f'{uid} {count}' for uid, count in threads.items())}) for {cores:g} cores."
         found.append(Finding("threads", NOTE, "", seen, "When they answer at the same time, each is slower.", "Give each fewer threads, if they do."))
