@@ -92,6 +92,11 @@ options:
     type: list
     elements: str
     default: []
+  environment:
+    description: Variables that the inventory gives to the container, as a dictionary. Values of those that may be secrets are masked, also where there is no
+      container any more.
+    type: json
+    default: '{}'
   client_environment:
     description: Directory of the client's virtual environment, whose packages are listed.
     type: path
@@ -160,12 +165,14 @@ bundle:
       returned: always
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.inferops.xinference.plugins.module_utils._commands import plainly
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.archive import write_private
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.collect import Asked, collect
@@ -194,6 +201,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         # Paths, which are no secrets themselves.
         "secret_paths": {"type": "list", "elements": "path", "default": [], "no_log": False},
         "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        # As text, so that Ansible hides the whole and not each short value in all that the module says.
+        "environment": {"type": "json", "default": "{}", "no_log": True},
         "client_environment": {"type": "path"},
         "log_kib": {"type": "int", "default": 512},
         "controller": {"type": "dict", "default": {}},
@@ -206,6 +215,10 @@ def main() -> None:
     given = module.params
     if not LEAST_KIB <= given["log_kib"] <= MOST_KIB:
         module.fail_json(msg=f"log_kib {given['log_kib']} must be a whole number from {LEAST_KIB} to {MOST_KIB}.")
+    try:
+        environment = dict(json.loads(given["environment"]))
+    except (ValueError, TypeError):
+        module.fail_json(msg="environment must be a dictionary of variables.")
     asked = Asked(
         container=given["container"],
         docker_host=given["docker_host"],
@@ -215,13 +228,17 @@ def main() -> None:
         status=given["status_paths"],
         declaration=given["declaration_path"],
         secrets=given["secret_paths"],
+        environment={str(name): str(value) for name, value in environment.items()},
         client=given["client_environment"],
         log_bytes=given["log_kib"] << 10,
         controller=given["controller"],
     )
 
     known = {name: given[name] for name in ("facts", "diagnosis", "secrets")}
-    bundle = collect(asked, **known, server_files=ServerFiles(given["mounts"], given["home"]), run=plainly(module))
+    try:
+        bundle = collect(asked, **known, server_files=ServerFiles(given["mounts"], given["home"]), run=plainly(module))
+    except XinferenceError as error:
+        module.fail_json(msg=str(error))
     left_out = [{"name": name, "reason": reason} for name, reason in sorted(bundle.left_out.items())]
     written = 0
     if not module.check_mode:

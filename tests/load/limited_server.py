@@ -27,6 +27,8 @@ class LimitedServer(ThreadingHTTPServer):
         self.busy: set[str] = set()
         self.begun = 0
         self.refused = 0
+        #: What was asked: method, path, and headers by their names in small letters.
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.free = threading.Event()
         self.free.set()
 
@@ -50,7 +52,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.asked.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
+        try:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        except ValueError:
+            self._answer(400, b"{}")
+            return
         model = asked["model"]
         with self.server.lock:
             admitted = model not in self.server.busy

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
@@ -49,12 +50,12 @@ def proxy(server: LimitedServer) -> Iterator[Callable[..., Ask]]:
                 proxying(Proxy(server.endpoint, LIMITED, {"xinference_proxy_queue": PLACES, "xinference_proxy_queue_seconds": SECONDS, **variables}))
             )
 
-            def ask(model: str = "chat", *, stream: bool = True, timeout: float = PATIENCE) -> requests.Response:
+            def ask(model: str = "chat", *, stream: bool = True, timeout: float = PATIENCE, raw: str = "") -> requests.Response:
                 with requests.Session() as session:
                     session.trust_env = False
                     body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "x" * 20000}]}
                     # Its certificate is of nobody.
-                    return session.post(f"{base}/v1/chat/completions", json=body, verify=False, timeout=timeout)
+                    return session.post(f"{base}/v1/chat/completions", data=raw or json.dumps(body), verify=False, timeout=timeout)
 
             return ask
 
@@ -121,6 +122,22 @@ def test_who_finds_no_place_is_refused_at_once(server: LimitedServer, proxy: Cal
     server.free.set()
     assert outcome(ask("free")) == "200"
     assert outcomes([first, *others]) == {"200": 1 + PLACES // 2, "refused": 12 - PLACES // 2}
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_a_model_s_name_writes_no_header_and_no_request(server: LimitedServer, proxy: Callable[..., Ask], end: str) -> None:
+    """The proxy hands the name on in a header."""
+    ask = proxy()
+    assert outcome(ask("free")) == "200"
+    lines = ["chat", "", "POST /v1/admin/setup HTTP/1.1", "Host: h", "X-Forwarded-For: 192.0.2.6", "Content-Length: 2", "", "{}"]
+    for name in (f"chat{end}X-Forwarded-For: 192.0.2.6{end}X-Injected: 1", end.join(lines)):
+        assert ask(raw=f'{{"model":"{name}"}}').status_code == 400
+    assert ask(raw='{"model":"chat","messages":[]}').status_code == 200
+    assert {(method, path) for method, path, _headers in server.asked} == {("POST", "/v1/chat/completions")}
+    assert len(server.asked) == 4
+    for _method, _path, headers in server.asked:
+        assert headers["x-forwarded-for"] == "127.0.0.1"
+        assert "x-injected" not in headers
 
 
 def test_waiting_ends(server: LimitedServer, proxy: Callable[..., Ask], pool: ThreadPoolExecutor) -> None:

@@ -91,7 +91,21 @@ def stores(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for name in ("sftp", "rest"):
         (base / name).mkdir()
     python = str(environment)
-    rclone = (built("rclone"), "serve", "restic", "--addr", f"127.0.0.1:{ports['rest']}", "--user", "host-07", "--pass", KEY, str(base / "rest"))
+    # Without the configuration of whoever runs the tests.
+    rclone = (
+        built("rclone"),
+        "--config",
+        "/dev/null",
+        "serve",
+        "restic",
+        "--addr",
+        f"127.0.0.1:{ports['rest']}",
+        "--user",
+        "host-07",
+        "--pass",
+        KEY,
+        str(base / "rest"),
+    )
     sftp = (python, str(HERE / "sftp_server.py"), str(ports["sftp"]), str(base / "sftp"), str(base / "host_key"), str(base / "client_key.pub"))
     servers = {
         "s3": (python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(ports["s3"])),

@@ -37,7 +37,7 @@ _TEMPLATES = (".jinja", ".jinja2", ".j2", ".txt", ".json")
 #: Texts that YAML reads as something else without quotes.
 _NO_TEXT = re.compile(r"|~|null|true|false|yes|no|on|off|[-+]?\d[\d_]*(\.[\d_]*)?", re.ASCII | re.IGNORECASE)
 #: The environment of a model where the server logs what a launch is asked with: a dictionary as Python writes it, maybe cut off.
-_ENVIRONMENT = re.compile(r"""(envs['"]?[=:]\s*)\{(?:'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^}'"])*\}?""")
+_ENVIRONMENT = re.compile(r"""(envs['"]?[=:]\s*)\{(?:'(?:[^'\\]+|\\.)*'?|"(?:[^"\\]+|\\.)*"?|[^}'"]+)*\}?""")
 #: Whole numbers are kept in 32 bits by engines and databases; a larger one is ignored in silence or ends in an error.
 LARGEST = 2**31 - 1
 #: Characters of a line.

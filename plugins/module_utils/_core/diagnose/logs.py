@@ -58,19 +58,19 @@ def _size(number_of_bytes: int) -> str:
     return f"{number_of_bytes} bytes"
 
 
-def _container_log(container: Mapping[str, Any]) -> LogUse:
-    """The log that Docker keeps of the container."""
+def _container_log(container: Mapping[str, Any]) -> LogUse | None:
+    """The log that Docker keeps of the container in files of its own; None where it goes elsewhere, which has bounds of its own."""
     config = (container.get("HostConfig") or {}).get("LogConfig") or {}
     options = config.get("Config") or {}
     if config.get("Type") != "json-file":
-        return LogUse(CONTAINER, None, None)
+        return None
     used: int | None = None
     with contextlib.suppress(OSError):
         # Docker writes both the path and the files, and nobody else can.
         place = Path(str(container.get("LogPath") or "/absent"))
         used = place.stat().st_size + sum(path.stat().st_size for path in place.parent.glob(f"{place.name}.*"))
-    size = sizes.parse(options.get("max-size"))
-    return LogUse(CONTAINER, used, None if not size else size * int(options.get("max-file") or 1))
+    size, files = sizes.parse(options.get("max-size")), str(options.get("max-file") or 1)
+    return LogUse(CONTAINER, used, size * int(files) if size and files.isdecimal() else None)
 
 
 def _server_bound(container: Mapping[str, Any], version: str | None) -> int | None:
@@ -106,7 +106,8 @@ def read_log_use(docker_host: str, name: str, server_files: ServerFiles, logs: s
     found = server_files.newest(logs, _MOST_NAMES)
     # Where this host sees nothing, it may be because the logs lie in no mount.
     used = sum(size for _path, size, _changed in found) if found else None
-    return [_container_log(container), LogUse(SERVER, used, _server_bound(container, version))]
+    of_container = _container_log(container)
+    return [*([of_container] if of_container else []), LogUse(SERVER, used, _server_bound(container, version))]
 
 
 def check_logs(uses: list[LogUse], logs: str) -> list[Finding]:

@@ -73,7 +73,9 @@ class Bundle:
 
     def add_text(self, name: str, source: str, read: Callable[[], str | None]) -> None:
         """Add a text, or the end of one; parameters as of :meth:`add_data`."""
-        self._add(name, source, read, self.redactor.text, self.log_bytes)
+        limit = self.log_bytes
+        # Cut before it is masked: what a container wrote may be large, and masking takes a multiple of it.
+        self._add(name, source, read, lambda text: self.redactor.text(end_of(text[-limit:], len(text) > limit)), limit)
 
     def _add(self, name: str, source: str, read: Callable[[], Any], without_secrets: Callable[[Any], str], limit: int) -> None:
         try:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ..base.bounded import read_bytes, read_end, read_json, stat_below
+from ..base.bounded import read_bytes, read_end, read_json
+from ..base.errors import XinferenceError
 from ..host.client_environment import Run
 from ..host.docker import DockerSocket
 from ..observed.server_files import ServerFiles
@@ -68,6 +69,7 @@ class Asked:
     :param status: files of JSON that services write.
     :param declaration: file with the stored declaration.
     :param secrets: files of the host that hold secrets, which are read to be masked.
+    :param environment: variables that the inventory gives to the container.
     :param client: directory of the client's environment.
     :param log_bytes: of the end of each log.
     :param controller: versions of the controller.
@@ -81,6 +83,7 @@ class Asked:
     status: Sequence[str] = ()
     declaration: str | None = None
     secrets: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     client: str | None = None
     log_bytes: int = 512 << 10
     controller: Mapping[str, Any] = field(default_factory=dict)
@@ -100,8 +103,8 @@ def _texts(value: Any) -> Iterator[str]:
     waiting = [value]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, str):
-            yield part
+        if isinstance(part, (str, int)):
+            yield str(part)
         elif isinstance(part, Mapping):
             waiting += part.values()
         elif isinstance(part, (list, tuple)):
@@ -156,19 +159,40 @@ class _Collector:
         given = _environment(((container or {}).get("Config") or {}).get("Env"))
         made = _environment(((image or {}).get("Config") or {}).get("Env"))
         found |= {value for name, value in given.items() if not _is_shown(name) and (value != made.get(name) or is_secret_name(name))}
-        for value in given.values():
-            # Of a proxy or an index.
-            found |= {each for password in _URL_PASSWORD.findall(value) for each in (password, unquote(password))}
+        # Where there is no container, or an older one, the inventory knows what logs may repeat.
+        found |= {value for name, value in self.asked.environment.items() if not _is_shown(name)}
+        texts = [*given.values(), *self.asked.environment.values()]
+        for path in self.asked.configuration:
+            with contextlib.suppress(OSError):
+                texts.append(self.file(path) or "")
         for path in self.asked.secrets:
             for each in (path, f"{path}.copy"):
-                with contextlib.suppress(OSError):
-                    found |= secrets_of_file(read_bytes(*self._host_path(each), _SECRET_BYTES).decode("utf-8", "replace"))
+                found |= self._kept(each)
         for name in _SERVER_SECRETS:
             found |= secrets_of_file(self.server_files.beginning(f"{self.server_files.home}/{name}", _SECRET_BYTES).decode("utf-8", "replace"))
         with contextlib.suppress(OSError, ValueError):
             if self.asked.declaration:
-                found |= set(_declared_secrets(read_json(*self._host_path(self.asked.declaration))))
+                declaration = read_json(*self._host_path(self.asked.declaration))
+                found |= set(_declared_secrets(declaration))
+                texts += _texts(declaration)
+        for text in texts:
+            # Of a proxy, an index or a hub.
+            found |= {each for password in _URL_PASSWORD.findall(text) for each in (password, unquote(password))}
         self.bundle.redactor.learn(each for each in found if len(each) >= SHORTEST)
+
+    def _kept(self, path: str) -> set[str]:
+        """The secrets in a file of the host; none where there is no such file.
+
+        :raises XinferenceError: where it cannot be read, so that they would not be masked.
+        """
+        try:
+            return secrets_of_file(read_bytes(*self._host_path(path), _SECRET_BYTES).decode("utf-8", "replace"))
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+        except OSError as error:
+            raise XinferenceError(
+                f"'{path}' cannot be read, so its secrets could not be masked, and nothing was written: {error.strerror or error}."
+            ) from error
 
     def described(self, container: Mapping[str, Any]) -> dict[str, Any]:
         """The container, without the values of environment variables that may be secrets."""
@@ -255,9 +279,10 @@ class _Collector:
         located = self.server_files.located(path)
         if located is None:
             return None
-        size, limit = stat_below(*located).st_size, self.asked.log_bytes
-        content = read_end(*located, limit)
-        return None if b"\0" in content else end_of(content.decode("utf-8", "replace"), size > limit)
+        # One byte more says whether there is more; it may grow meanwhile.
+        limit = self.asked.log_bytes
+        content = read_end(*located, limit + 1)
+        return None if b"\0" in content else end_of(content.decode("utf-8", "replace"), len(content) > limit)
 
 
 def collect(
@@ -279,6 +304,7 @@ def collect(
     :param server_files: the server's directory.
     :param run: runs a command.
     :param root: where the host's file system begins.
+    :raises XinferenceError: where a secret of the host cannot be read.
     """
     bundle = Bundle(Redactor(secrets), asked.log_bytes)
     from_host = _Collector(asked, server_files, run, bundle, root)

@@ -63,7 +63,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA)[A-Za-z0-9_-]{16,500}"), MASK),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,4000}(?:\.[A-Za-z0-9_-]{0,4000}){0,4}"), MASK),
     # Hashes of passwords.
-    (re.compile(r"""\$(?:2[abxy]|[1567y]|argon2[a-z]{0,2}|scrypt|pbkdf2[a-z0-9-]{0,10})\$[^\s'",]{8,500}"""), MASK),
+    (re.compile(r"""\$(?:2[abxy]|[1567y]|apr1|argon2[a-z]{0,2}|scrypt|pbkdf2[a-z0-9-]{0,10})\$(?:[^\s'",]|,(?=[a-z]{1,9}=\d)){8,500}"""), MASK),
+    (re.compile(r"\{S?SHA[0-9]{0,3}\}[A-Za-z0-9+/=_-]{8,500}"), MASK),
     (re.compile(rf"""(?i)({_NAMES}[\w.-]{{0,40}}\\{{0,4}}['"]?\s{{0,4}}(?:=>|%3D|[=:])\s{{0,4}}){_VALUE}"""), rf"\1{MASK}"),
     (re.compile(r"(?i)(--(?:[a-z]{1,20}-){0,4}(?:password|passwd|passphrase|token|secret|key)[ =]\s{0,4})[^\s-]\S{0,4000}"), rf"\1{MASK}"),
 )
@@ -103,8 +104,8 @@ def secrets_of_file(text: str) -> set[str]:
         part = waiting.pop()
         if isinstance(part, (dict, list)):
             waiting += part.values() if isinstance(part, dict) else part
-        elif isinstance(part, str):
-            found.add(part)
+        elif isinstance(part, (str, int)):
+            found.add(str(part))
     for line in text.splitlines()[:_MOST_LINES]:
         _name, _equals, value = line.partition("=")
         found |= {line.strip(), value.strip().strip("'\"")}

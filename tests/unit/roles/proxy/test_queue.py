@@ -107,6 +107,8 @@ def test_what_clients_say_of_models_and_places_is_replaced(limited: str) -> None
         ('{"messages": [{"content": "say \\"model\\": \\"other\\""}], "model" : "chat"}', "chat"),
         ('{"tools":[{"properties":{"model":{"type":"string"}}}],"model":"chat"}', "chat"),
         ('{"model":7}', None),
+        # They would be headers, and requests.
+        *((f'{{"model":"chat{end}X-Injected: 1"}}', None) for end in ("\r\n", "\n", "\r", "\0", "\x7f")),
         ("", None),
     ],
 )

@@ -68,11 +68,17 @@ def test_the_server_s_bound(engine: ExecEngine, tmp_path: Path, version: str | N
     [
         ({"Config": {}}, LogUse(CONTAINER, 340, None)),
         ({"Config": {"max-size": "1m"}}, LogUse(CONTAINER, 340, MIB)),
-        ({"Type": "journald"}, LogUse(CONTAINER, None, None)),
+        # Docker takes it when a container is made, and refuses to start that one.
+        ({"Config": {"max-size": "1m", "max-file": "x"}}, LogUse(CONTAINER, 340, None)),
     ],
 )
 def test_the_container_s_bound(engine: ExecEngine, tmp_path: Path, config: dict[str, Any], use: LogUse) -> None:
     assert uses(engine, tmp_path, "4.1.0", BOUNDS, **config)[0] == use
+
+
+@pytest.mark.parametrize("driver", ["journald", "local", "none"])
+def test_a_log_that_goes_elsewhere_is_not_called_unbounded(engine: ExecEngine, tmp_path: Path, driver: str) -> None:
+    assert [use.log for use in uses(engine, tmp_path, "4.1.0", BOUNDS, Type=driver)] == [SERVER]
 
 
 def test_nothing_is_known_without_a_container(engine: ExecEngine, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import ServerFiles
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.archive import Bundle, safe_name, write_private
 from ansible_collections.inferops.xinference.plugins.module_utils._core.support.collect import Asked, collect
@@ -141,6 +143,18 @@ def test_members_are_of_bounded_size(host: MarkedHost) -> None:
     assert all(len(members[name]) <= 4 << 20 for name in members)
 
 
+def test_a_line_without_an_end_takes_little_memory(host: MarkedHost) -> None:
+    """What masks a line takes a multiple of it, so a long one is cut before."""
+    host.log(b"".join(frame(1, b"envs={" + b"a" * 16_000) for _part in range(500)))
+    tracemalloc.start()
+    try:
+        assert members_of(host, log_bytes=16 << 10)["container/log.txt"] == b""
+        # It is read once, and decoded.
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_what_a_container_wrote_leads_nowhere(host: MarkedHost) -> None:
     """Links, pipes, devices, holes and names: no link is followed, nobody is waited for, and no name is taken over."""
     outside = host.write("etc/shadow", "root:of-the-host")
@@ -179,6 +193,26 @@ def test_files_of_secrets_that_the_container_replaced(host: MarkedHost) -> None:
     (host.home / "auth/jwt_secret_key").unlink()
     (host.home / "auth/jwt_secret_key").symlink_to(outside)
     assert '"memory"' in members_of(host)["host.json"].decode()
+
+
+def test_a_secret_that_cannot_be_read_is_not_written_by_chance(host: MarkedHost) -> None:
+    """Nothing is written where a secret could be in it that is not known."""
+    host.write("var/lib/xinference-models/automation", "x" * (65 << 10))
+    with pytest.raises(XinferenceError, match=r"^'/var/lib/xinference-models/automation' cannot be read, so its secrets could not be masked, "):
+        bundle_of(host)
+
+
+def test_what_the_inventory_gives_to_a_container_that_is_gone(host: MarkedHost) -> None:
+    mark, address = "mark of the inventory", "it's-a-<password>"
+    host.write("etc/docker/daemon.json", json.dumps({"proxies": {"http-proxy": f"http://u:{address}@proxy.example"}}))
+    host.write("srv/xinference_data/.xinference/logs/xinference.log", f"passphrase {mark}, {address}, /shown/place\n")
+    del host.engine.answers["/containers/xinference/json"]
+    given = {"CUSTOM_HUB_PASSPHRASE": mark, "HF_HOME": "/shown/place"}
+    members = members_of(host, environment=given, configuration=["/etc/docker/daemon.json"])
+    assert members["server/log-01.txt"] == f"passphrase {MASK}, {MASK}, /shown/place\n".encode()
+    for content in members.values():
+        assert mark.encode() not in content
+        assert address.encode() not in content
 
 
 def test_only_the_newest_logs_are_in_it(host: MarkedHost) -> None:

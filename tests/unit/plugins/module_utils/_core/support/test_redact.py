@@ -102,6 +102,9 @@ SHAPES = [
     ("s3:https://key:hunter2@s3.example", "hunter2"),
     ("$2b$12$abcdefghijklmnopqrstuv", "abcdefghijk"),
     ("hash $argon2id$v=19$m=65536$c2FsdHNhbHQ$aGFzaA rest", "c2FsdHNhbHQ"),
+    ("hash $argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA rest", "c2FsdHNhbHQ"),
+    ("user:$apr1$c2FsdHNh$aGFzaGhhc2g", "aGFzaGhhc2g"),
+    ("user:{SSHA}c2FsdHNhbHRoYXNo", "c2FsdHNhbHRoYXNo"),
     ("launch envs={'EXAMPLE': 'hunter2', 'B': 'x'} done", "hunter2"),
     ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nAAAA\n-----END PRIVATE KEY-----\nrest", "MIIEvQ"),
     ("-----BEGIN RSA PRIVATE KEY-----\\nMIIEvQIBADANBg\\n-----END RSA PRIVATE KEY-----", "MIIEvQ"),
@@ -163,6 +166,7 @@ def test_data() -> None:
 
 
 def test_secrets_of_files() -> None:
+    assert secrets_of_file('{"environment": {"PIN": 12345678}}') >= {"12345678"}
     assert secrets_of_file("first-secret\nsecond-secret\nabc\n") == {"first-secret", "second-secret"}
     assert secrets_of_file("XOSCAR_AUTH_KEY='the-value'\n") == {"XOSCAR_AUTH_KEY='the-value'", "the-value"}
     assert {"the-password", "of-restic"} <= secrets_of_file('{"password": "the-password", "environment": {"A": "of-restic", "B": "x"}}')
