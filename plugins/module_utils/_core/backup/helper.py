@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from ..base.messages import one_line, shown
 from ..host.attached import Attached
-from ..host.docker import DockerSocket
+from ..host.docker import DockerSocket, environment_of
 from ..host.docker_facts import BACKUP, container_facts, is_named
 from ..host.program_container import ProgramContainer, last_words, program_text
 from .contents import HOME_PATTERNS, MOST_BYTES, MOST_FILES, STALE, BackupError, File, is_kept
@@ -62,7 +62,6 @@ class Server:
         home = str(facts["home"])
         if not any(Path(volume["target"]) in (Path(home), *Path(home).parents) for volume in facts["volumes"]):
             raise BackupError(f"the server's directory {home} lies in no volume of container '{name}'")
-        environment = dict(str(entry).partition("=")[::2] for entry in config.get("Env") or [])
         self.name = name
         self.status = str(facts["status"])
         self.image = one_line(str(config.get("Image")))
@@ -71,7 +70,7 @@ class Server:
         self.user = str(config.get("User") or "")
         self.host_config: dict[str, Any] = found.get("HostConfig") or {}
         #: A key that its server has from its environment, which is then nowhere among its files.
-        self.environment_key = environment.get(_KEY, "")
+        self.environment_key = environment_of(found).get(_KEY, "")
 
 
 class Helper:

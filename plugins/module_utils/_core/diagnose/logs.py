@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..base import sizes
-from ..host.docker import DockerSocket
+from ..host.docker import DockerSocket, environment_of
 from ..observed.server_files import ServerFiles
 from ..server.advisories import number
 from .finding import NOTE, WARNING, Finding
@@ -75,7 +75,7 @@ def _container_log(container: Mapping[str, Any]) -> LogUse | None:
 
 def _server_bound(container: Mapping[str, Any], version: str | None) -> int | None:
     """Bytes that the server's files take at most."""
-    given = dict(str(word).partition("=")[::2] for word in (container.get("Config") or {}).get("Env") or [])
+    given = environment_of(container)
     known = number(version)
     if known is None or known < _BOUNDED:
         return None

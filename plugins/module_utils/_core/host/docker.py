@@ -18,7 +18,7 @@ from urllib.parse import quote
 from ..base.bounded import Answer, TooMuch, parse_json
 from ..base.messages import one_line
 
-__all__ = ["KILLED", "Deaths", "DockerSocket", "deaths", "engine_errors"]
+__all__ = ["KILLED", "Deaths", "DockerSocket", "deaths", "engine_errors", "environment_of"]
 
 #: Seconds for which Docker may take to remove a container.
 _REMOVING = 60.0
@@ -158,6 +158,12 @@ class DockerSocket:
             words = b"".join(part for stream, part in frames if stream == 2).decode(errors="replace").strip().splitlines()
             raise OSError(one_line(words[-1]) if words else f"it ended with status {status}")
         return b"".join(part for stream, part in frames if stream == 1)
+
+
+def environment_of(described: Mapping[str, Any] | None) -> dict[str, str]:
+    """Environment variables in Docker's description of a container or an image; none where there is no description."""
+    words = ((described or {}).get("Config") or {}).get("Env")
+    return dict(str(word).partition("=")[::2] for word in words or [])
 
 
 def _frames(body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from .docker import environment_of
+
 __all__ = ["OURS", "keeps", "neighbours", "of_processes"]
 
 #: Label of what the roles made.
@@ -35,8 +37,7 @@ def of_processes(environment: bytes) -> dict[str, str]:
 
 def _environment(found: Mapping[str, Any]) -> dict[str, str]:
     """Where a server's files are, by a container's description."""
-    pairs = (str(entry).partition("=") for entry in (found.get("Config") or {}).get("Env") or [])
-    return {name: value for name, _equals, value in pairs if name in _PLACES and _PATH.fullmatch(value)}
+    return {name: value for name, value in environment_of(found).items() if name in _PLACES and _PATH.fullmatch(value)}
 
 
 def keeps(found: Mapping[str, Any], running: Mapping[str, str], empty: Callable[[str], bool]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 from ..base.bounded import read_bytes, read_end, read_json
 from ..base.errors import XinferenceError
 from ..host.client_environment import Run
-from ..host.docker import DockerSocket
+from ..host.docker import DockerSocket, environment_of
 from ..observed.server_files import ServerFiles
 from .archive import Bundle, end_of, safe_name
 from .redact import MASK, SHORTEST, Redactor, is_secret_name, secrets_of_file
@@ -89,11 +89,6 @@ class Asked:
     controller: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _environment(words: Any) -> dict[str, str]:
-    """Environment variables of a description of Docker."""
-    return dict(str(word).partition("=")[::2] for word in words or [])
-
-
 def _is_shown(name: str) -> bool:
     return _SHOWN.fullmatch(name) is not None and not is_secret_name(name)
 
@@ -156,8 +151,7 @@ class _Collector:
         :param image: the same of its image.
         """
         found: set[str] = set()
-        given = _environment(((container or {}).get("Config") or {}).get("Env"))
-        made = _environment(((image or {}).get("Config") or {}).get("Env"))
+        given, made = environment_of(container), environment_of(image)
         found |= {value for name, value in given.items() if not _is_shown(name) and (value != made.get(name) or is_secret_name(name))}
         # Where there is no container, or an older one, the inventory knows what logs may repeat.
         found |= {value for name, value in self.asked.environment.items() if not _is_shown(name)}
@@ -201,7 +195,7 @@ class _Collector:
         return {
             **{name: container.get(name) for name in _CONTAINER},
             "Config": {name: config.get(name) for name in _CONFIG},
-            "Variables": {name: value if _is_shown(name) else MASK for name, value in sorted(_environment(config.get("Env")).items())},
+            "Variables": {name: value if _is_shown(name) else MASK for name, value in sorted(environment_of(container).items())},
             "HostConfig": {name: host.get(name) for name in _HOST},
             "Networks": {name: {"IPAddress": (each or {}).get("IPAddress"), "Aliases": (each or {}).get("Aliases")} for name, each in networks.items()},
         }
