@@ -134,6 +134,15 @@ class Play:
             self.sleep(0.5)
         raise AssertionError(f"{uid} was never {statuses}: {self.instance(uid)}")
 
+    def until_replicas(self, uid: str) -> None:
+        """Wait until the instance of a launch has its replicas: some servers make them a moment later."""
+        for _poll in range(600):
+            found = self.instance(uid)
+            if found is not None and found["replica_statuses"]:
+                return
+            self.sleep(0.1)
+        raise AssertionError(f"{uid} never had a replica: {self.instance(uid)}")
+
     def ask(self, route: str, uid: str, **question: Any) -> dict[str, Any]:
         """A request of inference. Of the answer, what an engine adds by itself is left out, and vectors become their length."""
         answer = self.client.ask(route, {"model": uid, **question}, 60.0)
@@ -213,6 +222,7 @@ def _launch(on: Play) -> None:
     on.until("unknown", "ERROR")
 
     on.step("launch", lambda: client.launch(LAUNCH))
+    on.until_replicas(UID)
     on.show("while creating", UID)
     on.step("describe while creating", lambda: client.describe(UID))
     on.step("progress while creating", lambda: client.progress(UID))
@@ -257,6 +267,7 @@ def _replicas(on: Play) -> None:
 
     # A failed model that is launched again is at once no failure any more.
     on.step("launch the failed model", lambda: client.launch({**LAUNCH, "model_uid": "missing"}))
+    on.until_replicas("missing")
     on.show("of a second try", "missing")
     on.step("cancel", lambda: client.cancel("missing"))
     on.show("after cancel", "missing")
