@@ -237,7 +237,7 @@ host:
         (number of the user who runs it), C(rootless) (whether it runs without root, in a network of its own), C(root) (numbers that user and group 0
         of a container have on the host), C(network) (of the name of O(container), with its interface C(bridge), C(subnets), and C(ours), whether the
         roles made it, or null),
-        C(gateway) (address of this host in that network, or null),
+        C(runc) (version of what starts containers, or null), C(gateway) (address of this host in that network, or null),
         C(networks) (of all, by name, their addresses), C(processors) (number that a container can have, or null), C(interrupted) (whether a
         run replaced the container and did not end), C(previous) (C(labels) and C(user) of the container that is kept until a replacement has ended, or
         null), and C(container) with C(id), C(image), C(image_id), C(status), C(health), C(health_says) (the last words of

@@ -133,7 +133,8 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         this host on the container's network, from which the container sees everything that comes from the host; None without such a network), ``network`` (of
         the container's name: ``bridge``, its interface, ``subnets``, and ``ours``, whether these roles made it; None without one), ``uid`` (number of the
         user who runs Docker; None without a socket), ``root`` (numbers that user and group 0 of a container have on this host, such as ``0:0``),
-        ``rootless`` (whether it runs without root, in a network of its own), ``processors`` (of which a container can have that many; None where it does not
+        ``rootless`` (whether it runs without root, in a network of its own), ``runc`` (version of the
+        program that starts containers, None where it is not named), ``processors`` (of which a container can have that many; None where it does not
         answer), ``networks`` (addresses of all of its networks, by name), ``interrupted`` (whether a replacement of the container was not ended),
         ``previous`` (``labels`` and ``user`` of the container of before, which is kept until a replacement has ended; None without one),
         ``neighbours`` (other containers that run, see :func:`~.other_containers.neighbours`), ``beside`` (names
@@ -145,7 +146,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
         **{"neighbours": [], "beside": [], "stale_ports": []},
-        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "image_id", "image_mib", "free_mib")),
+        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "runc", "image_id", "image_mib", "free_mib")),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
@@ -155,7 +156,7 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         version = docker.get("/version") or {}
         facts.update(reachable=True, uid=os.stat(docker.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
         info = docker.get("/info") or {}
-        facts["version"] = _engine_version(version, info)
+        facts.update(version=_engine_version(version, info), runc=_runc(version))
         facts["free_mib"] = _free_mib(info.get("DockerRootDir"))
         facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
         for network in docker.get("/networks") or []:
@@ -238,6 +239,12 @@ def _engine_version(version: Mapping[str, Any], info: Mapping[str, Any]) -> str 
         return f"Podman {version.get('Version')}"
     # Docker has named its parts since 18.06, and itself is Engine.
     return f"{names[0]} {version.get('Version')}" if names and "Engine" not in names else version.get("Version")
+
+
+def _runc(version: Mapping[str, Any]) -> str | None:
+    """Version of the program that starts the containers; None where Docker does not name it."""
+    parts = [part for part in version.get("Components") or [] if isinstance(part, Mapping) and part.get("Name") == "runc"]
+    return str(parts[0].get("Version") or "") or None if parts else None
 
 
 def _container_root(info: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from ..host.docker_facts import BESIDE
 from ..server import advisories
 from . import combined, variables
 from .network import NETWORKS, is_address, network_problems
-from .settings import HANDED_ON, Failure, Settings, gateway_of
+from .settings import HANDED_ON, Failure, Settings, gateway_of, manages
 
 __all__ = ["NOT_IN_A_PLACE", "check_container", "check_image", "check_sizes", "check_start", "check_texts", "check_variables", "check_versions"]
 
@@ -42,6 +42,9 @@ _OWN_VARIABLES = {
     "XINFERENCE_AUTH_DB_PATH": "Remove it; the first administrator is made in the usual place before the server starts.",
     "XINFERENCE_TRUSTED_PROXIES": "Remove it; xinference_proxy sets it.",
 }
+#: The first runc that opens what is mounted before it becomes the user whom root of the container is mapped to.
+_MOUNTS_AS_ROOT = (1, 1)
+_TRUE = ("true", "yes", "on", "1")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -118,6 +121,7 @@ def check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
     if settings.cpus and not FEWEST_CPUS <= settings.cpus <= processors:
         problem = f"xinference_cpus '{settings.cpus:g}' cannot be had: this host has {processors} {'processor' if processors == 1 else 'processors'}."
         problems.append((problem, f"Use a number from {FEWEST_CPUS} to {processors}, or 0 for all."))
+    problems += _mapped(host, settings)
     used = [("xinference_address", settings.address)]
     if settings.recovery in ("auto", "service") and settings.recovery_port and host["service"]["systemd"]:
         used.append(("xinference_recovery_address", settings.recovery_address))
@@ -127,6 +131,28 @@ def check_start(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         if is_address(address) and not host["addresses"].get(address, True):
             problems.append((f"{name} '{address}' is no address of this host.", "Use one of an interface of this host, or 127.0.0.1."))
     return [Failure("start", problem, remedy) for problem, remedy in [*problems, *network_problems(docker, settings)]]
+
+
+def _mapped(host: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
+    """Why containers whose users are mapped mount nothing of the data root: an older runc goes there as the user whom their root is mapped to."""
+    mode = next((str(volume.get("mode") or "") for volume in settings.volumes if str(volume.get("path")) == "."), "")
+    if not re.fullmatch("[0-7]{3,4}", mode) or int(mode, 8) & 0o001:
+        return []
+    docker, distribution = host["docker"], host["distribution"]
+    root = docker.get("root")
+    if root not in (None, "0:0"):
+        found = re.match(r"(\d+)\.(\d+)", str(docker.get("runc") or ""))
+        if found is None or (int(found[1]), int(found[2])) >= _MOUNTS_AS_ROOT:
+            return []
+        what = f"Docker maps users on this host (userns-remap), and its runc {docker['runc']} then mounts"
+    elif root is None and manages(host, settings) and str(settings.values.get("xinference_docker_userns_remap")).lower() in _TRUE:
+        if (distribution["id"], str(distribution["version"])) != ("debian", "11"):
+            return []
+        what = "With xinference_docker_userns_remap, Docker of Debian 11 mounts"
+    else:
+        return []
+    problem = f"{what} nothing from {settings.data_root}, which others may not enter (mode {mode} of '.' in xinference_volumes)."
+    return [(problem, "Give it the mode 0711, or map no users: runc can do it since 1.1, the one of Debian 12.")]
 
 
 def check_image(host: Mapping[str, Any], settings: Settings) -> list[Failure]:

@@ -147,6 +147,7 @@ def test_an_engine_that_answers(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         "uid": os.getuid(),
         "root": "0:0",
         "rootless": False,
+        "runc": None,
         "processors": None,
         "networks": {},
         "interrupted": False,
@@ -363,7 +364,9 @@ def test_names_are_quoted(engine: Engine) -> None:
 )
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = docker_facts(docker_host, "xinference", "image")
-    nothing = dict.fromkeys(("version", "api_version", "container", "gateway", "network", "uid", "root", "processors", "image_id", "image_mib", "free_mib"))
+    nothing = dict.fromkeys(
+        ("version", "api_version", "container", "gateway", "network", "uid", "root", "processors", "runc", "image_id", "image_mib", "free_mib")
+    )
     assert facts == {
         "reachable": False,
         "error": error,
@@ -423,6 +426,21 @@ def test_another_program_is_no_old_docker(engine: Engine, said: dict[str, Any], 
     engine.answers["/version"] = {**VERSION, **said}
     engine.answers["/info"] = info
     assert docker_facts(engine.address)["version"] == version
+
+
+@pytest.mark.parametrize(
+    ("parts", "version"),
+    [
+        ([*PARTS, {"Name": "runc", "Version": "1.0.0~rc93+ds1"}], "1.0.0~rc93+ds1"),
+        ([{"Name": "runc", "Version": ""}], None),
+        ([{"Name": "runc"}, "runc"], None),
+        (PARTS, None),
+        (None, None),
+    ],
+)
+def test_what_starts_the_containers(engine: Engine, parts: Any, version: str | None) -> None:
+    engine.answers["/version"] = {**VERSION, "Components": parts}
+    assert docker_facts(engine.address)["runc"] == version
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
-from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.preflight.good_host import BARE, HOST, PROXY, SETTINGS, changed
+from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.preflight.good_host import BARE, HOST, PROXY, ROOT, SETTINGS, changed
 
 #: Text that would be another line, or another word, wherever it is written.
 INJECTIONS = ["\nExecStart=/bin/false", " -j ACCEPT", ";", "%i", "${HOME}", '"', "'", "\\", "{", "#", "\t", "\x00"]
@@ -139,6 +139,47 @@ def test_processors_that_there_are_not(cpus: float) -> None:
     assert problems(changed(docker__processors=None), cpus=cpus) == wanted
     assert problems(changed(docker__processors=16), cpus=cpus) == (
         [] if cpus > 8 else [wanted[0].replace("8 processors", "16 processors").replace("to 8", "to 16")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "mode", "refused"),
+    [
+        ({"root": "100000:100000", "runc": "1.0.0~rc93+ds1"}, "0700", True),
+        ({"root": "100000:100000", "runc": "1.0.0~rc93+ds1"}, "0750", True),
+        ({"root": "100000:100000", "runc": "1.0.0~rc93+ds1"}, "0711", False),
+        ({"root": "100000:100000", "runc": "1.1.5+ds1"}, "0700", False),
+        ({"root": "100000:100000", "runc": "10.0"}, "0700", False),
+        ({"root": "100000:100000", "runc": None}, "0700", False),
+        ({"root": "100000:100000", "runc": "of today"}, "0700", False),
+        ({"root": "0:0", "runc": "1.0.0~rc93+ds1"}, "0700", False),
+        ({"root": "100000:100000", "runc": "1.0.0~rc93+ds1"}, None, False),
+    ],
+)
+def test_mapped_users_with_a_runc_that_mounts_nothing_for_them(facts: dict[str, Any], mode: str | None, refused: bool) -> None:
+    host = changed(**{f"docker__{name}": value for name, value in facts.items()})
+    found = problems(host, volumes=[*SETTINGS.volumes, {"path": ".", **({"mode": mode} if mode else {})}])
+    assert found == (
+        [
+            f"Docker maps users on this host (userns-remap), and its runc {facts['runc']} then mounts nothing from {ROOT}, which others may not enter (mode "
+            f"{mode} of '.' in xinference_volumes). Give it the mode 0711, or map no users: runc can do it since 1.1, the one of Debian 12."
+        ]
+        if refused
+        else []
+    )
+
+
+@pytest.mark.parametrize(("version", "wanted", "refused"), [("11", True, True), ("11", "yes", True), ("11", False, False), ("12", True, False)])
+def test_users_that_the_distributions_docker_is_to_map(version: str, wanted: Any, refused: bool) -> None:
+    host = {**BARE, "distribution": {"id": "debian", "version": version, "like": []}}
+    found = problems(host, volumes=[*SETTINGS.volumes, {"path": ".", "mode": "0700"}], values={"xinference_docker_userns_remap": wanted})
+    assert found == (
+        [
+            f"With xinference_docker_userns_remap, Docker of Debian 11 mounts nothing from {ROOT}, which others may not enter (mode 0700 of '.' in "
+            "xinference_volumes). Give it the mode 0711, or map no users: runc can do it since 1.1, the one of Debian 12."
+        ]
+        if refused
+        else []
     )
 
 
