@@ -76,7 +76,8 @@ options:
     elements: str
     default: []
   room_paths:
-    description: Paths of the host of which the free space is checked.
+    description: >-
+      Paths of the host of which the free space is checked, besides what the container writes and where Docker keeps images and containers.
     type: list
     elements: path
     default: []

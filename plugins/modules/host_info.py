@@ -314,9 +314,10 @@ host:
         known or was not asked), C(units), C(program) as of the service, C(enabled) and C(active) of the timer, C(behind) (whether a unit was written after the
         timer was started), C(triggered) (when the timer last started its unit, in UTC, or null), C(schedule) (V(fine), V(refused), or V(never), where it will
         not come any more; null where systemd was not asked), C(settings) (SHA-256 of the settings, or null), C(restore) (whether one was cut off before
-        all files were in place), and C(status) with C(last_success),
+        all files were in place), C(status) with C(last_success),
         C(last_attempt) (times in UTC, or null), C(snapshot) (the ID, or null), C(verified), C(files), C(bytes), C(warnings) (a sentence each, at most
-        five) and C(failed) (a sentence, empty where the last backup succeeded), or null, also for anything else in its place.
+        five) and C(failed) (a sentence, empty where the last backup succeeded), or null, also for anything else in its place, and C(damaged) (whether there is
+        anything else in its place).
       type: dict
       returned: always
     upgrade:

@@ -94,6 +94,12 @@ ALL: list[Part] = [
         "images",
         reason="it waits for 14 alerts of a real Prometheus, and for their ends; make test tries the rules with promtool",
     ),
+    _part(
+        "molecule:diagnose",
+        "setup",
+        "images",
+        reason="a machine of its own, on which faults are made one after the other; make test makes others in scenario proxy",
+    ),
     _part("first-admin::3.5.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::2.11.0", "setup", "images", reason=_SLOWER),
     Part("faults", "faults", needs=("setup", "images"), uses=("molecule:recovery",), reason="an hour; make test runs four of its faults in scenario recovery"),

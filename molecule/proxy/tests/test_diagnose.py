@@ -3,19 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A machine on which something is broken is diagnosed: the finding names it, and is gone when it is mended.
 
-Faults that do not touch each other are made together, because each run of a playbook costs seconds.
+Faults that do not touch each other are made together, because each run of a playbook costs seconds. Those of machine, disk, certificate, memory, bans and
+backups are made in scenario diagnose, which make test-all runs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from diagnosed import DECLARED, Diagnosed, seen
+from diagnosed import DECLARED, Diagnosed, faults, is_ready, seen
 from serving import Server
 
 ROOT = "/srv/xinference_data"
@@ -41,12 +41,7 @@ def diagnose(tmp_path: Path, address: str) -> Diagnosed:
 @pytest.fixture
 def fault(host: Any) -> Iterator[Callable[[str, str], None]]:
     """Makes a fault by a command, and mends it by another one in the end, the last one first."""
-    with ExitStack() as stack:
-
-        def make(command: str, mend: str) -> None:
-            stack.callback(host.check_output, mend)
-            host.check_output(command)
-
+    with faults(host) as make:
         yield make
 
 
@@ -56,12 +51,6 @@ def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not become so"
         time.sleep(1)
-
-
-def is_ready(host: Any) -> bool:
-    """Whether every declared model answers, and the container is healthy."""
-    healthy = host.run("docker inspect --format '{{ .State.Health.Status }}' xinference").stdout.strip() == "healthy"
-    return healthy and bool(host.run("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9998/ready").stdout == "200")
 
 
 def declared(*changes: tuple[str, str]) -> str:

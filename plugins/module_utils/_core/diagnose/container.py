@@ -155,10 +155,12 @@ def check_mounts(
             meaning = f"What the server keeps in {target} is lost with the container."
             found.append(Finding("mounts", CRITICAL, target, f"The container has no mount at {target}; {source} is declared.", meaning, "Run provision."))
         elif there["source"] != source:
-            seen = f"The container has {there['source']} at {target}; {source} is declared."
-            found.append(
-                Finding("mounts", CRITICAL, target, seen, "The server sees other files than you think.", "Run provision, or correct xinference_volumes.")
-            )
+            meaning, remedy = "The server sees other files than you think.", "Run provision, or correct xinference_volumes."
+            which = "the anonymous volume " if _ANONYMOUS.fullmatch(str(there["volume"])) else ""
+            if which:
+                meaning = "What the server keeps there is lost with the container."
+                remedy = f"Copy what is to stay with docker cp {container.get('id')}:{target} DIRECTORY, and then run provision, which replaces the container."
+            found.append(Finding("mounts", CRITICAL, target, f"The container has {which}{there['source']} at {target}; {source} is declared.", meaning, remedy))
     for target, volume in volumes.items():
         if _ANONYMOUS.fullmatch(str(volume["volume"])) and target not in wanted:
             seen = f"{target} is an anonymous volume of Docker."

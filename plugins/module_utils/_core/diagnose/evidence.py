@@ -70,7 +70,7 @@ class HostEvidence:
     :param swap_used_mib: swap in use, in MiB.
     :param swapped_pages: pages a second that went to swap or came from it while it was looked.
     :param killed: names of processes that the kernel killed for their memory within the last day, the last ones.
-    :param rooms: path → room of its file system.
+    :param rooms: path → room of its file system; each file system once.
     :param synchronized: whether the clock is; None where that is not known.
     :param clock_ahead: seconds by which this host's clock is ahead of the controller's, as far as the way between them lets that be known.
     :param units: unit → what systemd says of its state: ActiveState, Result, NRestarts.
@@ -148,17 +148,28 @@ def _flags(root: Path) -> frozenset[str]:
     return frozenset()
 
 
-def _room(path: str) -> Room | None:
-    """Room where a path is, or would be; None where that is not known."""
-    place = Path(path)
-    for each in (place, *place.parents):
-        with contextlib.suppress(OSError):
-            found = os.statvfs(each)
-            if found.f_flag & os.ST_RDONLY:
-                # It is full for ever, and nobody writes to it.
-                return None
-            return Room(found.f_blocks * found.f_frsize >> 20, found.f_bavail * found.f_frsize >> 20, found.f_files, found.f_favail)
-    return None
+def _rooms(paths: Iterable[str]) -> dict[str, Room]:
+    """Room of the file systems that paths are on, or would be; each file system once, under the first of its paths."""
+    found: dict[str, Room] = {}
+    devices = set()
+    for path in filter(None, paths):
+        place = Path(path)
+        for each in (place, *place.parents):
+            with contextlib.suppress(OSError):
+                room, device = os.statvfs(each), os.stat(each).st_dev
+                # One that is read-only is full for ever, and nobody writes to it.
+                if device not in devices and not room.f_flag & os.ST_RDONLY:
+                    found[path] = Room(room.f_blocks * room.f_frsize >> 20, room.f_bavail * room.f_frsize >> 20, room.f_files, room.f_favail)
+                devices.add(device)
+                break
+    return found
+
+
+def _docker_directory(docker: DockerSocket) -> str:
+    """Where Docker keeps images and containers; empty where that is not known."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str((docker.get("/info") or {}).get("DockerRootDir") or "")
+    return ""
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -243,7 +254,7 @@ class Asked:
     :param name: of the container.
     :param docker_host: address of Docker's socket.
     :param units: that systemd is asked about.
-    :param rooms: paths of which the room is read.
+    :param rooms: paths of which the room is read, besides what the container writes and where Docker keeps its own.
     :param controller_time: seconds since the epoch at the controller when the task began; None asks for no comparison.
     :param hub: whether to reach for the hub from inside the container.
     """
@@ -281,7 +292,7 @@ def gather(asked: Asked, container: Mapping[str, Any] | None, traffic: SwapTraff
         swap_used_mib=max(host_memory(root).swap_used or 0, 0) >> 20,
         swapped_pages=traffic.rate(),
         killed=_killed(run),
-        rooms={path: room for path, room in ((path, _room(path)) for path in asked.rooms) if room is not None},
+        rooms=_rooms([*asked.rooms, *(volume["source"] for volume in volumes if not volume.get("read_only")), _docker_directory(docker)]),
         synchronized=_synchronized(run, root),
         clock_ahead=ahead,
         units=_unit_states(asked.units, run),

@@ -77,6 +77,8 @@ def _inside(host: Host) -> Iterable[str]:
     same = [model.uid for model in host.models if model.state == AS_DECLARED]
     if same:
         yield f"<h3 class=more>Models as declared</h3>\n<p class=small>{escape(', '.join(same))}</p>\n"
+    if host.logs:
+        yield f"<h3 class=more>Logs</h3>\n<p class=small>{escape(', '.join(host.logs))}</p>\n"
     if host.unchecked:
         rows = "".join(f"<li>{escape(each.check)}: {escape(each.reason or 'no reason is given')}\n" for each in host.unchecked)
         yield f"<h3 class=more>Not checked</h3>\n<ul>{rows}</ul>\n"

@@ -119,6 +119,7 @@ def check_server(reading: ServerReading) -> list[Finding]:
     if reading.trouble:
         found.append(Finding("server", CRITICAL, "", f"The server cannot be read: {reading.trouble.rstrip('.')}.", "Its models are not known.", ""))
     if reading.bans:
-        seen = f"The server bans {len(reading.bans)} addresses: {', '.join(map(one_line, reading.bans[:5]))}."
+        count = "1 address" if len(reading.bans) == 1 else f"{len(reading.bans)} addresses"
+        seen = f"The server bans {count}: {', '.join(map(one_line, reading.bans[:5]))}."
         found.append(Finding("bans", NOTE, "", seen, "Clients there are refused for an hour, because of wrong passwords or keys.", "Run playbook unban."))
     return found

@@ -83,9 +83,8 @@ def check_proxy(proxy: Mapping[str, Any]) -> list[Finding]:
         if left < _WORRY_DAYS:
             meaning = "Clients refuse it." if left < 0 else "After that, clients refuse it."
             remedy = "Run provision, which renews a certificate of the local CA; one that was given must be renewed where it comes from."
-            found.append(
-                Finding("certificate", CRITICAL if left < 0 else WARNING, path, f"The proxy's certificate {path} ends on {end[:10]}.", meaning, remedy)
-            )
+            seen = f"The proxy's certificate {path} {'ended' if left < 0 else 'ends'} on {end[:10]}."
+            found.append(Finding("certificate", CRITICAL if left < 0 else WARNING, path, seen, meaning, remedy))
     if proxy["active"] and (proxy.get("behind") or proxy.get("unread")):
         seen = "The proxy has not read its configuration since that was written: a run was cut off."
         found.append(Finding("proxy", WARNING, "", seen, "It works as it did before.", _PROVISION))
@@ -118,15 +117,13 @@ def check_backup(backup: Mapping[str, Any]) -> list[Finding]:
         seen = f"The last backup failed: {last['failed'].rstrip('.')}."
         return [*found, Finding("backup", WARNING, "", seen, meaning, "Run playbook backup when that is mended.")]
     found += [Finding("backup", WARNING, "", str(warning), meaning) for warning in (backup["status"] or {}).get("warnings") or []]
+    unknown = Finding("backup", WARNING, "", "It is not known when the last backup was made: its status is damaged.", meaning, "Run playbook backup.")
     if last["last_success"] is None:
-        return [*found, Finding("backup", WARNING, "", "No backup was made yet.", meaning, "Run playbook backup.")]
+        return [*found, unknown if backup.get("damaged") else Finding("backup", WARNING, "", "No backup was made yet.", meaning, "Run playbook backup.")]
     try:
         age = datetime.now(timezone.utc) - datetime.strptime(last["last_success"], _TIME)
     except (TypeError, ValueError):
-        return [
-            *found,
-            Finding("backup", WARNING, "", "It is not known when the last backup was made: its status is damaged.", meaning, "Run playbook backup."),
-        ]
+        return [*found, unknown]
     # A timer that comes more seldom than every two days is not late while its last backup is there.
     done = backup["triggered"] is not None and last["last_success"] >= backup["triggered"] and not stopped
     if timer and age > _OLD_BACKUP and not done:

@@ -299,7 +299,8 @@ def backup_facts(
         service, ``enabled`` and ``active`` of the timer, ``behind`` (whether a unit was written after the timer was started), ``triggered`` (when it last
         started its unit, in UTC, None for never), ``schedule`` (fine, refused or never, None where that was not asked), ``program`` (fingerprint, None
         without one), ``settings`` (SHA-256 of the settings, None without any), ``restore`` (whether one was
-        cut off before all files were in place) and ``status`` (None without one, or one that no backup writes).
+        cut off before all files were in place), ``status`` (None without one, or one that no backup writes) and ``damaged`` (whether it is one that no backup
+        writes).
     """
     restic = any(os.access(root / folder / "restic", os.X_OK) for folder in _PROGRAMS)
     found = _facts_of(units, None, root)
@@ -318,12 +319,17 @@ def backup_facts(
         "settings": None,
         "restore": False,
         "status": None,
+        "damaged": False,
     }
     with contextlib.suppress(OSError):
         facts["settings"] = hashlib.sha256(read_bytes(root / directory.lstrip("/"), ["settings.json"], _BACKUP_BYTES)).hexdigest()
     file = root / status.lstrip("/")
     with contextlib.suppress(OSError, ValueError, TypeError):
         facts["restore"] = _fields(read_json(file.parent, ["restore.json"], _BACKUP_BYTES), {"state": str})["state"] != "placed"
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    try:
         facts["status"] = _backup_status(read_json(file.parent, [file.name], _BACKUP_BYTES))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, TypeError):
+        facts["damaged"] = True
     return facts

@@ -158,7 +158,7 @@ def test_why_a_host_does_not_serve(host: dict[str, Any], more: dict[str, Any], r
         ({"units": UNITS, "active": True, "certificates": {"/a.crt": {"not_after": "2999-01-01T00:00:00+00:00"}, "/b.crt": {"not_after": None}}}, ""),
         (
             {"units": UNITS, "active": False, "certificates": {"/a.crt": {"not_after": "2025-02-03T00:00:00+00:00"}}},
-            "The proxy does not run. The proxy's certificate /a.crt ends on 2025-02-03.",
+            "The proxy does not run. The proxy's certificate /a.crt ended on 2025-02-03.",
         ),
     ],
 )

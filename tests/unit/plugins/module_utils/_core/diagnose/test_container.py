@@ -182,6 +182,17 @@ def test_an_anonymous_volume() -> None:
     assert mounts(None, volumes=named) == []
 
 
+def test_an_anonymous_volume_in_the_place_of_a_declared_directory() -> None:
+    """Provision replaces the container, and what is in the volume is lost then."""
+    (found,) = mounts(None, [*DECLARED, "/srv/data:/data:rw"], volumes=anonymous("/data"))
+    assert kinds([found]) == [("mounts", CRITICAL, "/data")]
+    assert found.seen == "The container has the anonymous volume /var/lib/docker/v at /data; /srv/data is declared."
+    assert (found.meaning, found.remedy.partition(":/data DIRECTORY")[0]) == (
+        "What the server keeps there is lost with the container.",
+        "Copy what is to stay with docker cp 0123456789abcdef",
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "seen", "words"),
     [

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -224,6 +225,33 @@ def test_an_audit_log_that_is_something_else(root: Path) -> None:
     log.unlink()
     os.mkfifo(log)
     assert denials() == ()
+
+
+def test_room_of_all_that_is_written_each_file_system_once(engine: ExecEngine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches are often on a disk of their own, and so is what Docker keeps."""
+    devices = {"/": 1, "/srv": 1, "/srv/data": 2, "/srv/data/.cache": 3, "/srv/data/models": 4, "/srv/data/logs": 2, "/var/lib/docker": 5}
+    sizes = os.statvfs_result((4096, 4096, 256, 128, 64, 1000, 900, 800, 0, 255))
+
+    real = os.stat
+
+    def stat(path: Any, **options: Any) -> Any:
+        return SimpleNamespace(st_dev=devices[str(path)], st_ino=2) if str(path) in devices else real(path, **options)
+
+    def statvfs(path: Any) -> os.statvfs_result:
+        if str(path) not in devices:
+            raise FileNotFoundError(path)
+        return sizes
+
+    engine.answers["/info"] = {"DockerRootDir": "/var/lib/docker"}
+    volumes = [{"source": f"/srv/data/{name}", "target": f"/{name}", "read_only": name == "models"} for name in (".cache", "models", "logs")]
+    asked = Asked("xinference", engine.address, rooms=("/srv/data/to/come",))
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence_module, "look_inside", lambda *_words, **_options: Inside())
+        patched.setattr(os, "stat", stat)
+        patched.setattr(os, "statvfs", statvfs)
+        found = gather(asked, {"status": "running", "volumes": volumes}, SwapTraffic(root), Commands(), root)
+    # What is not there yet is where its parent is, and to what the container only reads, nobody writes.
+    assert found.host.rooms == dict.fromkeys(("/srv/data/to/come", "/srv/data/.cache", "/var/lib/docker"), evidence_module.Room(1, 0, 1000, 800))
 
 
 def test_a_file_system_that_nobody_writes_to_is_full_and_that_is_well(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,15 @@ def test_every_text_of_a_host_is_there() -> None:
     assert "Diagnosed between 2026-11-29 17:20 UTC and 2026-11-29 17:21 UTC" in shown
 
 
+def test_what_logs_take_is_there() -> None:
+    logs = [{"log": "container", "bytes": 3 << 20, "bound": 50 << 20}, {"log": HOSTILE, "bytes": None, "bound": None}]
+    read = Reader(html_page({"web1": {"findings": [], "logs": logs}, "web2": {"findings": [], "logs": []}}))
+    (shown,) = [text for text in read.texts_of("p") if text.startswith("container ")]
+    assert shown.startswith("container 3 MiB of 50 MiB, ") and shown.endswith(" unknown of no bound")
+    assert read.texts_of("h3").count("Logs") == 1
+    assert "img" not in read.tags
+
+
 def test_the_worst_host_is_first_and_a_few_hosts_are_open() -> None:
     page = html_page(small())
     assert Reader(page).texts_of("h2") == ["web3", "web2", "web1"]

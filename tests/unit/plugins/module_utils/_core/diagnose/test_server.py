@@ -164,6 +164,7 @@ def test_a_server_that_cannot_be_read() -> None:
 
 def test_clients_that_are_banned() -> None:
     assert kinds(ServerReading(bans=["192.0.2.7", "192.0.2.8"])) == [("bans", NOTE, "The server bans 2 addresses: 192.0.2.7, 192.0.2.8.")]
+    assert kinds(ServerReading(bans=["192.0.2.7"])) == [("bans", NOTE, "The server bans 1 address: 192.0.2.7.")]
     (found,) = check_server(ServerReading(bans=[HOSTILE] * 10_000))
     assert found.seen.startswith("The server bans 10000 addresses: ")
     assert found.seen.isprintable()

@@ -143,6 +143,7 @@ def test_a_certificate_that_ends(left: int, severity: str, meaning: str) -> None
     (found,) = check_proxy(proxy("2999-01-01T00:00:00+00:00", ends(days=left)))
     assert kinds([found]) == [("certificate", severity, "/1.crt")]
     assert found.meaning == meaning
+    assert (" ended on " in found.seen, " ends on " in found.seen) == (left < 0, left >= 0)
 
 
 # Backups.
@@ -280,3 +281,12 @@ def test_a_time_of_the_last_backup_that_is_none(damaged: object) -> None:
     status = {"last_success": damaged, "verified": True, "failed": ""}
     facts = {"settings": "0f", "units": {"x.timer": ""}, "active": True, "restore": False, "triggered": None, "status": status}
     assert [finding.seen for finding in check_backup(facts)] == ["It is not known when the last backup was made: its status is damaged."]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "seen"), [(True, "It is not known when the last backup was made: its status is damaged."), (False, "No backup was made yet.")]
+)
+def test_a_status_of_the_backups_that_none_wrote(damaged: bool, seen: str) -> None:
+    """It does not say whether one was made."""
+    (found,) = check_backup({**backups(None), "status": None, "damaged": damaged})
+    assert found.seen == seen

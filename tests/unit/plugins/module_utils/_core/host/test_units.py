@@ -171,6 +171,7 @@ def test_a_host_with_backups(host: Path) -> None:
         "restore": False,
         "settings": hashlib.sha256(b'{"host": "one"}\n').hexdigest(),
         "status": {**{name: value for name, value in STATUS.items() if name != "version"}, "warnings": []},
+        "damaged": False,
     }
     # What is known already is not asked.
     assert asked == [f"systemctl show --property=ActiveState,ActiveEnterTimestamp,LastTriggerUSec {TIMER}"]
@@ -180,7 +181,7 @@ def test_a_host_without_backups(tmp_path: Path) -> None:
     run, asked = answers()
     facts = backups(tmp_path, run=run)
     nothing = dict.fromkeys(("available", "triggered", "schedule", "program", "settings", "status"))
-    assert facts == {"restic": False, "units": {}, "enabled": False, "active": False, "behind": False, "restore": False, **nothing}
+    assert facts == {"restic": False, "units": {}, "enabled": False, "active": False, "behind": False, "restore": False, "damaged": False, **nothing}
     assert asked == []
     assert backups(tmp_path, package=True, schedule="daily") == facts
 
@@ -269,7 +270,8 @@ def test_without_systemd_no_schedule_is_asked(tmp_path: Path) -> None:
 )
 def test_what_no_backup_writes_is_not_reported(host: Path, content: Any) -> None:
     put(host / "var/lib/b/status.json", content if isinstance(content, str) else json.dumps(content))
-    assert backups(host)["status"] is None
+    facts = backups(host)
+    assert (facts["status"], facts["damaged"]) == (None, True)
 
 
 def test_a_backup_that_never_succeeded(host: Path) -> None:
