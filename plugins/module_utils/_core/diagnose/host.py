@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base.sizes import MIB
 from ..declaration.model import DeclaredModel
+from ..declaration.threads import too_many_threads
 from .container import Inside
 from .evidence import Evidence, Room
 from .finding import CRITICAL, NOTE, WARNING, Finding
@@ -80,17 +81,8 @@ def check_processor(facts: Mapping[str, Any], flags: Collection[str], models: Se
         seen = "The processor, or the virtual machine, does not offer AVX2."
         meaning = "llama.cpp and PyTorch end with an illegal instruction, or are several times slower."
         found.append(Finding("processor", CRITICAL, "host", seen, meaning, "Let the virtual machine have the host's processor, or use another host."))
-    threads = {model.uid: count for model in models for count in [model.options.get("n_threads")] if isinstance(count, int) and not isinstance(count, bool)}
-    for uid, count in threads.items():
-        if count > cores:
-            seen = f"Model '{uid}' has n_threads {count}, and the container may use {cores:g} cores."
-            meaning = "Threads wait for each other, and the model answers slower than with fewer."
-            found.append(Finding("threads", WARNING, uid, seen, meaning, f"Set engine_options.n_threads to {int(cores) or 1}, or to auto."))
-    total = sum(threads.values())
-    # Measured (docs/capacity.md): two models with all cores each wrote a quarter of what they wrote with half of them.
-    if len(threads) > 1 and total > cores and all(count <= cores for count in threads.values()):
-        seen = f"Models together have {total} threads ({', '.join(f'{uid} {count}' for uid, count in threads.items())}) for {cores:g} cores."
-        found.append(Finding("threads", NOTE, "", seen, "When they answer at the same time, each is slower.", "Give each fewer threads, if they do."))
+    for each in too_many_threads(models, cores):
+        found.append(Finding("threads", WARNING if each.uid else NOTE, each.uid, each.seen, each.meaning, each.remedy))
     return found
 
 
