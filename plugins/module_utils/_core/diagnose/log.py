@@ -38,7 +38,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         "damaged file",
         r"invalid magic|not within the file bounds|data is corrupt|corrupted or incomplete|SafetensorError|InvalidHeader|HeaderTooLarge|"
-        r"failed to read tensor|MetadataIncompleteBuffer|PytorchStreamReader failed|truncated",
+        r"failed to read (?:tensor|header)|MetadataIncompleteBuffer|PytorchStreamReader failed|truncated",
         "Delete the model's files with module cached_models, or copy yours again, and provision.",
     ),
     (

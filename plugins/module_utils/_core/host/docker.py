@@ -24,7 +24,8 @@ __all__ = ["KILLED", "Deaths", "DockerSocket", "deaths", "engine_errors", "envir
 _REMOVING = 60.0
 #: Exit code of a container whose first process was killed by signal 9.
 KILLED = 137
-_ENGINE_ERROR = re.compile(r"[\d.]+ E ")
+#: Errors of llama.cpp: with the time and their level, or without both in builds before these.
+_ENGINE_ERROR = re.compile(r"[\d.]+ E |(?:(?:gguf|ggml|llama|common)_\w+|srv +load_model): .*(?:fail|error|only supports|not within|unknown)")
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -24,6 +24,7 @@ OLD = "2026-11-22 12:00:00,123 xinference.core.worker 11 {:<8} "
         ("Please install it with pip", "missing package"),
         ("1.2 E gguf_init_from_file_impl: invalid magic characters: 'XXXX', expected 'GGUF'", "damaged file"),
         ("0.1 E llama_model_load: error loading model: tensor 'blk.3' data is not within the file bounds, model is corrupted or incomplete", "damaged file"),
+        ("gguf_init_from_file_impl: failed to read header", "damaged file"),
         ("safetensors_rust.SafetensorError: Error while deserializing header: MetadataIncompleteBuffer", "damaged file"),
         ("RuntimeError: PytorchStreamReader failed reading zip archive", "damaged file"),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/models/a.gguf'", "missing file"),

@@ -534,6 +534,25 @@ def test_what_a_container_wrote_hides_nothing_else(engine: Engine, monkeypatch: 
     assert engine_errors(engine.address, "xinference", 0) == []
 
 
+def test_errors_of_an_engine_of_any_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of servers before 4 have neither time nor level."""
+    errors = [
+        "0.01.234 E llama_model_load: error loading model: unknown model architecture: 'new'",
+        "gguf_init_from_file_impl: failed to read header",
+        "llama_model_load: error loading model: tensor 'a' data is not within the file bounds, model is corrupted or incomplete",
+        "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 1",
+        "srv    load_model: failed to load model, '/models/broken.gguf'",
+    ]
+    others = [
+        "0.01.234 I srv    load_model: loading model '/models/broken.gguf'",
+        "srv    load_model: loading model '/models/broken.gguf'",
+        "llama_params_fit: fitting params to free memory took 0.00 seconds",
+        "2026-11-30 03:43:46,913 xinference.core.worker 11 ERROR    Failed to load model broken-0",
+    ]
+    monkeypatch.setattr(DockerSocket, "log", lambda *_words: [*others, *errors, *others])
+    assert engine_errors("unix:///none", "xinference", 0) == errors
+
+
 def test_a_name_that_is_the_beginning_of_an_identifier_is_nobody_s(engine: Engine) -> None:
     engine.answers["/containers/beef/json"] = {**CONTAINER, "Name": "/stranger"}
     assert docker_facts(engine.address, "beef")["container"] is None
