@@ -102,7 +102,10 @@ snapshot:
       type: str
       returned: always
     model_files:
-      description: Local files of declared models, which are not in it, each with C(uid), C(path) inside the container, and C(size) in bytes or null.
+      description:
+        - Local files of declared models, which are not among its files, each with C(uid), C(path) inside the container, and C(size) in bytes or null.
+        - Where the settings say that they are taken along, C(snapshot) is the ID of another snapshot of the repository that holds them, else null, and
+          C(problem) is why there is none, else empty.
       type: list
       elements: dict
       returned: always

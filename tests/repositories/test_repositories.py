@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from conftest import KEY, PASSWORD, Store
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import command
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.missing_files import bring, plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.model_files import save as save_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import NoRepository, Restic
 from ansible_collections.inferops.xinference.tests.machine import wait_until
 
@@ -61,6 +64,56 @@ def test_old_snapshots_are_removed_and_those_of_others_stay(made: Made, tmp_path
     # Since 0.16, restic keeps the oldest one as well while there are fewer days and weeks than are to be kept.
     assert [each.id[:8] for each in restic().snapshots()] in ([other, *ids[-3:]], [other, ids[0], *ids[-3:]])
     restic().check()
+
+
+def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Path) -> None:
+    _store, restic = made
+    asked = restic()
+    asked.ready()
+    models = tmp_path / "models"
+    contents = {"chat.gguf": b"weights" * 1000, "dir [Q4]*?/a\\b.safetensors": b"w", "dir [Q4]*?/empty": b"", "dir [Q4]*?/deep/c": b"cc"}
+    for name, content in contents.items():
+        (models / name).parent.mkdir(parents=True, exist_ok=True)
+        (models / name).write_bytes(content)
+    volumes = [{"source": str(models), "real": str(models), "target": "/models", "read_only": True}]
+    named = [{"uid": "chat", "path": "/models/chat.gguf"}, {"uid": "embed", "path": "/models/dir [Q4]*?"}]
+    ordinary, files = [], []
+    for number in range(2):
+        rows, failure = save_files(asked.settings, asked, volumes, named)
+        assert failure is None
+        assert {row["problem"] for row in rows} == {""}
+        files.append(rows[0]["snapshot"])
+        (tmp_path / "snapshot").mkdir(exist_ok=True)
+        with asked.saving(tmp_path / "snapshot", files[-1]) as finish:
+            (tmp_path / "snapshot/manifest.json").write_text(str(number), encoding="utf-8")
+            ordinary.append(finish())
+        # One file more, by which the paths are others.
+        (models / "more.gguf").write_bytes(b"more")
+        named.append({"uid": "more", "path": "/models/more.gguf"})
+    # Each kind is listed alone, and what is named stays.
+    assert [each.id[: len(name)] for each, name in zip(asked.snapshots("host-07"), ordinary)] == ordinary
+    assert [each.id[: len(name)] for each, name in zip(asked.with_files(), files)] == files
+    assert [each.files for each in asked.snapshots()] == files
+    entries = [{**row, "size": 1} for row in rows]
+    assert plan(entries, volumes).missing == []
+    shutil.rmtree(models / "dir [Q4]*?/deep")
+    (models / "chat.gguf").unlink()
+    (models / "dir [Q4]*?/a\\b.safetensors").unlink()
+    lost = plan(entries, volumes)
+    assert sorted(each.place.path.name for each in lost.missing) == ["a\\b.safetensors", "c", "chat.gguf"]
+    bring(asked.settings, asked, lost)
+    shutil.rmtree(models / "dir [Q4]*?")
+    bring(asked.settings, asked, plan(entries, volumes))
+    for name, content in contents.items():
+        assert (models / name).read_bytes() == content
+        assert ((models / name).stat().st_mode & 0o777, (models / name).parent.stat().st_mode & 0o777) == (0o644, 0o755)
+    assert sorted(path.name for path in models.iterdir()) == ["chat.gguf", "dir [Q4]*?", "more.gguf"]
+    assert list(Path(asked.settings.state_directory).glob("model-files*")) == []
+    # One that is not named any more goes with the next day.
+    asked._ask("forget", ordinary[0])
+    asked.forget_files()
+    assert [each.id[: len(files[1])] for each in asked.with_files()] == files[1:]
+    asked.check()
 
 
 def test_a_backup_that_is_not_whole_is_none(made: Made, tmp_path: Path) -> None:

@@ -30,11 +30,23 @@ class TestServed(Served):
     """What the server serves after the restore."""
 
 
+def listed(host: Any, tag: str) -> list[dict[str, Any]]:
+    """The snapshots with a tag, as restic itself lists them."""
+    command = f"RESTIC_PASSWORD={PASSWORD} restic --repo {REPOSITORY} --no-lock snapshots --json --tag {tag}"
+    found: list[dict[str, Any]] = json.loads(host.check_output(command))
+    return found
+
+
 @pytest.fixture
 def snapshots(host: Any) -> list[dict[str, Any]]:
-    """The snapshots, as restic itself lists them."""
-    found: list[dict[str, Any]] = json.loads(host.check_output(f"RESTIC_PASSWORD={PASSWORD} restic --repo {REPOSITORY} --no-lock snapshots --json"))
-    return found
+    """The snapshots of accounts and all that."""
+    return listed(host, "inferops.xinference")
+
+
+@pytest.fixture
+def file_snapshots(host: Any) -> list[dict[str, Any]]:
+    """The snapshots of files of models."""
+    return listed(host, "inferops.xinference.models")
 
 
 def test_the_declaration_is_back_for_the_service(host: Any) -> None:
@@ -80,11 +92,39 @@ def test_nothing_of_a_backup_or_restore_is_left(host: Any) -> None:
 def test_the_repository_holds_what_cannot_be_downloaded_again(host: Any, snapshots: list[dict[str, Any]]) -> None:
     assert len(snapshots) >= 2
     assert {row["hostname"] for row in snapshots} == {"xinference-molecule-backup"}
-    assert set(snapshots[-1]["tags"]) == {"inferops.xinference", "container=xinference"}
+    tags = set(snapshots[-1]["tags"])
+    assert {"inferops.xinference", "container=xinference"} <= tags
+    assert [tag.partition("=")[0] for tag in tags - {"inferops.xinference", "container=xinference"}] == ["models"]
     listed = host.check_output(f"RESTIC_PASSWORD={PASSWORD} restic --repo {REPOSITORY} --no-lock ls latest").splitlines()
     held = {line.partition("/snapshot/")[2] for line in listed}
     assert {"manifest.json", "home/auth/auth.db", "home/launch_history.db", "home/model/v2/llm/smollm2-135m-instruct.json", "host/declaration.json"} <= held
     assert not [path for path in held if path.endswith(("-wal", "-shm", ".gguf", "download_tasks.db"))]
+
+
+def test_each_snapshot_names_one_that_holds_the_files_of_its_models(
+    host: Any, snapshots: list[dict[str, Any]], file_snapshots: list[dict[str, Any]]
+) -> None:
+    named = {tag.partition("=")[2] for row in snapshots for tag in row["tags"] if tag.startswith("models=")}
+    assert named <= {row["id"] for row in file_snapshots}
+    assert {tuple(sorted(row["tags"])) for row in file_snapshots} == {("container=xinference", "inferops.xinference.models")}
+    lines = host.check_output(f"RESTIC_PASSWORD={PASSWORD} restic --repo {REPOSITORY} --no-lock ls {file_snapshots[-1]['id']}").splitlines()
+    models = "/srv/xinference_data/models"
+    assert {f"{models}/SmolLM2-135M-Instruct.Q4_1.gguf", f"{models}/all-MiniLM-L6-v2/config.json"} <= set(lines)
+    status = json.loads(host.file(f"{STATE}/status.json").content_string)
+    assert status["warnings"] == []
+
+
+def test_the_files_of_models_are_back_as_the_roles_would_have_them(host: Any) -> None:
+    """The whole data root was removed."""
+    models = "/srv/xinference_data/models"
+    found = set(host.check_output(f"find {models} -mindepth 1 -printf '%y %U:%G %m\\n'").splitlines())
+    assert found == {"d 0:0 755", "f 0:0 644"}
+    assert host.check_output(f"find {models} -type f -printf '%s\\n' | sort -n") == host.check_output("find /model-files -type f -printf '%s\\n' | sort -n")
+    assert host.check_output(f"sha256sum < {models}/SmolLM2-135M-Instruct.Q4_1.gguf") == host.check_output(
+        "sha256sum < /model-files/SmolLM2-135M-Instruct.Q4_1.gguf"
+    )
+    assert not host.file(f"{models}/.xinference-restore").exists
+    assert not host.file(f"{STATE}/model-files.json").exists
 
 
 def test_the_repository_tells_nothing_without_its_password(host: Any) -> None:

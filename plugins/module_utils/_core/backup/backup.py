@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from . import status_file
 from .archive import pack
 from .contents import HOST_FILES, MANIFEST, BackupError, File, Manifest, sentence, verify
 from .helper import Helper, Server
+from .missing_files import clear
+from .model_files import save
 from .restic import Restic
 from .restore import restore_state
 from .settings import Settings
@@ -82,9 +84,10 @@ def _local_files(directory: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys((uid, path) for uid, _field, path in container_paths(models)))
 
 
-def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: str) -> Manifest:
+def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: str, held: Sequence[Mapping[str, Any]]) -> Manifest:
     """Fill an empty directory with everything that a snapshot holds; its manifest.
 
+    :param held: local files of models that were to be taken along, as the manifest has them.
     :raises BackupError: when something cannot be read.
     """
     server = Server(docker, settings.container)
@@ -95,7 +98,7 @@ def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: s
     files += _host_files(Path(settings.service_directory), folder / "host")
     if not files:
         raise BackupError(f"neither {server.home} of container '{server.name}' nor '{settings.service_directory}' holds anything to back up")
-    problem = found["problem"]
+    problem, known = found["problem"], {(each["uid"], each["path"]): each for each in held}
     manifest = Manifest(
         host=settings.host,
         container=settings.container,
@@ -107,11 +110,23 @@ def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: s
         home=server.home,
         files=sorted(files, key=lambda file: file.path),
         keys=Manifest.fingerprints(files),
-        model_files=[{"uid": uid, "path": path, "size": found["sizes"].get(path)} for uid, path in named],
+        model_files=[{**known.get((uid, path), {}), "uid": uid, "path": path, "size": found["sizes"].get(path)} for uid, path in named],
         warnings=[f"The server's {problem[4:] if problem.startswith('its ') else problem}."] if problem else [],
     )
     (folder / MANIFEST).write_text(manifest.text(), encoding="utf-8")
     return manifest
+
+
+def _held(
+    settings: Settings, docker: DockerSocket, restic: Restic, report: Callable[[str], None]
+) -> tuple[list[dict[str, Any]], str, BackupError | None]:
+    """Take local files of models along, where that is wanted: the entries of a manifest, the ID of their snapshot or nothing, and why it failed, if it did."""
+    if not settings.model_files:
+        return [], "", None
+    report("saving files of models")
+    named = [{"uid": uid, "path": path} for uid, path in _local_files(settings.service_directory)]
+    rows, failure = save(settings, restic, Server(docker, settings.container).volumes, named)
+    return rows, next((str(row["snapshot"]) for row in rows if row["snapshot"]), ""), failure
 
 
 def _tidied(settings: Settings, restic: Restic, report: Callable[[str], None], clock: Callable[[], float]) -> status_file.Tidied | None:
@@ -122,6 +137,7 @@ def _tidied(settings: Settings, restic: Restic, report: Callable[[str], None], c
         return None
     report("removing old snapshots")
     restic.forget()
+    restic.forget_files()
     report("checking the repository")
     restic.check()
     return replace(wanted, time=utc(clock()))
@@ -157,8 +173,11 @@ def make(
             report("reading the server's files")
             folder, now = work / "snapshot", utc(clock())
             folder.mkdir(mode=0o700)
-            with restic.saving(folder) as finish:
-                manifest = _gathered(settings, docker, folder, now)
+            # Gigabytes that a restore left which was cut off.
+            clear(settings)
+            held, files, failure = _held(settings, docker, restic, report)
+            with restic.saving(folder, files) as finish:
+                manifest = _gathered(settings, docker, folder, now, held)
                 report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
                 made = finish()
             report(f"reading snapshot {made[:8]} back")
@@ -175,9 +194,12 @@ def make(
             files=len(manifest.files),
             size=manifest.size,
             where=settings.repository,
-            warnings=manifest.warnings,
+            warnings=[*manifest.warnings, *(str(each["problem"]) for each in manifest.model_files if each.get("problem"))],
             tidied=tidied,
         )
+        if failure is not None:
+            # What nobody can download again is safe by now.
+            raise BackupError(f"snapshot {made[:8]} was made and read back, but the files of models are not saved: {failure}")
     except (XinferenceError, OSError) as error:
         words = str(error) if isinstance(error, XinferenceError) else f"{getattr(error, 'filename', None) or 'Docker'}: {error.strerror or error}"
         with contextlib.suppress(OSError):

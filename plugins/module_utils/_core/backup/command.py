@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 __all__ = ["Answer", "Run", "longest", "run"]
 
@@ -36,7 +37,12 @@ class Answer:
     error: str
 
 
-Run = Callable[[Sequence[str], "dict[str, str]", "int | None"], Answer]
+class Run(Protocol):
+    """Runs restic; parameters as of :func:`run`."""
+
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
+        """What restic answered."""
+        ...
 
 
 async def _read(stream: asyncio.StreamReader | None, kept: bytearray) -> None:
@@ -45,7 +51,7 @@ async def _read(stream: asyncio.StreamReader | None, kept: bytearray) -> None:
         kept += part[: _ANSWER - len(kept)]
 
 
-async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: int | None) -> Answer:
+async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: int | None, seconds: float) -> Answer:
     """What a command said until it ended, or was stopped."""
     command = arguments if gate is None else ["/bin/sh", "-c", _GATE, "sh", *arguments]
     pipe, given = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL if gate is None else gate
@@ -55,7 +61,7 @@ async def _ended(arguments: Sequence[str], environment: dict[str, str], gate: in
     status: int | None = None
     try:
         everything = asyncio.gather(_read(process.stdout, output), _read(process.stderr, error), process.wait())
-        _output, _error, status = await asyncio.wait_for(everything, longest(arguments[1]))
+        _output, _error, status = await asyncio.wait_for(everything, seconds)
     except asyncio.TimeoutError:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -68,12 +74,12 @@ def longest(command: str) -> float:
     return _OPENING if command == "cat" else _LONGEST
 
 
-def run(arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
+def run(arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
     """Run restic, and read what it wrote.
 
     :param arguments: program, command, and what goes with it.
     :param environment: all of it.
-
     :param gate: where a line is read, after which the standard input of the command ends; None where it has none.
+    :param seconds: that it may take; None for :func:`longest`.
     """
-    return asyncio.run(_ended(arguments, environment, gate))
+    return asyncio.run(_ended(arguments, environment, gate, longest(arguments[1]) if seconds is None else seconds))

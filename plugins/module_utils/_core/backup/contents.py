@@ -30,6 +30,7 @@ __all__ = [
     "MANIFEST",
     "MOST_BYTES",
     "MOST_FILES",
+    "MOST_MODEL_FILES",
     "STALE",
     "BackupError",
     "File",
@@ -52,8 +53,12 @@ STALE = ["worker-handoffs.json", "worker-relaunches.json"]
 HOST_FILES = ["declaration.json", "declaration.json.copy", "automation", "automation.copy", "launched.json"]
 #: Bounds of a snapshot.
 MOST_FILES, MOST_BYTES = 20_000, 2 << 30
+#: How many files of models a backup takes along. They are named in calls of restic, which are not longer than the kernel lets them be.
+MOST_MODEL_FILES = 5_000
 _MANIFEST_BYTES, _STEP = 16 << 20, 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Older versions of restic name it in short.
+_SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 #: The files that hold keys, whose fingerprints a manifest shows.
 _KEYS = ("home/auth/encryption_key", "home/auth/jwt_secret_key", "home/auth/environment")
 
@@ -98,7 +103,10 @@ class Manifest:
     :param home: the server's directory inside its container.
     :param files: every file but the manifest.
     :param keys: the first 16 digits of the SHA-256 of each file with keys, by path.
-    :param model_files: local files of declared models, which the snapshot does not hold: ``uid``, ``path`` inside the container, ``size`` in bytes or None.
+    :param model_files: local files of declared models, which the snapshot itself does not hold: ``uid``, ``path`` inside the container, ``size`` in bytes or
+        None. Where they were to be taken along also ``snapshot`` (ID of another snapshot of the repository that holds them, or None), ``problem`` (why there is
+        none, a sentence), ``source`` (their path on the host, as that snapshot has it) and ``files`` (each with ``path`` from there on, which is empty for the
+        file itself, and ``size``).
     :param warnings: what is odd about it, a sentence each.
     :param format: number of the form.
     """
@@ -148,9 +156,15 @@ def described(snapshot: str, manifest: Manifest) -> dict[str, Any]:
         "image": manifest.image,
         "image_id": manifest.image_id,
         "collection_version": manifest.collection,
-        "model_files": [dict(each) for each in manifest.model_files],
+        "model_files": [_described_file(each, snapshot) for each in manifest.model_files],
         "warnings": list(manifest.warnings),
     }
+
+
+def _described_file(entry: Mapping[str, Any], snapshot: str) -> dict[str, Any]:
+    """A local file of a model as modules return it; parameters as of :func:`described`. An archive brings none."""
+    held = None if snapshot.startswith("/") else entry.get("snapshot")
+    return {**{name: entry[name] for name in ("uid", "path", "size")}, "snapshot": held and held[:8], "problem": entry.get("problem") or ""}
 
 
 def is_kept(path: str) -> bool:
@@ -202,6 +216,35 @@ def _file(entry: Any) -> File:
     return File(path, size, digest)
 
 
+def _model_files(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of ``model_files`` that was read; what an older version wrote has less in it.
+
+    :raises BackupError: when it names what no backup takes.
+    """
+    found = {"uid": one_line(str(entry.get("uid"))), "path": one_line(str(entry.get("path"))), "size": _bytes(entry.get("size"))}
+    if entry.get("snapshot") is None:
+        return {**found, "snapshot": None, "problem": one_line(str(entry.get("problem") or ""))} if "snapshot" in entry else found
+    snapshot, source, files = entry["snapshot"], entry.get("source"), entry.get("files")
+    named = isinstance(source, str) and source.isprintable() and source != "/" and os.path.normpath(source) == source and source[0] == "/"
+    if not isinstance(snapshot, str) or not _SNAPSHOT.fullmatch(snapshot) or not named or not isinstance(files, list):
+        raise BackupError("its manifest is damaged: it does not say where the files of a model are")
+    return {**found, "snapshot": snapshot, "problem": "", "source": source, "files": [_model_file(each) for each in files]}
+
+
+def _model_file(entry: Any) -> dict[str, Any]:
+    """A file of a model: its path from the declared one on, and its bytes.
+
+    :raises BackupError: when it leads elsewhere.
+    """
+    path = entry.get("path") if isinstance(entry, dict) else None
+    if not isinstance(path, str) or not path.isprintable() or not (path == "" or all(map(is_name, path.split("/")))):
+        raise BackupError(f"its manifest names the file '{shown(path)}' of a model, which no backup takes")
+    size = _bytes(entry.get("size"))
+    if size is None or size < 0:
+        raise BackupError(f"its manifest is damaged: the size of '{shown(path)}', a file of a model, is none")
+    return {"path": path, "size": size}
+
+
 def _manifest(content: Any) -> Manifest:
     """A manifest that was read.
 
@@ -217,11 +260,9 @@ def _manifest(content: Any) -> Manifest:
     if len({file.path for file in files}) != len(files):
         raise BackupError("its manifest is damaged: it names a file twice")
     texts = ("host", "container", "created", "collection", "server", "image", "image_id", "home")
-    models = [
-        {"uid": one_line(str(each.get("uid"))), "path": one_line(str(each.get("path"))), "size": _bytes(each.get("size"))}
-        for each in _field(content, "model_files", list)
-        if isinstance(each, dict)
-    ]
+    models = [_model_files(each) for each in _field(content, "model_files", list) if isinstance(each, dict)]
+    if sum(len(each.get("files") or []) for each in models) > MOST_MODEL_FILES:
+        raise BackupError(f"its manifest names more than {MOST_MODEL_FILES} files of models")
     return Manifest(
         **{name: _field(content, name, str) for name in texts},
         files=files,

@@ -68,6 +68,8 @@ class Server:
         self.image_id = str(found.get("Image"))
         self.home = home
         self.user = str(config.get("User") or "")
+        #: What it sees of the host, see :func:`~..host.other_containers.keeps`.
+        self.volumes: list[dict[str, Any]] = facts["volumes"]
         self.host_config: dict[str, Any] = found.get("HostConfig") or {}
         #: A key that its server has from its environment, which is then nowhere among its files.
         self.environment_key = environment_of(found).get(_KEY, "")

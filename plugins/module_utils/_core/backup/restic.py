@@ -30,6 +30,12 @@ __all__ = ["NoRepository", "Restic", "Snapshot"]
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
 _TAG = "inferops.xinference"
+#: Of the snapshots that hold files of models, which are counted apart, and of one whose manifest names such a snapshot, with its ID behind.
+_FILES_TAG, _NAMES_TAG = "inferops.xinference.models", "models="
+#: Seconds that files of models may take: gigabytes, to a place far away.
+_FILES_LONGEST = 86_400.0
+#: What the patterns of restic read as something else.
+_SPECIAL = re.compile(r"([*?\[\]\\])")
 #: Seconds for which a repository is waited for that another process uses, and between two tries, at least and at most.
 _BUSY, _PAUSE = 600.0, (5.0, 20.0)
 _ID = re.compile(r"[0-9a-f]{8,64}")
@@ -66,12 +72,16 @@ class Snapshot:
     :param host: name of the host that it is of.
     :param time: when it was made, as restic writes it.
     :param path: directory that it holds.
+    :param files: ID of the snapshot with the files of its models, or its beginning; empty where there is none.
+    :param has_files: whether it holds files of models itself, and nothing else.
     """
 
     id: str
     host: str
     time: str
     path: str
+    files: str = ""
+    has_files: bool = False
 
     def row(self) -> dict[str, str]:
         """For a result."""
@@ -105,6 +115,7 @@ class Restic:
         self.program = shutil.which("restic") or "/usr/bin/restic"
         #: The snapshots of one container, as restic is asked for them. Both tags must be there.
         self.tags = ["--tag", f"{_TAG},container={settings.container}"]
+        self.files_tags = ["--tag", f"{_FILES_TAG},container={settings.container}"]
 
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -119,29 +130,30 @@ class Restic:
             "TZ": "UTC",
         }
 
-    def _ask(self, *arguments: str, again: bool = True) -> str:
+    def _ask(self, *arguments: str, again: bool = True, seconds: float | None = None) -> str:
         """What restic answers.
 
         :param again: whether to remove locks of processes that are dead, and to try again.
+        :param seconds: as of :func:`run`.
         :raises BackupError: when it fails, with its last words.
         """
-        return self._judged(self._answer(arguments), arguments, again)
+        return self._judged(self._answer(arguments, None, seconds), arguments, again, seconds)
 
-    def _answer(self, arguments: Sequence[str], gate: int | None = None) -> Answer:
+    def _answer(self, arguments: Sequence[str], gate: int | None = None, seconds: float | None = None) -> Answer:
         """What restic answers, whether or not it succeeds.
 
-        :param gate: as of :func:`run`.
+        :param gate: and ``seconds`` as of :func:`run`.
         :raises BackupError: when it cannot be run.
         """
         try:
-            return self.call([self.program, *arguments], self._environment(), gate)
+            return self.call([self.program, *arguments], self._environment(), gate, seconds)
         except (OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError) and not os.path.exists(self.program):
                 raise BackupError(_MISSING) from error
             # ValueError: a variable that no environment can hold.
             raise BackupError(f"restic {arguments[0]} cannot be run: {getattr(error, 'strerror', None) or error}") from error
 
-    def _judged(self, answer: Answer, arguments: Sequence[str], again: bool) -> str:
+    def _judged(self, answer: Answer, arguments: Sequence[str], again: bool, seconds: float | None = None) -> str:
         """The output of a call that succeeded; parameters and errors as of :meth:`_ask`."""
         if answer.status == 0:
             return answer.output
@@ -149,29 +161,32 @@ class Restic:
             raise BackupError(_MISSING)
         words = self._words(answer.error or answer.output)
         if answer.status is None:
-            raise BackupError(f"restic {arguments[0]} did not end within {longest(arguments[0]):g} s for the repository {self.settings.repository}: {words}")
+            limit = longest(arguments[0]) if seconds is None else seconds
+            raise BackupError(f"restic {arguments[0]} did not end within {limit:g} s for the repository {self.settings.repository}: {words}")
         if _PASSWORD.search(answer.error):
             raise BackupError(f"xinference_backup_password does not open the repository {self.settings.repository}: {words}")
         if _NONE.search(answer.error):
             raise NoRepository(f"there is no repository at {self.settings.repository}: {words}")
         if _LOCKED.search(answer.error):
             if again:
-                return self._again(*arguments)
+                return self._again(*arguments, seconds=seconds)
             raise Locked(f"the repository {self.settings.repository} is locked by another process: {words}")
+        if _ROOM.search(answer.error) and "--include" in arguments:
+            raise BackupError(f"there is no room for the files of models that restic reads back: {words}")
         if _ROOM.search(answer.error) and arguments[0] == "restore":
             raise BackupError(f"there is no room in memory for what restic reads back: {words}")
         if _ROOM.search(answer.error):
             raise BackupError(f"there is no room in the repository {self.settings.repository}: {words}")
         raise BackupError(f"restic {arguments[0]} failed for the repository {self.settings.repository}: {words}")
 
-    def _again(self, *arguments: str) -> str:
+    def _again(self, *arguments: str, seconds: float | None = None) -> str:
         """What restic answers when the repository is not locked any more. Hosts that share one meet there, and each removes old snapshots alone."""
         end = self.clock() + _BUSY
         while True:
             # It removes only those whose process is dead, or that nobody renewed for half an hour.
             self._ask("unlock", again=False)
             try:
-                return self._ask(*arguments, again=False)
+                return self._ask(*arguments, again=False, seconds=seconds)
             except Locked:
                 if self.clock() > end:
                     raise
@@ -211,17 +226,18 @@ class Restic:
         return False
 
     @contextmanager
-    def saving(self, folder: Path) -> Iterator[Callable[[], str]]:
+    def saving(self, folder: Path, files: str = "") -> Iterator[Callable[[], str]]:
         """Make a snapshot of a directory that is filled meanwhile.
 
         It takes restic half a second to open a repository. So it begins at once, and waits where it would read which files to leave out, which no version
         does before it has opened the repository, or after it has read the first file.
 
         :param folder: the directory, which is there already.
+        :param files: ID of the snapshot with the files of its models; empty where there is none.
         :returns: what to call when everything is in the directory: it returns the ID of the snapshot. Where it is not called, there is none.
         :raises BackupError: when that fails; of the function, too.
         """
-        tags = [part for tag in self.tags[1].split(",") for part in ("--tag", tag)]
+        tags = [part for tag in (*self.tags[1].split(","), *([_NAMES_TAG + files] if files else [])) for part in ("--tag", tag)]
         arguments = ["backup", "--json", "--host", self.settings.host, *tags]
         waiting = [*arguments, "--exclude-file", "/proc/self/fd/0", str(folder)]
         gate, key = os.pipe()
@@ -290,16 +306,62 @@ class Restic:
         """
         return self._ask("dump", "--no-lock", snapshot.id, str(PurePosixPath("/", snapshot.path, name)))
 
+    def save_files(self, paths: Sequence[str], parent: str | None = None) -> str:
+        """Make a snapshot of files of models, as they lie on this host; its ID.
+
+        :param paths: files and directories.
+        :param parent: ID of a snapshot in which files that did not change are not read again, wherever else there are more or fewer of them.
+        :raises BackupError: when that fails.
+        """
+        tags = [part for tag in self.files_tags[1].split(",") for part in ("--tag", tag)]
+        arguments = ["backup", "--json", "--host", self.settings.host, *tags, *(["--parent", parent] if parent else []), *paths]
+        return self._named(self._ask(*arguments, seconds=_FILES_LONGEST))
+
+    def sizes(self, snapshot: str) -> dict[str, int]:
+        """Bytes of the files in a snapshot, by path.
+
+        :raises BackupError: when they cannot be listed.
+        """
+        found: dict[str, int] = {}
+        for line in self._ask("ls", "--json", "--no-lock", snapshot).splitlines():
+            row = _parsed(line, "ls")
+            if isinstance(row, dict) and row.get("type") == "file":
+                # It names no size of an empty file.
+                size = row.get("size", 0)
+                found[str(row.get("path"))] = size if isinstance(size, int) else -1
+        return found
+
+    def fetch_files(self, snapshot: str, target: str, paths: Sequence[str]) -> None:
+        """Write some of the files in a snapshot below a directory, each with its whole path.
+
+        :param paths: as the snapshot has them, of files or directories.
+        :raises BackupError: when that fails.
+        """
+        wanted = [part for path in paths for part in ("--include", _SPECIAL.sub(r"\\\1", path))]
+        self._ask("restore", snapshot, "--target", target, *wanted, seconds=_FILES_LONGEST)
+
+    def forget_files(self) -> None:
+        """Remove the snapshots with files of models that no other snapshot of this host names any more, and what only they hold.
+
+        :raises BackupError: when that fails.
+        """
+        found = self._listed([*self.tags, *self.files_tags], self.settings.host)
+        named = tuple(each.files for each in found if each.files)
+        unnamed = [each.id for each in found if each.has_files and not each.id.startswith(named)]
+        if unnamed:
+            self._ask("forget", "--prune", *unnamed)
+
     def forget(self) -> None:
         """Remove the snapshots of this host that are not to be kept, and what only they hold.
 
         :raises BackupError: when that fails.
         """
+        # Those of one container on one host alone are asked for, and each may have a tag of its own, by which they are not to be counted apart.
         # Of a day only its last one is kept, and an operator may want the one from before a change at noon.
         keep = ["--keep-last", str(_LAST), "--keep-daily", str(self.settings.keep_daily)]
         if self.settings.keep_weekly:
             keep += ["--keep-weekly", str(self.settings.keep_weekly)]
-        self._ask("forget", "--host", self.settings.host, *self.tags, "--group-by", "host,tags", *keep, "--prune")
+        self._ask("forget", "--host", self.settings.host, *self.tags, "--group-by", "host", *keep, "--prune")
 
     def check(self) -> None:
         """See that the repository is whole.
@@ -315,7 +377,14 @@ class Restic:
         :param every: of whatever container.
         :raises BackupError: when they cannot be listed.
         """
-        which = ["--tag", _TAG] if every else self.tags
+        return self._listed(["--tag", _TAG] if every else self.tags, host)
+
+    def with_files(self) -> list[Snapshot]:
+        """The snapshots of this host that hold files of models, the oldest first; errors as of :meth:`snapshots`."""
+        return self._listed(self.files_tags, self.settings.host)
+
+    def _listed(self, which: Sequence[str], host: str | None) -> list[Snapshot]:
+        """The snapshots with some tags, the oldest first; parameters and errors as of :meth:`snapshots`."""
         answer = self._ask("snapshots", "--json", "--no-lock", *which, *(["--host", host] if host else []))
         found = _parsed(answer or "[]", "snapshots")
         rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
@@ -341,4 +410,13 @@ def _snapshot(row: dict[str, Any]) -> Snapshot:
     found = str(row.get("id"))
     if not _ID.fullmatch(found):
         raise BackupError("restic listed a snapshot without an ID")
-    return Snapshot(found, one_line(str(row.get("hostname"))), one_line(str(row.get("time"))), path)
+    tags = [str(tag) for tag in row.get("tags") or []] if isinstance(row.get("tags"), list) else []
+    named = next((tag[len(_NAMES_TAG) :] for tag in tags if tag.startswith(_NAMES_TAG)), "")
+    return Snapshot(
+        found,
+        one_line(str(row.get("hostname"))),
+        one_line(str(row.get("time"))),
+        path,
+        files=named if _ID.fullmatch(named) else "",
+        has_files=_FILES_TAG in tags,
+    )

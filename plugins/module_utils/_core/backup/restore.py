@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,11 +26,13 @@ from ..base.lock import Lock
 from ..base.messages import shown
 from ..base.private_file import replace_private
 from ..host.docker import DockerSocket
+from ..host.docker_facts import container_facts
 from ..host.replacement import Container, docker_words, lock_path
 from .archive import unpack
 from .contents import HOST_FILES, BackupError, Manifest, verify
 from .helper import Helper, Server
 from .listing import candidates
+from .missing_files import Plan, bring, plan
 from .restic import Restic, Snapshot
 from .settings import Settings
 from .staging import staging
@@ -48,11 +51,13 @@ class Checked:
     :param id: its ID, or the path of an archive.
     :param manifest: what it holds.
     :param snapshots: that could be chosen, the oldest first.
+    :param files: what is to be done for the files of models.
     """
 
     id: str
     manifest: Manifest
     snapshots: list[Snapshot]
+    files: Plan = Plan()
 
 
 def restore_state(settings: Settings) -> dict[str, Any]:
@@ -75,13 +80,15 @@ class Restore:
     :param docker: Docker of this host.
     :param restic: the repository.
     :param timeout: seconds for which the health of the server's container is waited for.
+    :param mounts: of a container that is not there yet, as Docker writes them: ``host:container:options``.
     """
 
-    def __init__(self, settings: Settings, docker: DockerSocket, restic: Restic, timeout: float = 300.0) -> None:
+    def __init__(self, settings: Settings, docker: DockerSocket, restic: Restic, timeout: float = 300.0, mounts: Sequence[str] = ()) -> None:
         self.settings = settings
         self.docker = docker
         self.restic = restic
         self.timeout = timeout
+        self.mounts = mounts
         self.container = Container(docker, settings.container)
         self.state = Path(settings.state_directory, _STATE)
         self.before = Path(settings.state_directory, _BEFORE)
@@ -99,11 +106,54 @@ class Restore:
 
         :param source: ``latest``, the beginning of an ID, or the path of an archive.
         :param host: whose snapshot it is; None for this host's.
-        :raises BackupError: when there is none, or it is damaged, foreign, or newer than this collection.
+        :raises BackupError: when there is none, or it is damaged, foreign, or newer than this collection, or the files of its models cannot come back.
         """
         with staging(self.settings) as work:
-            checked, _folder = self._read(work, source, host)
+            return self._with_files(self._read(work, source, host)[0])
+
+    def place_files(self, source: str, host: str | None = None) -> Checked:
+        """Put the files of models into place that a snapshot holds and this host lacks. The server goes on.
+
+        :param source: and ``host`` as of :meth:`check`.
+        :raises BackupError: when that fails. What is in place by then stays.
+        """
+        with staging(self.settings) as work:
+            checked = self._with_files(self._read(work, source, host)[0])
+            try:
+                bring(self.settings, self.restic, checked.files)
+            except OSError as error:
+                raise BackupError(f"the files of models cannot be put into place: {error.filename or 'a file'}: {error.strerror or error}") from error
             return checked
+
+    def _with_files(self, checked: Checked) -> Checked:
+        """The same, with what is to be done for the files of models.
+
+        :raises BackupError: when they cannot come back.
+        """
+        # An archive holds none of them.
+        held = not checked.id.startswith("/")
+        entries = [each if held else {**each, "snapshot": None} for each in checked.manifest.model_files]
+        if not any(each.get("snapshot") is not None or each["size"] is not None for each in entries):
+            return checked
+        try:
+            return replace(checked, files=plan(entries, self._volumes()))
+        except BackupError as error:
+            raise BackupError(f"{_called(checked.id)} cannot be restored: {error}" if str(error).startswith("it") else str(error)) from error
+        except OSError as error:
+            raise BackupError(_sentence(error)) from error
+
+    def _volumes(self) -> list[dict[str, Any]]:
+        """What the server's container sees of this host, or will see, where it is not there yet.
+
+        :raises BackupError: when it may choose what that is.
+        :raises OSError: when Docker does not answer.
+        """
+        if container_facts(self.docker, self.settings.container) is not None:
+            return Server(self.docker, self.settings.container).volumes
+        rows = [mount.split(":") for mount in self.mounts]
+        return [
+            {"source": source, "real": os.path.realpath(source), "target": target, "read_only": "ro" in options.split(",")} for source, target, options in rows
+        ]
 
     def place(self, source: str, host: str | None = None, restore_id: str = "", go_back: bool = True) -> Checked:
         """Put a snapshot into place: the server is stopped, and started again. Where that fails, what was there before is back.

@@ -36,6 +36,7 @@ class Settings:
     :param service_directory: of the recovery service, with the declaration.
     :param upgrade_directory: with the record of an upgrade that has not ended.
     :param collection_version: of the collection that wrote these settings.
+    :param model_files: whether local files of models are taken along.
     """
 
     container: str
@@ -50,6 +51,7 @@ class Settings:
     service_directory: str
     upgrade_directory: str
     collection_version: str
+    model_files: bool = False
 
     @property
     def local(self) -> Path | None:
@@ -96,9 +98,10 @@ def read_settings(path: str) -> Settings:
     content = _private(Path(path))
     values: dict[str, Any] = {}
     for each in fields(Settings):
-        value = content.get(each.name)
-        kind = int if each.name.startswith("keep_") else str
-        if not isinstance(value, kind) or isinstance(value, bool):
+        # An older collection wrote no such setting.
+        value = content.get(each.name, False if each.name == "model_files" else None)
+        kind = bool if each.name == "model_files" else int if each.name.startswith("keep_") else str
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise BackupError(f"'{path}' is damaged: it has no {each.name}; provision this host again")
         values[each.name] = value
     return Settings(**values)

@@ -23,6 +23,8 @@ __all__ = ["check_declared_models"]
 
 
 def check_declared_models(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
+    # It brings what is missing, or says what does.
+    restoring = settings.backup is not None and settings.backup.restoring
     models, problems = check_models(settings.models, strict=settings.validate_engine_options, names=OPTION_NAMES)
     failures = [Failure("models", problem, "") for problem in problems]
     for uid, name, path in container_paths(models):
@@ -36,7 +38,7 @@ def check_declared_models(host: Mapping[str, Any], settings: Settings) -> list[F
                     f"Put the file into a volume; they are at {targets}.",
                 )
             )
-        elif place in host["paths"] and not host["paths"][place]["exists"]:
+        elif place in host["paths"] and not host["paths"][place]["exists"] and not restoring:
             failures.append(Failure("models", f"Model '{uid}': {name} '{path}' does not exist.", f"Copy it to {place} on this host."))
     return failures or _check_fit(host, settings, models)
 

@@ -93,7 +93,7 @@ def test_a_snapshot(run: Runner, settings: Path, tmp_path: Path, monkeypatch: py
     assert answer["snapshot"] == {
         **{"id": "01234567", "host": "one", "time": "2026-01-31T03:00:00Z", "files": [{"path": "home/auth/auth.db", "size": 5}], "bytes": 5},
         **{"server_version": "4.1.0", "image": "image", "image_id": "sha256:1", "collection_version": "0.1.0", "warnings": ["Odd."]},
-        "model_files": [{"uid": "chat", "path": "/models/a", "size": None}],
+        "model_files": [{"uid": "chat", "path": "/models/a", "size": None, "snapshot": None, "problem": ""}],
     }
     assert answer["snapshots"] == [{"id": "01234567", "host": "one", "time": "2026-01-31T03:00:00Z"}]
     run(settings_path=str(settings), archive_path="/x/one.tar")

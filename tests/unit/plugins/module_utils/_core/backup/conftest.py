@@ -52,6 +52,11 @@ def users(path: Path) -> list[str]:
         return [str(row[0]) for row in database.execute("SELECT name FROM users ORDER BY rowid")]
 
 
+def _size(path: Path) -> dict[str, int]:
+    size = path.stat().st_size
+    return {"size": size} if size else {}
+
+
 class FakeRepository:
     """What restic keeps, as directories; takes the calls that restic takes.
 
@@ -67,8 +72,13 @@ class FakeRepository:
         self.fails: dict[str, list[str]] = {}
         #: What is done to a snapshot that is read.
         self.spoils: Callable[[Path], None] = lambda folder: None
+        #: What is done to a snapshot of files of models that was made, and to such files that were restored.
+        self.spoils_files: Callable[[Path], None] = lambda folder: None
+        self.spoils_restored: Callable[[Path], None] = lambda folder: None
+        #: How many snapshots were made.
+        self.made = 0
 
-    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
         if gate is not None and not os.read(gate, 1):
             return Answer(130, "", "")
         name, options = arguments[1], list(arguments[2:])
@@ -77,12 +87,38 @@ class FakeRepository:
         if self.fails.get(name):
             return Answer(1, "", self.fails[name].pop(0))
         output = ""
+        tags = [options[at + 1] for at, word in enumerate(options) if word == "--tag"]
         if name == "backup":
-            number = hashlib.sha256(str(len(self.rows)).encode()).hexdigest()
-            shutil.copytree(options[-1], self.folder / number)
+            number = hashlib.sha256(str(self.made).encode()).hexdigest()
+            self.made += 1
             host = options[options.index("--host") + 1]
-            self.rows.append({"id": number, "hostname": host, "time": f"2026-01-0{len(self.rows) + 1}T00:00:00Z", "paths": [options[-1]]})
+            of_files = "inferops.xinference.models" in tags
+            paths = [word for at, word in enumerate(options) if word.startswith("/") and not options[at - 1].startswith("--")] if of_files else [options[-1]]
+            for path in paths:
+                target = self.folder / number / (path.lstrip("/") if of_files else "")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copytree(path, target) if Path(path).is_dir() else shutil.copy(path, target)
+            self.rows.append({"id": number, "hostname": host, "time": f"2026-01-{self.made:02}T00:00:00Z", "paths": paths, "tags": tags})
+            if of_files:
+                self.spoils_files(self.folder / number)
             output = 'scanning\n{"message_type":"status"}\n' + json.dumps({"message_type": "summary", "snapshot_id": number})
+        elif name == "ls":
+            files = [path for path in (self.folder / options[-1]).rglob("*") if path.is_file()]
+            rows = [{"struct_type": "snapshot", "paths": []}]
+            # As restic does, it leaves out a size of 0.
+            rows += [{"type": "file", "path": f"/{path.relative_to(self.folder / options[-1])}", **_size(path)} for path in files]
+            output = "\n".join(map(json.dumps, [*rows, {"type": "dir", "path": "/x"}]))
+        elif name == "forget" and "--host" not in options:
+            self.rows = [row for row in self.rows if row["id"] not in options]
+        elif name == "restore" and "--include" in options:
+            target = Path(options[options.index("--target") + 1])
+            number = next(str(row["id"]) for row in self.rows if str(row["id"]).startswith(options[0]))
+            for path in (options[at + 1].replace("\\", "") for at, word in enumerate(options) if word == "--include"):
+                place = target / path.lstrip("/")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(self.folder / number / path.lstrip("/"), place)
+                place.chmod(0o600)
+            self.spoils_restored(target)
         elif name == "restore":
             number = next(each for each in options if not each.startswith("--"))
             row = next(row for row in self.rows if row["id"] == number)
@@ -94,7 +130,8 @@ class FakeRepository:
             output = (self.folder / options[1] / Path(options[2]).relative_to(str(row["paths"][0]))).read_text()  # type: ignore[index]
         elif name == "snapshots":
             wanted = options[options.index("--host") + 1] if "--host" in options else None
-            output = json.dumps([row for row in self.rows if wanted in (None, row["hostname"])])
+            found = [row for row in self.rows if wanted in (None, row["hostname"])]
+            output = json.dumps([row for row in found if any(set(tag.split(",")) <= set(row["tags"]) for tag in tags)])  # type: ignore[call-overload]
         return Answer(0, output, "")
 
 

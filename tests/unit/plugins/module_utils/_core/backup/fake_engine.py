@@ -75,6 +75,8 @@ class FakeEngine:
         #: Words with which it refuses a route, by its beginning.
         self.refuses: dict[str, str] = {}
         self.environment: list[str] = []
+        #: What the server's container sees besides, as Docker describes it.
+        self.mounts: list[dict[str, Any]] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._started = threading.Event()
         #: Name of the container that runs a program.
@@ -235,7 +237,7 @@ class FakeEngine:
                 "Labels": dict(found.labels or {}),
             },
             "HostConfig": {"CapDrop": ["ALL"], "CapAdd": ["CAP_CHOWN", "CAP_NET_ADMIN"], "UsernsMode": "host"},
-            "Mounts": [{"Type": "bind", "Source": str(self.home), "Destination": str(self.home), "RW": True}],
+            "Mounts": [{"Type": "bind", "Source": str(self.home), "Destination": str(self.home), "RW": True}, *self.mounts],
             "NetworkSettings": {"Networks": {}},
         }
 

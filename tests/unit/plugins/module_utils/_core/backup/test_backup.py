@@ -292,7 +292,7 @@ def test_old_snapshots_are_removed_once_a_day(host: Host) -> None:
         make(replace(host.settings, keep_daily=keep_daily), host.docker, host.restic, clock=lambda: seconds)
         return commands(host)
 
-    plain, whole = ["backup", "restore"], ["backup", "restore", "forget", "check"]
+    plain, whole = ["backup", "restore"], ["backup", "restore", "forget", "snapshots", "check"]
     assert make_at(begun) == whole
     assert make_at(begun + hour) == plain
     assert make_at(begun + 20 * hour) == plain
@@ -315,7 +315,7 @@ def test_another_repository_is_looked_after_at_once(host: Host, tmp_path: Path) 
     make(host.settings, host.docker, host.restic)
     commands(host)
     make(replace(host.settings, repository=str(tmp_path / "elsewhere")), host.docker, host.restic)
-    assert commands(host) == ["backup", "restore", "forget", "check"]
+    assert commands(host) == ["backup", "restore", "forget", "snapshots", "check"]
 
 
 def test_where_the_files_cannot_be_read_restic_is_stopped(host: Host) -> None:

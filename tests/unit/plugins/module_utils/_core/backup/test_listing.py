@@ -42,7 +42,7 @@ class Repository:
         self.answer = answer
         self.calls: list[list[str]] = []
 
-    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
         self.calls.append(list(arguments[1:]))
         return Answer(0, json.dumps(self.rows), "") if arguments[1] == "snapshots" else self.answer
 

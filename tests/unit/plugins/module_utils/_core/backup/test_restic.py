@@ -41,7 +41,7 @@ class Calls:
         self.arguments: list[list[str]] = []
         self.environments: list[dict[str, str]] = []
 
-    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None) -> Answer:
+    def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
         # As the shell: a line lets it go on, and an end without one stops it.
         if gate is not None and not os.read(gate, 1):
             self.arguments.append(["stopped", *arguments[1:]])
@@ -98,7 +98,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
         ["restore", ID, "--target", "/run/y"],
         ["restore", "--no-lock", ID, "--target", "/run/y"],
         ["dump", "--no-lock", ID, "/run/x/manifest.json"],
-        ["forget", "--host", "one", "--tag", both, "--group-by", "host,tags", "--keep-last", "3", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
+        ["forget", "--host", "one", "--tag", both, "--group-by", "host", "--keep-last", "3", "--keep-daily", "7", "--keep-weekly", "4", "--prune"],
         ["check"],
         ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
         ["snapshots", "--json", "--no-lock", "--tag", both],
@@ -440,7 +440,7 @@ def test_a_snapshot_of_half_of_the_files_is_forgotten(settings: Settings, monkey
     restic, calls = made(settings)
     summary = Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")
     calls.answers = [Answer(0, "", "")]
-    monkeypatch.setattr(restic_module.Restic, "_answer", lambda _self, arguments, gate=None: summary if gate is not None else calls(["restic", *arguments], {}))
+    monkeypatch.setattr(restic_module.Restic, "_answer", lambda _self, arguments, gate=None, seconds=None: summary if gate is not None else calls(["restic", *arguments], {}))
     with pytest.raises(BackupError, match="the server has no files"), restic.saving(Path("/run/x")):
         raise BackupError("the server has no files")
     assert calls.arguments == [["forget", ID]]

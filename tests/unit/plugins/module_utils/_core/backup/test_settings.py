@@ -17,7 +17,9 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings, read_secrets, read_settings
 
-GOOD: dict[str, Any] = {each.name: 7 if each.name.startswith("keep_") else f"/{each.name}" for each in fields(Settings)}
+GOOD: dict[str, Any] = {
+    each.name: True if each.name == "model_files" else 7 if each.name.startswith("keep_") else f"/{each.name}" for each in fields(Settings)
+}
 SECRETS: dict[str, Any] = {"password": "marked password", "environment": {"AWS_SECRET_ACCESS_KEY": "marked-key"}}
 
 
@@ -52,7 +54,15 @@ def test_a_repository_elsewhere_is_no_directory(path: Path, repository: str) -> 
     assert read_settings(str(path)).local is None
 
 
-@pytest.mark.parametrize("name", sorted(GOOD))
+def test_settings_of_an_older_collection_take_no_files_of_models_along(path: Path) -> None:
+    path.write_text(json.dumps({name: value for name, value in GOOD.items() if name != "model_files"}))
+    assert read_settings(str(path)).model_files is False
+    for value in (None, 1, "true"):
+        path.write_text(json.dumps({**GOOD, "model_files": value}))
+        assert words(read_settings, path) == "FILE is damaged: it has no model_files; provision this host again"
+
+
+@pytest.mark.parametrize("name", sorted(set(GOOD) - {"model_files"}))
 @pytest.mark.parametrize("value", [None, True, 1.5, [], {}, "other kind"])
 def test_each_setting_is_there_and_of_its_kind(path: Path, name: str, value: Any) -> None:
     wrong = value if value != "other kind" else "7" if name.startswith("keep_") else 7
