@@ -12,7 +12,8 @@ short_description: Restore a server from a backup, and go back where that fails
 version_added: 0.1.0
 description:
   - Puts a snapshot of module M(inferops.xinference.backup) into place. All of it is read and verified before anything is touched.
-  - The server is stopped meanwhile, unless it is O(state=checked) or O(state=files_placed). What was there before is kept until O(state=kept), and comes back with O(state=undone), or where a step fails.
+  - The server is stopped meanwhile, but not for O(state=checked) and O(state=files_placed). What was there before is kept until O(state=kept), and comes back
+    with O(state=undone), or where a step fails.
   - A restore that was cut off is ended by the next one. What was not put into place whole goes back.
   - Playbook P(inferops.xinference.backup#role) calls it in the order that is needed; it is of little use alone.
 author:
@@ -87,8 +88,8 @@ snapshot:
   type: dict
 missing_files:
   description: >-
-    Files of models that the snapshot holds and this host lacks, each with C(path) on the host and C(size) in bytes. With O(state=files_placed), outside of check
-    mode, they are there now. None with O(state=placed), O(state=kept) and O(state=undone).
+    Files of models that the snapshot holds and this host lacks, each with C(path) on the host and C(size) in bytes. With O(state=files_placed) they are there
+    now, outside of check mode. None with O(state=placed), O(state=kept) and O(state=undone).
   returned: success
   type: list
   elements: dict

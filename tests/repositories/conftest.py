@@ -140,7 +140,7 @@ def made(
 
     def restic(password: str = PASSWORD, **changes: str) -> Restic:
         given = {"container": "xinference", "docker_host": "unix:///x", "host": "host-07", "collection_version": "0.1.0", "repository": store.repository}
-        settings = Settings(keep_daily=7, keep_weekly=4, **{**places, **given, **changes})
+        settings = Settings(keep_daily=7, keep_weekly=4, model_files=True, **{**places, **given, **changes})
         return Restic(settings, Secrets(password, store.environment))
 
     assert restic().call([restic().program, "version"], {}, None).output.startswith(f"restic {version}")

@@ -101,9 +101,7 @@ def test_the_repository_holds_what_cannot_be_downloaded_again(host: Any, snapsho
     assert not [path for path in held if path.endswith(("-wal", "-shm", ".gguf", "download_tasks.db"))]
 
 
-def test_each_snapshot_names_one_that_holds_the_files_of_its_models(
-    host: Any, snapshots: list[dict[str, Any]], file_snapshots: list[dict[str, Any]]
-) -> None:
+def test_each_snapshot_names_one_that_holds_the_files_of_its_models(host: Any, snapshots: list[dict[str, Any]], file_snapshots: list[dict[str, Any]]) -> None:
     named = {tag.partition("=")[2] for row in snapshots for tag in row["tags"] if tag.startswith("models=")}
     assert named <= {row["id"] for row in file_snapshots}
     assert {tuple(sorted(row["tags"])) for row in file_snapshots} == {("container=xinference", "inferops.xinference.models")}

@@ -117,9 +117,7 @@ def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: s
     return manifest
 
 
-def _held(
-    settings: Settings, docker: DockerSocket, restic: Restic, report: Callable[[str], None]
-) -> tuple[list[dict[str, Any]], str, BackupError | None]:
+def _held(settings: Settings, docker: DockerSocket, restic: Restic, report: Callable[[str], None]) -> tuple[list[dict[str, Any]], str, BackupError | None]:
     """Take local files of models along, where that is wanted: the entries of a manifest, the ID of their snapshot or nothing, and why it failed, if it did."""
     if not settings.model_files:
         return [], "", None

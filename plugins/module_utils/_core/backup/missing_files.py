@@ -174,8 +174,8 @@ def bring(settings: Settings, restic: Restic, found: Plan) -> None:
             raise BackupError(f"'{place.base}' is no directory of this host; make it, or mount its file system there")
         # Renamed is only what is in the same file system.
         depth = max((count for count in range(len(place.parts)) if Path(place.base, *place.parts[:count]).is_dir()), default=-1)
-        folder = (place.base, place.parts[:depth]) if depth >= 0 else (place.base.parent, ())
-        groups.setdefault((*folder, each.snapshot), []).append(each)
+        top, steps = (place.base, place.parts[:depth]) if depth >= 0 else (place.base.parent, ())
+        groups.setdefault((top, steps, each.snapshot), []).append(each)
     for (base, parts, snapshot), files in groups.items():
         with _work(settings, base, parts) as (folder, work):
             # By the handle it is this directory, whatever has its name by now. Newer versions of restic take no link, so it writes into one below.

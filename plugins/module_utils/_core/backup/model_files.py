@@ -146,14 +146,14 @@ def _check_room(settings: Settings, restic: Restic, wanted: Mapping[str, int], p
     except OSError:
         # What is wrong with it, restic says.
         return
-    free = room.f_bavail * room.f_frsize - _LEAVES
+    free = max(room.f_bavail * room.f_frsize - _LEAVES, 0)
     if settings.local is None or sum(wanted.values()) <= free:
         return
     known = restic.sizes(previous) if previous else {}
     more = sum(size for path, size in wanted.items() if known.get(path) != size)
     if more > free:
         raise BackupError(
-            f"there is no room for {more} bytes of model files in the repository {settings.repository}: {max(free, 0)} bytes are free, and 1 GiB that has to stay"
+            f"there is no room for {more} bytes of model files in the repository {settings.repository}: {free} bytes are free, besides 1 GiB that stays"
         )
 
 
@@ -173,7 +173,9 @@ def _saved(settings: Settings, restic: Restic, wanted: Mapping[str, int], source
     found = restic.sizes(snapshot)
     for path, size in wanted.items():
         if found.get(path) != size:
-            raise BackupError(f"'{path}' has {size} bytes, and in snapshot {snapshot[:8]} {found.get(path, 'none')}; it changes, so the next backup tries again")
+            raise BackupError(
+                f"'{path}' has {size} bytes, and in snapshot {snapshot[:8]} {found.get(path, 'none')}; it changes, so the next backup tries again"
+            )
     return snapshot
 
 

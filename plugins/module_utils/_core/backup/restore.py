@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -57,7 +57,7 @@ class Checked:
     id: str
     manifest: Manifest
     snapshots: list[Snapshot]
-    files: Plan = Plan()
+    files: Plan = field(default_factory=Plan)
 
 
 def restore_state(settings: Settings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -104,7 +105,7 @@ class FakeRepository:
             output = 'scanning\n{"message_type":"status"}\n' + json.dumps({"message_type": "summary", "snapshot_id": number})
         elif name == "ls":
             files = [path for path in (self.folder / options[-1]).rglob("*") if path.is_file()]
-            rows = [{"struct_type": "snapshot", "paths": []}]
+            rows: list[dict[str, Any]] = [{"struct_type": "snapshot", "paths": []}]
             # As restic does, it leaves out a size of 0.
             rows += [{"type": "file", "path": f"/{path.relative_to(self.folder / options[-1])}", **_size(path)} for path in files]
             output = "\n".join(map(json.dumps, [*rows, {"type": "dir", "path": "/x"}]))
@@ -190,6 +191,6 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         **{"secrets": str(tmp_path / "secrets.json"), "state_directory": str(tmp_path / "state"), "staging_directory": str(tmp_path / "staging")},
         **{"service_directory": str(service), "upgrade_directory": str(tmp_path / "upgrade"), "collection_version": "0.1.0"},
     }
-    yield Host(Settings(keep_daily=7, keep_weekly=4, **values), engine, FakeRepository(tmp_path / "repository"), home, service)
+    yield Host(Settings(keep_daily=7, keep_weekly=4, model_files=False, **values), engine, FakeRepository(tmp_path / "repository"), home, service)
     engine.close()
     shutil.rmtree(short)

@@ -66,7 +66,8 @@ def settings(tmp_path: Path) -> Settings:
     """Settings of a repository in a directory."""
     names = ("repository", "secrets", "state_directory", "staging_directory", "service_directory", "upgrade_directory")
     places = {name: str(tmp_path / name) for name in names}
-    return Settings(container="xinference", docker_host="unix:///x", host="one", keep_daily=7, keep_weekly=4, collection_version="0.1.0", **places)
+    given = {**places, "container": "xinference", "docker_host": "unix:///x", "host": "one", "collection_version": "0.1.0"}
+    return Settings(keep_daily=7, keep_weekly=4, model_files=False, **given)
 
 
 def saved(restic: Restic) -> str:
@@ -440,7 +441,9 @@ def test_a_snapshot_of_half_of_the_files_is_forgotten(settings: Settings, monkey
     restic, calls = made(settings)
     summary = Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")
     calls.answers = [Answer(0, "", "")]
-    monkeypatch.setattr(restic_module.Restic, "_answer", lambda _self, arguments, gate=None, seconds=None: summary if gate is not None else calls(["restic", *arguments], {}))
+    monkeypatch.setattr(
+        restic_module.Restic, "_answer", lambda _self, arguments, gate=None, seconds=None: summary if gate is not None else calls(["restic", *arguments], {})
+    )
     with pytest.raises(BackupError, match="the server has no files"), restic.saving(Path("/run/x")):
         raise BackupError("the server has no files")
     assert calls.arguments == [["forget", ID]]

@@ -17,9 +17,7 @@ import pytest
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings, read_secrets, read_settings
 
-GOOD: dict[str, Any] = {
-    each.name: True if each.name == "model_files" else 7 if each.name.startswith("keep_") else f"/{each.name}" for each in fields(Settings)
-}
+GOOD: dict[str, Any] = {each.name: True if each.name == "model_files" else 7 if each.name.startswith("keep_") else f"/{each.name}" for each in fields(Settings)}
 SECRETS: dict[str, Any] = {"password": "marked password", "environment": {"AWS_SECRET_ACCESS_KEY": "marked-key"}}
 
 
