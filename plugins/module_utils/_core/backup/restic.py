@@ -14,31 +14,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from ..base.bounded import parse_json
 from ..base.messages import one_line
 from . import status_file
 from .command import Answer, Run, longest, run
 from .contents import BackupError
 from .settings import Secrets, Settings
+from .snapshot import FILES_TAG, NAMES_TAG, SNAPSHOT_ID, Snapshot, parsed, read_snapshot
 
 __all__ = ["NoRepository", "Restic", "Snapshot"]
 
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
 _TAG = "inferops.xinference"
-#: Of the snapshots that hold files of models, which are counted apart, and of one whose manifest names such a snapshot, with its ID behind.
-_FILES_TAG, _NAMES_TAG = "inferops.xinference.models", "models="
 #: Seconds that files of models may take: gigabytes, to a place far away.
 _FILES_LONGEST = 86_400.0
 #: What the patterns of restic read as something else.
 _SPECIAL = re.compile(r"([*?\[\]\\])")
 #: Seconds for which a repository is waited for that another process uses, and between two tries, at least and at most.
 _BUSY, _PAUSE = 600.0, (5.0, 20.0)
-_ID = re.compile(r"[0-9a-f]{8,64}")
 #: What restic says, of any version, and what it means.
 # A store that refuses, or does not answer, asks whether there is one, too.
 _NONE = re.compile(r"(?s)(?:config file|repository).*(?:no such file|does not exist|NoSuchKey|404)")
@@ -62,30 +57,6 @@ class NoRepository(BackupError):
 
 class Locked(BackupError):
     """Another process uses the repository."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A snapshot in the repository.
-
-    :param id: all 64 hexadecimal digits.
-    :param host: name of the host that it is of.
-    :param time: when it was made, as restic writes it.
-    :param path: directory that it holds.
-    :param files: ID of the snapshot with the files of its models, or its beginning; empty where there is none.
-    :param has_files: whether it holds files of models itself, and nothing else.
-    """
-
-    id: str
-    host: str
-    time: str
-    path: str
-    files: str = ""
-    has_files: bool = False
-
-    def row(self) -> dict[str, str]:
-        """For a result."""
-        return {"id": self.id[:8], "host": self.host, "time": self.time}
 
 
 class Restic:
@@ -115,7 +86,7 @@ class Restic:
         self.program = shutil.which("restic") or "/usr/bin/restic"
         #: The snapshots of one container, as restic is asked for them. Both tags must be there.
         self.tags = ["--tag", f"{_TAG},container={settings.container}"]
-        self.files_tags = ["--tag", f"{_FILES_TAG},container={settings.container}"]
+        self.files_tags = ["--tag", f"{FILES_TAG},container={settings.container}"]
 
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -237,7 +208,7 @@ class Restic:
         :returns: what to call when everything is in the directory: it returns the ID of the snapshot. Where it is not called, there is none.
         :raises BackupError: when that fails; of the function, too.
         """
-        tags = [part for tag in (*self.tags[1].split(","), *([_NAMES_TAG + files] if files else [])) for part in ("--tag", tag)]
+        tags = [part for tag in (*self.tags[1].split(","), *([NAMES_TAG + files] if files else [])) for part in ("--tag", tag)]
         arguments = ["backup", "--json", "--host", self.settings.host, *tags]
         waiting = [*arguments, "--exclude-file", "/proc/self/fd/0", str(folder)]
         gate, key = os.pipe()
@@ -275,9 +246,9 @@ class Restic:
         """
         for line in reversed(output.splitlines()):
             if '"summary"' in line:
-                row = _parsed(line, "backup")
+                row = parsed(line, "backup")
                 found = row.get("snapshot_id") if isinstance(row, dict) else None
-                if isinstance(found, str) and _ID.fullmatch(found):
+                if isinstance(found, str) and SNAPSHOT_ID.fullmatch(found):
                     return found
         raise BackupError("restic backup named no snapshot")
 
@@ -324,7 +295,7 @@ class Restic:
         """
         found: dict[str, int] = {}
         for line in self._ask("ls", "--json", "--no-lock", snapshot).splitlines():
-            row = _parsed(line, "ls")
+            row = parsed(line, "ls")
             if isinstance(row, dict) and row.get("type") == "file":
                 # It names no size of an empty file.
                 size = row.get("size", 0)
@@ -386,37 +357,6 @@ class Restic:
     def _listed(self, which: Sequence[str], host: str | None) -> list[Snapshot]:
         """The snapshots with some tags, the oldest first; parameters and errors as of :meth:`snapshots`."""
         answer = self._ask("snapshots", "--json", "--no-lock", *which, *(["--host", host] if host else []))
-        found = _parsed(answer or "[]", "snapshots")
+        found = parsed(answer or "[]", "snapshots")
         rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-        return sorted((_snapshot(each) for each in rows), key=lambda each: each.time)
-
-
-def _parsed(text: str, command: str) -> Any:
-    """What restic answered in JSON.
-
-    :param command: that it answered.
-    :raises BackupError: when it is none.
-    """
-    try:
-        return parse_json(text)
-    except ValueError as error:
-        raise BackupError(f"restic {command} gave an answer that is no JSON: {error}") from error
-
-
-def _snapshot(row: dict[str, Any]) -> Snapshot:
-    """A row of restic's list."""
-    paths = row.get("paths")
-    path = paths[0] if isinstance(paths, list) and paths and isinstance(paths[0], str) else ""
-    found = str(row.get("id"))
-    if not _ID.fullmatch(found):
-        raise BackupError("restic listed a snapshot without an ID")
-    tags = [str(tag) for tag in row.get("tags") or []] if isinstance(row.get("tags"), list) else []
-    named = next((tag[len(_NAMES_TAG) :] for tag in tags if tag.startswith(_NAMES_TAG)), "")
-    return Snapshot(
-        found,
-        one_line(str(row.get("hostname"))),
-        one_line(str(row.get("time"))),
-        path,
-        files=named if _ID.fullmatch(named) else "",
-        has_files=_FILES_TAG in tags,
-    )
+        return sorted((read_snapshot(each) for each in rows), key=lambda each: each.time)

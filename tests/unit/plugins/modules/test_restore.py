@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, File, Manifest
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.missing_files import Missing, Plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.model_files import Place
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Snapshot
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Checked, Restore
 from ansible_collections.inferops.xinference.plugins.modules import restore
@@ -50,7 +53,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
         return call
 
-    for name, answer in (("check", FOUND), ("place", FOUND), ("keep", True), ("undo", False)):
+    for name, answer in (("check", FOUND), ("place_files", FOUND), ("place", FOUND), ("keep", True), ("undo", False)):
         monkeypatch.setattr(Restore, name, noted(name, answer))
     return calls
 
@@ -73,6 +76,8 @@ def refused(run: Runner, **arguments: Any) -> str:
         (True, {"state": "placed", "restore_id": "1"}, ("check", 300.0, "latest", None), True),
         (False, {"state": "placed", "restore_id": "1", "from": "01234567", "source_host": "two", "timeout": 5}, ("place", 5.0, "01234567", "two", "1"), True),
         (False, {"state": "checked", "from": "/x/one.tar", "source_host": ""}, ("check", 300.0, "/x/one.tar", None), False),
+        (False, {"state": "files_placed", "source_host": "two"}, ("place_files", 300.0, "latest", "two"), False),
+        (True, {"state": "files_placed"}, ("check", 300.0, "latest", None), False),
     ],
 )
 def test_a_snapshot_is_read_or_put_into_place(
@@ -84,6 +89,30 @@ def test_a_snapshot_is_read_or_put_into_place(
     assert (answer["snapshot"]["id"], answer["snapshot"]["files"]) == ("01234567", [{"path": "home/auth/auth.db", "size": 5}])
     assert answer["snapshots"] == [{"id": "01234567", "host": "one", "time": "2026-01-31T03:00:00Z"}]
     assert "marked" not in run.output + str(run.logged)
+
+
+@pytest.mark.parametrize(("state", "check", "changed"), [("checked", False, False), ("files_placed", False, True), ("files_placed", True, True)])
+def test_files_of_models_that_are_missing(run: Runner, settings: str, monkeypatch: pytest.MonkeyPatch, state: str, check: bool, changed: bool) -> None:
+    mounts: list[object] = []
+
+    def found(self: Restore, *_arguments: Any) -> Checked:
+        mounts.append(self.mounts)
+        lost = Missing(Place(Path("/srv/models"), ("a.gguf",)), 7, ID, "/srv/models/a.gguf")
+        return replace(FOUND, files=Plan([lost], ["/b of model 'x' is not put into place: no directory of this host is mounted there."]))
+
+    for name in ("check", "place_files"):
+        monkeypatch.setattr(Restore, name, found)
+    answer = run(check=check, settings_path=settings, state=state, mounts=["/srv/models:/models:ro,Z"])
+    assert mounts == [["/srv/models:/models:ro,Z"]]
+    assert (answer["changed"], answer["missing_files"]) == (changed, [{"path": "/srv/models/a.gguf", "size": 7}])
+    assert answer["file_problems"] == ["/b of model 'x' is not put into place: no directory of this host is mounted there."]
+
+
+@pytest.mark.parametrize("mount", ["", "/models", "models:/models:ro", "/a:/b", "/a:b:ro", "/a:/b:ro:x", "/a:/b:"])
+def test_a_mount_that_is_none_is_named(run: Runner, settings: str, called: list[Any], mount: str) -> None:
+    words = refused(run, settings_path=settings, state="checked", mounts=["/a:/b:ro", mount])
+    assert words == f"mounts: '{mount}' is none; write it as /srv/xinference_data/models:/models:ro."
+    assert called == []
 
 
 @pytest.mark.parametrize(("state", "call", "changed"), [("kept", "keep", True), ("undone", "undo", False)])
@@ -106,7 +135,7 @@ def test_other_snapshots_are_refused(run: Runner, settings: str, called: list[An
     assert called == []
 
 
-@pytest.mark.parametrize(("state", "name"), [("checked", "check"), ("placed", "place"), ("kept", "keep"), ("undone", "undo")])
+@pytest.mark.parametrize(("state", "name"), [("checked", "check"), ("files_placed", "place_files"), ("placed", "place"), ("kept", "keep"), ("undone", "undo")])
 def test_failures_are_sentences(run: Runner, settings: str, monkeypatch: pytest.MonkeyPatch, state: str, name: str) -> None:
     def fail(*_arguments: Any) -> None:
         raise BackupError("there is no room")

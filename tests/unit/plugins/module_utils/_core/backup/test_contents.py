@@ -101,6 +101,13 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert verify(tmp_path) == manifest
 
 
+def test_where_files_of_models_are_is_read_as_it_was_written(tmp_path: Path) -> None:
+    held = {"uid": "chat", "path": "/models/a", "size": 5, "snapshot": "0123abcd", "problem": "", "source": "/srv/a", "files": [{"path": "", "size": 5}]}
+    left = {"uid": "x", "path": "/b", "size": None, "snapshot": None, "problem": "Odd."}
+    content = snapshot(tmp_path, model_files=[held, left, {"uid": "y", "path": "/c", "size": 1}])
+    assert json.loads(verify(tmp_path).text()) == content
+
+
 def test_the_fingerprints_are_those_of_the_files(tmp_path: Path) -> None:
     """Not what a manifest says of them."""
     snapshot(tmp_path, keys={"home/auth/encryption_key": "made up", "more": 7})

@@ -343,9 +343,7 @@ def test_where_restic_fails_nothing_is_left(host: Host, models: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("step", ["replace_private", "mkdir", "fetch", "fsync", "rename", "clear"])
-def test_a_restore_that_is_killed_at_any_moment_is_made_up_for(
-    host: Host, models: Path, monkeypatch: pytest.MonkeyPatch, step: str, count: int
-) -> None:
+def test_a_restore_that_is_killed_at_any_moment_is_made_up_for(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch, step: str, count: int) -> None:
     """What is in place is whole, and the next run removes what was left and goes on."""
     for name in ("mine.gguf", "embed/config.json", "embed/deep/model.bin"):
         (models / name).unlink()

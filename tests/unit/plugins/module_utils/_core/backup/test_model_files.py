@@ -181,7 +181,9 @@ def test_no_path_leads_out_of_a_mount(models: Path) -> None:
         {"source": str(models), "real": str(models), "target": "/models", "read_only": True},
         {"source": str(models / "embed"), "real": str(models / "embed"), "target": "/models/inner", "read_only": True},
     ]
-    found = {path: model_files.located(path, volumes) for path in ("/models/../etc/passwd", "/models2/x", "models/x", "/", "", "/models/a/../b", "/models/inner/x")}
+    found = {
+        path: model_files.located(path, volumes) for path in ("/models/../etc/passwd", "/models2/x", "models/x", "/", "", "/models/a/../b", "/models/inner/x")
+    }
     places = {path: place and str(place.path) for path, place in found.items()}
     assert places == {
         **dict.fromkeys(("/models/../etc/passwd", "/models2/x", "models/x", "/", "")),
@@ -221,7 +223,9 @@ def test_a_file_that_is_saved_otherwise_has_failed(host: Host, models: Path, siz
         path.write_bytes(b"x" * size) if size else path.unlink()
 
     host.repository.spoils_files = spoil
-    with pytest.raises(BackupError, match=rf"mine\.gguf' has 7 bytes, and in snapshot [0-9a-f]{{8}} {size or 'none'}; it changes, so the next backup tries again"):
+    with pytest.raises(
+        BackupError, match=rf"mine\.gguf' has 7 bytes, and in snapshot [0-9a-f]{{8}} {size or 'none'}; it changes, so the next backup tries again"
+    ):
         made(host)
 
 

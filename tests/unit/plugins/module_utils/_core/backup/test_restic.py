@@ -40,6 +40,7 @@ class Calls:
         self.answers = list(answers)
         self.arguments: list[list[str]] = []
         self.environments: list[dict[str, str]] = []
+        self.seconds: list[float | None] = []
 
     def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
         # As the shell: a line lets it go on, and an end without one stops it.
@@ -48,6 +49,7 @@ class Calls:
             return Answer(130, "", "")
         self.arguments.append(list(arguments[1:]))
         self.environments.append(environment)
+        self.seconds.append(seconds)
         if not self.answers:
             return Answer(0, "", "")
         answer = self.answers.pop(0)
@@ -93,7 +95,13 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
     restic.check()
     restic.snapshots("one")
     restic.snapshots()
-    both = "inferops.xinference,container=xinference"
+    calls.answers = [Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")]
+    restic.save_files(["/m/a.gguf", "/m/dir"], ID)
+    restic.sizes(ID)
+    restic.fetch_files(ID, "/proc/7/fd/8/files", ["/m/a.gguf", "/m/[1]*?\\x"])
+    restic.with_files()
+    restic.forget_files()
+    both, files = "inferops.xinference,container=xinference", "inferops.xinference.models"
     assert calls.arguments == [
         [*BACKUP, "--exclude-file", "/proc/self/fd/0", "/run/x"],
         ["restore", ID, "--target", "/run/y"],
@@ -103,7 +111,65 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
         ["check"],
         ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
         ["snapshots", "--json", "--no-lock", "--tag", both],
+        ["backup", "--json", "--host", "one", "--tag", files, "--tag", "container=xinference", "--parent", ID, "/m/a.gguf", "/m/dir"],
+        ["ls", "--json", "--no-lock", ID],
+        ["restore", ID, "--target", "/proc/7/fd/8/files", "--include", "/m/a.gguf", "--include", "/m/\\[1\\]\\*\\?\\\\x"],
+        ["snapshots", "--json", "--no-lock", "--tag", f"{files},container=xinference", "--host", "one"],
+        ["snapshots", "--json", "--no-lock", "--tag", both, "--tag", f"{files},container=xinference", "--host", "one"],
     ]
+
+
+def test_a_snapshot_names_the_one_with_the_files_of_its_models(settings: Settings) -> None:
+    summary = Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")
+    restic, calls = made(settings, summary)
+    with restic.saving(Path("/run/x"), ID) as finish:
+        finish()
+    assert calls.arguments[0][: len(BACKUP) + 2] == [*BACKUP, "--tag", f"models={ID}"]
+
+
+def test_files_of_models_may_take_a_day(settings: Settings) -> None:
+    summary = Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")
+    restic, calls = made(settings, summary, summary, Answer(None, "", "slow"), failed(LOCKED), Answer(0, "", ""), Answer(None, "", ""))
+    saved(restic)
+    restic.save_files(["/m"])
+    with pytest.raises(BackupError, match=r"restic restore did not end within 86400 s"):
+        restic.fetch_files(ID, "/x", ["/m"])
+    with pytest.raises(BackupError, match=r"restic restore did not end within 86400 s"):
+        restic.fetch_files(ID, "/x", ["/m"])
+    assert calls.seconds == [None, 86400.0, 86400.0, 86400.0, None, 86400.0]
+
+
+def test_no_room_for_files_of_models_is_another_sentence_than_none_in_memory(settings: Settings) -> None:
+    restic, _calls = made(settings, *[failed("write: no space left on device")] * 2)
+    with pytest.raises(BackupError, match=r"^there is no room for the files of models that restic reads back: "):
+        restic.fetch_files(ID, "/x", ["/m"])
+    with pytest.raises(BackupError, match=r"^there is no room in memory for what restic reads back: "):
+        restic.fetch(ID, Path("/x"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "sizes"),
+    [
+        ([{"type": "file", "path": "/m/a", "size": 7}, {"type": "file", "path": "/m/empty"}, {"type": "dir", "path": "/m"}], {"/m/a": 7, "/m/empty": 0}),
+        ([{"struct_type": "snapshot", "paths": ["/m"]}, [], 7, {"type": "file", "path": "/m/a", "size": "7"}], {"/m/a": -1}),
+        ([], {}),
+    ],
+)
+def test_sizes_are_read_of_each_line(settings: Settings, lines: list[object], sizes: dict[str, int]) -> None:
+    restic, _calls = made(settings, Answer(0, "\n".join(map(json.dumps, lines)), ""))
+    assert restic.sizes(ID) == sizes
+
+
+def test_a_line_that_is_no_json_is_a_sentence(settings: Settings) -> None:
+    restic, _calls = made(settings, Answer(0, "{", ""))
+    with pytest.raises(BackupError, match="restic ls gave an answer that is no JSON"):
+        restic.sizes(ID)
+
+
+@pytest.mark.parametrize("tags", [None, "x", [7], ["models="], ["models=../x"], ["models=0123"]])
+def test_a_tag_that_names_no_snapshot_is_none(settings: Settings, tags: object) -> None:
+    restic, _calls = made(settings, Answer(0, json.dumps([{"id": ID, "tags": tags}]), ""))
+    assert [each.files for each in restic.snapshots()] == [""]
 
 
 def test_no_weekly_snapshot_need_be_kept(settings: Settings) -> None:

@@ -205,6 +205,14 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
     assert len(sentences(host(), {**wrong, "restore_host": "-"}, manage_docker=False)) == 9
 
 
+def test_files_of_models_that_a_restore_brings_may_be_missing() -> None:
+    """Whether it does is known when the snapshot was read."""
+    lost = host({f"{ROOT}/models/a.gguf": {"exists": False}}, restic=True)
+    (failure,) = check_host(lost, replace(SETTINGS, backup=BACKUP))
+    assert str(failure) == f"Model 'chat': path '/models/a.gguf' does not exist. Copy it to {ROOT}/models/a.gguf on this host."
+    assert check_host(lost, replace(SETTINGS, backup=replace(BACKUP, restoring=True))) == []
+
+
 def test_a_restore_that_was_cut_off_is_ended_first() -> None:
     cut = host(restic=True, restore=True)
     (failure,) = check_host(cut, replace(SETTINGS, backup=BACKUP))
