@@ -317,14 +317,18 @@ def test_what_restic_writes_otherwise_is_not_put_into_place(host: Host, models: 
 
 def test_what_comes_meanwhile_stays(host: Host, models: Path) -> None:
     (models / "mine.gguf").unlink()
-    host.repository.spoils_restored = lambda _target: (models / "mine.gguf").write_text("come meanwhile") and None
+
+    def come(_target: Path) -> None:
+        (models / "mine.gguf").write_text("come meanwhile")
+
+    host.repository.spoils_restored = come
     with pytest.raises(BackupError, match=r"mine\.gguf' has come meanwhile, and stays as it is"):
         restore(host).place_files("latest")
     assert (models / "mine.gguf").read_text() == "come meanwhile"
     assert left(host, models) == []
 
 
-def test_where_restic_fails_nothing_is_left(host: Host, models: Path) -> None:
+def test_where_restic_fails_nothing_is_left(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (models / "mine.gguf").unlink()
     host.repository.fails["restore"] = []
     asked = restore(host)
@@ -335,7 +339,7 @@ def test_where_restic_fails_nothing_is_left(host: Host, models: Path) -> None:
         host.repository.fails["restore"] = ["write: no space left on device\n"]
         fetch(*arguments)
 
-    asked.restic.fetch_files = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(asked.restic, "fetch_files", fail)
     with pytest.raises(BackupError, match="there is no room for the files of models that restic reads back"):
         asked.place_files("latest")
     assert left(host, models) == []
@@ -350,7 +354,7 @@ def test_a_restore_that_is_killed_at_any_moment_is_made_up_for(host: Host, model
     done: list[str] = []
     dead: list[str] = []
     places = {"fetch": (Restic, "fetch_files"), "replace_private": (missing_files, step), "clear": (missing_files, step)}
-    where, name = places.get(step, (missing_files.os, step))
+    where, name = places.get(step, (os, step))
     real, clear = getattr(where, name), missing_files.clear
 
     def killed(*arguments: Any, **options: Any) -> Any:

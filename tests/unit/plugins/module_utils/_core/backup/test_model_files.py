@@ -262,8 +262,7 @@ def test_a_snapshot_of_files_goes_with_the_last_one_that_names_it(host: Host, mo
 
 
 def test_those_of_other_hosts_and_containers_stay(host: Host, models: Path) -> None:
-    for changed in ({"host": "two"}, {"container": "other"}):
-        settings = replace(host.settings, **changed)
+    for settings in (replace(host.settings, host="two"), replace(host.settings, container="other")):
         Restic(settings, host.restic.secrets, host.repository).save_files([str(models)])
     host.restic.forget_files()
     assert len(host.repository.rows) == 2
