@@ -77,6 +77,9 @@ def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Pat
         (models / name).write_bytes(content)
     volumes = [{"source": str(models), "real": str(models), "target": "/models", "read_only": True}]
     named = [{"uid": "chat", "path": "/models/chat.gguf"}, {"uid": "embed", "path": "/models/dir [Q4]*?"}]
+    # What a restore left is no part of a model.
+    (models / "dir [Q4]*?/.xinference-restore/files").mkdir(parents=True)
+    (models / "dir [Q4]*?/.xinference-restore/files/c").write_bytes(b"half")
     ordinary, files = [], []
     for number in range(2):
         rows, failure = save_files(asked.settings, asked, volumes, named)
@@ -90,12 +93,14 @@ def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Pat
         # One file more, by which the paths are others.
         (models / "more.gguf").write_bytes(b"more")
         named.append({"uid": "more", "path": "/models/more.gguf"})
+    assert not any(".xinference-restore" in path for path in asked.sizes(files[-1]))
     # Each kind is listed alone, and what is named stays.
     assert [each.id[: len(name)] for each, name in zip(asked.snapshots("host-07"), ordinary)] == ordinary
     assert [each.id[: len(name)] for each, name in zip(asked.with_files(), files)] == files
     assert [each.files for each in asked.snapshots()] == files
     entries = [{**row, "size": 1} for row in rows]
     assert plan(entries, volumes).missing == []
+    shutil.rmtree(models / "dir [Q4]*?/.xinference-restore")
     shutil.rmtree(models / "dir [Q4]*?/deep")
     (models / "chat.gguf").unlink()
     (models / "dir [Q4]*?/a\\b.safetensors").unlink()

@@ -171,8 +171,9 @@ def make(
             report("reading the server's files")
             folder, now = work / "snapshot", utc(clock())
             folder.mkdir(mode=0o700)
-            # Gigabytes that a restore left which was cut off.
-            clear(settings)
+            # Gigabytes that a restore left which was cut off. The unit may not write there.
+            with contextlib.suppress(OSError):
+                clear(settings)
             held, files, failure = _held(settings, docker, restic, report)
             with restic.saving(folder, files) as finish:
                 manifest = _gathered(settings, docker, folder, now, held)

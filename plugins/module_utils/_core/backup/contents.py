@@ -32,6 +32,7 @@ __all__ = [
     "MOST_FILES",
     "MOST_MODEL_FILES",
     "STALE",
+    "WORK",
     "BackupError",
     "File",
     "Manifest",
@@ -53,6 +54,8 @@ STALE = ["worker-handoffs.json", "worker-relaunches.json"]
 HOST_FILES = ["declaration.json", "declaration.json.copy", "automation", "automation.copy", "launched.json"]
 #: Bounds of a snapshot.
 MOST_FILES, MOST_BYTES = 20_000, 2 << 30
+#: Name of the directories in which files of models lie while a restore brings them.
+WORK = ".xinference-restore"
 #: How many files of models a backup takes along. They are named in calls of restic, which are not longer than the kernel lets them be.
 MOST_MODEL_FILES = 5_000
 _MANIFEST_BYTES, _STEP = 16 << 20, 1 << 20

@@ -24,15 +24,15 @@ from ..base.bounded import open_below, read_json
 from ..base.messages import shown
 from ..base.private_file import replace_private
 from ..observed.server_files import ServerFiles
-from .contents import BackupError
+from .contents import WORK, BackupError
 from .model_files import Place, below, located, written
 from .restic import Restic
 from .settings import Settings
 
 __all__ = ["Missing", "Plan", "bring", "clear", "plan"]
 
-#: Name of the work directories, and of the file in the state directory that says where they are.
-WORK, _WORKS = ".xinference-restore", "model-files.json"
+#: File in the state directory that says where a work directory is.
+_WORKS = "model-files.json"
 #: Directory in a work directory for what restic writes.
 _RESTORED = "files"
 #: Room that is left in a file system, in bytes.

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..base.bounded import NameLimit, entries_below, stat_below
 from ..base.messages import shown
-from .contents import MOST_MODEL_FILES, BackupError
+from .contents import MOST_MODEL_FILES, WORK, BackupError
 from .restic import Restic
 from .settings import Settings
 
@@ -111,7 +111,8 @@ def _files(place: Place, found: os.stat_result) -> Iterator[dict[str, Any]]:
         return
     # Directories have names, too.
     for names, entry in entries_below(place.base, place.parts, NameLimit(4 * MOST_MODEL_FILES)):
-        if not stat.S_ISDIR(entry.st_mode):
+        # What a restore left that was cut off belongs to no model.
+        if not stat.S_ISDIR(entry.st_mode) and WORK not in names:
             yield _file("/".join(names), entry)
 
 

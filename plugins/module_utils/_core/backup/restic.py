@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from ..base.messages import one_line
 from . import status_file
 from .command import Answer, Run, longest, run
-from .contents import BackupError
+from .contents import WORK, BackupError
 from .settings import Secrets, Settings
 from .snapshot import FILES_TAG, NAMES_TAG, SNAPSHOT_ID, Snapshot, parsed, read_snapshot
 
@@ -285,7 +285,7 @@ class Restic:
         :raises BackupError: when that fails.
         """
         tags = [part for tag in self.files_tags[1].split(",") for part in ("--tag", tag)]
-        arguments = ["backup", "--json", "--host", self.settings.host, *tags, *(["--parent", parent] if parent else []), *paths]
+        arguments = ["backup", "--json", "--host", self.settings.host, *tags, "--exclude", WORK, *(["--parent", parent] if parent else []), *paths]
         return self._named(self._ask(*arguments, seconds=_FILES_LONGEST))
 
     def sizes(self, snapshot: str) -> dict[str, int]:

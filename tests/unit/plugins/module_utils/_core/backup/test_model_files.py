@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import model_files
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import backup, model_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import Made, make
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, described
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
@@ -79,7 +80,7 @@ def test_files_of_models_are_taken_along(host: Host, models: Path) -> None:
     declare(host, "/models/mine.gguf", "/models/embed", "/models/embed/deep")
     made(host)
     backups = [call for call in host.repository.calls if call.startswith("backup")]
-    common = "backup --json --host one --tag inferops.xinference.models --tag container=xinference"
+    common = "backup --json --host one --tag inferops.xinference.models --tag container=xinference --exclude .xinference-restore"
     assert backups[0] == f"{common} {models}/embed {models}/mine.gguf"
     assert backups[2] == f"{common} --parent {held.id} {models}/embed {models}/mine.gguf"
 
@@ -277,3 +278,17 @@ def test_a_backup_removes_what_a_restore_left_that_was_cut_off(host: Host, model
     make(host.settings, host.docker, host.restic)
     assert not left.exists()
     assert not record.exists()
+
+
+def test_what_a_backup_may_not_remove_is_not_taken_along(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To its unit, the file system is read-only."""
+
+    def refuse(_settings: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(backup, "clear", refuse)
+    left = models / "embed/.xinference-restore/files"
+    left.mkdir(parents=True)
+    (left / "model.bin").touch()
+    (entry,) = (each for each in made(host).manifest.model_files if each["uid"] == "m1")
+    assert [file["path"] for file in entry["files"]] == ["config.json", "deep/model.bin", "empty"]

@@ -102,6 +102,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
     restic.with_files()
     restic.forget_files()
     both, files = "inferops.xinference,container=xinference", "inferops.xinference.models"
+    exclude = ["--exclude", ".xinference-restore"]
     assert calls.arguments == [
         [*BACKUP, "--exclude-file", "/proc/self/fd/0", "/run/x"],
         ["restore", ID, "--target", "/run/y"],
@@ -111,7 +112,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
         ["check"],
         ["snapshots", "--json", "--no-lock", "--tag", both, "--host", "one"],
         ["snapshots", "--json", "--no-lock", "--tag", both],
-        ["backup", "--json", "--host", "one", "--tag", files, "--tag", "container=xinference", "--parent", ID, "/m/a.gguf", "/m/dir"],
+        ["backup", "--json", "--host", "one", "--tag", files, "--tag", "container=xinference", *exclude, "--parent", ID, "/m/a.gguf", "/m/dir"],
         ["ls", "--json", "--no-lock", ID],
         ["restore", ID, "--target", "/proc/7/fd/8/files", "--include", "/m/a.gguf", "--include", "/m/\\[1\\]\\*\\?\\\\x"],
         ["snapshots", "--json", "--no-lock", "--tag", f"{files},container=xinference", "--host", "one"],
