@@ -168,13 +168,13 @@ def make(
                 raise BackupError(
                     "an upgrade is under way, or was cut off, so there is nothing certain to back up; if no run is making it, run playbook upgrade again"
                 )
-            report("reading the server's files")
-            folder, now = work / "snapshot", utc(clock())
-            folder.mkdir(mode=0o700)
             # Gigabytes that a restore left which was cut off. The unit may not write there.
             with contextlib.suppress(OSError):
                 clear(settings)
             held, files, failure = _held(settings, docker, restic, report)
+            report("reading the server's files")
+            folder, now = work / "snapshot", utc(clock())
+            folder.mkdir(mode=0o700)
             with restic.saving(folder, files) as finish:
                 manifest = _gathered(settings, docker, folder, now, held)
                 report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
@@ -193,7 +193,7 @@ def make(
             files=len(manifest.files),
             size=manifest.size,
             where=settings.repository,
-            warnings=[*manifest.warnings, *(str(each["problem"]) for each in manifest.model_files if each.get("problem"))],
+            warnings=manifest.reports,
             tidied=tidied,
         )
         if failure is not None:

@@ -133,6 +133,11 @@ class Manifest:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
 
+    @property
+    def reports(self) -> list[str]:
+        """What an operator should know: the warnings, and why files of models are left out."""
+        return [*self.warnings, *(str(each["problem"]) for each in self.model_files if each.get("problem"))]
+
     def text(self) -> str:
         """As it is written."""
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"

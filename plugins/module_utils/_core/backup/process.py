@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     except BackupError as error:
         log(sentence(error))
         return 1
-    for warning in made.manifest.warnings:
+    for warning in made.manifest.reports:
         log(f"warning: {warning}")
     log(f"snapshot {made.id[:8]} holds {len(made.manifest.files)} files of {made.manifest.size} bytes, and was read back")
     return 0

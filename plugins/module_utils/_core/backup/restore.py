@@ -119,6 +119,8 @@ class Restore:
         """
         with staging(self.settings) as work:
             checked = self._with_files(self._read(work, source, host)[0])
+            # Gigabytes take hours, and it holds secrets.
+            shutil.rmtree(work, ignore_errors=True)
             try:
                 bring(self.settings, self.restic, checked.files)
             except OSError as error:

@@ -328,6 +328,14 @@ def test_what_comes_meanwhile_stays(host: Host, models: Path) -> None:
     assert left(host, models) == []
 
 
+def test_no_secret_lies_in_memory_while_gigabytes_come(host: Host, models: Path) -> None:
+    (models / "mine.gguf").unlink()
+    seen: list[Path] = []
+    host.repository.spoils_restored = lambda _target: seen.extend(Path(host.settings.staging_directory).rglob("*"))
+    restore(host).place_files("latest")
+    assert (seen, whole(models)) == ([], True)
+
+
 def test_where_restic_fails_nothing_is_left(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (models / "mine.gguf").unlink()
     host.repository.fails["restore"] = []

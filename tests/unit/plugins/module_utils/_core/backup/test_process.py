@@ -67,6 +67,14 @@ def test_what_is_odd_is_a_line_of_its_own(host: Host, path: Path, capsys: pytest
     assert lines[-1].startswith("snapshot ")
 
 
+def test_files_of_models_that_are_left_out_are_lines_of_their_own(host: Host, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text(json.dumps({**asdict(host.settings), "model_files": True}))
+    assert main(["--settings", str(path)]) == 0
+    lines = journal(capsys)
+    assert lines[0] == "saving files of models"
+    assert lines[-2] == "warning: /models/mine.gguf of model 'chat' is not in the backup: it lies in no directory of this host."
+
+
 def test_a_failure_is_one_sentence(host: Host, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     host.repository.fails["backup"] = ["Fatal: marked password, marked-token:\nno space left on device\n"]
     assert main(["--settings", str(path)]) == 1
