@@ -42,7 +42,6 @@ class Run(Protocol):
 
     def __call__(self, arguments: Sequence[str], environment: dict[str, str], gate: int | None = None, seconds: float | None = None) -> Answer:
         """What restic answered."""
-        ...
 
 
 async def _read(stream: asyncio.StreamReader | None, kept: bytearray) -> None:

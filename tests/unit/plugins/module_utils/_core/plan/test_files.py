@@ -53,6 +53,7 @@ def test_files_come_from_a_hub_unless_the_server_has_a_path_for_them(fields: dic
         ({"type": "embedding"}, False),
         ({"format": "pytorch"}, False),
         ({"size_in_billions": 4}, False),
+        ({"size_in_billions": "0.6"}, True),
         ({"quantization": "Q8_0"}, False),
     ],
 )
@@ -80,6 +81,26 @@ def test_files_of_another_repository_under_the_same_name(path: str | None, repos
     said = other_source(declared, rows)
     assert (problem in said) if problem else said == ""
     assert other_source(declared, []) == ""
+
+
+def test_files_of_another_size_of_the_same_repository() -> None:
+    """Only what is declared counts of a registration."""
+    specs = [{"model_format": "ggufv2", "model_size_in_billions": size, "quantization": "Q4_1", "model_id": f"org/of-{size}"} for size in (1, 2)]
+    declared = model(name="mine", size_in_billions=2, registration={"model_specs": specs})
+    rows: list[CachedRow] = [{"model_name": "mine", "model_type": "LLM", "model_size_in_billions": 2, "real_path": "/hub/models--org--of-1--more/refs"}]
+    assert other_source(declared, rows) == (
+        "Model 'chat': registration.model_id is 'org/of-2', but the server keeps files of 'org/of-1--more' under the name 'mine' and would load those. Give "
+        "the model another name, or remove them with module cached_models."
+    )
+
+
+@pytest.mark.parametrize(("size", "cached"), [(0, False), (1, True), (4096, True)])
+def test_what_was_deleted_leaves_directories_without_bytes(size: int, cached: bool) -> None:
+    assert is_cached(model(), [{**ROW, "size_bytes": size}]) is cached
+
+
+def test_a_model_of_the_catalogue_has_no_other_source() -> None:
+    assert other_source(model(), [{**ROW, "real_path": "/hub/models--org--one"}]) == ""
 
 
 def test_a_server_that_does_not_say_everything_about_its_files_is_believed() -> None:
