@@ -18,6 +18,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied, Entry, Record, cleaned
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.limits import Limits
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import Observed, ObservedModel
+from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.server_files import Files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import REPORTED, UNREPORTED, drift, unverified
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import ON_DRIFT, Action, Plan, PlanOptions, make_plan, plan_downloads
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import CachedRow, ModelRow
@@ -749,6 +750,42 @@ def test_automatic_options_are_chosen_by_what_the_server_may_use() -> None:
     assert model.options == {"n_ctx": 4096, "n_parallel": 1, "n_threads": 3}
     assert plan.actions[0].request["n_threads"] == 3
     assert plan.launched == [model]
+
+
+class OneFile:
+    """A server that sees a single file of some bytes, wherever it is asked for."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = size
+
+    def size(self, path: str) -> int | None:
+        """Its size."""
+        return self.bytes
+
+    def files(self, path: str) -> Files:
+        """The file that a path is itself."""
+        return Files({"": self.bytes})
+
+
+@pytest.mark.parametrize(("mib", "context"), [(10, 4096), (1_000_000, 512)])
+def test_automatic_options_depend_on_the_size_of_the_files(mib: int, context: int) -> None:
+    declared = present(engine_options="auto", path="/models/a.gguf")
+    observed = replace(seen(), limits=Limits(3.0, 100_000), cached=())
+    for plan in (make_plan([declared], observed, sizes=OneFile(mib << 20)), plan_downloads([declared], observed, OneFile(mib << 20))):
+        assert [model.options["n_ctx"] for model in plan.models] == [context]
+
+
+def test_options_that_are_declared_are_taken_as_they_are() -> None:
+    declared = [present(engine_options={"n_ctx": 512}), present("auto", engine_options="auto")]
+    assert [model.options for model in plan_downloads(declared, replace(seen(), cached=(HAS,))).models] == [{"n_ctx": 512}, {}]
+    assert list(make_plan(declared[:1], replace(seen(), limits=Limits(3.0, 100_000))).models) == declared[:1]
+
+
+def test_a_relaunch_gets_its_files_first_where_they_are_missing() -> None:
+    model = present(name="other")
+    for cached, fetched in (((HAS,), True), ((cast("CachedRow", {**HAS, "model_name": "other"}),), False)):
+        action = only(model, replace(seen(chat="ready"), cached=cached))
+        assert (action.kind, action.fetch) == ("relaunch", fetched)
 
 
 # What holds for every plan.
