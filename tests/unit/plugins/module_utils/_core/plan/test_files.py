@@ -94,6 +94,12 @@ def test_files_of_another_size_of_the_same_repository() -> None:
     )
 
 
+@pytest.mark.parametrize("reported", [0.6, "0.6", "0_6"])
+def test_a_size_counts_however_the_server_writes_it(reported: Any) -> None:
+    assert is_cached(model(size_in_billions=0.6), [{**ROW, "model_size_in_billions": reported}])
+    assert not is_cached(model(size_in_billions=1.7), [{**ROW, "model_size_in_billions": reported}])
+
+
 @pytest.mark.parametrize(("size", "cached"), [(0, False), (1, True), (4096, True)])
 def test_what_was_deleted_leaves_directories_without_bytes(size: int, cached: bool) -> None:
     assert is_cached(model(), [{**ROW, "size_bytes": size}]) is cached
