@@ -12,7 +12,7 @@ short_description: Make a backup of what a server cannot download again
 version_added: 0.1.0
 description:
   - Saves accounts with their keys, autostart and launch history, registrations and settings of the server, and the declaration and records of this
-    collection, as a snapshot in a repository of C(restic). Model files are not in it; those that no hub has are named.
+    collection, as a snapshot in a repository of C(restic). Model files are not in it; those that no hub has are named, and saved apart on request.
   - The server goes on serving. Its databases are copied by SQLite itself, in a container of the server's image without network, so that each is whole.
   - The snapshot is read back and compared before the module calls it made.
   - Role P(inferops.xinference.backup#role) writes the settings and calls it; it is of little use alone.
@@ -47,6 +47,12 @@ options:
   archive_path:
     description: File of the host into which the snapshot is written as well, as a tar archive that is not encrypted. One that is there is replaced.
     type: path
+  model_files:
+    description:
+      - Whether local files of declared models are saved, too, where the settings say so. What the repository holds already is named in any case.
+      - That comes after a first snapshot, and before a second one that names it, so that nothing else waits for gigabytes.
+    type: bool
+    default: true
 seealso:
   - module: inferops.xinference.restore
 """
@@ -114,6 +120,10 @@ snapshot:
       type: list
       elements: str
       returned: always
+files_failed:
+  description: Why files of models could not be saved, a sentence; empty where they were, or were not to be.
+  returned: success
+  type: str
 snapshots:
   description: The snapshots of this host that are kept, the oldest first, each with C(id), C(host) and C(time). None in check mode.
   returned: success
@@ -139,6 +149,7 @@ def main() -> None:
             "settings_path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["made", "ready"], "default": "made"},
             "archive_path": {"type": "path"},
+            "model_files": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -149,11 +160,11 @@ def main() -> None:
         settings = read_settings(parameters["settings_path"])
         restic = Restic(settings, read_secrets(settings.secrets))
         if parameters["state"] == "ready":
-            module.exit_json(changed=restic.ready(check=module.check_mode), snapshot=None, snapshots=[])
+            module.exit_json(changed=restic.ready(check=module.check_mode), snapshot=None, snapshots=[], files_failed="")
         if module.check_mode:
-            module.exit_json(changed=True, snapshot=None, snapshots=[])
+            module.exit_json(changed=True, snapshot=None, snapshots=[], files_failed="")
         archive = Path(parameters["archive_path"]) if parameters["archive_path"] else None
-        made = make(settings, DockerSocket(settings.docker_host), restic, archive=archive)
+        made = make(settings, DockerSocket(settings.docker_host), restic, archive=archive, model_files=parameters["model_files"])
     except BackupError as error:
         module.fail_json(msg=sentence(error))
     try:
@@ -162,7 +173,7 @@ def main() -> None:
         # It was made and read back all the same.
         module.warn(f"The snapshots cannot be listed: {sentence(error)}")
         rows = []
-    module.exit_json(changed=True, snapshot=described(made.id, made.manifest), snapshots=rows)
+    module.exit_json(changed=True, snapshot=described(made.id, made.manifest), snapshots=rows, files_failed=made.failure)
 
 
 if __name__ == "__main__":

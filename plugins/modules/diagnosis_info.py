@@ -323,8 +323,10 @@ def run(module: ModelsModule, raw: list[Any] | None) -> dict[str, Any]:
         address_declared=given["address_declared"],
     )
 
+    rooms = (*given["room_paths"], facts["docker"].get("directory") or "")
+
     def look(hub: bool) -> Evidence:
-        asked = Asked(given["container"], given["docker_host"], tuple(given["units"]), tuple(given["room_paths"]), given["controller_time"], hub)
+        asked = Asked(given["container"], given["docker_host"], tuple(given["units"]), rooms, given["controller_time"], hub)
         return gather(asked, facts["docker"]["container"], traffic, plainly(module))
 
     found = diagnose(facts, wanted, reading, ModelFiles(server_files, given["checksums"]), look)

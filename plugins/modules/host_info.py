@@ -232,7 +232,7 @@ host:
         The Docker Engine: C(reachable), C(error), C(version) (with a name before the number where it is another program, such as Podman),
         C(api_version), C(image_present), C(image_id) (identifier of that image, or null), C(image_mib) (size of the container's image in MiB, null where
         O(image) is there),
-        C(free_mib) (room where images are kept, in MiB, or null),
+        C(directory) (where images and containers are kept, or null), C(free_mib) (room there, in MiB, or null),
         C(beside) (names of containers that a run left which was killed), C(stale_ports) (that Docker holds for a container that does not run), C(uid)
         (number of the user who runs it), C(rootless) (whether it runs without root, in a network of its own), C(root) (numbers that user and group 0
         of a container have on the host), C(network) (of the name of O(container), with its interface C(bridge), C(subnets), and C(ours), whether the

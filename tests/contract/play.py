@@ -136,7 +136,7 @@ class Play:
 
     def until_replicas(self, uid: str) -> None:
         """Wait until the instance of a launch has its replicas: some servers make them a moment later."""
-        for _poll in range(600):
+        for _poll in range(1200):
             found = self.instance(uid)
             if found is not None and found["replica_statuses"]:
                 return

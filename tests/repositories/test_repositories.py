@@ -19,6 +19,7 @@ from conftest import KEY, PASSWORD, Store
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup import command
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.missing_files import bring, plan
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.model_files import held, local
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.model_files import save as save_files
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import NoRepository, Restic
 from ansible_collections.inferops.xinference.tests.machine import wait_until
@@ -80,10 +81,15 @@ def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Pat
     # What a restore left is no part of a model.
     (models / "dir [Q4]*?/.xinference-restore/files").mkdir(parents=True)
     (models / "dir [Q4]*?/.xinference-restore/files/c").write_bytes(b"half")
-    ordinary, files = [], []
+    ordinary: list[str] = []
+    files: list[str] = []
     for number in range(2):
-        rows, failure = save_files(asked.settings, asked, volumes, named)
-        assert failure is None
+        found = held(asked, local(volumes, named))
+        # What did not change is known by what restic lists of it.
+        assert [each.entry["snapshot"] for each in found] == [*(files[-1:] * 2), *([None] * number)] or number == 0
+        saved, failure = save_files(asked.settings, asked, found)
+        rows = [each.row for each in saved]
+        assert failure == ""
         assert {row["problem"] for row in rows} == {""}
         files.append(rows[0]["snapshot"])
         (tmp_path / "snapshot").mkdir(exist_ok=True)
@@ -93,7 +99,7 @@ def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Pat
         # One file more, by which the paths are others.
         (models / "more.gguf").write_bytes(b"more")
         named.append({"uid": "more", "path": "/models/more.gguf"})
-    assert not any(".xinference-restore" in path for path in asked.sizes(files[-1]))
+    assert not any(".xinference-restore" in path for path in asked.listed(files[-1]))
     # Each kind is listed alone, and what is named stays.
     assert [each.id[: len(name)] for each, name in zip(asked.snapshots("host-07"), ordinary)] == ordinary
     assert [each.id[: len(name)] for each, name in zip(asked.with_files(), files)] == files
@@ -114,10 +120,15 @@ def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Pat
         assert ((models / name).stat().st_mode & 0o777, (models / name).parent.stat().st_mode & 0o777) == (0o644, 0o755)
     assert sorted(path.name for path in models.iterdir()) == ["chat.gguf", "dir [Q4]*?", "more.gguf"]
     assert list(Path(asked.settings.state_directory).glob("model-files*")) == []
+    # Whoever tags one gives it another ID.
+    asked._ask("tag", "--add", "worth-keeping", files[-1])
+    (known,) = asked.known_as({files[-1]}).values()
+    assert not known.startswith(files[-1])
+    assert held(asked, local(volumes, named[:1]))[0].entry["snapshot"][: len(files[-1])] == files[-1]
     # One that is not named any more goes with the next day.
     asked._ask("forget", ordinary[0])
     asked.forget_files()
-    assert [each.id[: len(files[1])] for each in asked.with_files()] == files[1:]
+    assert [each.name[: len(files[1])] for each in asked.with_files()] == files[1:]
     asked.check()
 
 

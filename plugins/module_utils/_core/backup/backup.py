@@ -25,9 +25,9 @@ from . import status_file
 from .archive import pack
 from .contents import HOST_FILES, MANIFEST, BackupError, File, Manifest, sentence, verify
 from .helper import Helper, Server
-from .missing_files import clear
-from .model_files import save
-from .restic import Restic
+from .missing_files import clear_left
+from .model_files import Local, held, local, save
+from .restic import Locked, Restic
 from .restore import restore_state
 from .settings import Settings
 from .staging import staging
@@ -38,6 +38,8 @@ __all__ = ["Made", "make", "utc"]
 _HOST_BYTES = 16 << 20
 #: Seconds after which old snapshots are removed again, and the repository is checked. Less than a day, because a timer comes sooner or later each night.
 _TIDY = 20 * 3600
+#: Seconds after which it is a failure that this cannot be done, because others use the repository.
+_UNTIDY = 3 * 86_400
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,12 @@ class Made:
 
     :param id: of it.
     :param manifest: what it holds.
+    :param failure: why files of models could not be saved, a sentence; empty where they were, or were not to be.
     """
 
     id: str
     manifest: Manifest
+    failure: str = ""
 
 
 def utc(seconds: float) -> str:
@@ -117,28 +121,118 @@ def _gathered(settings: Settings, docker: DockerSocket, folder: Path, created: s
     return manifest
 
 
-def _held(settings: Settings, docker: DockerSocket, restic: Restic, report: Callable[[str], None]) -> tuple[list[dict[str, Any]], str, BackupError | None]:
-    """Take local files of models along, where that is wanted: the entries of a manifest, the ID of their snapshot or nothing, and why it failed, if it did."""
-    if not settings.model_files:
-        return [], "", None
-    report("saving files of models")
-    named = [{"uid": uid, "path": path} for uid, path in _local_files(settings.service_directory)]
-    rows, failure = save(settings, restic, Server(docker, settings.container).volumes, named)
-    return rows, next((str(row["snapshot"]) for row in rows if row["snapshot"]), ""), failure
-
-
 def _tidied(settings: Settings, restic: Restic, report: Callable[[str], None], clock: Callable[[], float]) -> status_file.Tidied | None:
     """Remove old snapshots, and check the repository; None where that was done not long ago. Where it fails, the next backup tries it again."""
     keeps = (settings.keep_daily, settings.keep_weekly)
     wanted = status_file.Tidied(utc(clock() - _TIDY), settings.repository, keeps)
     if status_file.is_tidy(settings.state_directory, wanted, utc(clock())):
         return None
-    report("removing old snapshots")
-    restic.forget()
-    restic.forget_files()
-    report("checking the repository")
-    restic.check()
+    try:
+        report("removing old snapshots")
+        restic.forget()
+        restic.forget_files()
+        report("checking the repository")
+        restic.check()
+    except Locked as error:
+        # Another host may upload for hours, and these want the repository for themselves. For days, nobody does.
+        if not status_file.is_tidy(settings.state_directory, replace(wanted, time=utc(clock() - _UNTIDY)), utc(clock())):
+            raise
+        report(f"old snapshots stay, and the repository is not checked, until the next backup: {error}")
+        return None
     return replace(wanted, time=utc(clock()))
+
+
+def _check_alone(settings: Settings) -> None:
+    """See that nothing is half done.
+
+    :raises BackupError: when something is.
+    """
+    if restore_state(settings).get("state", "placed") != "placed":
+        raise BackupError("a restore was cut off before all files were in place, so there is nothing whole to back up; run playbook restore again")
+    if upgrade_facts(settings.upgrade_directory)["upgrade"] is not None:
+        raise BackupError("an upgrade is under way, or was cut off, so there is nothing certain to back up; if no run is making it, run playbook upgrade again")
+
+
+@dataclass(frozen=True)
+class _Backup:
+    """One backup.
+
+    :param settings: of the host's backups.
+    :param docker: Docker of this host.
+    :param restic: the repository.
+    :param archive: file to write the snapshot into as well.
+    :param report: called with what is being done.
+    :param clock: returns seconds since the epoch.
+    """
+
+    settings: Settings
+    docker: DockerSocket
+    restic: Restic
+    archive: Path | None
+    report: Callable[[str], None]
+    clock: Callable[[], float]
+
+    def snapshot(self, found: Sequence[Local] | None) -> tuple[Made, Sequence[Local]]:
+        """Make a snapshot, read it back, and note it.
+
+        :param found: files of models, where it is known what became of them; None where that is still to be asked.
+        :raises BackupError: when that fails.
+        :raises OSError: when Docker or the file system does not do it.
+        """
+        with staging(self.settings, self.report) as work:
+            _check_alone(self.settings)
+            if found is None:
+                clear_left(self.settings)
+                found = self._files()
+            self.report("reading the server's files")
+            folder, now = work / "snapshot", utc(self.clock())
+            folder.mkdir(mode=0o700)
+            names = {str(each.entry["snapshot"]) for each in found if each.entry["snapshot"]}
+            with self.restic.saving(folder, *names) as finish:
+                manifest = _gathered(self.settings, self.docker, folder, now, [each.row for each in found])
+                self.report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
+                made = finish()
+            self.report(f"reading snapshot {made[:8]} back")
+            self.restic.fetch_fresh(made, work / "back")
+            if verify(work / "back" / folder.relative_to("/")) != verify(folder):
+                raise BackupError(f"snapshot {made[:8]} is not what was saved")
+            tidied = _tidied(self.settings, self.restic, self.report, self.clock)
+            if self.archive is not None:
+                pack(folder, manifest, self.archive)
+        status_file.succeeded(
+            self.settings.state_directory,
+            utc(self.clock()),
+            made,
+            files=len(manifest.files),
+            size=manifest.size,
+            where=self.settings.repository,
+            warnings=manifest.reports,
+            tidied=tidied,
+        )
+        return Made(made, manifest), found
+
+    def _files(self) -> Sequence[Local]:
+        """The files of models that are to be taken along, and which of them the repository holds already."""
+        if not self.settings.model_files:
+            return []
+        named = [{"uid": uid, "path": path} for uid, path in _local_files(self.settings.service_directory)]
+        return held(self.restic, local(Server(self.docker, self.settings.container).volumes, named))
+
+    def with_files(self, made: Made, found: Sequence[Local]) -> Made:
+        """Save what the repository does not hold of the files of models, and then a snapshot that names it; errors as of :meth:`snapshot`.
+
+        Accounts do not wait for gigabytes, and nor does a restore: nothing is locked meanwhile but what restic locks.
+        """
+        if not any(each.files and not each.entry["snapshot"] for each in found):
+            return made
+        self.report("saving files of models")
+        saved, failure = save(self.settings, self.restic, found)
+        if {each.entry["snapshot"] for each in saved} != {each.entry["snapshot"] for each in found}:
+            made, _found = self.snapshot(saved)
+        if failure:
+            failure = f"Snapshot {made.id[:8]} was made and read back, but {failure.rstrip('.')}."
+            status_file.failed(self.settings.state_directory, utc(self.clock()), failure)
+        return replace(made, failure=failure)
 
 
 def make(
@@ -147,6 +241,7 @@ def make(
     restic: Restic,
     *,
     archive: Path | None = None,
+    model_files: bool = True,
     report: Callable[[str], None] = lambda line: None,
     clock: Callable[[], float] = time.time,
 ) -> Made:
@@ -156,52 +251,17 @@ def make(
     :param docker: Docker of this host.
     :param restic: the repository.
     :param archive: file to write the snapshot into as well.
+    :param model_files: whether files of models are saved afterwards, where the settings have it and the repository does not hold them.
     :param report: called with what is being done.
     :param clock: returns seconds since the epoch.
     :raises BackupError: when that fails; the status file holds why.
     """
+    backup = _Backup(settings, docker, restic, archive, report, clock)
     try:
-        with staging(settings, report) as work:
-            if restore_state(settings).get("state", "placed") != "placed":
-                raise BackupError("a restore was cut off before all files were in place, so there is nothing whole to back up; run playbook restore again")
-            if upgrade_facts(settings.upgrade_directory)["upgrade"] is not None:
-                raise BackupError(
-                    "an upgrade is under way, or was cut off, so there is nothing certain to back up; if no run is making it, run playbook upgrade again"
-                )
-            # Gigabytes that a restore left which was cut off. The unit may not write there.
-            with contextlib.suppress(OSError):
-                clear(settings)
-            held, files, failure = _held(settings, docker, restic, report)
-            report("reading the server's files")
-            folder, now = work / "snapshot", utc(clock())
-            folder.mkdir(mode=0o700)
-            with restic.saving(folder, files) as finish:
-                manifest = _gathered(settings, docker, folder, now, held)
-                report(f"saving {len(manifest.files)} files of {manifest.size} bytes")
-                made = finish()
-            report(f"reading snapshot {made[:8]} back")
-            restic.fetch_fresh(made, work / "back")
-            if verify(work / "back" / folder.relative_to("/")) != verify(folder):
-                raise BackupError(f"snapshot {made[:8]} is not what was saved")
-            tidied = _tidied(settings, restic, report, clock)
-            if archive is not None:
-                pack(folder, manifest, archive)
-        status_file.succeeded(
-            settings.state_directory,
-            utc(clock()),
-            made,
-            files=len(manifest.files),
-            size=manifest.size,
-            where=settings.repository,
-            warnings=manifest.reports,
-            tidied=tidied,
-        )
-        if failure is not None:
-            # What nobody can download again is safe by now.
-            raise BackupError(f"snapshot {made[:8]} was made and read back, but the files of models are not saved: {failure}")
+        made, found = backup.snapshot(None)
+        return backup.with_files(made, found) if model_files else made
     except (XinferenceError, OSError) as error:
         words = str(error) if isinstance(error, XinferenceError) else f"{getattr(error, 'filename', None) or 'Docker'}: {error.strerror or error}"
         with contextlib.suppress(OSError):
             status_file.failed(settings.state_directory, utc(clock()), sentence(BackupError(words)))
         raise error if isinstance(error, BackupError) else BackupError(words.rstrip(".")) from error
-    return Made(made, manifest)

@@ -56,10 +56,12 @@ HOST_FILES = ["declaration.json", "declaration.json.copy", "automation", "automa
 MOST_FILES, MOST_BYTES = 20_000, 2 << 30
 #: Name of the directories in which files of models lie while a restore brings them.
 WORK = ".xinference-restore"
-#: How many files of models a backup takes along. They are named in calls of restic, which are not longer than the kernel lets them be.
+#: How many files of models a backup takes along.
 MOST_MODEL_FILES = 5_000
 _MANIFEST_BYTES, _STEP = 16 << 20, 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Characters of a path that Linux takes.
+_PATH = 4096
 #: Older versions of restic name it in short.
 _SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 #: The files that hold keys, whose fingerprints a manifest shows.
@@ -229,14 +231,18 @@ def _model_files(entry: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises BackupError: when it names what no backup takes.
     """
-    found = {"uid": one_line(str(entry.get("uid"))), "path": one_line(str(entry.get("path"))), "size": _bytes(entry.get("size"))}
+    path = entry.get("path")
+    found = {"uid": one_line(str(entry.get("uid"))), "path": one_line(str(path)), "size": _bytes(entry.get("size"))}
     if entry.get("snapshot") is None:
         return {**found, "snapshot": None, "problem": one_line(str(entry.get("problem") or ""))} if "snapshot" in entry else found
     snapshot, source, files = entry["snapshot"], entry.get("source"), entry.get("files")
     named = isinstance(source, str) and source.isprintable() and source != "/" and os.path.normpath(source) == source and source[0] == "/"
+    # Files are put there, so it is taken as it was written or not at all.
+    if not isinstance(path, str) or not path.isprintable() or len(path) > _PATH:
+        raise BackupError("its manifest is damaged: it does not say where the files of a model belong")
     if not isinstance(snapshot, str) or not _SNAPSHOT.fullmatch(snapshot) or not named or not isinstance(files, list):
         raise BackupError("its manifest is damaged: it does not say where the files of a model are")
-    return {**found, "snapshot": snapshot, "problem": "", "source": source, "files": [_model_file(each) for each in files]}
+    return {**found, "path": path, "snapshot": snapshot, "problem": "", "source": source, "files": [_model_file(each) for each in files]}
 
 
 def _model_file(entry: Any) -> dict[str, Any]:

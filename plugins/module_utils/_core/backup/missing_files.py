@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.bounded import open_below, read_json
+from ..base.lock import Lock
 from ..base.messages import shown
 from ..base.private_file import replace_private
 from ..observed.server_files import ServerFiles
@@ -29,7 +30,7 @@ from .model_files import Place, below, located, written
 from .restic import Restic
 from .settings import Settings
 
-__all__ = ["Missing", "Plan", "bring", "clear", "plan"]
+__all__ = ["Missing", "Plan", "bring", "clear", "clear_left", "plan"]
 
 #: File in the state directory that says where a work directory is.
 _WORKS = "model-files.json"
@@ -37,6 +38,10 @@ _WORKS = "model-files.json"
 _RESTORED = "files"
 #: Room that is left in a file system, in bytes.
 _LEAVES = 64 << 20
+#: Seconds for which another run is waited for that puts files into place.
+_OTHERS = 60.0
+#: Characters of the paths that are named in one call of restic; the kernel lets a call have two million, with what each begins with.
+_CALL = 250_000
 #: How many files are named at once in a sentence.
 _NAMED = 3
 
@@ -97,7 +102,7 @@ def plan(entries: Iterable[Mapping[str, Any]], volumes: Sequence[Mapping[str, An
             problems += [f"{called} is not put into place: no directory of this host is mounted there."] if held else []
         elif not held:
             # What was missing then, the model did without.
-            if entry["size"] is not None and server_files.has(entry["path"]) is False:
+            if (entry["size"] is not None or entry.get("files")) and server_files.has(entry["path"]) is False:
                 nowhere.append(f"{called} ({place.path} on this host)")
         elif written(place, volumes):
             problems.append(f"{called} is not put into place: the container could put a link in its place.")
@@ -164,8 +169,15 @@ def bring(settings: Settings, restic: Restic, found: Plan) -> None:
     :param settings: of the host's backups.
     :param restic: the repository.
     :raises BackupError: when that fails. What is in place by then stays, whole.
+    :raises XinferenceError: when another run is at it.
     :raises OSError: when the file system does not do it.
     """
+    with _lock(settings).hold(_OTHERS):
+        _bring(settings, restic, found)
+
+
+def _bring(settings: Settings, restic: Restic, found: Plan) -> None:
+    """The same, alone."""
     clear(settings)
     groups: dict[tuple[Path, tuple[str, ...], str], list[Missing]] = {}
     for each in found.missing:
@@ -180,9 +192,25 @@ def bring(settings: Settings, restic: Restic, found: Plan) -> None:
         with _work(settings, base, parts) as (folder, work):
             # By the handle it is this directory, whatever has its name by now. Newer versions of restic take no link, so it writes into one below.
             target = f"/proc/{os.getpid()}/fd/{work}/{_RESTORED}"
-            restic.fetch_files(snapshot, target, [each.source for each in files])
-            for each in files:
-                _put(target, each, folder, each.place.path.relative_to(Path(base, *parts)).parts)
+            for some in _batches(files):
+                restic.fetch_files(snapshot, target, [each.source for each in some])
+                for each in some:
+                    _put(target, each, folder, each.place.path.relative_to(Path(base, *parts)).parts)
+
+
+def _batches(files: Sequence[Missing]) -> Iterator[list[Missing]]:
+    """Files of which one call of restic can name all."""
+    some: list[Missing] = []
+    length = 0
+    for each in files:
+        # Characters may need a backslash, and each path comes with an option.
+        more = 2 * len(os.fsencode(each.source)) + 20
+        if some and length + more > _CALL:
+            yield some
+            some, length = [], 0
+        some.append(each)
+        length += more
+    yield some
 
 
 @contextmanager
@@ -205,8 +233,26 @@ def _work(settings: Settings, base: Path, parts: Sequence[str]) -> Iterator[tupl
                 yield folder, work
             finally:
                 os.close(work)
-    finally:
-        clear(settings)
+    except BaseException:
+        # What it leaves goes with the next run; the reason counts.
+        with contextlib.suppress(OSError):
+            clear(settings)
+        raise
+    clear(settings)
+
+
+def _lock(settings: Settings) -> Lock:
+    """Of whoever puts files of models into place, which may take hours."""
+    return Lock(f"{settings.staging_directory}-files.lock", "putting files of models into place")
+
+
+def clear_left(settings: Settings) -> None:
+    """Remove the work directory that a run left which was cut off, where this process may; not that of one which is at it."""
+    alone = _lock(settings).try_hold()
+    if alone is not None:
+        # The unit of the backups may not write there.
+        with alone, contextlib.suppress(OSError):
+            clear(settings)
 
 
 def clear(settings: Settings) -> None:

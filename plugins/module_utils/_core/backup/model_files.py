@@ -9,9 +9,10 @@ Restic is root of the host here. So only what lies in a mount that the container
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,8 +21,9 @@ from ..base.messages import shown
 from .contents import MOST_MODEL_FILES, WORK, BackupError
 from .restic import Restic
 from .settings import Settings
+from .snapshot import changed
 
-__all__ = ["Place", "below", "located", "save", "written"]
+__all__ = ["Local", "Place", "below", "held", "local", "located", "save", "written"]
 
 #: Room that a backup leaves in the file system of the repository, in bytes.
 _LEAVES = 1 << 30
@@ -54,7 +56,7 @@ def located(path: str, volumes: Iterable[Mapping[str, Any]]) -> Place | None:
     :param volumes: what it sees, each with ``real``, ``target`` and ``read_only``.
     """
     # Docker mounts the deeper ones over the others.
-    wanted = PurePosixPath(os.path.normpath(path)).parts
+    wanted = PurePosixPath(os.path.normpath(re.sub("^/+", "/", path))).parts
     for volume in sorted(volumes, key=lambda volume: -len(PurePosixPath(volume["target"]).parts)):
         target = PurePosixPath(volume["target"]).parts
         if wanted[: len(target)] == target:
@@ -72,7 +74,7 @@ def written(place: Place, volumes: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _taken(path: str, volumes: Sequence[Mapping[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """Where a local file of a model lies on this host, and the files there, each with ``path`` from there on and ``size``.
+    """Where a local file of a model lies on this host, and the files there, each with ``path`` from there on, ``size`` and ``changed``.
 
     :raises _NotTaken: when they are not to be taken along.
     """
@@ -124,7 +126,7 @@ def _file(path: str, found: os.stat_result) -> dict[str, Any]:
         raise _NotTaken(f"{what} is neither a file nor a directory")
     if not path.isprintable():
         raise _NotTaken(f"the name of {what} cannot be written down")
-    return {"path": path, "size": found.st_size}
+    return {"path": path, "size": found.st_size, "changed": changed(found.st_mtime_ns)}
 
 
 def below(source: str, path: str) -> str:
@@ -135,84 +137,117 @@ def below(source: str, path: str) -> str:
     return f"{source}/{path}" if path else source
 
 
-def _check_room(settings: Settings, restic: Restic, wanted: Mapping[str, int], previous: str | None) -> None:
+@dataclass(frozen=True)
+class Local:
+    """A local file of a model, or a directory of them.
+
+    :param entry: of a manifest: ``uid`` and ``path``, and when it is known what becomes of it, the rest of ``model_files``.
+    :param files: what is there: path on this host → bytes, and when it was changed last; empty where it is not taken along.
+    """
+
+    entry: Mapping[str, Any]
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    def named(self, snapshot: str | None, problem: str = "") -> Local:
+        """The same, in a snapshot, or in none for a reason."""
+        return replace(self, entry={**self.entry, "snapshot": snapshot, "problem": "" if snapshot else problem})
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The entry as a manifest has it: where the files are, only where they are in a snapshot."""
+        return {name: value for name, value in self.entry.items() if self.entry["snapshot"] or name not in ("source", "files")}
+
+    @property
+    def called(self) -> str:
+        """For a sentence."""
+        return f"{shown(self.entry['path'])} of model '{shown(self.entry['uid'])}'"
+
+
+def local(volumes: Sequence[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]) -> list[Local]:
+    """The local files of models that are to be taken along, and why others are not.
+
+    :param volumes: as of :func:`located`.
+    :param entries: each with ``uid`` and ``path``.
+    """
+    found: list[Local] = []
+    counts: dict[str, int] = {}
+    for entry in entries:
+        each = Local(entry)
+        try:
+            source, files = _taken(str(entry["path"]), volumes)
+            if sum({**counts, source: len(files)}.values()) > MOST_MODEL_FILES:
+                raise _NotTaken(f"with it there are more than {MOST_MODEL_FILES} files")
+        except _NotTaken as error:
+            found.append(each.named(None, f"{each.called} is not in the backup: {error}."))
+            continue
+        counts[source] = len(files)
+        named = [{"path": file["path"], "size": file["size"]} for file in files]
+        there = {below(source, file["path"]): (file["size"], file["changed"]) for file in files}
+        found.append(Local({**entry, "snapshot": None, "problem": f"{each.called} is not in the backup yet.", "source": source, "files": named}, there))
+    return found
+
+
+def held(restic: Restic, found: Sequence[Local]) -> list[Local]:
+    """The same, where the last snapshot of files has them as they are here, they are named to be in it."""
+    last = restic.with_files()[-1:]
+    there = restic.listed(last[0].id) if last and any(each.files for each in found) else {}
+    return [each.named(last[0].name) if each.files and all(there.get(path) == file for path, file in each.files.items()) else each for each in found]
+
+
+def _check_room(settings: Settings, restic: Restic, wanted: Mapping[str, tuple[int, str]], previous: str | None) -> None:
     """See that a repository on this host does not fill its file system.
 
-    :param wanted: bytes of the files, by path.
+    :param wanted: bytes of the files, and when they were changed last, by path.
     :param previous: ID of the last snapshot of such files.
     :raises BackupError: when it would.
     """
+    if settings.local is None:
+        return
     try:
-        room = os.statvfs(settings.local or "/")
+        room = os.statvfs(settings.local)
     except OSError:
         # What is wrong with it, restic says.
         return
     free = max(room.f_bavail * room.f_frsize - _LEAVES, 0)
-    if settings.local is None or sum(wanted.values()) <= free:
+    if sum(size for size, _changed in wanted.values()) <= free:
         return
-    known = restic.sizes(previous) if previous else {}
-    more = sum(size for path, size in wanted.items() if known.get(path) != size)
+    known = restic.listed(previous) if previous else {}
+    more = sum(file[0] for path, file in wanted.items() if known.get(path) != file)
     if more > free:
         raise BackupError(
             f"there is no room for {more} bytes of model files in the repository {settings.repository}: {free} bytes are free, besides 1 GiB that stays"
         )
 
 
-def _saved(settings: Settings, restic: Restic, wanted: Mapping[str, int], sources: Collection[str]) -> str:
-    """Make a snapshot of files, and compare what is in it with what is here; its ID.
-
-    :param wanted: bytes of the files, by path.
-    :param sources: the files, or directories that hold them.
-    :raises BackupError: when that fails.
-    """
-    previous = [each.id for each in restic.with_files()][-1:]
-    parent = previous[0] if previous else None
-    _check_room(settings, restic, wanted, parent)
-    outermost = [source for source in sorted(sources) if not any(str(top) in sources for top in PurePosixPath(source).parents)]
-    snapshot = restic.save_files(outermost, parent)
-    # To read gigabytes back each night is too dear. Restic has compared what it sent with what it read.
-    found = restic.sizes(snapshot)
-    for path, size in wanted.items():
-        if found.get(path) != size:
-            raise BackupError(
-                f"'{path}' has {size} bytes, and in snapshot {snapshot[:8]} {found.get(path, 'none')}; it changes, so the next backup tries again"
-            )
-    return snapshot
-
-
-def save(
-    settings: Settings, restic: Restic, volumes: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]
-) -> tuple[list[dict[str, Any]], BackupError | None]:
-    """Take local files of models along: the entries of a manifest with what became of them, and why that failed, if it did.
+def save(settings: Settings, restic: Restic, found: Sequence[Local]) -> tuple[list[Local], str]:
+    """Make a snapshot of all files that are to be taken along: what became of them, and why that failed, if it did.
 
     :param settings: of the host's backups.
     :param restic: the repository.
-    :param volumes: as of :func:`located`.
-    :param entries: of a manifest, with ``uid`` and ``path``.
+    :param found: as of :func:`held`; where it fails, what was held by then still is.
     """
-    taken: dict[int, dict[str, Any]] = {}
-    problems: dict[int, str] = {}
-    count = 0
-    for number, entry in enumerate(entries):
-        try:
-            source, files = _taken(str(entry["path"]), volumes)
-            count += len(files)
-            if count > MOST_MODEL_FILES:
-                raise _NotTaken(f"with it there are more than {MOST_MODEL_FILES} files")
-            taken[number] = {"source": source, "files": files}
-        except _NotTaken as error:
-            problems[number] = f"{shown(entry['path'])} of model '{shown(entry['uid'])}' is not in the backup: {error}."
-    snapshot, failure = None, None
-    if taken:
-        wanted = {below(each["source"], file["path"]): file["size"] for each in taken.values() for file in each["files"]}
-        try:
-            snapshot = _saved(settings, restic, wanted, {each["source"] for each in taken.values()})
-        except BackupError as error:
-            failure = error
-    rows: list[dict[str, Any]] = []
-    for number, entry in enumerate(entries):
-        if number in taken and failure is None:
-            rows.append({**entry, "snapshot": snapshot, "problem": "", **taken[number]})
+    wanted = {path: file for each in found for path, file in each.files.items()}
+    sources = {str(each.entry["source"]) for each in found if each.files}
+    outermost = [source for source in sorted(sources) if not any(str(top) in sources for top in PurePosixPath(source).parents)]
+    try:
+        previous = [each.id for each in restic.with_files()][-1:]
+        parent = previous[0] if previous else None
+        _check_room(settings, restic, wanted, parent)
+        snapshot = restic.save_files(outermost, parent)
+        # To read gigabytes back each night is too dear. Restic has compared what it sent with what it read.
+        there = {path: size for path, (size, _changed) in restic.listed(snapshot).items()}
+    except BackupError as error:
+        return list(found), f"the files of models are not saved: {error}"
+    failures: list[str] = []
+    saved: list[Local] = []
+    for each in found:
+        other = next((path for path, (size, _changed) in each.files.items() if there.get(path) != size), None)
+        if other is not None:
+            words = (
+                f"'{other}' has {wanted[other][0]} bytes, and in snapshot {snapshot[:8]} {there.get(other, 'none')}; it changes, so the next backup tries again"
+            )
+            failures.append(words)
+            saved.append(each.named(None, f"{each.called} is not in the backup: {words}."))
         else:
-            rows.append({**entry, "snapshot": None, "problem": problems.get(number, "")})
-    return rows, failure
+            saved.append(each.named(snapshot) if each.files else each)
+    return saved, f"the files of models are not all saved: {failures[0]}" if failures else ""

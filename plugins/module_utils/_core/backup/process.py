@@ -44,4 +44,6 @@ def main(arguments: list[str]) -> int:
     for warning in made.manifest.reports:
         log(f"warning: {warning}")
     log(f"snapshot {made.id[:8]} holds {len(made.manifest.files)} files of {made.manifest.size} bytes, and was read back")
-    return 0
+    if made.failure:
+        log(made.failure)
+    return 1 if made.failure else 0

@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -23,7 +23,7 @@ from .contents import WORK, BackupError
 from .settings import Secrets, Settings
 from .snapshot import FILES_TAG, NAMES_TAG, SNAPSHOT_ID, Snapshot, parsed, read_snapshot
 
-__all__ = ["NoRepository", "Restic", "Snapshot"]
+__all__ = ["Locked", "NoRepository", "Restic", "Snapshot"]
 
 #: How many of the last snapshots are kept in any case.
 _LAST = 3
@@ -87,6 +87,8 @@ class Restic:
         #: The snapshots of one container, as restic is asked for them. Both tags must be there.
         self.tags = ["--tag", f"{_TAG},container={settings.container}"]
         self.files_tags = ["--tag", f"{FILES_TAG},container={settings.container}"]
+        #: Seconds that it may take to remove what is not needed, and to check the rest; None for the usual ones.
+        self._tidying = _FILES_LONGEST if settings.model_files else None
 
     def _environment(self) -> dict[str, str]:
         passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -288,18 +290,18 @@ class Restic:
         arguments = ["backup", "--json", "--host", self.settings.host, *tags, "--exclude", WORK, *(["--parent", parent] if parent else []), *paths]
         return self._named(self._ask(*arguments, seconds=_FILES_LONGEST))
 
-    def sizes(self, snapshot: str) -> dict[str, int]:
-        """Bytes of the files in a snapshot, by path.
+    def listed(self, snapshot: str) -> dict[str, tuple[int, str]]:
+        """The files in a snapshot: path → bytes, and when it was changed last, as :func:`~.snapshot.changed` writes it.
 
         :raises BackupError: when they cannot be listed.
         """
-        found: dict[str, int] = {}
+        found: dict[str, tuple[int, str]] = {}
         for line in self._ask("ls", "--json", "--no-lock", snapshot).splitlines():
             row = parsed(line, "ls")
             if isinstance(row, dict) and row.get("type") == "file":
                 # It names no size of an empty file.
                 size = row.get("size", 0)
-                found[str(row.get("path"))] = size if isinstance(size, int) else -1
+                found[str(row.get("path"))] = (size if isinstance(size, int) else -1, str(row.get("mtime")))
         return found
 
     def fetch_files(self, snapshot: str, target: str, paths: Sequence[str]) -> None:
@@ -312,15 +314,23 @@ class Restic:
         self._ask("restore", snapshot, "--target", target, *wanted, seconds=_FILES_LONGEST)
 
     def forget_files(self) -> None:
-        """Remove the snapshots with files of models that no other snapshot of this host names any more, and what only they hold.
+        """Remove the snapshots with files of models that no other snapshot of this host names any more, and what only they hold. The newest one stays.
 
         :raises BackupError: when that fails.
         """
         found = self._listed([*self.tags, *self.files_tags], self.settings.host)
-        named = tuple(each.files for each in found if each.files)
-        unnamed = [each.id for each in found if each.has_files and not each.id.startswith(named)]
+        names, holding = {each.files for each in found if each.files}, [each for each in found if each.has_files]
+        if not all(any(each.is_called(name) for each in holding) for name in names):
+            # Whoever removed or renamed some by hand may bring them back.
+            return
+        unnamed = [each.id for each in holding[:-1] if not any(map(each.is_called, names))]
         if unnamed:
-            self._ask("forget", "--prune", *unnamed)
+            self._ask("forget", "--prune", *unnamed, seconds=self._tidying)
+
+    def known_as(self, names: Collection[str]) -> dict[str, str]:
+        """The IDs by which snapshots of files are known now that are named in some way; those that there are none of are left out; errors as of above."""
+        found = self._listed(["--tag", FILES_TAG], None) if names else []
+        return {name: each.id for name in names for each in found if each.is_called(name)}
 
     def forget(self) -> None:
         """Remove the snapshots of this host that are not to be kept, and what only they hold.
@@ -332,14 +342,14 @@ class Restic:
         keep = ["--keep-last", str(_LAST), "--keep-daily", str(self.settings.keep_daily)]
         if self.settings.keep_weekly:
             keep += ["--keep-weekly", str(self.settings.keep_weekly)]
-        self._ask("forget", "--host", self.settings.host, *self.tags, "--group-by", "host", *keep, "--prune")
+        self._ask("forget", "--host", self.settings.host, *self.tags, "--group-by", "host", *keep, "--prune", seconds=self._tidying)
 
     def check(self) -> None:
         """See that the repository is whole.
 
         :raises BackupError: when it is not.
         """
-        self._ask("check")
+        self._ask("check", seconds=self._tidying)
 
     def snapshots(self, host: str | None = None, every: bool = False) -> list[Snapshot]:
         """The snapshots of the container, the oldest first.

@@ -32,7 +32,7 @@ from .archive import unpack
 from .contents import HOST_FILES, BackupError, Manifest, verify
 from .helper import Helper, Server
 from .listing import candidates
-from .missing_files import Plan, bring, plan
+from .missing_files import Plan, bring, clear_left, plan
 from .restic import Restic, Snapshot
 from .settings import Settings
 from .staging import staging
@@ -117,30 +117,35 @@ class Restore:
         :param source: and ``host`` as of :meth:`check`.
         :raises BackupError: when that fails. What is in place by then stays.
         """
-        with staging(self.settings) as work:
-            checked = self._with_files(self._read(work, source, host)[0])
-            # Gigabytes take hours, and it holds secrets.
-            shutil.rmtree(work, ignore_errors=True)
-            try:
-                bring(self.settings, self.restic, checked.files)
-            except OSError as error:
-                raise BackupError(f"the files of models cannot be put into place: {error.filename or 'a file'}: {error.strerror or error}") from error
-            return checked
+        # Gigabytes take hours: no secret lies in memory meanwhile, and nobody waits.
+        checked = self.check(source, host)
+        try:
+            bring(self.settings, self.restic, checked.files)
+        except (XinferenceError, OSError) as error:
+            if isinstance(error, BackupError):
+                raise
+            reason = f"{error.filename or 'a file'}: {error.strerror or error}" if isinstance(error, OSError) else str(error).rstrip(".")
+            raise BackupError(f"the files of models cannot be put into place: {reason}") from error
+        return checked
 
     def _with_files(self, checked: Checked) -> Checked:
         """The same, with what is to be done for the files of models.
 
         :raises BackupError: when they cannot come back.
         """
-        # An archive holds none of them.
-        held = not checked.id.startswith("/")
-        entries = [each if held else {**each, "snapshot": None} for each in checked.manifest.model_files]
-        if not any(each.get("snapshot") is not None or each["size"] is not None for each in entries):
+        entries: list[dict[str, Any]] = [dict(each) for each in checked.manifest.model_files]
+        if checked.id.startswith("/"):
+            # An archive holds none of them.
+            entries = [{**each, "snapshot": None, "files": []} for each in entries]
+        # A repository may have lost some, or know them by other IDs now.
+        known = self.restic.known_as({str(each["snapshot"]) for each in entries if each.get("snapshot")})
+        entries = [{**each, "snapshot": known.get(str(each.get("snapshot")))} for each in entries]
+        if not any(each.get("files") or each["size"] is not None for each in entries):
             return checked
         try:
             return replace(checked, files=plan(entries, self._volumes()))
         except BackupError as error:
-            raise BackupError(f"{_called(checked.id)} cannot be restored: {error}" if str(error).startswith("it") else str(error)) from error
+            raise BackupError(_of(_called(checked.id), error)) from error
         except OSError as error:
             raise BackupError(_sentence(error)) from error
 
@@ -150,8 +155,10 @@ class Restore:
         :raises BackupError: when it may choose what that is.
         :raises OSError: when Docker does not answer.
         """
-        if container_facts(self.docker, self.settings.container) is not None:
-            return Server(self.docker, self.settings.container).volumes
+        # A machine on which Docker is still to be installed has no container either.
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            if container_facts(self.docker, self.settings.container) is not None:
+                return Server(self.docker, self.settings.container).volumes
         rows = [mount.split(":") for mount in self.mounts]
         return [
             {"source": source, "real": os.path.realpath(source), "target": target, "read_only": "ro" in options.split(",")} for source, target, options in rows
@@ -166,6 +173,7 @@ class Restore:
         :raises BackupError: when that fails.
         """
         with staging(self.settings) as work, self._alone():
+            clear_left(self.settings)
             # Before anything else can fail, so that no failure of this restore undoes another one.
             self._settle(start=go_back)
             checked, folder = self._read(work, source, host)
@@ -180,7 +188,7 @@ class Restore:
                 self.container.make_healthy(self.timeout, roll_back=False)
             except (XinferenceError, OSError, UnicodeDecodeError) as error:
                 words = _sentence(error)
-                words = f"{_called(checked.id)} cannot be restored: {words}" if words.startswith("it") else words
+                words = _of(_called(checked.id), words)
                 if not go_back:
                     raise BackupError(words) from error
                 try:
@@ -232,9 +240,7 @@ class Restore:
                 folder = work / "back" / chosen.path.lstrip("/")
             manifest = verify(folder)
         except BackupError as error:
-            text = str(error)
-            # What the repository says names itself.
-            raise BackupError(f"{name} cannot be restored: {text}" if text.startswith("it") else text) from error
+            raise BackupError(_of(name, error)) from error
         if manifest.host != (host or self.settings.host):
             raise BackupError(f"{name} is of host '{shown(manifest.host)}', and this is '{self.settings.host}'; set xinference_restore_host to restore it here")
         if host is None and manifest.container != self.settings.container:
@@ -358,6 +364,15 @@ def _called(source: str) -> str:
     :param source: its ID or the beginning of it, or the path of an archive.
     """
     return f"Archive {source}" if source.startswith("/") else f"Snapshot {source[:8]}"
+
+
+def _of(name: str, words: object) -> str:
+    """What is wrong with a snapshot, which the words may go on to say; what the repository says names itself.
+
+    :param name: of the snapshot, at the beginning of a sentence.
+    """
+    text = str(words)
+    return f"{name} cannot be restored: {text}" if text.startswith(("it ", "its ")) else text
 
 
 def _sentence(error: Exception) -> str:

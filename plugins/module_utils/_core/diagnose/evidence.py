@@ -165,13 +165,6 @@ def _rooms(paths: Iterable[str]) -> dict[str, Room]:
     return found
 
 
-def _docker_directory(docker: DockerSocket) -> str:
-    """Where Docker keeps images and containers; empty where that is not known."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        return str((docker.get("/info") or {}).get("DockerRootDir") or "")
-    return ""
-
-
 def _identity(path: str) -> tuple[int, int] | None:
     """Device and inode of what a path leads to; None where there is nothing."""
     try:
@@ -254,7 +247,7 @@ class Asked:
     :param name: of the container.
     :param docker_host: address of Docker's socket.
     :param units: that systemd is asked about.
-    :param rooms: paths of which the room is read, besides what the container writes and where Docker keeps its own.
+    :param rooms: paths of which the room is read, besides what the container writes; empty ones are left out.
     :param controller_time: seconds since the epoch at the controller when the task began; None asks for no comparison.
     :param hub: whether to reach for the hub from inside the container.
     """
@@ -292,7 +285,7 @@ def gather(asked: Asked, container: Mapping[str, Any] | None, traffic: SwapTraff
         swap_used_mib=max(host_memory(root).swap_used or 0, 0) >> 20,
         swapped_pages=traffic.rate(),
         killed=_killed(run),
-        rooms=_rooms([*asked.rooms, *(volume["source"] for volume in volumes if not volume.get("read_only")), _docker_directory(docker)]),
+        rooms=_rooms([*asked.rooms, *(volume["source"] for volume in volumes if not volume.get("read_only"))]),
         synchronized=_synchronized(run, root),
         clock_ahead=ahead,
         units=_unit_states(asked.units, run),

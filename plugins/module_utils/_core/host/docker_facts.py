@@ -141,12 +141,14 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         of containers that the roles made for a moment beside this one, and that a run left which was killed), ``stale_ports`` (ports of this
         host that Docker holds for a container that does not run, as a power cut may leave it), ``image_id`` (identifier of the image, None without it),
         ``image_mib`` (size of the container's image in MiB, None where ``image`` is there, or no other one),
-        ``free_mib`` (room in MiB where Docker keeps images, None where that is not known).
+        ``directory`` (where Docker keeps images and containers) and ``free_mib`` (room there, in MiB), None where that is not known.
     """
     facts: dict[str, Any] = {
         **{"reachable": False, "error": "", "container": None, "image_present": False, "rootless": False, "networks": {}, "interrupted": False},
         **{"neighbours": [], "beside": [], "stale_ports": []},
-        **dict.fromkeys(("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "runc", "image_id", "image_mib", "free_mib")),
+        **dict.fromkeys(
+            ("version", "api_version", "gateway", "network", "uid", "root", "processors", "previous", "runc", "directory", "image_id", "image_mib", "free_mib")
+        ),
     }
     if "://" in docker_host and not docker_host.startswith("unix://"):
         facts["error"] = f"'{docker_host}' is not a Unix socket of this host"
@@ -157,7 +159,8 @@ def docker_facts(docker_host: str, container: str | None = None, image: str | No
         facts.update(reachable=True, uid=os.stat(docker.path).st_uid, version=version.get("Version"), api_version=version.get("ApiVersion"))
         info = docker.get("/info") or {}
         facts.update(version=_engine_version(version, info), runc=_runc(version))
-        facts["free_mib"] = _free_mib(info.get("DockerRootDir"))
+        facts["directory"] = str(info.get("DockerRootDir") or "") or None
+        facts["free_mib"] = _free_mib(facts["directory"])
         facts.update(root=_container_root(info), rootless="name=rootless" in (info.get("SecurityOptions") or []), processors=info.get("NCPU"))
         for network in docker.get("/networks") or []:
             facts["networks"][str(network.get("Name"))] = _subnets(network)

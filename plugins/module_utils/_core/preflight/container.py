@@ -44,7 +44,6 @@ _OWN_VARIABLES = {
 }
 #: The first runc that opens what is mounted before it becomes the user whom root of the container is mapped to.
 _MOUNTS_AS_ROOT = (1, 1)
-_TRUE = ("true", "yes", "on", "1")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -145,7 +144,7 @@ def _mapped(host: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]
         if found is None or (int(found[1]), int(found[2])) >= _MOUNTS_AS_ROOT:
             return []
         what = f"Docker maps users on this host (userns-remap), and its runc {docker['runc']} then mounts"
-    elif root is None and manages(host, settings) and str(settings.values.get("xinference_docker_userns_remap")).lower() in _TRUE:
+    elif root is None and manages(host, settings) and str(settings.values.get("xinference_docker_userns_remap")).lower() in variables.TRUE:
         if (distribution["id"], str(distribution["version"])) != ("debian", "11"):
             return []
         what = "With xinference_docker_userns_remap, Docker of Debian 11 mounts"

@@ -27,7 +27,8 @@ _DIGITS = frozenset(
         *(*_BATCHES, "xinference_provision_max_fail_percentage", "owner", "group"),
     }
 )
-_TRUE, _FALSE = frozenset({"y", "yes", "on", "1", "true", "t"}), frozenset({"n", "no", "off", "0", "false", "f"})
+#: How a boolean may be written.
+TRUE, _FALSE = frozenset({"y", "yes", "on", "1", "true", "t"}), frozenset({"n", "no", "off", "0", "false", "f"})
 _BATCH = re.compile(r"[1-9][0-9]{0,5}|[1-9][0-9]?%|100%|")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -59,7 +60,7 @@ def _text_wrong(name: str, value: Any, option: Mapping[str, Any]) -> str:
         return ""
     if isinstance(value, bool) and option.get("choices"):
         # Ansible itself takes an unquoted no for the choice of that name.
-        return "" if (_TRUE if value else _FALSE).intersection(option["choices"]) else "must be a text"
+        return "" if (TRUE if value else _FALSE).intersection(option["choices"]) else "must be a text"
     if isinstance(value, (int, date)) and not isinstance(value, (bool, datetime)) and name in _DIGITS:
         return ""
     return "must be a text"
@@ -78,7 +79,7 @@ def _wrong(name: str, value: Any, option: Mapping[str, Any]) -> str:
         wrong = _text_wrong(name, value, option)
         return wrong or ("" if name not in _BATCHES or _BATCH.fullmatch(str(value)) else "must be a number of hosts, or a share of them such as 25%")
     if kind == "bool":
-        right = isinstance(value, bool) or (isinstance(value, (str, int, float)) and str(value).lower() in _TRUE | _FALSE)
+        right = isinstance(value, bool) or (isinstance(value, (str, int, float)) and str(value).lower() in TRUE | _FALSE)
         return "" if right else "must be true or false"
     if kind in ("int", "float"):
         pattern, what = (_WHOLE, "a whole number") if kind == "int" else (_NUMBER, "a number")

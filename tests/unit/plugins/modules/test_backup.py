@@ -63,7 +63,7 @@ def refused(run: Runner, **arguments: Any) -> str:
 
 
 def test_the_repository_is_made_once_and_predicted(run: Runner, settings: Path, tmp_path: Path) -> None:
-    expected: dict[str, Any] = {"changed": True, "snapshot": None, "snapshots": [], "failed": False}
+    expected: dict[str, Any] = {"changed": True, "snapshot": None, "snapshots": [], "files_failed": "", "failed": False}
     for check in (True, False):
         answer = run(check=check, settings_path=str(settings), state="ready")
         assert {name: answer[name] for name in expected} == expected
@@ -77,9 +77,9 @@ def test_the_repository_is_made_once_and_predicted(run: Runner, settings: Path, 
 def test_a_snapshot(run: Runner, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
-    def make(found: Any, docker: Any, restic: Any, *, archive: Path | None) -> Made:
-        calls.append((found.host, docker.path, restic.secrets.password, archive))
-        return Made(ID, MANIFEST)
+    def make(found: Any, docker: Any, restic: Any, *, archive: Path | None, model_files: bool) -> Made:
+        calls.append((found.host, docker.path, restic.secrets.password, archive, model_files))
+        return Made(ID, MANIFEST, "" if model_files else "Files are not saved.")
 
     def snapshots(_restic: Any, host: str) -> list[Snapshot]:
         return [Snapshot(ID, host, "2026-01-31T03:00:00Z", "/run/x")]
@@ -96,8 +96,12 @@ def test_a_snapshot(run: Runner, settings: Path, tmp_path: Path, monkeypatch: py
         "model_files": [{"uid": "chat", "path": "/models/a", "size": None, "snapshot": None, "problem": ""}],
     }
     assert answer["snapshots"] == [{"id": "01234567", "host": "one", "time": "2026-01-31T03:00:00Z"}]
-    run(settings_path=str(settings), archive_path="/x/one.tar")
-    assert calls == [("one", f"{tmp_path}/docker.sock", "marked password", archive) for archive in (None, Path("/x/one.tar"))]
+    assert answer["files_failed"] == ""
+    # The snapshot is made all the same.
+    answer = run(settings_path=str(settings), archive_path="/x/one.tar", model_files=False)
+    assert (answer["changed"], answer["files_failed"]) == (True, "Files are not saved.")
+    given = [(None, True), (Path("/x/one.tar"), False)]
+    assert calls == [("one", f"{tmp_path}/docker.sock", "marked password", archive, files) for archive, files in given]
     assert "marked" not in run.output + str(run.logged)
 
 

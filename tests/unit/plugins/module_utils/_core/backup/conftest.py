@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.command import Answer
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.snapshot import changed
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.fake_engine import FakeEngine
 
@@ -53,9 +54,10 @@ def users(path: Path) -> list[str]:
         return [str(row[0]) for row in database.execute("SELECT name FROM users ORDER BY rowid")]
 
 
-def _size(path: Path) -> dict[str, int]:
-    size = path.stat().st_size
-    return {"size": size} if size else {}
+def _more(path: Path) -> dict[str, Any]:
+    """What restic lists of a file. It leaves out a size of 0."""
+    found = path.stat()
+    return {"mtime": changed(found.st_mtime_ns), **({"size": found.st_size} if found.st_size else {})}
 
 
 class FakeRepository:
@@ -71,6 +73,8 @@ class FakeRepository:
         self.rows: list[dict[str, object]] = []
         #: Error texts that calls of these names end with, once each.
         self.fails: dict[str, list[str]] = {}
+        #: The same for backups of files of models alone.
+        self.fails_of_files: list[str] = []
         #: What is done to a snapshot that is read.
         self.spoils: Callable[[Path], None] = lambda folder: None
         #: What is done to a snapshot of files of models that was made, and to such files that were restored.
@@ -87,6 +91,8 @@ class FakeRepository:
         self.environments.append(environment)
         if self.fails.get(name):
             return Answer(1, "", self.fails[name].pop(0))
+        if name == "backup" and "inferops.xinference.models" in options and self.fails_of_files:
+            return Answer(1, "", self.fails_of_files.pop(0))
         output = ""
         tags = [options[at + 1] for at, word in enumerate(options) if word == "--tag"]
         if name == "backup":
@@ -98,7 +104,7 @@ class FakeRepository:
             for path in paths:
                 target = self.folder / number / (path.lstrip("/") if of_files else "")
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copytree(path, target) if Path(path).is_dir() else shutil.copy(path, target)
+                shutil.copytree(path, target) if Path(path).is_dir() else shutil.copy2(path, target)
             self.rows.append({"id": number, "hostname": host, "time": f"2026-01-{self.made:02}T00:00:00Z", "paths": paths, "tags": tags})
             if of_files:
                 self.spoils_files(self.folder / number)
@@ -106,8 +112,7 @@ class FakeRepository:
         elif name == "ls":
             files = [path for path in (self.folder / options[-1]).rglob("*") if path.is_file()]
             rows: list[dict[str, Any]] = [{"struct_type": "snapshot", "paths": []}]
-            # As restic does, it leaves out a size of 0.
-            rows += [{"type": "file", "path": f"/{path.relative_to(self.folder / options[-1])}", **_size(path)} for path in files]
+            rows += [{"type": "file", "path": f"/{path.relative_to(self.folder / options[-1])}", **_more(path)} for path in files]
             output = "\n".join(map(json.dumps, [*rows, {"type": "dir", "path": "/x"}]))
         elif name == "forget" and "--host" not in options:
             self.rows = [row for row in self.rows if row["id"] not in options]

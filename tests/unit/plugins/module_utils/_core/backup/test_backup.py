@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.backup import make
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, described, verify
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Locked, Restic
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.conftest import Host, make_accounts, users
 
 #: What a snapshot of the host of these tests holds.
@@ -143,6 +144,24 @@ def test_a_failure_keeps_when_the_last_one_succeeded(host: Host) -> None:
     words = "xinference_backup_password does not open the repository"
     assert str(found["failed"]).startswith(words)
     assert str(found["failed"]).endswith(".")
+
+
+def test_a_repository_that_others_use_for_hours_is_tidied_another_day(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may upload the files of their models; the snapshot is made all the same."""
+    make(host.settings, host.docker, host.restic, clock=lambda: 1_800_000_000.0)
+
+    def locked(_restic: Restic) -> None:
+        raise Locked("the repository is locked by another process")
+
+    monkeypatch.setattr(Restic, "forget", locked)
+    lines: list[str] = []
+    make(host.settings, host.docker, host.restic, report=lines.append, clock=lambda: 1_800_086_400.0)
+    found = status(host)
+    assert (found["last_success"], found["tidied"], found["failed"]) == ("2027-01-16T08:00:00Z", "2027-01-15T08:00:00Z", "")
+    assert lines[-1] == "old snapshots stay, and the repository is not checked, until the next backup: the repository is locked by another process"
+    with pytest.raises(BackupError, match="locked by another process"):
+        make(host.settings, host.docker, host.restic, clock=lambda: 1_800_086_400.0 + 4 * 86_400)
+    assert status(host)["last_success"] == "2027-01-16T08:00:00Z"
 
 
 def test_keys_of_other_accounts_are_a_warning(host: Host) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.c
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import Restic
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restore import Restore
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.lock import Lock
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.docker import DockerSocket
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.conftest import Host
 from ansible_collections.inferops.xinference.tests.unit.plugins.module_utils._core.backup.test_model_files import declare, mount
 
@@ -239,6 +242,73 @@ def test_on_a_host_without_a_container_the_declared_mounts_count(host: Host, mod
     assert names(models, restore(host, "/nowhere:/models:ro").check("latest")) == ["mine.gguf"]
 
 
+def test_on_a_machine_without_docker_the_declared_mounts_count(host: Host, models: Path) -> None:
+    """It is installed after the snapshot was read: a machine that is new has none."""
+    (models / "mine.gguf").unlink()
+    mounts = [f"{models}:/models:ro"]
+    asked = Restore(host.settings, DockerSocket(f"unix://{models}/nothing.sock"), host.restic, timeout=5, mounts=mounts)
+    assert names(models, asked.check("latest")) == ["mine.gguf"]
+    host.engine.close()
+    assert names(models, restore(host, *mounts).check("latest")) == ["mine.gguf"]
+
+
+def test_a_snapshot_of_files_that_was_copied_is_found(host: Host, models: Path) -> None:
+    (row,) = (row for row in host.repository.rows if "inferops.xinference.models" in row["tags"])  # type: ignore[operator]
+    (host.repository.folder / str(row["id"])).rename(host.repository.folder / str(row["id"])[::-1])
+    row.update(original=row["id"], id=str(row["id"])[::-1])
+    (models / "mine.gguf").unlink()
+    restore(host).place_files("latest")
+    assert whole(models)
+
+
+def test_a_snapshot_of_files_that_is_gone_is_known_before_anything_is_touched(host: Host, models: Path) -> None:
+    host.repository.rows = [row for row in host.repository.rows if "inferops.xinference.models" not in row["tags"]]  # type: ignore[operator]
+    assert names(models, restore(host).check("latest")) == []
+    (models / "mine.gguf").unlink()
+    with pytest.raises(BackupError, match=r"^Snapshot .* cannot be restored: it does not hold /models/mine\.gguf of model 'm0' .*copy it there first$"):
+        restore(host).check("latest")
+
+
+def test_no_call_of_restic_is_longer_than_the_kernel_takes(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(models / "embed")
+    (models / "mine.gguf").unlink()
+    # Two of these paths are longer.
+    monkeypatch.setattr(missing_files, "_CALL", 2 * len(str(models)) + 100)
+    restore(host).place_files("latest")
+    calls = [call for call in host.repository.calls if "--include" in call]
+    assert [call.count("--include") for call in calls] == [1] * len(CONTENTS)
+    assert whole(models)
+
+
+def test_one_run_at_a_time_puts_files_into_place(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missing_files, "_OTHERS", 0.0)
+    (models / "mine.gguf").unlink()
+    with (
+        Lock(f"{host.settings.staging_directory}-files.lock").hold(0),
+        pytest.raises(BackupError, match=r"cannot be put into place: .* another run is putting files of models into place$"),
+    ):
+        restore(host).place_files("latest")
+    # Nothing else waits for it.
+    with Lock(f"{host.settings.staging_directory}-files.lock").hold(0):
+        assert names(models, restore(host).check("latest")) == ["mine.gguf"]
+
+
+def test_what_cannot_be_removed_does_not_hide_why_it_failed(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (models / "mine.gguf").unlink()
+    asked = restore(host)
+
+    def fail(*_arguments: Any) -> None:
+        monkeypatch.setattr(missing_files, "clear", refuse)
+        raise BackupError("there is no room")
+
+    def refuse(_settings: Settings) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(asked.restic, "fetch_files", fail)
+    with pytest.raises(BackupError, match=r"^there is no room$"):
+        asked.place_files("latest")
+
+
 def test_a_container_that_chooses_its_mounts_is_refused(host: Host, models: Path) -> None:
     host.engine.mounts.append(mount(models.parent, "/all", writable=True))
     with pytest.raises(BackupError, match="can choose what of this host is mounted in it"):
@@ -260,6 +330,9 @@ def test_what_docker_does_not_answer_is_a_sentence(host: Host, models: Path) -> 
         ({"source": "/models/../etc"}, "it does not say where the files of a model are"),
         ({"source": None}, "it does not say where the files of a model are"),
         ({"files": {}}, "it does not say where the files of a model are"),
+        ({"path": "/models/a\nb"}, "it does not say where the files of a model belong"),
+        ({"path": "/models/" + "x" * 4096}, "it does not say where the files of a model belong"),
+        ({"path": None}, "it does not say where the files of a model belong"),
         ({"files": ["x"]}, "the file 'null' of a model, which no backup takes"),
         ({"files": [{"path": "../../etc/cron.d/x", "size": 1}]}, "the file '../../etc/cron.d/x' of a model, which no backup takes"),
         ({"files": [{"path": "/etc/passwd", "size": 1}]}, "the file '/etc/passwd' of a model, which no backup takes"),

@@ -71,8 +71,22 @@ def test_files_of_models_that_are_left_out_are_lines_of_their_own(host: Host, pa
     path.write_text(json.dumps({**asdict(host.settings), "model_files": True}))
     assert main(["--settings", str(path)]) == 0
     lines = journal(capsys)
-    assert lines[0] == "saving files of models"
+    # There is nothing to save.
+    assert "saving files of models" not in lines
     assert lines[-2] == "warning: /models/mine.gguf of model 'chat' is not in the backup: it lies in no directory of this host."
+
+
+def test_files_of_models_that_cannot_be_saved_are_a_failure(host: Host, path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/mine.gguf").write_bytes(b"weights")
+    host.engine.mounts = [{"Type": "bind", "Source": str(tmp_path / "models"), "Destination": "/models", "RW": False}]
+    host.repository.fails_of_files = ["Fatal: no space left on device\n"]
+    path.write_text(json.dumps({**asdict(host.settings), "model_files": True}))
+    assert main(["--settings", str(path)]) == 1
+    lines = journal(capsys)
+    assert "saving files of models" in lines
+    assert lines[-2].startswith("snapshot ")
+    assert " was made and read back, but the files of models are not saved: there is no room in the repository" in lines[-1]
 
 
 def test_a_failure_is_one_sentence(host: Host, path: Path, capsys: pytest.CaptureFixture[str]) -> None:

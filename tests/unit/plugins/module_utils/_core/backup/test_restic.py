@@ -22,6 +22,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.c
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.contents import BackupError, sentence
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.restic import NoRepository, Restic, Snapshot
 from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.settings import Secrets, Settings
+from ansible_collections.inferops.xinference.plugins.module_utils._core.backup.snapshot import changed
 
 PASSWORD, KEY = "marked password", "marked-key"
 ID = "0123456789abcdef" * 4
@@ -97,7 +98,7 @@ def test_each_call_is_one_that_all_versions_take(settings: Settings) -> None:
     restic.snapshots()
     calls.answers = [Answer(0, json.dumps({"message_type": "summary", "snapshot_id": ID}), "")]
     restic.save_files(["/m/a.gguf", "/m/dir"], ID)
-    restic.sizes(ID)
+    restic.listed(ID)
     restic.fetch_files(ID, "/proc/7/fd/8/files", ["/m/a.gguf", "/m/[1]*?\\x"])
     restic.with_files()
     restic.forget_files()
@@ -149,22 +150,33 @@ def test_no_room_for_files_of_models_is_another_sentence_than_none_in_memory(set
 
 
 @pytest.mark.parametrize(
-    ("lines", "sizes"),
+    ("lines", "files"),
     [
-        ([{"type": "file", "path": "/m/a", "size": 7}, {"type": "file", "path": "/m/empty"}, {"type": "dir", "path": "/m"}], {"/m/a": 7, "/m/empty": 0}),
-        ([{"struct_type": "snapshot", "paths": ["/m"]}, [], 7, {"type": "file", "path": "/m/a", "size": "7"}], {"/m/a": -1}),
+        (
+            [{"type": "file", "path": "/m/a", "size": 7, "mtime": "2026-01-31T12:00:00Z"}, {"type": "file", "path": "/m/empty"}, {"type": "dir", "path": "/m"}],
+            {"/m/a": (7, "2026-01-31T12:00:00Z"), "/m/empty": (0, "None")},
+        ),
+        ([{"struct_type": "snapshot", "paths": ["/m"]}, [], 7, {"type": "file", "path": "/m/a", "size": "7"}], {"/m/a": (-1, "None")}),
         ([], {}),
     ],
 )
-def test_sizes_are_read_of_each_line(settings: Settings, lines: list[object], sizes: dict[str, int]) -> None:
+def test_files_are_read_of_each_line(settings: Settings, lines: list[object], files: dict[str, tuple[int, str]]) -> None:
     restic, _calls = made(settings, Answer(0, "\n".join(map(json.dumps, lines)), ""))
-    assert restic.sizes(ID) == sizes
+    assert restic.listed(ID) == files
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [(0, "1970-01-01T00:00:00Z"), (1_767_225_600_000_000_000, "2026-01-01T00:00:00Z"), (1_500_000_010, "1970-01-01T00:00:01.50000001Z"), (-1, None)],
+)
+def test_times_are_written_as_restic_does(nanoseconds: int, text: str | None) -> None:
+    assert changed(nanoseconds) == (text or "1969-12-31T23:59:59.999999999Z")
 
 
 def test_a_line_that_is_no_json_is_a_sentence(settings: Settings) -> None:
     restic, _calls = made(settings, Answer(0, "{", ""))
     with pytest.raises(BackupError, match="restic ls gave an answer that is no JSON"):
-        restic.sizes(ID)
+        restic.listed(ID)
 
 
 @pytest.mark.parametrize("tags", [None, "x", [7], ["models="], ["models=../x"], ["models=0123"]])

@@ -242,16 +242,15 @@ def test_room_of_all_that_is_written_each_file_system_once(engine: ExecEngine, r
             raise FileNotFoundError(path)
         return sizes
 
-    engine.answers["/info"] = {"DockerRootDir": "/var/lib/docker"}
     volumes = [{"source": f"/srv/data/{name}", "target": f"/{name}", "read_only": name == "models"} for name in (".cache", "models", "logs")]
-    asked = Asked("xinference", engine.address, rooms=("/srv/data/to/come",))
+    asked = Asked("xinference", engine.address, rooms=("/srv/data/to/come", "/var/lib/docker", ""))
     with monkeypatch.context() as patched:
         patched.setattr(evidence_module, "look_inside", lambda *_words, **_options: Inside())
         patched.setattr(os, "stat", stat)
         patched.setattr(os, "statvfs", statvfs)
         found = gather(asked, {"status": "running", "volumes": volumes}, SwapTraffic(root), Commands(), root)
     # What is not there yet is where its parent is, and to what the container only reads, nobody writes.
-    assert found.host.rooms == dict.fromkeys(("/srv/data/to/come", "/srv/data/.cache", "/var/lib/docker"), evidence_module.Room(1, 0, 1000, 800))
+    assert found.host.rooms == dict.fromkeys(("/srv/data/to/come", "/var/lib/docker", "/srv/data/.cache"), evidence_module.Room(1, 0, 1000, 800))
 
 
 def test_a_file_system_that_nobody_writes_to_is_full_and_that_is_well(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

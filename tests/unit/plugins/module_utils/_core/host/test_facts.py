@@ -148,6 +148,7 @@ def test_an_engine_that_answers(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         "root": "0:0",
         "rootless": False,
         "runc": None,
+        "directory": None,
         "processors": None,
         "networks": {},
         "interrupted": False,
@@ -365,7 +366,7 @@ def test_names_are_quoted(engine: Engine) -> None:
 def test_an_engine_that_cannot_be_asked(docker_host: str, error: str) -> None:
     facts = docker_facts(docker_host, "xinference", "image")
     nothing = dict.fromkeys(
-        ("version", "api_version", "container", "gateway", "network", "uid", "root", "processors", "runc", "image_id", "image_mib", "free_mib")
+        ("version", "api_version", "container", "gateway", "network", "uid", "root", "processors", "runc", "directory", "image_id", "image_mib", "free_mib")
     )
     assert facts == {
         "reachable": False,
