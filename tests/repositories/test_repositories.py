@@ -85,8 +85,8 @@ def test_files_of_models_are_taken_along_and_come_back(made: Made, tmp_path: Pat
     files: list[str] = []
     for number in range(2):
         found = held(asked, local(volumes, named))
-        # What did not change is known by what restic lists of it.
-        assert [each.entry["snapshot"] for each in found] == [*(files[-1:] * 2), *([None] * number)] or number == 0
+        # What did not change is known by what restic lists of it: a whole ID, of which an old restic said the begin when it saved.
+        assert [str(each.entry["snapshot"])[: len(files[-1])] for each in found] == [files[-1], files[-1], "None"] if files else True
         saved, failure = save_files(asked.settings, asked, found)
         rows = [each.row for each in saved]
         assert failure == ""
