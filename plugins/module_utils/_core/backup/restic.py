@@ -36,7 +36,7 @@ _SPECIAL = re.compile(r"([*?\[\]\\])")
 _BUSY, _PAUSE = 600.0, (5.0, 20.0)
 #: What restic says, of any version, and what it means.
 # A store that refuses, or does not answer, asks whether there is one, too.
-_NONE = re.compile(r"(?s)(?:config file|repository).*(?:no such file|does not exist|NoSuchKey|404)")
+_NONE = re.compile(r"(?s)(?:config file|repository).*(?:no such file|does not exist|NoSuchKey|404 Not Found)")
 _PASSWORD = re.compile(r"wrong password or no key found")
 # "Unable to create lock" alone is said for a full or read-only place, too.
 _LOCKED = re.compile(r"already locked")
@@ -138,12 +138,12 @@ class Restic:
             raise BackupError(f"restic {arguments[0]} did not end within {limit:g} s for the repository {self.settings.repository}: {words}")
         if _PASSWORD.search(answer.error):
             raise BackupError(f"xinference_backup_password does not open the repository {self.settings.repository}: {words}")
-        if _NONE.search(answer.error):
-            raise NoRepository(f"there is no repository at {self.settings.repository}: {words}")
         if _LOCKED.search(answer.error):
             if again:
                 return self._again(*arguments, seconds=seconds)
             raise Locked(f"the repository {self.settings.repository} is locked by another process: {words}")
+        if _NONE.search(answer.error):
+            raise NoRepository(f"there is no repository at {self.settings.repository}: {words}")
         if _ROOM.search(answer.error) and "--include" in arguments:
             raise BackupError(f"there is no room for the files of models that restic reads back: {words}")
         if _ROOM.search(answer.error) and arguments[0] == "restore":

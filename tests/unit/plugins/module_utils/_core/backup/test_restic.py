@@ -28,7 +28,7 @@ PASSWORD, KEY = "marked password", "marked-key"
 ID = "0123456789abcdef" * 4
 BACKUP = ["backup", "--json", "--host", "one", "--tag", "inferops.xinference", "--tag", "container=xinference"]
 NONE = "Fatal: unable to open config file: stat /r/config: no such file or directory\nIs there a repository at the following location?\n/r\n"
-LOCKED = "unable to create lock in backend: repository is already locked by PID 7 on one by root (UID 0, GID 0)\nlock was created at 2026-01-31\n"
+LOCKED = "unable to create lock in backend: repository is already locked by PID 74049 on one by root (UID 0, GID 0)\nlock was created at 2026-01-31\n"
 
 
 class Calls:
@@ -286,7 +286,7 @@ def test_a_stale_lock_is_removed_once(settings: Settings) -> None:
 def test_a_lock_of_another_process_stays(settings: Settings) -> None:
     restic, calls = made(settings, *[failed(LOCKED), Answer(0, "", "")] * 200)
     waited = wait(restic)
-    with pytest.raises(BackupError, match=f"the repository {settings.repository} is locked by another process: .*already locked by PID 7 on one"):
+    with pytest.raises(BackupError, match=f"the repository {settings.repository} is locked by another process: .*already locked by PID 74049 on one"):
         restic.check()
     assert 600 < sum(waited) < 640
     assert all(5 <= seconds <= 20 for seconds in waited)
