@@ -24,6 +24,11 @@ options:
       Whether C(NO_PROXY) and C(no_proxy) should hold the container's own addresses where a proxy is named, beside what they hold already.
     type: bool
     default: false
+  others:
+    description: Names of other machines that C(NO_PROXY) and C(no_proxy) should hold then as well.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -38,12 +43,13 @@ _value:
   type: dict
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 
-def texts(values: dict[str, Any], past_proxies: bool = False) -> dict[str, str]:
+def texts(values: dict[str, Any], past_proxies: bool = False, others: Sequence[str] = ()) -> dict[str, str]:
     """The same names with texts."""
     from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight import variables
 
@@ -51,7 +57,7 @@ def texts(values: dict[str, Any], past_proxies: bool = False) -> dict[str, str]:
         found: dict[str, str] = variables.texts(variables.plain(values))
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
-    return variables.past_proxies(found) if past_proxies else found
+    return variables.past_proxies(found, others) if past_proxies else found
 
 
 class FilterModule:

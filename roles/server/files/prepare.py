@@ -90,15 +90,22 @@ def read(path: Path) -> list[str]:
         return file.read(1 << 16).decode("utf-8", "replace").splitlines() if stat.S_ISREG(os.fstat(handle).st_mode) else []
 
 
-def keep_keys(folder: Path, owner: tuple[int, int], accounts: bool) -> bool:
-    """Make the secrets that a server takes from its environment; whether any changed."""
+def keep_keys(folder: Path, owner: tuple[int, int], accounts: bool, cluster_key: str | None) -> bool:
+    """Make the secrets that a server takes from its environment; whether any changed.
+
+    ``cluster_key`` is that of a cluster, empty for one whose network alone keeps others out; None for a server alone, which makes its own.
+    """
     path = folder / "environment"
     lines = read(path)
     kept = dict(line.partition("=")[::2] for line in lines if not line.startswith("#"))
     before = dict(kept)
     if not knows_actor_key():
         # Empty, to show that this was checked.
+        if cluster_key:
+            sys.exit(f"{FOLDER}: this server knows no key of a cluster; take one since 4.0.1, or set xinference_cluster_without_key.")
         kept[ACTOR_KEY] = ""
+    elif cluster_key is not None:
+        kept[ACTOR_KEY] = cluster_key
     elif not kept.get(ACTOR_KEY):
         kept[ACTOR_KEY] = secrets.token_hex(32)
     # Servers since 3.0 make these keys themselves. Those before do not start without, and take them from their environment alone.
@@ -146,7 +153,7 @@ def main() -> None:
         give(Path(wanted["keeper"]), 0o644, (0, 0))
     make_folder({"inside": folder, "owner": owner[0], "group": owner[1], "mode": "0700"})
     # The keys come before the accounts, and are made where these are there already, too: then the command says so, and writes nothing.
-    changed = keep_keys(folder, owner, bool(account))
+    changed = keep_keys(folder, owner, bool(account), wanted.get("actor_key"))
     if account and command:
         # The encryption key serves API keys, of which there are none.
         done = subprocess.run(  # noqa: S603  its arguments are ours

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -181,15 +181,17 @@ def texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {key: as_text(value) or "" for key, value in values.items()}
 
 
-def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+def past_proxies(environment: Mapping[str, str], others: Iterable[str] = ()) -> dict[str, str]:
     """An environment in which no request to the container itself goes through a proxy that it names.
+
+    :param others: names of other machines for which that holds, too.
 
     Programs read the name in capitals, in small letters, or one before the other, so both get the same value.
     """
     found = dict(environment)
     if any(name.lower() in _PROXIES and value for name, value in found.items()):
         given = [part.strip() for name in ("NO_PROXY", "no_proxy") for part in found.get(name, "").split(",")]
-        found["NO_PROXY"] = found["no_proxy"] = ",".join(dict.fromkeys([*filter(None, given), *LOOPBACK]))
+        found["NO_PROXY"] = found["no_proxy"] = ",".join(dict.fromkeys([*filter(None, given), *LOOPBACK, *others]))
     return found
 
 
