@@ -18,7 +18,9 @@ options:
     description: >-
       What the rules are made of: C(comment) (of every rule), C(prefix) (of the chains' names), C(bridge) (network interface of the container), C(port) (that
       the server is published on), C(users) (numbers of users besides root whose processes publish it), C(blocked) and C(allowed) (destinations of the
-      container).
+      container), and C(openings) (none by default), a list of dictionaries with C(address) (IPv4 address of this machine on which ports of the container are
+      published), C(ports) (of TCP, each a number or a range such as C(30100-30149)) and C(sources) (IPv4 addresses that may connect there). Nobody else
+      reaches an opening, and of this machine root and C(users) alone.
     type: dict
     required: true
 """
@@ -27,6 +29,20 @@ EXAMPLES = r"""
 - name: Show the rules of IPv4
   ansible.builtin.debug:
     msg: "{{ ({'comment': 'xinference-firewall', 'prefix': 'xinference', 'bridge': 'xinference0', 'port': 9997} | inferops.xinference.firewall_rules).ipv4 }}"
+
+- name: Show the rules of IPv4 where another machine reaches ports of the container
+  ansible.builtin.debug:
+    msg: "{{ (wanted | inferops.xinference.firewall_rules).ipv4 }}"
+  vars:
+    wanted:
+      comment: xinference-firewall
+      prefix: xinference
+      bridge: xinference0
+      port: 9997
+      openings:
+        - address: 10.0.0.5
+          ports: ["9999", "30100-30149"]
+          sources: [10.0.0.6]
 """
 
 RETURN = r"""
@@ -40,12 +56,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 
 def firewall_rules(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The rules by IP family."""
-    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, rules
 
-    return {family: asdict(found) for family, found in rules(Firewall(**wanted)).items()}
+    try:
+        openings = [Opening(**opening) for opening in wanted.get("openings", ())]
+        return {family: asdict(found) for family, found in rules(Firewall(**{**wanted, "openings": openings})).items()}
+    except ValueError as error:
+        # Ansible would append the cause, which is in the sentence already.
+        raise AnsibleFilterError(f"The firewall cannot have a rule for this address or port: {error}.") from None
 
 
 class FilterModule:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rules of the firewall, tried with packets of everybody they are about, on the kernel of this machine and in networks of their own.
 
-A host, a container behind its bridge, a neighbour on the host's network that routes what it likes, and the metadata service of a cloud. There is no server:
-what the rules let through does not depend on it. Scenarios `recovery` and `proxy` see the same rules on whole hosts.
+A host, a container behind its bridge, a neighbour on the host's network that routes what it likes, another member of a cluster on the same network, and
+the metadata service of a cloud. There is no server: what the rules let through does not depend on it. Scenarios `recovery` and `proxy` see the same rules on
+whole hosts.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, rules
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.tests.machine import ROOT
 
@@ -31,7 +32,13 @@ PORT = 9997
 INSIDE = {"ipv4": ("10.231.0.1", "10.231.0.2"), "ipv6": ("fd23:1::1", "fd23:1::2")}
 OUTSIDE = {"ipv4": ("10.232.0.1", "10.232.0.2"), "ipv6": ("fd23:2::1", "fd23:2::2")}
 METADATA = {"ipv4": "169.254.169.254", "ipv6": "fd00:ec2::254"}
+#: Another member of the cluster, on the network that the host shares with others.
+MEMBER = "10.232.0.3"
 WANTED = Firewall("xinference-firewall", "xinference", "xinference0", PORT, blocked=["host", "169.254.0.0/16", "fd00:ec2::254"])
+#: Ports of the container that members of a cluster reach on the host's address.
+FIRST, LAST = 30100, 30149
+OPENED = (9999, FIRST, (FIRST + LAST) // 2, LAST)
+CLUSTER = replace(WANTED, openings=[Opening(OUTSIDE["ipv4"][0], ["9999", f"{FIRST}-{LAST}"], [MEMBER])])
 SCRIPT = ROOT / "roles/server/files/firewall.sh"
 #: Listens on a port, says so, and answers one word to whoever connects. Arguments: user, address, port.
 LISTENER = """
@@ -74,6 +81,7 @@ class Networks:
     host: str
     container: str
     neighbour: str
+    member: str
     folder: Path
 
     def set_rules(self, wanted: Firewall) -> None:
@@ -122,8 +130,8 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
     """The machines, with no rules yet."""
     folder = tmp_path_factory.mktemp("firewall")
     (folder / "firewall.sh").write_bytes(SCRIPT.read_bytes())
-    made = Networks("inferops-host", "inferops-container", "inferops-neighbour", folder)
-    names = (made.host, made.container, made.neighbour)
+    made = Networks("inferops-host", "inferops-container", "inferops-neighbour", "inferops-member", folder)
+    names = (made.host, made.container, made.neighbour, made.member)
 
     def remove() -> None:
         for name in {network["name"] for network in json.loads(run("ip", "-json", "netns", "list") or "[]")} & set(names):
@@ -135,13 +143,17 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
         run("ip", "netns", "add", name)
         run("ip", "link", "set", "lo", "up", where=name)
     run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", where=made.host)
-    run("ip", "link", "add", "xinference0", "type", "bridge", where=made.host)
-    run("ip", "link", "set", "xinference0", "up", where=made.host)
-    for there, near, far in ((made.container, "veth0", "eth0"), (made.neighbour, "out0", "eth0")):
-        run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", there, where=made.host)
+    # The network outside is a bridge, too: a switch that the neighbour and the member are plugged into.
+    for bridge in ("xinference0", "out0"):
+        run("ip", "link", "add", bridge, "type", "bridge", where=made.host)
+        run("ip", "link", "set", bridge, "up", where=made.host)
+    for there, near, bridge in ((made.container, "veth0", "xinference0"), (made.neighbour, "veth1", "out0"), (made.member, "veth2", "out0")):
+        run("ip", "link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", there, where=made.host)
+        run("ip", "link", "set", near, "master", bridge, where=made.host)
         run("ip", "link", "set", near, "up", where=made.host)
-        run("ip", "link", "set", far, "up", where=there)
-    run("ip", "link", "set", "veth0", "master", "xinference0", where=made.host)
+        run("ip", "link", "set", "eth0", "up", where=there)
+    run("ip", "address", "add", f"{MEMBER}/24", "dev", "eth0", where=made.member)
+    run("ip", "route", "add", "default", "via", OUTSIDE["ipv4"][0], where=made.member)
     for family in ("ipv4", "ipv6"):
         length = {"ipv4": "24", "ipv6": "64"}[family]
         for (ours, theirs), device, there in ((INSIDE[family], "xinference0", made.container), (OUTSIDE[family], "out0", made.neighbour)):
@@ -162,6 +174,39 @@ def fenced(networks: Networks) -> Iterator[Networks]:
     networks.set_rules(WANTED)
     yield networks
     networks.remove_rules()
+
+
+@pytest.fixture
+def published(networks: Networks) -> Iterator[Networks]:
+    """The machines, with ports of the container published on the host's address as Docker does it, and no rules of ours."""
+    address, container, subnet = OUTSIDE["ipv4"][0], INSIDE["ipv4"][1], "10.231.0.0/24"
+    ports = (9999, *range(FIRST, LAST + 1))
+    lines = [
+        "*nat",
+        ":DOCKER - [0:0]",
+        "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+        "-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER",
+        f"-A POSTROUTING -s {subnet} ! -o xinference0 -j MASQUERADE",
+        *(f"-A DOCKER -d {address}/32 ! -i xinference0 -p tcp --dport {port} -j DNAT --to-destination {container}:{port}" for port in ports),
+        "COMMIT",
+        "*filter",
+        ":FORWARD DROP [0:0]",
+        "-A FORWARD -o xinference0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-A FORWARD -i xinference0 ! -o xinference0 -j ACCEPT",
+        *(f"-A FORWARD -d {container}/32 ! -i xinference0 -o xinference0 -p tcp --dport {port} -j ACCEPT" for port in ports),
+        "COMMIT",
+    ]
+    subprocess.run(("ip", "netns", "exec", networks.host, "iptables-restore"), input="\n".join([*lines, ""]), check=True, capture_output=True, text=True)
+    # Both replicas' ports and the questions of a member's container come from this range.
+    before = run("sysctl", "-n", "net.ipv4.ip_local_port_range", where=networks.container).split()
+    run("sysctl", "-qw", f"net.ipv4.ip_local_port_range={FIRST} {LAST}", where=networks.container)
+    yield networks
+    networks.remove_rules()
+    run("sysctl", "-qw", f"net.ipv4.ip_local_port_range={' '.join(before)}", where=networks.container)
+    run("iptables", "-P", "FORWARD", "ACCEPT", where=networks.host)
+    for table, chain in (("filter", "FORWARD"), ("nat", "PREROUTING"), ("nat", "OUTPUT"), ("nat", "POSTROUTING"), ("nat", "DOCKER")):
+        run("iptables", "-t", table, "-F", chain, where=networks.host)
+    run("iptables", "-t", "nat", "-X", "DOCKER", where=networks.host)
 
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes networks")
@@ -252,6 +297,56 @@ def test_what_is_allowed_is_allowed(networks: Networks, family: str) -> None:
         assert networks.answer(networks.neighbour, other, here=networks.container, port=443, patience=SHORT) == "nothing"
     finally:
         networks.remove_rules()
+
+
+def test_named_machines_alone_reach_an_opening(published: Networks) -> None:
+    address = OUTSIDE["ipv4"][0]
+    everybody = ((published.member, 0), (published.neighbour, 0), (published.host, 0), (published.host, NOBODY))
+    for where, user in everybody:
+        assert published.answer(published.container, address, here=where, user=user, port=FIRST) == "answer"
+    published.set_rules(CLUSTER)
+    for port in OPENED:
+        assert published.answer(published.container, address, here=published.member, port=port) == "answer"
+        assert published.answer(published.container, address, here=published.neighbour, port=port, patience=SHORT) == "nothing"
+        assert published.answer(published.container, address, here=published.host, port=port) == "answer"
+        assert published.answer(published.container, address, here=published.host, user=NOBODY, port=port, patience=SHORT) == "nothing"
+    # It is the opening that lets them through, and its removal that lets all of them.
+    published.set_rules(WANTED)
+    for where, user in everybody:
+        assert published.answer(published.container, address, here=where, user=user, port=FIRST) == "answer"
+
+
+def test_who_publishes_reaches_an_opening(published: Networks) -> None:
+    """The user of a Docker without root."""
+    published.set_rules(replace(CLUSTER, users=[NOBODY]))
+    address = OUTSIDE["ipv4"][0]
+    assert published.answer(published.container, address, here=published.host, user=NOBODY, port=LAST) == "answer"
+    assert published.answer(published.container, address, here=published.host, user=NOBODY - 1, port=LAST, patience=SHORT) == "nothing"
+
+
+def test_other_services_of_the_machine_stay_reachable(published: Networks) -> None:
+    """On the ports beside an opening, and on those of an opening where the address is another one."""
+    published.set_rules(CLUSTER)
+    for where in (published.member, published.neighbour, published.host):
+        for port in (80, 9998, FIRST - 1, LAST + 1):
+            assert published.answer(published.host, OUTSIDE["ipv4"][0], here=where, user=NOBODY, port=port) == "answer"
+        assert published.answer(published.host, INSIDE["ipv4"][0], here=where, user=NOBODY, port=9999) == "answer"
+    assert published.answer(published.host, OUTSIDE["ipv6"][0], here=published.neighbour, user=NOBODY, port=9999) == "answer"
+
+
+def test_answers_reach_the_container_on_the_ports_of_an_opening(published: Networks) -> None:
+    """It asks a hub, and another member, from a port that the host publishes."""
+    published.set_rules(CLUSTER)
+    for there, address in ((published.neighbour, OUTSIDE["ipv4"][1]), (published.member, MEMBER)):
+        assert published.answer(there, address, here=published.container, port=443) == "answer"
+
+
+def test_what_the_container_reaches_of_its_host_is_not_up_to_an_opening(published: Networks) -> None:
+    address = OUTSIDE["ipv4"][0]
+    published.set_rules(CLUSTER)
+    assert published.answer(published.host, address, here=published.container, port=9999, patience=SHORT) == "nothing"
+    published.set_rules(replace(CLUSTER, blocked=[]))
+    assert published.answer(published.host, address, here=published.container, port=9999) == "answer"
 
 
 def test_setting_again_changes_nothing_and_removing_leaves_nothing(networks: Networks) -> None:

@@ -13,9 +13,9 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
-__all__ = ["FAMILIES", "HOOKS", "HOST", "Destination", "Firewall", "Rules", "check", "parse_destination", "rules"]
+__all__ = ["FAMILIES", "HOOKS", "HOST", "Destination", "Firewall", "Opening", "Rules", "check", "parse_destination", "parse_ports", "rules"]
 
 #: IP families, each with the version of its addresses.
 FAMILIES = {"ipv4": 4, "ipv6": 6}
@@ -26,6 +26,7 @@ HOOKS = ("PREROUTING", "FORWARD", "OUTPUT")
 #: An address or a network, and a port; one of IPv6 stands in brackets where a port follows.
 _WITH_PORT = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:./]+)\]|(?P<plain>[0-9./]+))(?::(?P<port>[0-9]{1,5}))?")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:./]+")
+_PORTS = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
 _Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
@@ -42,6 +43,20 @@ class Destination:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """Ports of the container that some machines reach, and no others.
+
+    :param address: IPv4 address of this machine on which Docker publishes them.
+    :param ports: of TCP, each a number or a range such as ``30100-30149``.
+    :param sources: IPv4 addresses that may connect; without any, nobody may but this machine.
+    """
+
+    address: str
+    ports: Sequence[int | str]
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Firewall:
     """What the rules are made of.
 
@@ -52,6 +67,7 @@ class Firewall:
     :param users: numbers of users, besides root, whose processes publish it.
     :param blocked: what the container must not reach: networks such as ``10.0.0.0/8``, or :data:`HOST`.
     :param allowed: exceptions of that, such as ``10.0.0.5:8080``.
+    :param openings: published ports that some machines alone may reach, and of this machine root and ``users``.
     """
 
     comment: str
@@ -61,6 +77,7 @@ class Firewall:
     users: Sequence[int] = ()
     blocked: Sequence[str] = (HOST,)
     allowed: Sequence[str] = ()
+    openings: Sequence[Opening] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,44 @@ def parse_destination(text: str) -> Destination:
     if not _ADDRESS.fullmatch(address) or (port is not None and not 1 <= port <= 65535):
         raise ValueError(text)
     return Destination(ipaddress.ip_network(address), port)
+
+
+def parse_ports(text: int | str) -> str:
+    """A port, or a range such as ``30100-30149``, as iptables reads it.
+
+    :raises ValueError: for anything else.
+    """
+    matched = _PORTS.fullmatch(str(text))
+    first = int(matched["first"]) if matched else 0
+    last = int(matched["last"] or first) if matched else 0
+    if not 1 <= first <= last <= 65535:
+        raise ValueError(str(text))
+    return str(first) if first == last else f"{first}:{last}"
+
+
+def _one_machine(text: object) -> str:
+    """The IPv4 address of a machine in its network.
+
+    :raises ValueError: for anything else, such as a network, a name or an address that many have.
+    """
+    try:
+        # A number is none, though Python reads it as one.
+        found = ipaddress.IPv4Address(text if isinstance(text, str) else "")
+    except ValueError:
+        raise ValueError(str(text)) from None
+    if found.is_unspecified or found.is_loopback or found.is_multicast or found.is_reserved:
+        raise ValueError(str(text))
+    return str(found)
+
+
+def _list(value: Any) -> list[Any]:
+    """A list as it is written; a text would be one of its letters.
+
+    :raises ValueError: for anything else.
+    """
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(str(value))
+    return list(value)
 
 
 def check(name: str, destinations: object, words: Iterable[str] = ()) -> list[str]:
@@ -115,12 +170,33 @@ def _to(destination: Destination) -> list[str]:
     return [network] if destination.port is None else [f"{network} -p {protocol} --dport {destination.port}" for protocol in ("tcp", "udp")]
 
 
+def _opened(opening: Opening) -> list[str]:
+    """Matches for packets to the ports of an opening."""
+    return [f"-d {_one_machine(opening.address)}/32 -p tcp --dport {parse_ports(ports)}" for ports in _list(opening.ports)]
+
+
+def _from_others(wanted: Firewall) -> list[str]:
+    """Rules for what other machines and other containers send to the openings. Whatever they let through, the rules behind them let through as well."""
+    if not wanted.openings:
+        return []
+    outside = f"! -i {wanted.bridge}"
+    # A process of this machine has been let through or not when it sent. Answers may come from anyone: where the container asks others, such as a hub, its
+    # question may leave from the address and a port of an opening, and the answer comes back there.
+    found = ["-i lo -j RETURN", f"{outside} -m conntrack --ctdir REPLY -j RETURN"]
+    # All sources come first: two openings may name the same port.
+    for opening in wanted.openings:
+        sources = [_one_machine(source) for source in _list(opening.sources)]
+        found += [f"{outside} -s {source}/32 {match} -j RETURN" for match in _opened(opening) for source in sources]
+    return found + [f"{outside} {match} -j DROP" for opening in wanted.openings for match in _opened(opening)]
+
+
 def _from_container(wanted: Firewall, version: int) -> list[str]:
     """Rules for what a machine receives, before it is decided where it goes on to."""
     found = []
     if version == 4:
         # Docker before 28 sends on what a neighbour addresses to this machine's loopback, where the port is published. Of IPv6 the kernel drops it itself.
         found.append("-d 127.0.0.0/8 ! -i lo -j DROP")
+        found += _from_others(wanted)
     found.append(f"! -i {wanted.bridge} -j RETURN")
     found.append("-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN")
     if version == 6:
@@ -141,10 +217,15 @@ def _from_container(wanted: Firewall, version: int) -> list[str]:
     return found
 
 
-def _from_machine(wanted: Firewall) -> list[str]:
+def _from_machine(wanted: Firewall, version: int) -> list[str]:
     """Rules for what processes of this machine send."""
     # Docker itself is root, and passes on what comes to the published port.
     found = [f"-o {wanted.bridge} -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP"]
+    if version == 4:
+        # Docker has not put the container's address in the place of this one yet.
+        for match in [f"{match} -m conntrack --ctstate NEW -m owner" for opening in wanted.openings for match in _opened(opening)]:
+            found += [f"{match} --uid-owner {user} -j RETURN" for user in wanted.users if user]
+            found.append(f"{match} ! --uid-owner 0 -j DROP")
     # Nobody connects to a listener that cannot agree. Packets without a socket are the kernel's own, such as the refusal of a closed port.
     agreed = f"-p tcp --sport {wanted.port} --tcp-flags SYN,ACK SYN,ACK -m owner"
     found += [f"{agreed} --uid-owner {user} -j RETURN" for user in wanted.users if user]
@@ -154,7 +235,7 @@ def _from_machine(wanted: Firewall) -> list[str]:
 def rules(wanted: Firewall) -> dict[str, Rules]:
     """The rules, by IP family.
 
-    :raises ValueError: for a destination that is none.
+    :raises ValueError: for a destination, an address or a port that is none.
     """
     found = {}
     for family, version in FAMILIES.items():
@@ -162,7 +243,7 @@ def rules(wanted: Firewall) -> dict[str, Rules]:
             "PREROUTING": _from_container(wanted, version),
             # Neither answers nor what is sent on from the published port.
             "FORWARD": [f"-o {wanted.bridge} ! -i {wanted.bridge} -m conntrack ! --ctstate DNAT,ESTABLISHED,RELATED -j DROP"],
-            "OUTPUT": _from_machine(wanted),
+            "OUTPUT": _from_machine(wanted, version),
         }
         fingerprint = hashlib.sha256(repr(chains).encode()).hexdigest()[:12]
         lines, marks = [], []

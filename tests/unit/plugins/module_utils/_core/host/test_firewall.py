@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from ipaddress import ip_network
@@ -12,7 +13,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import HOOKS, HOST, Destination, Firewall, check, parse_destination, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import (
+    HOOKS,
+    HOST,
+    Destination,
+    Firewall,
+    Opening,
+    check,
+    parse_destination,
+    parse_ports,
+    rules,
+)
 
 WANTED = Firewall("xinference-firewall", "xinference", "xinference0", 9997)
 
@@ -135,3 +146,127 @@ def test_nothing_may_be_blocked() -> None:
 def test_a_wrong_destination_is_no_rule() -> None:
     with pytest.raises(ValueError, match="nowhere"):
         rules(replace(WANTED, allowed=["nowhere"]))
+
+
+@pytest.mark.parametrize(
+    ("family", "fingerprint", "text", "marks"),
+    [
+        (
+            "ipv4",
+            "af6adba971fa",
+            "3fbd1dd8e937b59e20eaae9f0ef8bc3e240c3056ae75cb903aeaf80e31d54fff",
+            "29701e08860d95fb5682e35cee743ad176022c229d535b13e80f065db04bdd5d",
+        ),
+        (
+            "ipv6",
+            "f0c116adfdbf",
+            "66b11cfecbbc4fc99f3a7257ba5572c9a1439d4c83cc137724122b37f7e94848",
+            "29c03a351c60b3e617f5c333a10fe3f1a0faf7f5da0d4afa28f9c991c2208fef",
+        ),
+    ],
+)
+def test_without_openings_the_rules_are_those_from_before_there_were_any(family: str, fingerprint: str, text: str, marks: str) -> None:
+    """Recorded then. A host that is in no cluster has nothing to set again."""
+    wanted = replace(WANTED, users=[0, 1000], blocked=[HOST, "169.254.0.0/16", "fd00:ec2::254"], allowed=["192.0.2.10:8080", "fd00::1"])
+    made = rules(wanted)[family]
+    assert f"xinference-firewall:{fingerprint}:0" in made.text
+    assert hashlib.sha256(made.text.encode()).hexdigest() == text
+    assert hashlib.sha256(repr(made.marks).encode()).hexdigest() == marks
+    assert rules(replace(wanted, openings=[]))[family] == made
+
+
+OPENING = Opening("10.0.0.5", ["9999", "30100-30149"], ["10.0.0.6", "10.0.0.7"])
+
+
+def test_the_rules_of_an_opening() -> None:
+    before, after = rules(WANTED), rules(replace(WANTED, openings=[OPENING]))
+    made = chain(after["ipv4"].text, "xinference-prerouting")
+    old = chain(before["ipv4"].text, "xinference-prerouting")
+    assert made[:1] == old[:1] == ["-d 127.0.0.0/8 ! -i lo -j DROP"]
+    assert made[1 : -len(old) + 1] == [
+        "-i lo -j RETURN",
+        "! -i xinference0 -m conntrack --ctdir REPLY -j RETURN",
+        "! -i xinference0 -s 10.0.0.6/32 -d 10.0.0.5/32 -p tcp --dport 9999 -j RETURN",
+        "! -i xinference0 -s 10.0.0.7/32 -d 10.0.0.5/32 -p tcp --dport 9999 -j RETURN",
+        "! -i xinference0 -s 10.0.0.6/32 -d 10.0.0.5/32 -p tcp --dport 30100:30149 -j RETURN",
+        "! -i xinference0 -s 10.0.0.7/32 -d 10.0.0.5/32 -p tcp --dport 30100:30149 -j RETURN",
+        "! -i xinference0 -d 10.0.0.5/32 -p tcp --dport 9999 -j DROP",
+        "! -i xinference0 -d 10.0.0.5/32 -p tcp --dport 30100:30149 -j DROP",
+    ]
+    assert made[-len(old) + 1 :] == old[1:]
+    made, old = chain(after["ipv4"].text, "xinference-output"), chain(before["ipv4"].text, "xinference-output")
+    assert made == [
+        old[0],
+        "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+        "-d 10.0.0.5/32 -p tcp --dport 30100:30149 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+        *old[1:],
+    ]
+    assert chain(after["ipv4"].text, "xinference-forward") == chain(before["ipv4"].text, "xinference-forward")
+    assert before["ipv4"].marks != after["ipv4"].marks
+    # Docker publishes on an address of IPv4 alone.
+    assert before["ipv6"] == after["ipv6"]
+
+
+def test_users_who_publish_reach_an_opening() -> None:
+    made = chain(rules(replace(WANTED, openings=[replace(OPENING, ports=[9999])], users=[0, 1000, 1001]))["ipv4"].text, "xinference-output")
+    assert made[1:4] == [
+        "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner --uid-owner 1000 -j RETURN",
+        "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner --uid-owner 1001 -j RETURN",
+        "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+    ]
+
+
+def test_openings_of_the_same_port_add_up() -> None:
+    """What one refuses to others, another one may let them reach."""
+    openings = [Opening("10.0.0.5", ["9997"], ["10.0.0.6"]), Opening("10.0.0.5", ["9990-9999"], ["10.0.0.7"])]
+    made = [rule for rule in chain(rules(replace(WANTED, openings=openings))["ipv4"].text, "xinference-prerouting") if "--dport 99" in rule]
+    assert [rule.rpartition(" ")[2] for rule in made] == ["RETURN", "RETURN", "DROP", "DROP"]
+
+
+def test_nobody_reaches_an_opening_without_sources() -> None:
+    made = chain(rules(replace(WANTED, openings=[replace(OPENING, sources=[])]))["ipv4"].text, "xinference-prerouting")
+    assert [rule for rule in made if "10.0.0.5" in rule] == [
+        "! -i xinference0 -d 10.0.0.5/32 -p tcp --dport 9999 -j DROP",
+        "! -i xinference0 -d 10.0.0.5/32 -p tcp --dport 30100:30149 -j DROP",
+    ]
+
+
+@pytest.mark.parametrize(("text", "made"), [("1", "1"), (9999, "9999"), ("65535", "65535"), ("1-65535", "1:65535"), ("30100-30100", "30100")])
+def test_ports(text: int | str, made: str) -> None:
+    assert parse_ports(text) == made
+
+
+WRONG_PORTS: list[Any] = [
+    *("", " ", "0", "65536", "0-5", "1-65536", "30149-30100", "1-", "-1", "1-2-3", "1:2", "9999,10000", "http", "9999 ", "9999\n-j ACCEPT", "\u0661"),
+    *(0, -1, 65536, True, None, 1.5, [], {}),
+]
+
+
+@pytest.mark.parametrize("text", WRONG_PORTS)
+def test_what_is_no_port(text: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
+        parse_ports(text)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
+        rules(replace(WANTED, openings=[replace(OPENING, ports=["9999", text])]))
+
+
+WRONG_ADDRESSES: list[Any] = [
+    *("", " ", "worker", "10.0.0.5/32", "10.0.0.0/8", "10.0.0.5:80", "10.0.0", "10.0.0.256", "fd00::5", "::ffff:10.0.0.5", "10.0.0.5\n", "\u0661.0.0.1"),
+    # They would be rules for other packets than somebody meant, or for none.
+    *("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", HOST, None, 10, 167772165, b"\x0a\x00\x00\x05", {}, ["10.0.0.5"]),
+]
+
+
+@pytest.mark.parametrize("text", WRONG_ADDRESSES)
+def test_what_is_no_address_of_an_opening(text: Any) -> None:
+    for opening in (replace(OPENING, address=text), replace(OPENING, sources=["10.0.0.6", text])):
+        with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
+            rules(replace(WANTED, openings=[opening]))
+
+
+@pytest.mark.parametrize("name", ["ports", "sources"])
+@pytest.mark.parametrize("value", ["9999", "10.0.0.6", 9999, None, {"9999": 1}])
+def test_a_text_is_no_list_of_ports_or_sources(name: str, value: Any) -> None:
+    """Each of its letters would be taken for one."""
+    with pytest.raises(ValueError, match=re.escape(str(value))):
+        rules(replace(WANTED, openings=[replace(OPENING, **{name: value})]))
