@@ -15,6 +15,7 @@ description:
     the declared list in the same shape.
   - A line holds C(key=value) pairs separated by white space, quoted like in a shell. Keys are the fields of module
     M(inferops.xinference.models); C(option.NAME=value) sets one of the engine's options, and C(env.NAME=value) an environment variable.
+    C(workers=NAME,NAME) names several workers, separated by commas without white space.
   - Lines without content are ignored. These are empty lines, comments that begin with C(#), C(//) or C(;), lines of punctuation only such as
     C(-), and words such as C(none), C(n/a) or C(null). What follows white space and C(#) is a comment, too.
   - Bullets and numbers before a line, commas and semicolons behind a pair, quotes around a whole line, typographic quotes, tabs, spaces that do
@@ -49,6 +50,8 @@ import re
 import shlex
 from typing import Any
 
+#: The field that is a list of names.
+_LISTED = "workers"
 _GROUPS = {"option": "engine_options", "engine_options": "engine_options", "env": "environment", "environment": "environment"}
 #: What forms and people put in place of quotes, hyphens and spaces, and what cannot be seen.
 _PLAIN = str.maketrans({**dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'), **dict.fromkeys("\u2018\u2019\u201a\u201b", "'")})
@@ -118,7 +121,7 @@ def _model(line: str) -> Any:
                 return refused
             values[name] = _typed(value) if _GROUPS[group] == "engine_options" else value
         elif value or key in _GROUPS:
-            model[key] = value
+            model[key] = value.split(",") if key == _LISTED else value
     return model
 
 

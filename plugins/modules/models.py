@@ -102,8 +102,19 @@ options:
       n_gpu:
         description: Number of GPUs, V(auto) or V(null). Leave it out on CPU hosts.
         type: raw
+      workers:
+        description:
+          - Workers of a cluster that may run the model, by their names in the inventory, each once. The server spreads the replicas over them.
+          - If not set, the server chooses among all workers by the number of models that they run, whatever memory these have free.
+          - Order has no meaning. Names are of letters, digits, C(.), C(_) and C(-), with a letter or digit at both ends. A name that is no
+            worker of the server is refused, and so is every name where the server has no workers.
+        type: list
+        elements: str
       worker_ip:
-        description: Worker that should run the model, on servers with several.
+        description:
+          - Worker that should run the model, on a cluster that was not made by the roles of this collection. An address or a name as the worker
+            announces it, with or without a port, or several of them, separated by commas. A server without workers ignores it.
+          - Mutually exclusive with O(models[].workers).
         type: str
       request_limits:
         description: Number of requests that the model accepts at a time. Unlimited if not set.

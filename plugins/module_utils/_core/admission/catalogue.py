@@ -11,7 +11,7 @@ from typing import Any
 
 from ..base.compare import nearest_choice, same_choice
 from ..base.errors import ApiError, AuthenticationError
-from ..base.messages import called, nearest
+from ..base.messages import called, nearest, shown
 from ..declaration.model import DeclaredModel
 from ..server.api import CatalogueApi
 from ..server.rows import EngineOffer, Engines, WorkerRow, WorkerStatus
@@ -172,6 +172,8 @@ def _check_place(asked: _Asked, model: DeclaredModel) -> list[str]:
             problems.append(f"n_gpu '{wanted}' is more than the {most} GPUs of this server; leave it out{' on a host without GPU' if not most else ''}.")
     if "worker_ip" in model.given:
         problems += _check_workers(str(model.given["worker_ip"]), list(asked.workers()))
+    if "workers" in model.given:
+        problems += _check_worker_names(model.given["workers"], list(asked.workers()))
     return problems
 
 
@@ -182,6 +184,16 @@ def _check_workers(given: str, addresses: Sequence[str]) -> list[str]:
         return []
     missing = [one.strip() for one in given.split(",") if one.strip() not in {*addresses, *hosts}]
     return [f"worker_ip '{one}' is no worker of this server; allowed: {', '.join(sorted(hosts))}." for one in missing]
+
+
+def _check_worker_names(given: Sequence[str], addresses: Sequence[str]) -> list[str]:
+    """Names of workers that are asked for against those that have joined; a server without supervisor would ignore them in silence."""
+    hosts = sorted({address.rpartition(":")[0] for address in addresses})
+    if not hosts:
+        return []
+    if set(hosts) & _LOCAL:
+        return [f"workers '{shown(given)}' cannot be chosen, because this server runs all models itself; leave it out, or declare a cluster."]
+    return [_ended(f"workers '{one}' is no worker of this server; allowed: {', '.join(hosts)}{nearest(one, hosts)}") for one in given if one not in hosts]
 
 
 def _check(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str], *checks: Callable[[_Asked, DeclaredModel], list[str]]) -> list[str]:

@@ -110,6 +110,11 @@ def _check_together(label: str, item: Mapping[str, Any], given: Mapping[str, Any
         problems.append(f"{label}: engine is missing; the server takes sentence_transformers for type embedding, which cannot load ggufv2, so give llama.cpp.")
     if given.get("engine_options") == AUTO and engine != "llama.cpp":
         problems.append(f"{label}: engine_options 'auto' is possible for engine llama.cpp only; {given.get('engine') or model_type} chooses by itself.")
+    if "workers" in given and "worker_ip" in given:
+        problems.append(
+            f"{label}: workers '{shown(given['workers'])}' and worker_ip '{shown(given['worker_ip'])}' both say where the model runs; give workers alone, "
+            "which names hosts of the inventory."
+        )
     if given.get("virtual_env_packages") and given.get("enable_virtual_env") is False:
         problems.append(f"{label}: virtual_env_packages need enable_virtual_env, which is false.")
     if given.get("path") is not None and engine:

@@ -13,7 +13,20 @@ from typing import Any, Callable
 from ..base.messages import nearest, out_of_range, shown, unsendable, whole
 from .engine_options import LLAMA_CPP
 
-__all__ = ["AUTO", "AUTOSTART", "BELONGS", "ENGINES", "FIELDS", "MODEL_TYPES", "NO_GGUF", "SENT", "WrongField", "kind_of", "sentence"]
+__all__ = [
+    "AUTO",
+    "AUTOSTART",
+    "BELONGS",
+    "ENGINES",
+    "FIELDS",
+    "MODEL_TYPES",
+    "NO_GGUF",
+    "SENT",
+    "WORKER_NAME",
+    "WrongField",
+    "kind_of",
+    "sentence",
+]
 
 #: Engines by model type, as Xinference spells them; the server compares without regard to case.
 ENGINES: dict[str, tuple[str, ...]] = {
@@ -51,6 +64,8 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
 NO_GGUF = ("transformers", "sentence_transformers", "flag", "sglang", "mlx", "trt-llm", "lmdeploy")
 _LORA = ("lora_list", "image_lora_load_kwargs", "image_lora_fuse_kwargs")
 _SIZE = re.compile(r"\d+([._]\d+)?", re.ASCII)
+#: Name of a worker in the inventory, by which the other members of its cluster know it.
+WORKER_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _WORKERS = re.compile(r"[\w.:\[\]-]+(\s*,\s*[\w.:\[\]-]+)*", re.ASCII)
 _UID_BAD = re.compile(r"[\s/\\?#%]")
 _VARIABLE_BAD = re.compile(r"[\s=]")
@@ -209,6 +224,19 @@ def _worker(value: Any) -> str:
     return str(value)
 
 
+def _workers(value: Any) -> list[str]:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise WrongField("must be a list of at least one worker's name in the inventory, such as [worker-1, worker-2]")
+    for name in value:
+        if not isinstance(name, str):
+            raise WrongField(f"holds {kind_of(name)}, but must hold names of workers in the inventory; put in quotes what YAML reads as something else")
+        if not WORKER_NAME.fullmatch(name):
+            raise WrongField(f"holds '{shown(name)}', which is no name of a worker: use letters, digits, '.', '_' and '-', with a letter or digit at both ends")
+        if value.count(name) > 1:
+            raise WrongField(f"holds '{name}' twice; replica says how many replicas there are")
+    return list(value)
+
+
 def _one_of(choices: Sequence[str]) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in choices:
@@ -246,10 +274,12 @@ class Field:
 
     :param check: turns a raw value into the normalised one, or raises with what is allowed.
     :param sent: name in the launch request; empty when the field is not part of it.
+    :param written: how the normalised value is written there.
     """
 
     check: Callable[[Any], Any]
     sent: str = ""
+    written: Callable[[Any], Any] = lambda value: value
 
 
 FIELDS: dict[str, Field] = {
@@ -265,6 +295,8 @@ FIELDS: dict[str, Field] = {
     "path": Field(_absolute, "model_path"),
     "download_hub": Field(_one_of(HUBS), "download_hub"),
     "n_gpu": Field(_gpus, "n_gpu"),
+    # Sent under the same name; what is sent is read back as the one below.
+    "workers": Field(_workers, "worker_ip", ",".join),
     "worker_ip": Field(_worker, "worker_ip"),
     "request_limits": Field(_number, "request_limits"),
     "enable_thinking": Field(_flag, "enable_thinking"),

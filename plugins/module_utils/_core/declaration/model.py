@@ -73,8 +73,9 @@ class DeclaredModel:
         """Arguments of the launch request: only what was declared, so that the server's own defaults hold."""
         request: dict[str, Any] = {"model_uid": self.uid, "model_type": self.type, "replica": self.wanted("replica")}
         for name, value in self.given.items():
-            if FIELDS[name].sent:
-                request[FIELDS[name].sent] = value
+            field_of = FIELDS[name]
+            if field_of.sent:
+                request[field_of.sent] = field_of.written(value)
         size = request.get("model_size_in_billions")
         if isinstance(size, str) and size.isdigit():
             request["model_size_in_billions"] = int(size)

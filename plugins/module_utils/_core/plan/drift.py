@@ -50,6 +50,13 @@ def _masked(name: str, value: Any) -> Any:
     return dict.fromkeys(value, _MASK) if name == "environment" and isinstance(value, Mapping) else value
 
 
+def _same_applied(name: str, wanted: Any, actual: Any) -> bool:
+    """Whether a value that was applied is the declared one. Workers may be named in any order: the server chooses among them."""
+    if name == "workers" and isinstance(actual, str):
+        return sorted(str(wanted).split(",")) == sorted(one.strip() for one in actual.split(","))
+    return same_value(wanted, actual)
+
+
 def _said(value: Any) -> Any:
     """A value, or None for an empty list or dictionary, which asks for nothing."""
     return None if value in ({}, []) else value
@@ -60,7 +67,11 @@ def _unreported(model: DeclaredModel, running: ObservedModel, applied: Applied) 
     found: dict[str, Any] = {}
     declared = effective(model.launch_request(), running.spec, model.options)
     request = effective(applied.request, running.spec, applied.request if applied.source == RECORDED else model.options)
+    # Both are sent under one name: a difference is that of the one that was declared.
+    other = "worker_ip" if "workers" in model.given else "workers"
     for name, sent in UNREPORTED.items():
+        if name == other:
+            continue
         wanted, actual = _said(declared.get(sent)), _said(request.get(sent))
         if sent in applied.hidden:
             continue
@@ -69,7 +80,7 @@ def _unreported(model: DeclaredModel, running: ObservedModel, applied: Applied) 
         # It means no GPU on a host that has none, and a server stores the one as the other.
         if name == "n_gpu" and wanted == "auto" and actual is None:
             continue
-        if wanted is None or actual is None or not same_value(wanted, actual):
+        if wanted is None or actual is None or not _same_applied(name, wanted, actual):
             found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}
     for key in sorted({*declared, *request} - _SENT):
         wanted, actual = declared.get(key), request.get(key)

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..declaration.check import check_models
-from ..declaration.fields import FIELDS, WrongField
+from ..declaration.fields import FIELDS, SENT, WORKER_NAME, WrongField
 from ..declaration.model import DeclaredModel, effective
 from ..declaration.specification import CUSTOM_TYPES
 from ..observed.last_applied import FILLED_IN, RECORDED, Applied, Entry
@@ -20,7 +21,6 @@ from ..server.api import RegistrationsApi
 
 __all__ = ["Export", "cleaned_registration", "custom_registrations", "export"]
 
-_SENT = {spec.sent: name for name, spec in FIELDS.items() if spec.sent}
 #: What a server fills into a registration by default.
 _DEFAULTS: dict[str, Any] = {"is_builtin": False, "model_hub": "huggingface", "version": 2}
 #: Where a copy runs; on a server with one worker there is nothing to choose.
@@ -87,6 +87,20 @@ def _registrations(observed: Observed, found: Mapping[tuple[str, str], Mapping[s
     }
 
 
+def _worker_names(value: Any) -> list[str] | None:
+    """The workers that a launch request names, as hosts of an inventory; None where it holds addresses, or each of several ports."""
+
+    def is_name(text: str) -> bool:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            return bool(WORKER_NAME.fullmatch(text))
+        return False
+
+    names = [one.strip() for one in value.split(",")] if isinstance(value, str) else []
+    return names if names and all(map(is_name, names)) and len(set(names)) == len(names) else None
+
+
 def _given(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The fields of a declaration that make a launch request, and those whose value a declaration cannot hold."""
     given: dict[str, Any] = {}
@@ -95,10 +109,14 @@ def _given(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for sent, value in request.items():
         if value is None:
             continue
-        if sent not in _SENT:
+        if sent not in SENT:
             options[sent] = value
             continue
-        name = _SENT[sent]
+        name = SENT[sent]
+        names = _worker_names(value) if name == "worker_ip" else None
+        if names is not None:
+            given["workers"] = names
+            continue
         try:
             given[name] = FIELDS[name].check(value)
         except WrongField:
@@ -171,7 +189,7 @@ def _item(model: ObservedModel, observed: Observed, secrets: bool, several: bool
     same = found is not None
     given, unknown = found if found is not None else _from_what_runs(model, applied)
     hidden = applied.hidden - (frozenset() if several else _PLACE) if applied is not None and found is None else frozenset()
-    unknown = [*unknown, *(_SENT.get(sent, f"engine_options.{sent}") for sent in sorted(hidden))]
+    unknown = [*unknown, *(SENT.get(sent, f"engine_options.{sent}") for sent in sorted(hidden))]
     unknown = [*unknown, *_environment(given, secrets), *_autostart(given, entry, observed, same)]
     # In the order in which the fields are documented.
     return {"uid": model.uid, **{name: given[name] for name in FIELDS if name in given}}, list(dict.fromkeys(unknown))

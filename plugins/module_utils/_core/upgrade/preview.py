@@ -74,6 +74,11 @@ def _offered(then: Client, model: DeclaredModel) -> str:
     return f"is offered with {', '.join(map(shown, able))}" if able else _NOT_ASKED
 
 
+def _alone(model: DeclaredModel) -> DeclaredModel:
+    """A model for a server that is alone while it is asked, and has no workers to choose among."""
+    return replace(model, given={name: value for name, value in model.given.items() if name != "workers"})
+
+
 def _models(today: Client, then: Client, declared: Sequence[DeclaredModel], options: ReconcileOptions, found: Preview) -> None:
     """Ask for each model by itself, and at last for all of them."""
     running = today.list_models()
@@ -84,13 +89,13 @@ def _models(today: Client, then: Client, declared: Sequence[DeclaredModel], opti
         words, refused = "", True
         try:
             # Memory is a matter of all of them together.
-            reconcile(then, [model], replace(options, check_memory=False))
+            reconcile(then, [_alone(model)], replace(options, check_memory=False))
         except DeclarationError as error:
             words = " ".join(problem.partition("): ")[2] or problem for problem in error.problems)
             found.problems += error.problems
         else:
             words, refused = _offered(then, model), False
-            fine.append(model)
+            fine.append(_alone(model))
         found.models.append(ModelAnswer(model.uid, _running(running.get(model.uid)), words, refused))
     try:
         reconcile(then, fine, options)

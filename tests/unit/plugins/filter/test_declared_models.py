@@ -148,6 +148,12 @@ def test_what_people_put_around_a_line_does_no_harm(line: str) -> None:
         ('uid=a env.A="x, # y"', {"uid": "a", "environment": {"A": "x, # y"}}),
         ("uid=a env.A=b#c env.B=a,b;c env.C=a=1,b=2", {"uid": "a", "environment": {"A": "b#c", "B": "a,b;c", "C": "a=1,b=2"}}),
         ("uid=a worker_ip=10.0.0.1,10.0.0.2", {"uid": "a", "worker_ip": "10.0.0.1,10.0.0.2"}),
+        ("uid=a workers=worker-1,worker-2", {"uid": "a", "workers": ["worker-1", "worker-2"]}),
+        ("uid=a, workers=worker-1,", {"uid": "a", "workers": ["worker-1"]}),
+        # The check refuses these.
+        ("uid=a workers=a,,b", {"uid": "a", "workers": ["a", "", "b"]}),
+        ("uid=a workers='a, b'", {"uid": "a", "workers": ["a", " b"]}),
+        ("uid=a option.workers=a,b env.workers=a,b", {"uid": "a", "engine_options": {"workers": "a,b"}, "environment": {"workers": "a,b"}}),
         # These words are values of fields, and of options.
         ("uid=none name=no quantization=none", {"uid": "none", "name": "no", "quantization": "none"}),
         ("uid=a option.x=none option.y= env.Z=", {"uid": "a", "engine_options": {"x": "none", "y": ""}, "environment": {"Z": ""}}),

@@ -258,6 +258,40 @@ def test_workers_that_are_asked_for_must_be_there(given: str, addresses: list[st
     assert check_catalogue(server, [model(format="ggufv2", worker_ip=given)]) == words
 
 
+@pytest.mark.parametrize(
+    ("given", "addresses", "words"),
+    [
+        (["worker-1", "worker-2"], ["worker-1:30001", "worker-2:30001"], []),
+        (["worker-2"], ["worker-1:30001", "worker-2:30001"], []),
+        # Any port of a name is that worker.
+        (["worker-1"], ["worker-1:30001", "worker-1:30002"], []),
+        (
+            ["worker-3", "gpu", "worker-1"],
+            ["worker-2:30001", "worker-1:30001"],
+            [
+                "workers 'worker-3' is no worker of this server; allowed: worker-1, worker-2; did you mean 'worker-2'?",
+                "workers 'gpu' is no worker of this server; allowed: worker-1, worker-2.",
+            ],
+        ),
+        (["Worker-1"], ["worker-1:30001"], ["workers 'Worker-1' is no worker of this server; allowed: worker-1; did you mean 'worker-1'?"]),
+        *(
+            (
+                ["worker-1", "worker-2"],
+                [f"{host}:40001"],
+                ["workers '[worker-1, worker-2]' cannot be chosen, because this server runs all models itself; leave it out, or declare a cluster."],
+            )
+            for host in ("0.0.0.0", "127.0.0.1", "localhost", "[::1]")
+        ),
+        # A server may report none, such as one whose workers have still to join.
+        (["worker-1"], [], []),
+    ],
+)
+def test_names_of_workers_must_be_those_of_the_server(given: list[str], addresses: list[str], words: list[str]) -> None:
+    server = Server()
+    server.workers = {address: {"status": {"cpu": {}}} for address in addresses}
+    assert check_catalogue(server, [model(format="ggufv2", workers=given)]) == [f"models (uid 'chat'): {problem}" for problem in words]
+
+
 def test_the_workers_are_asked_for_once() -> None:
     server = Server()
     check_catalogue(server, [model(format="ggufv2", n_gpu=1, worker_ip="10.0.0.5"), model(format="ggufv2", n_gpu=1)])

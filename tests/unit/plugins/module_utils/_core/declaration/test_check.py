@@ -254,6 +254,14 @@ def test_the_launch_request_holds_only_what_was_declared() -> None:
     assert model.launch_request() == {"model_uid": "chat", "model_type": "LLM", "replica": 1, "model_name": "qwen3", "model_engine": "llama.cpp"}
 
 
+def test_workers_are_sent_in_one_text_in_their_order() -> None:
+    [model] = parse_models([{**LLM, "workers": ["worker-2", "Worker.1", "w"]}])
+    assert model.given["workers"] == ["worker-2", "Worker.1", "w"]
+    assert model.launch_request()["worker_ip"] == "worker-2,Worker.1,w"
+    assert "workers" not in model.launch_request()
+    assert model.shown()["workers"] == ["worker-2", "Worker.1", "w"]
+
+
 def test_the_launch_request_uses_the_server_s_names() -> None:
     (model,) = parse_models(
         [

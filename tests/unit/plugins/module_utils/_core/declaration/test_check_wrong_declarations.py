@@ -283,6 +283,18 @@ VALUES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("worker as number", {**LLM, "worker_ip": written("10.1")}, ["worker_ip '10.1'", TEXT, QUOTES]),
     ("worker as list", {**LLM, "worker_ip": ["10.0.0.5"]}, ["worker_ip '[10.0.0.5]'", TEXT]),
+    ("workers as text", {**LLM, "workers": "worker-1"}, ["workers 'worker-1' must be a list of at least one worker's name in the inventory"]),
+    ("no workers", {**LLM, "workers": []}, ["workers '[]' must be a list of at least one worker's name in the inventory, such as [worker-1, worker-2]"]),
+    ("workers as dictionary", {**LLM, "workers": {"worker-1": 2}}, ["workers '{worker-1: 2}' must be a list of at least one worker's name"]),
+    ("workers with a number", {**LLM, "workers": ["worker-1", 2]}, ["workers '[worker-1, 2]' holds the number '2', but must hold names of workers"]),
+    ("workers with an empty one", {**LLM, "workers": ["worker-1", ""]}, ["workers '[worker-1, \"\"]' holds '', which is no name of a worker"]),
+    ("workers with white space", {**LLM, "workers": ["worker 1"]}, ["holds 'worker 1', which is no name of a worker: use letters, digits, '.', '_' and '-'"]),
+    ("workers in one text", {**LLM, "workers": ["a,b"]}, ["workers '[a,b]' holds 'a,b', which is no name of a worker"]),
+    ("worker with a port", {**LLM, "workers": ["worker-1:30001"]}, ["holds 'worker-1:30001', which is no name of a worker"]),
+    ("worker with an end", {**LLM, "workers": ["worker_"]}, ["holds 'worker_', which is no name of a worker", "with a letter or digit at both ends"]),
+    ("worker with a line break", {**LLM, "workers": ["worker\n"]}, ["holds 'worker\\n', which is no name of a worker"]),
+    ("worker in another script", {**LLM, "workers": ["w\u00f6rker"]}, ["holds 'w\u00f6rker', which is no name of a worker"]),
+    ("workers twice", {**LLM, "workers": ["a", "b", "a"]}, ["workers '[a, b, a]' holds 'a' twice; replica says how many replicas there are"]),
     ("thinking in other words", {**LLM, "enable_thinking": "maybe"}, ["enable_thinking 'maybe' must be true or false"]),
     ("thinking as number", {**LLM, "enable_thinking": 1}, ["enable_thinking '1' must be true or false"]),
     ("virtual environment as text", {**LLM, "enable_virtual_env": "never"}, ["enable_virtual_env 'never' must be true or false"]),
@@ -518,6 +530,11 @@ OPTIONS: list[tuple[str, dict[str, Any], list[str]]] = [
 ]
 
 TOGETHER: list[tuple[str, dict[str, Any], list[str]]] = [
+    (
+        "workers by name and by address",
+        {**LLM, "workers": ["a", "b"], "worker_ip": "10.0.0.5"},
+        ["workers '[a, b]' and worker_ip '10.0.0.5' both say where the model runs; give workers alone, which names hosts of the inventory."],
+    ),
     (
         "a part that is not the first",
         {**GGUF, "path": "/models/a-00002-of-00003.gguf"},
@@ -970,6 +987,7 @@ SERVER: list[tuple[str, dict[str, Any], list[str]]] = [
         {**GGUF, "worker_ip": "10.0.0.5,10.0.0.9:1"},
         ["worker_ip '10.0.0.9:1' is no worker of this server; allowed: 10.0.0.5."],
     ),
+    ("worker by a name that is not there", {**GGUF, "workers": ["worker-9"]}, ["workers 'worker-9' is no worker of this server; allowed: 10.0.0.5."]),
     (
         "registration under a built-in name",
         {**custom("LLM"), "name": "qwen3"},

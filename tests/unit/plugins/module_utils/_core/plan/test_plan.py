@@ -236,6 +236,7 @@ VALUES: dict[str, list[tuple[Any, Any]]] = {
     "path": [("/models/a.gguf", "/models/a.gguf")],
     "download_hub": [("modelscope", "modelscope")],
     "n_gpu": [(2, 2), (1, "1")],
+    "workers": [(["a", "b"], "a,b"), (["a", "b"], "b, a"), (["a"], "a")],
     "worker_ip": [("10.0.0.7", "10.0.0.7")],
     "request_limits": [(10, 10), (10, "10")],
     "enable_thinking": [(True, True), (False, False), (False, "false")],
@@ -249,6 +250,7 @@ OTHERS: dict[str, list[Any]] = {
     "path": ["/models/b.gguf"],
     "download_hub": ["huggingface"],
     "n_gpu": [1, "auto"],
+    "workers": ["a", "a,c", "a,b,c"],
     "worker_ip": ["10.0.0.8"],
     "request_limits": [11],
     "enable_thinking": [None],
@@ -292,7 +294,7 @@ def test_a_model_that_was_launched_otherwise_differs(source: str, name: str, oth
     assert list(found) == [name]
     if name != "environment":
         # What is empty is as good as nothing.
-        assert found[name] == {"declared": model.given[name], "running": other or None}
+        assert found[name] == {"declared": model.launch_request()[UNREPORTED[name]], "running": other or None}
     assert only(model, Observed({"chat": runs}, applied={"chat": launched})).kind == "relaunch"
 
 
@@ -307,7 +309,17 @@ def test_a_field_that_was_not_launched_with_differs(name: str) -> None:
 def test_a_field_that_is_declared_no_more_differs_unless_the_server_fills_it_in(name: str) -> None:
     fields, runs = fitting(name)
     launched = applied(present(**{**fields, name: VALUES[name][0][0]}))
-    assert list(drift(present(**fields), runs, launched)) == ([] if name in ("download_hub", "n_gpu") else [name])
+    # Workers are sent as the field of those who write addresses.
+    sent = "worker_ip" if name == "workers" else name
+    assert list(drift(present(**fields), runs, launched)) == ([] if name in ("download_hub", "n_gpu") else [sent])
+
+
+def test_workers_are_one_difference_whichever_field_named_them() -> None:
+    launched = applied(present(worker_ip="a"))
+    assert drift(present(workers=["b"]), running(), launched) == {"workers": {"declared": "b", "running": "a"}}
+    assert drift(present(worker_ip="b"), running(), applied(present(workers=["a"]))) == {"worker_ip": {"declared": "b", "running": "a"}}
+    # The same worker, named in the other field.
+    assert drift(present(workers=["a"]), running(), launched) == {}
 
 
 @pytest.mark.parametrize("name", UNREPORTED)

@@ -15,7 +15,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.declarat
 from ansible_collections.inferops.xinference.plugins.module_utils._core.declaration.specification import check_registration
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.last_applied import Applied, Entry, Record, cleaned, from_worker
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ERROR, LOADING, READY, Observed, ObservedModel
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import UNREPORTED
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.drift import UNREPORTED, drift
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.plan import Plan, PlanOptions, make_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import Export, cleaned_registration, custom_registrations, export
 from ansible_collections.inferops.xinference.plugins.module_utils._core.server.rows import ModelRow
@@ -335,6 +335,28 @@ def test_on_which_worker_it_shall_run_is_said_where_there_are_several() -> None:
 def test_what_the_worker_s_file_cannot_hold_is_said() -> None:
     request = {**FORM, "peft_model_config": "<PeftModelConfig object at 0x7f>"}
     assert export(Observed({"chat": model("chat", CHAT)}, applied={"chat": applied(request, "worker")}), {}).unknown == {"chat": ["peft_model_config"]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "declared"),
+    [
+        ("worker-1", {"workers": ["worker-1"]}),
+        ("worker-2, worker-1", {"workers": ["worker-2", "worker-1"]}),
+        ("10.0.0.1", {"worker_ip": "10.0.0.1"}),
+        ("worker-1,10.0.0.1", {"worker_ip": "worker-1,10.0.0.1"}),
+        ("worker-1:30001", {"worker_ip": "worker-1:30001"}),
+        ("worker-1,worker-1", {"worker_ip": "worker-1,worker-1"}),
+    ],
+)
+def test_workers_are_declared_by_name_where_they_were_launched_so(sent: str, declared: dict[str, Any]) -> None:
+    launched = applied({**FORM, "worker_ip": sent}, "record")
+    observed = Observed({"chat": model("chat", CHAT)}, applied={"chat": launched})
+    exported = export(observed, {})
+    assert {name: value for name, value in exported.declaration[0].items() if name.startswith("worker")} == declared
+    assert (exported.unknown, exported.problems) == ({}, [])
+    # A run with it changes nothing.
+    [again] = parse_models(exported.declaration)
+    assert drift(again, observed.models["chat"], launched) == {}
 
 
 def test_a_value_that_a_declaration_cannot_hold_is_said() -> None:

@@ -105,6 +105,13 @@ def test_a_model_with_its_own_registration_is_asked_for_with_it() -> None:
     assert found.problems == []
 
 
+def test_a_new_server_is_not_asked_for_workers_because_it_is_alone() -> None:
+    then = new_server()
+    assert [address.rpartition(":")[0] for address in then.status().get("workers") or {}] == ["0.0.0.0"]
+    found = asked(FakeServer(), then, llm("chat", workers=["worker-1", "worker-2"]))
+    assert (found.problems, [model.refused for model in found.models]) == ([], [False])
+
+
 def test_nothing_is_launched_or_downloaded() -> None:
     """Whatever the options of a run are."""
     then = new_server()
