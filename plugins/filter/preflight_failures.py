@@ -46,6 +46,7 @@ def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[s
     from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.check import check_host
     from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.settings import (
         BackupSettings,
+        ClusterSettings,
         MonitoringSettings,
         ProxySettings,
         Settings,
@@ -53,7 +54,7 @@ def preflight_failures(host: dict[str, Any], settings: dict[str, Any]) -> list[s
     from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.variables import plain
 
     given = plain(settings)
-    parts = {"proxy": ProxySettings, "backup": BackupSettings, "monitoring": MonitoringSettings}
+    parts = {"proxy": ProxySettings, "backup": BackupSettings, "monitoring": MonitoringSettings, "cluster": ClusterSettings}
     made = {name: kind(**given[name]) if given.get(name) else None for name, kind in parts.items()}
     return [str(failure) for failure in check_host(host, Settings(**{**given, **made}))]
 

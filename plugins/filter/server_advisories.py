@@ -26,6 +26,10 @@ options:
     description: Version of the client that asks it. Another sentence says where it is of an older major version.
     type: str
     default: ""
+  cluster:
+    description: Whether the server is a cluster. Another sentence says what a cluster of this version does not do.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -46,11 +50,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def server_advisories(host: Mapping[str, Any], version: str, client: str = "") -> list[str]:
+def server_advisories(host: Mapping[str, Any], version: str, client: str = "", cluster: bool = False) -> list[str]:
     """One sentence for each."""
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.preflight.cluster import cluster_warnings
     from ansible_collections.inferops.xinference.plugins.module_utils._core.server.advisories import older_client, sentences
 
-    return [*sentences(version, host["server_environment"]), *older_client(client, version)]
+    return [*sentences(version, host["server_environment"]), *older_client(client, version), *(cluster_warnings(version) if cluster else [])]
 
 
 class FilterModule:

@@ -11,6 +11,7 @@ from typing import Any
 from ..host.volumes import check as check_volumes
 from . import combined
 from .backup import check_backup
+from .cluster import check_cluster
 from .container import check_container, check_image, check_sizes, check_start, check_texts, check_variables, check_versions
 from .host import check_disk, check_docker, check_home, check_machine, check_recovery, declared_volumes
 from .models import check_declared_models
@@ -47,6 +48,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
         *check_proxy(host, settings, settings.proxy),
         *check_monitoring(settings, settings.monitoring),
         *check_backup(host, settings, settings.backup),
+        *check_cluster(host, settings, settings.cluster),
         *check_upgrade(host, settings),
         *check_disk(host, settings),
         *(

@@ -17,6 +17,7 @@ from ..host.volumes import host_path
 from ..observed.limits import Limits
 from ..observed.server_files import Files
 from ..plan.sizing import choose_options, too_much
+from .cluster import Placed, placed_on, role_of
 from .settings import LEAST_MEMORY, OPTION_NAMES, Failure, Settings
 
 __all__ = ["check_declared_models"]
@@ -27,7 +28,9 @@ def check_declared_models(host: Mapping[str, Any], settings: Settings) -> list[F
     restoring = settings.backup is not None and settings.backup.restoring
     models, problems = check_models(settings.models, strict=settings.validate_engine_options, names=OPTION_NAMES)
     failures = [Failure("models", problem, "") for problem in problems]
-    for uid, name, path in container_paths(models):
+    cluster = settings.cluster
+    placed = Placed(models, models) if cluster is None else placed_on(models, cluster.name, role_of(cluster))
+    for uid, name, path in container_paths(placed.files):
         place = host_path(path, settings.data_root, settings.volumes)
         if place is None:
             targets = ", ".join(sorted(str(volume["target"]) for volume in settings.volumes if volume.get("target")))
@@ -40,7 +43,7 @@ def check_declared_models(host: Mapping[str, Any], settings: Settings) -> list[F
             )
         elif place in host["paths"] and not host["paths"][place]["exists"] and not restoring:
             failures.append(Failure("models", f"Model '{uid}': {name} '{path}' does not exist.", f"Copy it to {place} on this host."))
-    return failures or _check_fit(host, settings, models)
+    return failures or _check_fit(host, settings, placed.memory)
 
 
 class _KnownFiles:

@@ -16,7 +16,7 @@ from ..host.listeners import collide
 from . import adoption, combined
 from .settings import Failure, Settings
 
-__all__ = ["check_metrics_port", "check_network", "check_port", "holder", "is_address", "is_taken", "network_problems"]
+__all__ = ["check_metrics_port", "check_network", "check_port", "held_by_container", "holder", "is_address", "is_taken", "network_problems"]
 
 #: Where the figures of the server's worker are published, which asks for no account.
 METRICS_ADDRESS = "127.0.0.1"
@@ -108,14 +108,14 @@ def check_port(host: Mapping[str, Any], settings: Settings) -> list[Failure]:
                 "Publish on 127.0.0.1, or switch authentication on.",
             )
         )
-    holds = _held_by_container(host)
+    holds = held_by_container(host)
     taken = is_taken(host, settings.address, port)
     if taken and port not in holds:
         failures.append(_port_of(host, settings, taken))
     return failures
 
 
-def _held_by_container(host: Mapping[str, Any]) -> Sequence[int]:
+def held_by_container(host: Mapping[str, Any]) -> Sequence[int]:
     """Ports that the server's container holds."""
     container = host["docker"]["container"] or {}
     # One that restarts, or is paused, holds its port on and off, or still; one that is just started is called created or exited until it runs.
@@ -137,7 +137,7 @@ def check_metrics_port(host: Mapping[str, Any], settings: Settings) -> list[Fail
     if other:
         return [Failure("metrics_port", f"xinference_metrics_port '{port}' is {other}, too.", "Choose another one.")]
     taken = is_taken(host, METRICS_ADDRESS, port)
-    if taken and port not in _held_by_container(host):
+    if taken and port not in held_by_container(host):
         return [Failure("metrics_port", taken, "Free it, or set xinference_metrics_port to another one, or to 0 for none.")]
     return []
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base.sizes import MIB
 
-__all__ = ["LEAST_MEMORY", "BackupSettings", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
+__all__ = ["LEAST_MEMORY", "BackupSettings", "ClusterSettings", "Failure", "ProxySettings", "Settings", "gateway_of", "installs", "lacks", "manages"]
 
 MANAGED_DOCKER = frozenset({"debian", "ubuntu"})
 #: The least that Docker takes for a limit, in bytes.
@@ -124,6 +124,48 @@ class MonitoringSettings:
 
 
 @dataclass(frozen=True)
+class ClusterSettings:
+    """The settings of a host that is in a cluster, and of its other members. They are known by their names in the inventory.
+
+    :param name: of this host.
+    :param supervisors: hosts of group ``xinference_supervisor``.
+    :param workers: hosts of group ``xinference_workers``.
+    :param addresses: by host, where the other members reach it; empty where none is given.
+    :param images: by host, its image with tag and digest.
+    :param key_length: characters of the key, which itself is not needed here.
+    :param key_characters: whether it has no others than are allowed.
+    :param same_key: whether all members have the same.
+    :param without_key: whether the network alone keeps others out.
+    :param version: tag of the image.
+    :param supervisor_port: of the supervisor's host, for workers.
+    :param worker_port: of each worker's host, for the supervisor.
+    :param replica_ports: of each worker's host, as in 30100-30149.
+    :param address: of this host on which the API is published.
+    :param port: of this host on which the API is published.
+    :param firewall: whether the roles make firewall rules on this host.
+    :param models: the list of models that the cluster serves, as it was written.
+    """
+
+    name: str
+    supervisors: Sequence[str]
+    workers: Sequence[str]
+    addresses: Mapping[str, Any]
+    images: Mapping[str, Any]
+    key_length: int
+    key_characters: bool
+    same_key: bool
+    without_key: bool
+    version: str
+    supervisor_port: int
+    worker_port: int
+    replica_ports: str
+    address: str
+    port: int
+    firewall: bool
+    models: Any
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings that a host is checked against; sizes in MiB.
 
@@ -153,6 +195,7 @@ class Settings:
     :param proxy: the proxy; None where there should be none.
     :param backup: the backups; None where there should be none.
     :param monitoring: the credentials for figures; None where nobody reads them through the proxy.
+    :param cluster: the cluster that the host is in; None where it is in none.
     :param admin_username: name of the administrator.
     :param service_account: name of the account that launches models; empty for the administrator.
     :param accounts: further accounts, each with ``name`` and fields of :class:`~.resources.users.Account`.
@@ -197,6 +240,7 @@ class Settings:
     proxy: ProxySettings | None = None
     backup: BackupSettings | None = None
     monitoring: MonitoringSettings | None = None
+    cluster: ClusterSettings | None = None
     admin_username: str = "admin"
     service_account: str = "automation"
     accounts: Any = ()

@@ -28,6 +28,12 @@ def test_what_a_server_is_open_to(tag: str, environment: dict[str, bool], cves: 
     assert [sentence.partition("(")[2].partition(",")[0] for sentence in found] == cves
 
 
+@pytest.mark.parametrize(("tag", "cluster", "warned"), [("v3.1.0-cpu", True, 1), ("v3.1.0-cpu", False, 0), ("v3.5.0-cpu", True, 0), ("own", True, 0)])
+def test_a_cluster_of_an_older_version(tag: str, cluster: bool, warned: int) -> None:
+    found = server_advisories({"server_environment": {}}, tag, cluster=cluster)
+    assert [sentence.startswith("A cluster of Xinference 3.1.0 may miss models") for sentence in found] == [True] * warned
+
+
 def test_an_older_client_is_named() -> None:
     found = server_advisories({"server_environment": {}}, "v4.1.0-cpu", "3.5.0")
     assert [sentence for sentence in found if sentence.startswith("The client 3.5.0 is older than the server v4.1.0-cpu")] == found
