@@ -213,6 +213,13 @@ options:
   cores:
     description: Processor cores that the server may use. If not set, all of its machine, as it reports them.
     type: float
+  workers:
+    description: >-
+      Names of the workers that a cluster is to have, as its supervisor knows them. After a restart of the supervisor the recovery service waits up to 90
+      seconds for them before it launches anything, because each brings the models that it still runs. Empty for a server alone.
+    type: list
+    elements: str
+    default: []
   memory_mib:
     description: Memory that the server may use, in MiB. If not set, all of its machine, as it reports it.
     type: int
@@ -477,6 +484,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "validate_engine_options": {"type": "bool", "default": True},
         "check_memory": {"type": "bool", "default": True},
         "cores": {"type": "float"},
+        "workers": {"type": "list", "elements": "str", "default": []},
         "memory_mib": {"type": "int"},
         "container": {"type": "str"},
         "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},

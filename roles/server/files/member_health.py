@@ -1,7 +1,9 @@
 # Copyright (c) 2026 inferops contributors (@inferops)
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Health check of a container that belongs to a cluster: member_health.py SUPERVISOR [WORKER]
+"""Health check of a container that belongs to a cluster.
+
+Arguments: name of the supervisor and, on a worker, how the supervisor names it.
 
 A supervisor is healthy when it answers, because workers come and go. A worker is healthy when its supervisor names it: it listens before it has joined,
 and goes on to listen when it was turned away. Nothing but the image's Python is needed.

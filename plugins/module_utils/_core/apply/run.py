@@ -12,6 +12,7 @@ from typing import Any
 
 from ..base.errors import ApiError, AuthenticationError, ConnectionFailed, NoAnswer, XinferenceError
 from ..observed.models import READY, SCALING, TERMINATING, Observed, observe
+from ..plan.placement import Moves, find_moves, worker_name
 from ..plan.plan import CANCEL, CHANGING, DOWNLOAD, KEEP, LAUNCH, RELAUNCH, SCALE, TERMINATE, WAIT, Action, Plan
 from ..server.api import ModelsApi
 from .context import Clock, Context, Waiting
@@ -104,6 +105,11 @@ class _Steps:
         """Add replicas to a running model, or take some away."""
         run, uid, wanted = self.run, model.uid, int(model.action.request["replica"])
         model.started = run.clock()
+        places = seen.models[uid].places
+        workers = model.action.model.given.get("workers") if model.action.model is not None else None
+        if places and workers:
+            self.place(model, find_moves(workers, wanted, places))
+            return
         replicas = seen.models[uid].replicas
         missing = wanted - len(replicas)
         if missing > 0:
@@ -112,6 +118,22 @@ class _Steps:
             run.attempt(model, lambda: run.write(model, lambda: self.client.add_replicas(uid, missing)))
         for replica in sorted(replicas, reverse=True)[: max(-missing, 0)]:
             run.attempt(model, lambda replica=replica: run.write(model, lambda: self.client.remove_replica(uid, replica)))  # type: ignore[misc]
+
+    def place(self, model: ModelRun, moves: Moves) -> None:
+        """Bring the replicas of a running model to its workers: first those that are added, so that it goes on to serve."""
+        run, uid = self.run, model.uid
+        # Without an address the server would choose a worker itself. Whoever joins again brings back what it ran, so nobody else takes that over.
+        joined = {worker_name(address): address for address in self.client.status().get("workers") or {}} if moves.additions else {}
+        run.report(model, SCALING)
+        for worker in moves.additions:
+            address = joined.get(worker)
+            if address is None:
+                run.fail(model, f"worker {worker} has not joined the cluster, so its replica is not there", READY)
+                return
+            if not run.attempt(model, lambda address=address: run.write(model, lambda: self.client.add_replicas(uid, 1, address))):  # type: ignore[misc]
+                return
+        for number in moves.removals:
+            run.attempt(model, lambda number=number: run.write(model, lambda: self.client.remove_replica(uid, number)))  # type: ignore[misc]
 
     def ask_only(self, launches: list[ModelRun], waits: list[ModelRun]) -> None:
         """Ask for every launch without waiting for one."""

@@ -79,7 +79,7 @@ class ObservedModel:
     :param message: the server's words about a failed launch.
     :param created: when the server made it, in seconds since the epoch; distinguishes one launch from the next.
     :param replicas: numbers of its replicas.
-    :param workers: addresses of the workers that run it.
+    :param places: address of the worker of each replica, by the number of the replica.
     """
 
     uid: str
@@ -88,7 +88,12 @@ class ObservedModel:
     message: str = ""
     created: int = 0
     replicas: tuple[int, ...] = ()
-    workers: tuple[str, ...] = ()
+    places: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Addresses of the workers that run it."""
+        return tuple(dict.fromkeys(self.places.values()))
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,11 @@ def _instance(instance: InstanceRow) -> ObservedModel:
         message=_message(instance),
         created=int(instance.get("instance_created_ts") or 0),
         replicas=tuple(sorted(int(replica["replica_id"]) for replica in replicas if replica.get("replica_id") is not None)),
-        workers=tuple(dict.fromkeys(str(replica["worker_address"]) for replica in replicas if replica.get("worker_address"))),
+        places={
+            int(place if replica.get("replica_id") is None else replica["replica_id"]): str(replica["worker_address"])
+            for place, replica in enumerate(replicas)
+            if replica.get("worker_address")
+        },
     )
 
 
@@ -195,7 +204,7 @@ def _listed(reader: ModelsReadApi, uids: Collection[str]) -> dict[str, ModelRow]
 
 def _with(seen: ObservedModel, state: str, spec: ModelRow | None) -> ObservedModel:
     """The same model with another state and description."""
-    return ObservedModel(seen.uid, state, cast("ModelRow", dict(spec or {})), seen.message, seen.created, seen.replicas, seen.workers)
+    return ObservedModel(seen.uid, state, cast("ModelRow", dict(spec or {})), seen.message, seen.created, seen.replicas, seen.places)
 
 
 def survey(reader: ModelsReadApi, registered: Mapping[str, Collection[str]], server_files: ServerFiles, kept: Mapping[str, Record]) -> Observed:

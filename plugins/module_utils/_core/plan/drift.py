@@ -13,6 +13,7 @@ from ..declaration.fields import FIELDS
 from ..declaration.model import DeclaredModel, effective
 from ..observed.last_applied import FILLED_IN, RECORDED, Applied
 from ..observed.models import ObservedModel
+from .placement import find_moves, workers_text
 
 __all__ = ["drift", "unverified"]
 
@@ -111,6 +112,12 @@ def drift(model: DeclaredModel, running: ObservedModel, applied: Applied | None 
             found[name] = {"declared": wanted, "running": actual}
     if applied is not None:
         found.update(_unreported(model, running, applied))
+    if running.places and (workers := model.given.get("workers")):
+        # Where they really run counts more than where they were asked to.
+        found.pop("workers", None)
+        moves = find_moves(workers, int(model.wanted("replica") or 1), running.places)
+        if moves.additions or moves.removals:
+            found["workers"] = {"declared": ", ".join(workers), "running": workers_text(running.places)}
     return found
 
 
@@ -124,6 +131,9 @@ def unverified(model: DeclaredModel, running: ObservedModel, applied: Applied | 
         and not (name in _NULL_IS_NONE and reported in running.spec)
         and (applied is None or applied.request.get(FIELDS[name].sent) is None)
     ]
-    missing += [name for name, sent in UNREPORTED.items() if model.given.get(name) is not None and (applied is None or sent in applied.hidden)]
+    seen = {"workers"} if running.places else set()
+    missing += [
+        name for name, sent in UNREPORTED.items() if model.given.get(name) is not None and name not in seen and (applied is None or sent in applied.hidden)
+    ]
     missing += [f"engine_options.{key}" for key in sorted(model.options) if applied is None or key in applied.hidden]
     return tuple(missing)

@@ -20,6 +20,7 @@ from ..server.features import AUTOSTART
 from ..server.rows import AutostartEntry, ModelRow
 from .drift import REPORTED, drift, unverified
 from .files import is_cached, wanted_files
+from .placement import PLACED
 from .sizing import Sizes, choose_options
 
 __all__ = ["CHANGING", "ON_DRIFT", "Action", "Plan", "PlanOptions", "describe", "make_plan", "plan_downloads"]
@@ -249,7 +250,7 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
         lost = register is not None and found is None
         # A registration that disappeared under a running model is made again without touching the model.
         return Action(model.uid, KEEP, state, register=register if lost else None, **shared)
-    if set(differs) == {"replica"} and choices.scaling:
+    if set(differs) <= PLACED and choices.scaling:
         return Action(model.uid, SCALE, state, request=request, **shared)
     previous = applied.request if applied is not None else _reported_request(running)
     return Action(model.uid, RELAUNCH, state, request=request, register=register, replaced=replaced, previous=previous, fetch=fetch, **shared)

@@ -38,6 +38,7 @@ class ReconcileOptions:
     :param report: takes how far launches are, as of :class:`~.apply.context.Context`; None asks no server for it.
     :param deaths: what ended in the server's container so far; None where this host cannot see it.
     :param engine_errors: what the engines printed as errors since a second of the epoch; empty where this host cannot see it.
+    :param workers: names of the workers that a cluster is to have; none for a server alone.
     :param names: what options are called in messages, as of :func:`~.base.messages.called`.
     :param store: called when nothing was refused, before anything is changed: stores the declaration for the service of the host.
     """
@@ -54,6 +55,7 @@ class ReconcileOptions:
     report: Callable[[str, str, Progress, float], None] | None = None
     deaths: Callable[[], Deaths | None] = lambda: None
     engine_errors: Callable[[int], list[str]] = lambda since: []
+    workers: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     store: Callable[[], Any] = lambda: None
 
@@ -124,6 +126,8 @@ def reconcile_options(given: Mapping[str, Any], check: bool = False) -> Reconcil
         memory_mib=given["memory_mib"],
         server_files=server_files,
         file=file,
+        # A declaration that an earlier version stored has none.
+        workers=tuple(given.get("workers") or ()),
         names=names,
         deaths=(lambda: deaths(docker_host, container)) if container else (lambda: None),
         engine_errors=(lambda since: engine_errors(docker_host, container, since)) if container else (lambda since: []),

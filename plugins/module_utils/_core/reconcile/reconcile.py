@@ -20,8 +20,9 @@ from ..declaration.model import DeclaredModel
 from ..observed.limits import read_limits
 from ..observed.models import ABSENT, Observed, make_certain, survey
 from ..plan.files import other_source, wanted_files
+from ..plan.placement import PLACED
 from ..plan.plan import DOWNLOAD as DOWNLOAD_FILES
-from ..plan.plan import LAUNCH, RELAUNCH, Plan, make_plan, plan_downloads
+from ..plan.plan import LAUNCH, RELAUNCH, SCALE, Plan, make_plan, plan_downloads
 from ..plan.sizing import too_much
 from ..server.api import Api
 from ..server.features import DOWNLOADS
@@ -101,7 +102,7 @@ def read_plan(client: Api, models: Sequence[DeclaredModel], run_options: Reconci
         return plan_downloads(models, observed, run_options.server_files), observed
     choices = run_options.choices
     plan = make_plan(models, observed, choices, run_options.server_files)
-    if any(action.kind == RELAUNCH and set(action.drift) == {"replica"} for action in plan.actions) and _ADD_REPLICA in client.routes():
+    if any(action.kind == RELAUNCH and set(action.drift) <= PLACED for action in plan.actions) and _ADD_REPLICA in client.routes():
         choices = replace(choices, scaling=True)
         plan = make_plan(models, observed, choices, run_options.server_files)
     complete = _complete(client, plan, observed, run_options)
@@ -112,7 +113,7 @@ def read_plan(client: Api, models: Sequence[DeclaredModel], run_options: Reconci
 
 def _refuse(client: Api, plan: Plan, observed: Observed, run_options: ReconcileOptions) -> None:
     """Stop before the first write when the server could not do what the plan asks."""
-    changed = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, DOWNLOAD_FILES)]
+    changed = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, SCALE, DOWNLOAD_FILES)]
     models = [action.model for action in changed if action.model is not None]
     fetched = plan.launched if run_options.download != "only" else [model for model in plan.models if model.state == "present"]
     problems = [problem for model in fetched if wanted_files(model) for problem in [other_source(model, observed.cached or ())] if problem]

@@ -82,6 +82,9 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     def unregister(self, model_type: str, name: str) -> None:
         """Remove a registration."""
 
+    def status(self) -> ServerStatus:
+        """The workers with their resources."""
+
     def launch(self, request: dict[str, Any]) -> None:
         """Ask for a launch."""
 
@@ -97,7 +100,7 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     def progress(self, uid: str) -> Progress:
         """How far a launch is."""
 
-    def add_replicas(self, uid: str, count: int) -> None:
+    def add_replicas(self, uid: str, count: int, worker: str | None = None) -> None:
         """Add replicas to a running model."""
 
     def remove_replica(self, uid: str, replica_id: int) -> None:

@@ -151,9 +151,17 @@ class Client(AdminClient):
         """How far a launch is: ``progress`` from 0 to 1 and, on newer servers, ``stage`` and ``download_files``."""
         return cast("Progress", dict(self._api.get_launch_model_progress(quote(uid, safe=""))))
 
-    def add_replicas(self, uid: str, count: int) -> None:
-        """Add replicas to a running model; the server answers when they are ready."""
-        self._call("POST", f"/v1/models/{quote(uid, safe='')}/replicas", json={"replica": count}, timeout=max(self._session.timeout, LOAD_TIMEOUT))
+    def add_replicas(self, uid: str, count: int, worker: str | None = None) -> None:
+        """Add replicas to a running model; the server answers when they are ready.
+
+        :param uid: the model.
+        :param count: how many.
+        :param worker: address of the worker that is to run them, as host:port; None leaves it to the server, wherever the model runs.
+        """
+        request: dict[str, Any] = {"replica": count}
+        if worker is not None:
+            request["replica_config"] = [{"devices": [{"worker_ip": worker}]} for _replica in range(count)]
+        self._call("POST", f"/v1/models/{quote(uid, safe='')}/replicas", json=request, timeout=max(self._session.timeout, LOAD_TIMEOUT))
 
     def remove_replica(self, uid: str, replica_id: int) -> None:
         """Take one copy of a running model away."""

@@ -283,6 +283,8 @@ class ServerStatus(TypedDict, total=False):
 
     #: Its workers by address, as host:port; empty while none has registered.
     workers: dict[str, WorkerRow] | None
+    #: Seconds since it started.
+    uptime: int
 
 
 class SetupStatus(TypedDict, total=False):

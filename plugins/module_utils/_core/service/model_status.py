@@ -31,6 +31,7 @@ class ModelStatus:
     :param made: the second in which the server made the instance that was ready last.
     :param drift_tries: relaunches in a row after which it still ran differently from its declaration, since it was changed by hand.
     :param drift_after: when it is relaunched again.
+    :param away_since: since when replicas are missing on their workers; 0 while none is.
     :param next_try: when it is tried again, on the watcher's clock.
     :param message: why the last try failed.
     :param since: since when nothing moved while it is in this state, on the watcher's clock.
@@ -46,6 +47,7 @@ class ModelStatus:
     made: int = 0
     drift_tries: int = 0
     drift_after: float = 0.0
+    away_since: float = 0.0
     next_try: float = 0.0
     message: str = ""
     since: float = 0.0

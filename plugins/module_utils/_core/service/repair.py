@@ -14,6 +14,7 @@ from ..apply.results import Result
 from ..base.errors import ApiError, AuthenticationError, DeclarationError, NoAnswer
 from ..declaration.model import DeclaredModel
 from ..observed.models import ABSENT, BUSY, ORPHAN, PATIENCE, READY, RECOVERING, SETTLING, Observed, observe
+from ..plan.placement import PLACED, worker_name
 from ..reconcile.options import ReconcileOptions
 from ..reconcile.reconcile import reconcile
 from ..server.api import Api
@@ -31,6 +32,12 @@ _RECOVERY = 600.0
 #: Seconds without progress after which a launch is given up, at least; twice the time after each that was, a few times. A run may be less patient:
 #: it only reports, and the model comes up all the same.
 _LAUNCH, _LONGER = 1800.0, 3
+#: Seconds after the start of a supervisor for which its workers are waited for. Each brings the models that it runs, and what was launched meanwhile
+#: would run twice.
+_JOINING = 90.0
+#: Seconds for which replicas are left missing on their workers: a worker that restarts makes them again itself, and what was added meanwhile would
+#: run twice.
+_RETURNING = 60.0
 #: Tries in a row after which a model that fails keeps the others from nothing any more.
 _HOPELESS = 3
 
@@ -62,6 +69,8 @@ class Repair:
         self.smoke_tests.take_down(seen)
         self.free(client, seen, declaration.run_options.waiting)
         now = self.clock()
+        if self.joining(client, declaration.run_options.workers):
+            return seen, False
         due = [model for model in declaration.by_priority() if self.statuses[model.uid].next_try <= now]
         # For a run, who is not named is not declared; who only pauses is.
         spared = frozenset(model.uid for model in declaration.models)
@@ -71,10 +80,10 @@ class Repair:
             self.take_result(result)
             status = self.statuses.get(result.uid)
             if status is not None and result.state == READY and result.result in ("unchanged", "updated") and not result.drift:
-                status.drift_tries, status.drift_after = 0, 0.0
+                status.drift_tries, status.drift_after, status.away_since = 0, 0.0, 0.0
         drifted: list[DeclaredModel] = []
         if run_options.choices.on_drift == "relaunch":
-            uids = {result.uid for result in results if result.drift and not result.failed and self.statuses[result.uid].drift_after <= now}
+            uids = {result.uid for result in results if result.drift and not result.failed and self.is_due(result, now)}
             drifted = [model for model in declaration.models if model.uid in uids]
         known = [(model, self.statuses[model.uid]) for model in declaration.models]
         if drifted and all(is_settled(model, status) or status.tries >= _HOPELESS for model, status in known):
@@ -83,6 +92,26 @@ class Repair:
             seen = observe(client)
             note(seen)
         return seen, bool(drifted)
+
+    def is_due(self, result: Result, now: float) -> bool:
+        """Whether a model that differs from its declaration is to be made as declared now."""
+        status = self.statuses[result.uid]
+        if "workers" in result.drift and set(result.drift) <= PLACED:
+            status.away_since = status.away_since or now
+            if now - status.away_since < _RETURNING:
+                return False
+        return status.drift_after <= now
+
+    def joining(self, client: Api, workers: Sequence[str]) -> bool:
+        """Whether workers of a supervisor that has just started are still on their way.
+
+        :param workers: names of those that there should be.
+        """
+        if not workers:
+            return False
+        status = client.status()
+        away = set(workers) - {worker_name(address) for address in status.get("workers") or {}}
+        return bool(away) and float(status.get("uptime") or 0) < _JOINING
 
     def free(self, client: Api, seen: Observed, waiting: Waiting) -> None:
         """Get out of the way what will never become a model that serves, so that it can be launched again."""

@@ -1,0 +1,65 @@
+# Copyright (c) 2026 inferops contributors (@inferops)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On which workers the replicas of a model run, and how they get to those that were declared. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["PLACED", "Moves", "find_moves", "worker_name", "workers_text"]
+
+#: Fields whose difference is made up for by adding and removing replicas of a model that goes on to serve.
+PLACED = frozenset({"replica", "workers"})
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How the replicas of a model get to their workers.
+
+    :param additions: names of workers, one for each replica that is added there.
+    :param removals: numbers of the replicas that are removed afterwards.
+    """
+
+    additions: tuple[str, ...] = ()
+    removals: tuple[int, ...] = ()
+
+
+def worker_name(address: str) -> str:
+    """Name of the worker at an address such as ``worker-1:30001``."""
+    return address.rpartition(":")[0] or address
+
+
+def workers_text(places: Mapping[int, str]) -> str:
+    """Where replicas run, for people: ``worker-1, worker-2 (2 replicas)``.
+
+    :param places: address of the worker of each replica, by number of the replica.
+    """
+    counts = Counter(worker_name(address) for address in places.values())
+    return ", ".join(name + (f" ({count} replicas)" if count > 1 else "") for name, count in sorted(counts.items())) or "none"
+
+
+def find_moves(workers: Sequence[str], replicas: int, places: Mapping[int, str]) -> Moves:
+    """What brings the replicas of a model to its workers, in equal shares. What already is a share stays as it is.
+
+    :param workers: names of the declared workers.
+    :param replicas: how many there should be.
+    :param places: as of :func:`workers_text`.
+    """
+    there: dict[str, list[int]] = {worker: [] for worker in workers}
+    removals: list[int] = []
+    for number, address in sorted(places.items()):
+        # On a worker that is not declared for this model, nothing should run.
+        there.get(worker_name(address), removals).append(number)
+    least, more = divmod(replicas, len(workers))
+    # The one replica more goes to those that have most already.
+    fullest = sorted(workers, key=lambda worker: -len(there[worker]))
+    additions: list[str] = []
+    for place, worker in enumerate(fullest):
+        share = least + (place < more)
+        additions += [worker] * (share - len(there[worker]))
+        # Newer ones go first: they are less likely to be at work.
+        removals += there[worker][share:]
+    return Moves(tuple(sorted(additions)), tuple(sorted(removals)))
