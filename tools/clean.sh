@@ -21,7 +21,7 @@ if docker info >/dev/null 2>&1; then
   [ "${#images[@]}" -eq 0 ] || docker rmi -f "${images[@]}" >/dev/null
 fi
 # Networks of make isolation, which are there only where it was killed.
-for network in inferops-host inferops-container inferops-neighbour; do
+for network in inferops-host inferops-container inferops-neighbour inferops-member; do
   ip netns delete "$network" 2>/dev/null || true
 done
 # The disk of a test machine, where a test was interrupted.

@@ -10,6 +10,7 @@ whole hosts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -62,6 +63,27 @@ except TimeoutError:
     print("nothing")
 except ConnectionRefusedError:
     print("refused")
+"""
+#: Listens, says so, and keeps two connections, of which it answers the first question. Arguments: address, port.
+PATIENT_LISTENER = """
+import socket, sys, threading
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+print("listens", flush=True)
+for connection in [server.accept()[0] for _number in range(2)]:
+    threading.Thread(target=lambda kept=connection: kept.sendall(b"answer" if kept.recv(100) else b"")).start()
+"""
+#: Connects, says so, and asks when it gets a line. Arguments: address, port, seconds.
+PATIENT_CLIENT = """
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20) as connection:
+    print("connected", flush=True)
+    sys.stdin.readline()
+    connection.settimeout(float(sys.argv[3]))
+    connection.sendall(b"question")
+    try:
+        print(connection.recv(100).decode())
+    except TimeoutError:
+        print("nothing")
 """
 
 
@@ -316,12 +338,45 @@ def test_named_machines_alone_reach_an_opening(published: Networks) -> None:
         assert published.answer(published.container, address, here=where, user=user, port=FIRST) == "answer"
 
 
+def test_a_stranger_who_is_connected_already_is_cut_off(published: Networks) -> None:
+    address, port = OUTSIDE["ipv4"][0], str(FIRST)
+    with contextlib.ExitStack() as stack:
+
+        def started(where: str, *words: str) -> subprocess.Popen[str]:
+            command = ("ip", "netns", "exec", where, PYTHON, "-c", *words)
+            process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() in ("listens\n", "connected\n")
+            return process
+
+        started(published.container, PATIENT_LISTENER, "0.0.0.0", port)
+        member = started(published.member, PATIENT_CLIENT, address, port, "20")
+        neighbour = started(published.neighbour, PATIENT_CLIENT, address, port, str(SHORT))
+        published.set_rules(CLUSTER)
+        assert member.communicate("now\n")[0] == "answer\n"
+        assert neighbour.communicate("now\n")[0] == "nothing\n"
+
+
 def test_who_publishes_reaches_an_opening(published: Networks) -> None:
-    """The user of a Docker without root."""
     published.set_rules(replace(CLUSTER, users=[NOBODY]))
     address = OUTSIDE["ipv4"][0]
     assert published.answer(published.container, address, here=published.host, user=NOBODY, port=LAST) == "answer"
     assert published.answer(published.container, address, here=published.host, user=NOBODY - 1, port=LAST, patience=SHORT) == "nothing"
+
+
+def test_an_opening_of_a_docker_without_root(networks: Networks) -> None:
+    """A process of its user listens there, and nothing is translated: what this machine sends comes in again by its loopback."""
+    networks.set_rules(replace(CLUSTER, users=[NOBODY]))
+    address = OUTSIDE["ipv4"][0]
+    try:
+        for user in (0, NOBODY):
+            assert networks.answer(networks.host, address, here=networks.host, user=user, server=NOBODY, port=LAST) == "answer"
+        assert networks.answer(networks.host, address, here=networks.host, user=NOBODY - 1, server=NOBODY, port=LAST, patience=SHORT) == "nothing"
+        assert networks.answer(networks.host, address, here=networks.member, server=NOBODY, port=LAST) == "answer"
+        assert networks.answer(networks.host, address, here=networks.neighbour, server=NOBODY, port=LAST, patience=SHORT) == "nothing"
+    finally:
+        networks.remove_rules()
 
 
 def test_other_services_of_the_machine_stay_reachable(published: Networks) -> None:

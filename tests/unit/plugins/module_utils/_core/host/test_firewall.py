@@ -252,7 +252,7 @@ def test_what_is_no_port(text: Any) -> None:
 
 WRONG_ADDRESSES: list[Any] = [
     *("", " ", "worker", "10.0.0.5/32", "10.0.0.0/8", "10.0.0.5:80", "10.0.0", "10.0.0.256", "fd00::5", "::ffff:10.0.0.5", "10.0.0.5\n", "\u0661.0.0.1"),
-    # They would be rules for other packets than somebody meant, or for none.
+    # They would be rules for other packets than those that are meant, or for none.
     *("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", HOST, None, 10, 167772165, b"\x0a\x00\x00\x05", {}, ["10.0.0.5"]),
 ]
 
