@@ -328,7 +328,7 @@ def test_a_range_that_holds_other_ports(ports: str, held: str) -> None:
 
 
 def listening(address: str, port: int, **facts: Any) -> dict[str, Any]:
-    """The good host with somebody who listens."""
+    """The good host on which another program listens."""
     return {**HOST, "listeners": [{"address": address, "port": port}], **facts}
 
 
@@ -345,7 +345,7 @@ def listening(address: str, port: int, **facts: Any) -> dict[str, Any]:
         (WORKING, 9999, ""),
     ],
 )
-def test_a_port_that_somebody_has(cluster: ClusterSettings, port: int, remedy: str) -> None:
+def test_a_port_that_is_in_use(cluster: ClusterSettings, port: int, remedy: str) -> None:
     for address in ("0.0.0.0", str(cluster.addresses[cluster.name])):
         assert said(cluster, listening(address, port)) == ([f"Port {port} is in use on {address} by something else. {remedy}"] if remedy else [])
     assert said(cluster, listening("127.0.0.1", port)) == []
