@@ -83,7 +83,8 @@ class Repair:
                 status.drift_tries, status.drift_after, status.away_since = 0, 0.0, 0.0
         drifted: list[DeclaredModel] = []
         if run_options.choices.on_drift == "relaunch":
-            uids = {result.uid for result in results if result.drift and not result.failed and self.is_due(result, now)}
+            placed = {model.uid for model in declaration.models if "workers" in model.given}
+            uids = {result.uid for result in results if result.drift and not result.failed and self.is_due(result, now, result.uid in placed)}
             drifted = [model for model in declaration.models if model.uid in uids]
         known = [(model, self.statuses[model.uid]) for model in declaration.models]
         if drifted and all(is_settled(model, status) or status.tries >= _HOPELESS for model, status in known):
@@ -93,10 +94,13 @@ class Repair:
             note(seen)
         return seen, bool(drifted)
 
-    def is_due(self, result: Result, now: float) -> bool:
-        """Whether a model that differs from its declaration is to be made as declared now."""
+    def is_due(self, result: Result, now: float, placed: bool) -> bool:
+        """Whether a model that differs from its declaration is to be made as declared now.
+
+        :param placed: whether it is declared on which workers it runs.
+        """
         status = self.statuses[result.uid]
-        if "workers" in result.drift and set(result.drift) <= PLACED:
+        if placed and set(result.drift) <= PLACED:
             status.away_since = status.away_since or now
             if now - status.away_since < _RETURNING:
                 return False
