@@ -15,7 +15,7 @@ import ssl
 import struct
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,12 +23,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from conftest import PASSWORD
+from network import open_ports
 from prepared import Prepared
 from serving import Server
 
 NAME = "xinference-molecule-proxy"
 #: More often than the server's guard lets anybody.
 TRIES = 15
+#: In the place of a status, for a request that was not refused and not answered.
+LET_THROUGH = 0
 #: Seconds. What has arrived together is read in less.
 WAITED = 0.001
 
@@ -49,20 +52,6 @@ def raw(address: str, context: ssl.SSLContext, method: str, path: str) -> int:
     status = connection.getresponse().status
     connection.close()
     return status
-
-
-def open_ports(address: str, ports: Iterable[int]) -> list[int]:
-    """Those that can be reached."""
-
-    def is_open(port: int) -> bool:
-        with socket.socket() as client:
-            client.settimeout(3)
-            return client.connect_ex((address, port)) == 0
-
-    # Each takes every 64th port: one task for each of 65535 would cost more than the connections.
-    tried = list(ports)
-    with ThreadPoolExecutor(64) as pool:
-        return sorted(port for found in pool.map(lambda first: [port for port in tried[first::64] if is_open(port)], range(64)) for port in found)
 
 
 def test_open_ports(host: Any, address: str) -> None:
@@ -351,15 +340,19 @@ def test_logins_are_limited(outsider: requests.Session, base: str) -> None:
     """So many at once that those which are too many come before the server, which takes its time, has answered the first ones."""
 
     def guess(_number: int) -> int:
-        return outsider.post(f"{base}/token", json={"username": "admin", "password": "guessed"}, timeout=120).status_code
+        try:
+            return outsider.post(f"{base}/token", json={"username": "admin", "password": "guessed"}, timeout=120).status_code
+        except requests.ReadTimeout:
+            # The proxy refuses at once. Whom it let through, a server that has no processor for it may not answer in time.
+            return LET_THROUGH
 
     begun = time.monotonic()
     with ThreadPoolExecutor(20) as threads:
         statuses = list(threads.map(guess, range(60)))
     seconds = time.monotonic() - begun
-    assert set(statuses) == {401, 429}
+    assert {401, 429} <= set(statuses) <= {401, 429, LET_THROUGH}
     # The first, a burst of ten, and from then on thirty a minute.
-    assert statuses.count(401) <= 1 + 10 + seconds * 30 / 60 + 1
+    assert statuses.count(401) + statuses.count(LET_THROUGH) <= 1 + 10 + seconds * 30 / 60 + 1
     # Nothing but logins.
     assert outsider.get(f"{base}/v1/models", timeout=30).status_code == 401
 
