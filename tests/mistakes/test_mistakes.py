@@ -1304,3 +1304,101 @@ def test_a_diagnosis_that_is_to_fail_from_a_severity_that_is_none(root: Path) ->
     assert code == 2, output
     says(message, "xinference_diagnose_fail_on 'error' is unknown; allowed: never, critical, warning.")
     untouched(root, output)
+
+
+_CLUSTER_KEY = "marked-secret-of-a-cluster-that-is-long-enough"
+#: Groups, what all hosts are given, what single ones are, and what each of some hosts says. Each is refused before anything is changed.
+CLUSTERS: dict[str, tuple[tuple[list[str], list[str]], dict[str, Any], dict[str, dict[str, Any]], dict[str, tuple[str, ...]]]] = {
+    "two supervisors, and a key that is too short": (
+        (["one", "two"], ["three"]),
+        {"xinference_cluster_key": "marked-secret"},
+        {},
+        {
+            "three": (
+                "Group xinference_supervisor has 2 hosts (one, two), but a cluster has one supervisor.",
+                "xinference_cluster_key is too short. Choose one of at least 32 letters, digits, '-' and '_', such as",
+            )
+        },
+    ),
+    "addresses that no other host reaches": (
+        (["one"], ["two", "three"]),
+        {},
+        {"one": {"xinference_cluster_address": "192.0.2.7"}, "two": {"xinference_cluster_address": "fd00::7"}, "three": {"xinference_cluster_address": ""}},
+        {
+            "one": (
+                "xinference_cluster_address '192.0.2.7' of host 'one' is on no interface of it.",
+                "xinference_cluster_address 'fd00::7' of host 'two' is an IPv6 address, and a cluster of Xinference knows IPv4 alone.",
+                "xinference_cluster_address '' of host 'three' is empty.",
+            )
+        },
+    ),
+    "ports and workers that are none": (
+        (["one"], ["two"]),
+        {
+            "xinference_cluster_replica_ports": "30100-30105",
+            "xinference_cluster_supervisor_port": 9997,
+            "xinference_cluster_worker_port": 70000,
+            "xinference_cluster_key": "",
+            "xinference_cluster_without_key": True,
+            "xinference_image_tag": "v3.5.0-cpu",
+            "xinference_models": [{**CHAT, "workers": ["tow"]}],
+        },
+        {},
+        {
+            "one": (
+                "xinference_cluster_replica_ports '30100-30105' has 6 ports, which is too few",
+                "xinference_cluster_supervisor_port '9997' is the port of the server's API in the container.",
+                "xinference_cluster_worker_port '70000' is no port.",
+                "xinference_models (uid 'chat'): workers 'tow' is no host of group xinference_workers; allowed: two; did you mean 'two'?",
+            )
+        },
+    ),
+    "versions that know no key, and differ": (
+        (["one"], ["two"]),
+        {"xinference_cluster_without_key": False},
+        {"one": {"xinference_image_tag": "v3.5.0-cpu"}, "two": {"xinference_image_tag": "v2.4.0-cpu"}},
+        {
+            "one": (
+                "xinference_image_tag 'v3.5.0-cpu' names a version of Xinference before 4.0.1, which knows no key",
+                "The hosts of the cluster have different images: ",
+            ),
+            "two": ("names a version of Xinference before 2.5.0, whose workers do not come back", "The hosts of the cluster have different images: "),
+        },
+    ),
+    "a key, and none": (
+        (["one"], ["two"]),
+        {"xinference_cluster_without_key": True},
+        {},
+        {"one": ("xinference_cluster_key is set, and xinference_cluster_without_key is true.",)},
+    ),
+}
+
+
+#: What each run of make test looks at: between them they set every variable of a cluster.
+_FIRST_CLUSTERS = ("addresses that no other host reaches", "ports and workers that are none")
+
+
+@pytest.mark.parametrize("case", [case if case in _FIRST_CLUSTERS else pytest.param(case, marks=_ANOTHER) for case in CLUSTERS])
+def test_mistake_in_a_cluster(case: str, tmp_path: Path) -> None:
+    (supervisors, workers), everywhere, own, said = CLUSTERS[case]
+    names = [*supervisors, *workers]
+    # Each host is this machine, which has all of these addresses.
+    hosts = {
+        name: {
+            **settings_of(tmp_path / name, {"xinference_container_name": "xinference-mistakes", "xinference_cluster_key": _CLUSTER_KEY}),
+            "xinference_cluster_address": f"127.0.0.{number}",
+            **everywhere,
+            **own.get(name, {}),
+        }
+        for number, name in enumerate(names, 2)
+    }
+    groups = {"xinference_supervisor": dict.fromkeys(supervisors, {}), "xinference_workers": dict.fromkeys(workers, {})}
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts, "children": {name: {"hosts": group} for name, group in groups.items()}}}), encoding="utf-8")
+    code, output = ansible("provision", "-i", inventory)
+    assert code == 2
+    for name in names:
+        untouched(tmp_path / name, output, name)
+        message = failure(output, name)
+        for sentence in said.get(name, ()):
+            assert sentence in message, message
