@@ -212,12 +212,14 @@ class Replica:
 
     :param status: its own; None while it is that of the model.
     :param added: whether it came after the launch.
+    :param worker: address of the worker that runs it.
     """
 
     number: int
     created: int
     status: str | None = None
     added: bool = False
+    worker: str = WORKER
 
 
 @dataclass
@@ -314,6 +316,8 @@ class FakeServer:
     :param with_unique_keys: whether two keys cannot have one name.
     :param cores: processor cores of its worker.
     :param memory_mib: memory of its worker in MiB.
+    :param cluster: addresses of its workers, as host:port; by default the one that runs together with its supervisor.
+    :param began: when it was started, on its clock.
     """
 
     clock: Clock = field(default_factory=Clock)
@@ -339,6 +343,8 @@ class FakeServer:
     with_unique_keys: bool = True
     cores: int = 4
     memory_mib: int = 24_105
+    cluster: list[str] = field(default_factory=lambda: [WORKER])
+    began: float = 900.0
     models: dict[str, Model] = field(default_factory=dict)
     #: (type, name) → whether the model is built in.
     registered: dict[tuple[str, str], bool] = field(
@@ -366,6 +372,8 @@ class FakeServer:
     most_at_once: int = 0
     closed: bool = False
     _autostart: _Autostart = field(init=False)
+    #: What workers ran that have left, by their address.
+    _left: dict[str, list[tuple[Model, Replica]]] = field(default_factory=dict)
     _created: dict[str, int] = field(default_factory=dict)
     _made: int = 0
     #: Whether its history has the columns of autostart: once there, they stay.
@@ -399,6 +407,7 @@ class FakeServer:
         model = Model(
             asked, status, message, self._new_created(uid, age), specification=self._specification(str(asked["model_type"]), str(asked["model_name"]))
         )
+        self._spread(model)
         self.models[uid] = model
         return model
 
@@ -436,9 +445,36 @@ class FakeServer:
 
         return event
 
+    def leave(self, worker: str) -> Callable[[], None]:
+        """An event for the clock: the server misses a worker, and names it and what it ran no more."""
+
+        def event() -> None:
+            self.cluster.remove(worker)
+            for model in list(self.models.values()):
+                gone = [one for one in model.replicas if one.worker == worker]
+                self._left.setdefault(worker, []).extend((model, one) for one in gone)
+                model.replicas = [one for one in model.replicas if one not in gone]
+                if not model.replicas:
+                    self.become(model.uid, "TERMINATED")()
+
+        return event
+
+    def join(self, worker: str) -> Callable[[], None]:
+        """An event for the clock: a worker joins. One that was there before makes its replicas again of the models that are still known."""
+
+        def event() -> None:
+            self.cluster.append(worker)
+            for model, one in self._left.pop(worker, []):
+                if self.models.get(model.uid) is model:
+                    one.number = max(one.number, *(other.number + 1 for other in model.replicas))
+                    model.replicas.append(one)
+
+        return event
+
     def restart(self) -> None:
         """An event for the clock: the server starts again, without its models, and launches what has an autostart entry."""
         self.lost = False
+        self.began = self.clock()
         self.models.clear()
         for key in self.temporary:
             self.registered.pop(key, None)
@@ -517,6 +553,8 @@ class FakeServer:
                 raise ApiError("POST", f"{ENDPOINT}/v1/models", 400, f"Invalid input. Please specify the `{name}` field.")
         if uid in self.models and self.models[uid].status in _ACTIVE and not self.models[uid].orphan:
             raise self._refusal("POST", "/v1/models", 400, f"Model is already in the model list, uid: {uid}")
+        if missing := self._missing(request):
+            raise self._refusal("POST", "/v1/models", 400, missing)
         self._begin(copy.deepcopy(request))
 
     def clear_orphan(self, uid: str, replicas: int) -> None:
@@ -592,9 +630,9 @@ class FakeServer:
         ]
         return cast("Progress", {"progress": sum(parts) / len(parts), "stage": "loading", "download_files": [], "replicas": replicas})
 
-    def add_replicas(self, uid: str, count: int) -> None:
-        """Add replicas to a running model; answers when they are ready."""
-        self._called("add_replicas", (uid, count))
+    def add_replicas(self, uid: str, count: int, worker: str | None = None) -> None:
+        """Add replicas to a running model; answers when they are ready. Where no worker is named, any may get them: what the launch named is forgotten."""
+        self._called("add_replicas", (uid, count) if worker is None else (uid, count, worker))
         path = f"/v1/models/{uid}/replicas"
         self._needs("replicas", "POST", path)
         model = self.models.get(uid)
@@ -602,13 +640,16 @@ class FakeServer:
             raise self._refusal("POST", path, 400, f"Model not found in the model list, uid: {uid}")
         if model.statuses()[0] != "READY":
             raise self._refusal("POST", path, 400, f"Cannot find worker for existing replica: {uid}-rep{model.replicas[0].number}")
+        if worker is not None and worker not in self.cluster:
+            raise self._refusal("POST", path, 400, f"Worker ip address {worker} is not in the cluster.")
         words = self.broken.get(uid)
         if words is None and (model.type, str(model.request["model_name"])) not in self.registered:
             words = _PREFIX + _unknown(model.request)
         begun = len(model.replicas)
         for _copy in range(count):
             # The numbers of removed replicas between the others are not used again.
-            added = Replica(max(one.number for one in model.replicas) + 1, int(self.clock()), "CREATING", added=True)
+            place = worker or self._freest(self.cluster)
+            added = Replica(max(one.number for one in model.replicas) + 1, int(self.clock()), "CREATING", added=True, worker=place)
             model.replicas.append(added)
             if self.load_seconds:
                 self.clock.sleep(self.load_seconds)
@@ -825,12 +866,13 @@ class FakeServer:
         memory = self.memory_mib << 20
         machine = {"usage": 0.5, "total": self.cores, "memory_used": memory // 4, "memory_available": memory - memory // 4, "memory_total": memory}
         worker = {"update_time": self.clock(), "failure_remaining_count": 5, "status": {"cpu": machine}}
-        return cast("ServerStatus", {"uptime": int(self.clock() - 900), "workers": {WORKER: worker}})
+        workers = {address: copy.deepcopy(worker) for address in self.cluster}
+        return cast("ServerStatus", {"uptime": int(self.clock() - self.began), "workers": workers})
 
     def workers(self) -> list[str]:
         """Addresses of the registered workers."""
         self._called("workers", None)
-        return [WORKER]
+        return list(self.cluster)
 
     def bans(self) -> list[str] | None:
         """Addresses that its guard bans; None where it has none, as a server without accounts."""
@@ -1027,6 +1069,9 @@ class FakeServer:
             model.status, model.message = "ERROR", _PREFIX + _unknown(request)
         elif engine and usable and engine.lower() not in usable:
             model.status, model.message = "ERROR", f"{_PREFIX}Model {name} cannot be run on engine {engine}."
+        elif missing := self._missing(request):
+            model.status, model.message = "ERROR", _PREFIX + missing
+        self._spread(model)
         self.models[uid] = model
         if ended is not None:
             model.ended = lambda: ended(model)
@@ -1035,6 +1080,29 @@ class FakeServer:
         loading = sum(1 for other in self.models.values() if other.status == "CREATING")
         self.most_at_once = max(self.most_at_once, loading)
         return model
+
+    def _named(self, request: Mapping[str, Any]) -> list[str]:
+        """The workers that a launch names, by host or by address. A server whose only worker is its own ignores them."""
+        return [] if self.cluster == [WORKER] else [one.strip() for one in str(request.get("worker_ip") or "").split(",") if one.strip()]
+
+    def _at(self, name: str) -> list[str]:
+        """Addresses of the workers with that name or address."""
+        return [address for address in self.cluster if name in (address, address.rpartition(":")[0])]
+
+    def _missing(self, request: Mapping[str, Any]) -> str:
+        """The server's words about a worker that a launch names and that is not there."""
+        return next((f"Worker ip address {name} is not in the cluster." for name in self._named(request) if not self._at(name)), "")
+
+    def _freest(self, addresses: Collection[str]) -> str:
+        """The worker that runs the fewest replicas; a real server takes any of several such."""
+        running = [one.worker for model in self.models.values() for one in model.replicas]
+        return min(addresses, key=running.count)
+
+    def _spread(self, model: Model) -> None:
+        """Give each replica of a launch its worker, in turn among those that may get it."""
+        among = [address for name in self._named(model.request) for address in self._at(name)] or self.cluster
+        for number, one in enumerate(model.replicas if among else ()):
+            one.worker = among[number % len(among)] if len(model.replicas) > 1 else self._freest(among)
 
     def _load(self, model: Model, number: int = 0) -> None:
         """Load one copy after the other."""
@@ -1282,7 +1350,7 @@ class FakeServer:
             {
                 "replica_id": one.number,
                 "replica_model_uid": "" if status == "TERMINATED" else f"{uid}-rep{one.number}",
-                "worker_address": "" if status == "TERMINATED" else WORKER,
+                "worker_address": "" if status == "TERMINATED" else one.worker,
                 "status": status,
                 "model_state": {"READY": "ready", "ERROR": "error", "TERMINATING": "stopping", "TERMINATED": "stopped"}.get(status, ""),
                 "created_ts": one.created,

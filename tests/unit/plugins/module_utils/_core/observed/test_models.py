@@ -103,8 +103,34 @@ def test_states_of_models_that_are_not_served(status: str, state: str) -> None:
 
 def test_a_listed_model_is_ready_and_described() -> None:
     server = Server(instance("chat", "READY", copy_of("chat", "READY", 1, worker="10.0.0.7:1"), copy_of("chat", "READY", 0)))
-    assert observe(server).models == {"chat": ObservedModel("chat", "ready", SPEC, created=CREATED, replicas=(0, 1), workers=("10.0.0.7:1", WORKER))}
+    assert observe(server).models == {"chat": ObservedModel("chat", "ready", SPEC, created=CREATED, replicas=(0, 1), places={0: WORKER, 1: "10.0.0.7:1"})}
     assert server.asked == ["instances", "models"]
+
+
+def test_it_is_known_which_replica_runs_on_which_worker() -> None:
+    copies = [copy_of("chat", "READY", number, worker=worker) for number, worker in ((4, "worker-2:1"), (1, "worker-1:1"), (2, "worker-2:1"))]
+    # One that is gone is nowhere, and of one that has no worker yet nothing is known.
+    gone, new = copy_of("chat", "TERMINATED", 0, worker="worker-3:1"), copy_of("chat", "CREATING", 5, worker="")
+    seen = observe(Server(instance("chat", "READY", *copies, gone, new))).models["chat"]
+    assert seen.places == {4: "worker-2:1", 1: "worker-1:1", 2: "worker-2:1"}
+    assert seen.workers == ("worker-2:1", "worker-1:1")
+    assert seen.replicas == (1, 2, 4, 5)
+
+
+def test_replicas_without_numbers_have_their_workers_too() -> None:
+    copies = [copy_of("chat", "READY", worker=worker) for worker in ("worker-1:1", "worker-2:1", "worker-1:1")]
+    for one in copies:
+        del one["replica_id"]
+    seen = observe(Server(instance("chat", "READY", *copies))).models["chat"]
+    assert (seen.places, seen.replicas) == ({0: "worker-1:1", 1: "worker-2:1", 2: "worker-1:1"}, ())
+    assert seen.workers == ("worker-1:1", "worker-2:1")
+
+
+def test_a_model_keeps_its_workers_where_it_is_described_on_its_own() -> None:
+    """Its list is some seconds old."""
+    server = Server(instance("chat", "READY", copy_of("chat", "READY", 3, worker="worker-2:1")), listed={})
+    server.described["chat"] = SPEC
+    assert observe(server).models["chat"].places == {3: "worker-2:1"}
 
 
 def test_a_listed_model_without_an_instance_is_ready() -> None:
@@ -155,7 +181,7 @@ def test_a_model_whose_process_died_is_made_again_by_the_server_itself(copies: l
 def test_the_list_is_some_seconds_old_so_a_model_that_it_lacks_is_looked_up() -> None:
     server = Server(instance("chat", "READY"), listed={})
     server.described["chat"] = SPEC
-    assert observe(server).models == {"chat": ObservedModel("chat", "ready", SPEC, created=CREATED, replicas=(0,), workers=(WORKER,))}
+    assert observe(server).models == {"chat": ObservedModel("chat", "ready", SPEC, created=CREATED, replicas=(0,), places={0: WORKER})}
     assert server.asked == ["instances", "models", ("describe", "chat")]
 
 

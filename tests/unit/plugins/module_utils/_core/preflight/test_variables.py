@@ -170,6 +170,17 @@ def test_no_request_to_the_container_itself_goes_through_a_proxy() -> None:
         assert past_proxies({**proxy, "NO_PROXY": "a", "no_proxy": "b"})["NO_PROXY"] == f"a,b,{ours}"
 
 
+def test_no_request_to_the_other_members_of_a_cluster_goes_through_a_proxy() -> None:
+    others = ["worker-1", "head", "worker-1"]
+    assert past_proxies({"A": "b"}, others) == {"A": "b"}
+    proxy = {"http_proxy": "http://proxy.example:3128"}
+    ours = "localhost,127.0.0.1,::1,0.0.0.0,worker-1,head"
+    assert past_proxies(proxy, others) == {**proxy, "NO_PROXY": ours, "no_proxy": ours}
+    # One that the operator named already is not named twice.
+    assert past_proxies({**proxy, "no_proxy": "head, .example"}, others)["NO_PROXY"] == "head,.example,localhost,127.0.0.1,::1,0.0.0.0,worker-1"
+    assert past_proxies(proxy, ())["NO_PROXY"] == "localhost,127.0.0.1,::1,0.0.0.0"
+
+
 GATEWAY = "172.18.0.1"
 
 

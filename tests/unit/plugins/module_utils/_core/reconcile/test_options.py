@@ -38,6 +38,17 @@ def test_every_option_has_its_place() -> None:
     assert (run_options.check, run_options.download, run_options.check_memory, run_options.cores, run_options.memory_mib) == (True, "only", False, 2.0, 4096)
 
 
+def test_the_workers_of_a_cluster() -> None:
+    assert reconcile_options(options()).workers == ()
+    assert reconcile_options(options(workers=["worker-1", "worker-2"])).workers == ("worker-1", "worker-2")
+
+
+@pytest.mark.parametrize("older", [{}, {"workers": None}])
+def test_a_declaration_that_an_earlier_version_stored_has_no_workers(older: dict[str, Any]) -> None:
+    stored = {name: value for name, value in options().items() if name != "workers"}
+    assert reconcile_options({**stored, **older}).workers == ()
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

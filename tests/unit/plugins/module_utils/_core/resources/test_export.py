@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,7 +110,7 @@ POLICY = {"priority": 7, "max_retries": 5, "retry_interval_seconds": 11}
 
 
 def model(uid: str, spec: ModelRow, **more: Any) -> ObservedModel:
-    return ObservedModel(uid, READY, spec.copy(), created=100, replicas=(0,), workers=(WORKER,), **more)
+    return ObservedModel(uid, READY, spec.copy(), created=100, replicas=(0,), places={0: WORKER}, **more)
 
 
 def entry(uid: str, launch: dict[str, Any] | None) -> Entry:
@@ -322,7 +324,7 @@ def test_an_entry_for_another_number_of_copies_is_said() -> None:
 
 def test_on_which_worker_it_shall_run_is_said_where_there_are_several() -> None:
     known = {"chat": applied(FORM, "worker"), "embed": applied({"model_uid": "embed"}, "record")}
-    other = ObservedModel("embed", READY, EMBED.copy(), created=100, replicas=(0,), workers=("10.0.0.2:1",))
+    other = ObservedModel("embed", READY, EMBED.copy(), created=100, replicas=(0,), places={0: "10.0.0.2:1"})
     several = Observed({"chat": model("chat", CHAT), "embed": other}, applied=known)
     assert export(several, {}).unknown == {"chat": ["engine_options.gpu_idx", "engine_options.n_worker", "worker_ip"]}
     alone = Observed({"chat": model("chat", CHAT)}, applied=known)
@@ -350,7 +352,9 @@ def test_what_the_worker_s_file_cannot_hold_is_said() -> None:
 )
 def test_workers_are_declared_by_name_where_they_were_launched_so(sent: str, declared: dict[str, Any]) -> None:
     launched = applied({**FORM, "worker_ip": sent}, "record")
-    observed = Observed({"chat": model("chat", CHAT)}, applied={"chat": launched})
+    # It runs where it was launched.
+    runs = replace(model("chat", CHAT), places={0: f"{re.split('[,:]', sent)[0]}:30001"})
+    observed = Observed({"chat": runs}, applied={"chat": launched})
     exported = export(observed, {})
     assert {name: value for name, value in exported.declaration[0].items() if name.startswith("worker")} == declared
     assert (exported.unknown, exported.problems) == ({}, [])

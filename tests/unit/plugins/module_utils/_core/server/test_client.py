@@ -1020,6 +1020,8 @@ def test_what_the_writing_calls_send(recorded: Recorded) -> None:
         recorded.answer(route, (200, {"models": []}))
     client = connect(recorded)
     client.add_replicas("chat", 2)
+    client.add_replicas("chat", 1, "worker-1:30001")
+    client.add_replicas("chat", 2, "10.0.0.5:30001")
     client.remember("ours", "chat", {"request": {"n_gpu": None}, "created": 1})
     client.set_autostart({"enabled": True, "launch": {"model_uid": "chat"}})
     client.remove_cached("a b--1B")
@@ -1027,6 +1029,8 @@ def test_what_the_writing_calls_send(recorded: Recorded) -> None:
     client.ask("chat/completions", {"model": "chat"}, 5)
     assert [(name, body) for name, _token, body in recorded.requests[1:]] == [
         ("POST /v1/models/chat/replicas", {"replica": 2}),
+        ("POST /v1/models/chat/replicas", {"replica": 1, "replica_config": [{"devices": [{"worker_ip": "worker-1:30001"}]}]}),
+        ("POST /v1/models/chat/replicas", {"replica": 2, "replica_config": [{"devices": [{"worker_ip": "10.0.0.5:30001"}]}] * 2}),
         ("POST /v1/launch_history", {"model_name": "ours", "model_uid": "chat", "data": {"request": {"n_gpu": None}, "created": 1}}),
         ("POST /v1/autostart/models", {"enabled": True, "launch": {"model_uid": "chat"}}),
         ("DELETE /v1/cache/models?model_version=a+b--1B", None),
