@@ -122,9 +122,12 @@ class _Steps:
     def place(self, model: ModelRun, moves: Moves) -> None:
         """Bring the replicas of a running model to its workers: first those that are added, so that it goes on to serve."""
         run, uid = self.run, model.uid
-        # Without an address the server would choose a worker itself. Whoever joins again brings back what it ran, so nobody else takes that over.
-        joined = {worker_name(address): address for address in self.client.status().get("workers") or {}} if moves.additions else {}
-        run.report(model, SCALING)
+        joined: dict[str, str] = {}
+        if moves.additions:
+            run.report(model, SCALING)
+            # Without an address the server would choose a worker itself. Whoever joins again brings back what it ran, so nobody else takes that over.
+            if not run.attempt(model, lambda: joined.update({worker_name(address): address for address in self.client.status().get("workers") or {}})):
+                return
         for worker in moves.additions:
             address = joined.get(worker)
             if address is None:

@@ -250,7 +250,9 @@ def _present(model: DeclaredModel, observed: Observed, choices: PlanOptions, inl
         lost = register is not None and found is None
         # A registration that disappeared under a running model is made again without touching the model.
         return Action(model.uid, KEEP, state, register=register if lost else None, **shared)
-    if set(differs) <= PLACED and choices.scaling:
+    # Without knowing where its replicas run, they can be counted, but not moved.
+    movable = PLACED if running.places else PLACED - {"workers"}
+    if set(differs) <= movable and choices.scaling:
         return Action(model.uid, SCALE, state, request=request, **shared)
     previous = applied.request if applied is not None else _reported_request(running)
     return Action(model.uid, RELAUNCH, state, request=request, register=register, replaced=replaced, previous=previous, fetch=fetch, **shared)

@@ -491,6 +491,69 @@ def test_copies_are_added_in_place_where_the_server_can(can: bool, outcome: str)
     assert not changed(run(server, llm("chat", replica=2)))
 
 
+def on(*workers: str, **fields: Any) -> dict[str, Any]:
+    """A model that is declared on these workers of a cluster."""
+    return llm("chat", workers=list(workers), **fields)
+
+
+def in_cluster(**options: Any) -> FakeServer:
+    """A supervisor with three workers, of which two run a model."""
+    server = FakeServer(cluster=[f"worker-{number}:30001" for number in (1, 2, 3)], **options)
+    run(server, on("worker-1", "worker-2", replica=2))
+    return server
+
+
+@pytest.mark.parametrize(("can", "outcome"), [(True, "scaled"), (False, "relaunched")])
+@pytest.mark.parametrize("replica", [2, 4])
+def test_a_model_gets_to_other_workers_in_place_where_the_server_can(can: bool, outcome: str, replica: int) -> None:
+    server = in_cluster(with_replicas=can)
+    moved = on("worker-3", "worker-2", replica=replica)
+    predicted = run(server, moved, check=True)
+    assert written(server) == []
+    (result,) = run(server, moved).results
+    assert (result.result, predicted.results[0].result) == (outcome, outcome)
+    assert result.drift["workers"] == {"declared": "worker-3, worker-2", "running": "worker-1, worker-2"}
+    assert sorted(one.worker for one in server.models["chat"].replicas) == sorted(["worker-2:30001", "worker-3:30001"] * (replica // 2))
+    assert not changed(run(server, moved))
+
+
+def test_a_worker_that_went_with_its_replica_is_a_difference_until_it_is_back() -> None:
+    server = in_cluster()
+    declared = on("worker-1", "worker-2", replica=2)
+    server.leave("worker-2:30001")()
+    (result,) = run(server, declared, choices={"on_drift": "report"}).results
+    assert result.drift == {
+        "replica": {"declared": 2, "running": 1},
+        "workers": {"declared": "worker-1, worker-2", "running": "worker-1"},
+    }
+    server.join("worker-2:30001")()
+    (result,) = run(server, declared).results
+    assert (result.result, result.drift) == ("unchanged", {})
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("replica", [2, 3])
+def test_replicas_are_not_moved_to_a_worker_that_is_none_of_the_server(replica: int, check: bool) -> None:
+    server = in_cluster()
+    before = copy.deepcopy((server.models, server.rows))
+    with pytest.raises(DeclarationError) as refused:
+        run(server, on("worker-1", "worker-4", replica=replica), llm("other"), check=check)
+    assert str(refused.value) == (
+        "models (uid 'chat'): workers 'worker-4' is no worker of this server; allowed: worker-1, worker-2, worker-3; did you mean 'worker-3'?"
+    )
+    assert written(server) == []
+    assert (server.models, server.rows) == before
+
+
+def test_replicas_are_not_moved_at_a_worker_that_is_away() -> None:
+    """It would be refused after others had been added."""
+    server = in_cluster()
+    server.leave("worker-2:30001")()
+    with pytest.raises(DeclarationError, match="workers 'worker-2' is no worker of this server"):
+        run(server, on("worker-1", "worker-2", replica=2))
+    assert written(server) == []
+
+
 # Downloads.
 
 
