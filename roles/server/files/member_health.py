@@ -28,8 +28,10 @@ if head.split()[1:2] != [b"200"]:
     said = b" ".join([*head.split(b"\r\n")[0].split()[1:], body[:200]]).decode(errors="replace").strip()
     sys.exit(f"GET /status of {supervisor} answered: {said or 'nothing'}")
 try:
-    workers = json.loads(body).get("workers")
-except (ValueError, AttributeError):
+    workers = json.loads(body).get("workers") or {}
+except (ValueError, AttributeError, RecursionError):
+    workers = None
+if not isinstance(workers, dict):
     sys.exit(f"GET /status of {supervisor} answered 200, but not as a server does")
-if worker and worker not in (workers or {}):
+if worker and worker not in workers:
     sys.exit(f"The supervisor {supervisor} does not name {worker} among its workers")

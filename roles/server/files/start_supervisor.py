@@ -9,9 +9,12 @@ processors. On a machine with two of them none is left for what reads a long ans
 
 import os
 import sys
+from functools import partial
 
-_PROCESSORS = os.cpu_count() or 1
-os.cpu_count = lambda: max(_PROCESSORS, 8)  # type: ignore[assignment]
+# Since Python 3.13 the pool asks for those that the process may use.
+for _name in ("cpu_count", "process_cpu_count"):
+    if hasattr(os, _name):
+        setattr(os, _name, partial(max, getattr(os, _name)() or 1, 8))
 
 from xinference.deploy.cmdline import supervisor  # noqa: E402  what it imports asks for the number
 
