@@ -107,7 +107,8 @@ models:
     - uid: chat
       state: ready
       message: ""
-      spec: {model_name: qwen3, model_engine: llama.cpp, replica: 1}
+      spec: {model_name: qwen3, model_engine: llama.cpp, replica: 3}
+      workers: [{name: worker-1, replicas: 1}, {name: worker-2, replicas: 2}]
   contains:
     uid:
       description: The model.
@@ -126,6 +127,22 @@ models:
       description: The server's description of the model, empty while it is not ready.
       type: dict
       returned: always
+    workers:
+      description: >-
+        The workers that the model runs on, or is being launched on, sorted by name. Empty where the server does not say. The worker of a server that is in no
+        cluster has an address of its container for a name.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        name:
+          description: Name of the worker, without its port. In a cluster that this collection made, this is the name of its host in the inventory.
+          type: str
+          returned: always
+        replicas:
+          description: How many replicas of the model are there.
+          type: int
+          returned: always
 server:
   description: The server.
   returned: success
@@ -202,6 +219,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._compared impo
 from ansible_collections.inferops.xinference.plugins.module_utils._core.base.errors import DeclarationError, XinferenceError
 from ansible_collections.inferops.xinference.plugins.module_utils._core.diagnose.models import compare
 from ansible_collections.inferops.xinference.plugins.module_utils._core.observed.models import ABSENT, Observed, ObservedModel, make_certain, observe, survey
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.placement import count_replicas
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.options import files_of
 from ansible_collections.inferops.xinference.plugins.module_utils._core.reconcile.reconcile import read_plan
 from ansible_collections.inferops.xinference.plugins.module_utils._core.resources.export import custom_registrations, export
@@ -255,6 +273,13 @@ def run(module: ModelsModule, raw: list[Any] | None) -> tuple[Observed, dict[str
     return observed, answer
 
 
+def row(model: ObservedModel) -> dict[str, Any]:
+    """One model, as it is returned."""
+    found = asdict(model)
+    del found["places"]
+    return {**found, "workers": [{"name": name, "replicas": replicas} for name, replicas in count_replicas(model.places).items()]}
+
+
 def main() -> None:
     """Entry point; the one place where errors of the core become failures of the task."""
     module = ModelsModule(argument_spec=argument_spec(), supports_check_mode=True)
@@ -262,7 +287,7 @@ def main() -> None:
     observed, answer = attempt(module, lambda: run(module, raw))
     uids = module.params["uids"] if module.params["uids"] is not None else sorted(observed.models)
     models = [observed.models.get(uid) or ObservedModel(uid, ABSENT) for uid in uids]
-    module.exit_json(changed=False, models=[asdict(model) for model in models], **answer)
+    module.exit_json(changed=False, models=[row(model) for model in models], **answer)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["PLACED", "Moves", "find_moves", "worker_name", "workers_text"]
+__all__ = ["PLACED", "Moves", "count_replicas", "counts_text", "find_moves", "worker_name", "workers_text"]
 
 #: Fields whose difference is made up for by adding and removing replicas of a model that goes on to serve.
 PLACED = frozenset({"replica", "workers"})
@@ -32,13 +32,28 @@ def worker_name(address: str) -> str:
     return address.rpartition(":")[0] or address
 
 
-def workers_text(places: Mapping[int, str]) -> str:
-    """Where replicas run, for people: ``worker-1, worker-2 (2 replicas)``.
+def count_replicas(places: Mapping[int, str]) -> dict[str, int]:
+    """How many replicas run on each worker, by its name, in the order of the names.
 
     :param places: address of the worker of each replica, by number of the replica.
     """
-    counts = Counter(worker_name(address) for address in places.values())
-    return ", ".join(name + (f" ({count} replicas)" if count > 1 else "") for name, count in sorted(counts.items())) or "none"
+    return dict(sorted(Counter(worker_name(address) for address in places.values()).items()))
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Where replicas run, for people: ``worker-1, worker-2 (2 replicas)``; empty where none does.
+
+    :param counts: how many replicas run on each worker, by its name.
+    """
+    return ", ".join(name + (f" ({count} replicas)" if count > 1 else "") for name, count in counts.items())
+
+
+def workers_text(places: Mapping[int, str]) -> str:
+    """Where replicas run, as of :func:`counts_text`; ``none`` where none does.
+
+    :param places: as of :func:`count_replicas`.
+    """
+    return counts_text(count_replicas(places)) or "none"
 
 
 def find_moves(workers: Sequence[str], replicas: int, places: Mapping[int, str]) -> Moves:
@@ -46,7 +61,7 @@ def find_moves(workers: Sequence[str], replicas: int, places: Mapping[int, str])
 
     :param workers: names of the declared workers.
     :param replicas: how many there should be.
-    :param places: as of :func:`workers_text`.
+    :param places: as of :func:`count_replicas`.
     """
     there: dict[str, list[int]] = {worker: [] for worker in workers}
     removals: list[int] = []

@@ -54,6 +54,24 @@ def test_a_model_of_which_a_copy_is_still_loading_is_not_ready(run: Runner) -> N
     assert states == ["creating", "scaling", "ready"]
 
 
+def test_the_workers_that_a_model_runs_on(run: Runner) -> None:
+    addresses = ("worker-2:30001", "worker-1:30001", "worker-2:30001")
+    copies = [{"replica_id": number, "worker_address": address, "status": "READY", "error_message": ""} for number, address in enumerate(addresses)]
+    instances = [
+        {"model_uid": "chat", "status": "READY", "instance_created_ts": 1, "replica_statuses": copies},
+        {"model_uid": "old", "status": "READY", "instance_created_ts": 1, "replica_statuses": []},
+    ]
+    run.use(Script(("list_instances", instances), ("list_models", {"chat": {}, "old": {}}), ("version", None), ("workers", [])))
+    chat, old = run()["models"]
+    assert (chat["workers"], old["workers"]) == ([{"name": "worker-1", "replicas": 1}, {"name": "worker-2", "replicas": 2}], [])
+    assert "places" not in chat
+
+
+def test_a_model_that_is_not_there_has_no_workers(run: Runner) -> None:
+    run.use(FakeServer())
+    assert run(uids=["chat"])["models"][0]["workers"] == []
+
+
 def test_a_model_that_the_server_lists_late_is_ready(run: Runner) -> None:
     server = FakeServer(load_seconds=10, list_seconds=3)
     server.launch({"model_uid": "chat", "model_type": "LLM", "model_name": "qwen3", "model_engine": "llama.cpp"})

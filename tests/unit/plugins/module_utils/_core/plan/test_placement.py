@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.placement import Moves, find_moves, worker_name, workers_text
+from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.placement import (
+    Moves,
+    count_replicas,
+    counts_text,
+    find_moves,
+    worker_name,
+    workers_text,
+)
 
 
 def at(*names: str, first: int = 0) -> dict[int, str]:
@@ -128,3 +135,18 @@ def test_of_one_worker_the_newest_go(workers: list[str], replicas: int, places: 
 def test_replicas_on_workers_that_are_not_declared_go(workers: list[str], replicas: int, places: dict[int, str]) -> None:
     strangers = {number for number, address in places.items() if worker_name(address) not in workers}
     assert strangers <= set(find_moves(workers, replicas, places).removals)
+
+
+@pytest.mark.parametrize(
+    ("places", "counts", "text"),
+    [
+        ({}, {}, ""),
+        ({0: "worker-1:30001"}, {"worker-1": 1}, "worker-1"),
+        ({0: "b:1", 3: "a:1", 4: "b:1"}, {"a": 1, "b": 2}, "a, b (2 replicas)"),
+        ({0: "without-a-port"}, {"without-a-port": 1}, "without-a-port"),
+    ],
+)
+def test_replicas_by_worker_in_the_order_of_names(places: dict[int, str], counts: dict[str, int], text: str) -> None:
+    assert list(count_replicas(places).items()) == list(counts.items())
+    assert counts_text(counts) == text
+    assert workers_text(places) == (text or "none")
