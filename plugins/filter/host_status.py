@@ -29,11 +29,12 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(container), C(image) (what the container was made from), C(health), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or
-    null where no service is installed), C(backup) with C(last_success) (time in UTC, or null), C(verified) and C(failed) (why the last one failed, or empty),
-    or null where no backups are set up, C(models) with
+    C(container), C(image) (what the container was made from), C(health), C(cluster) (V(supervisor), V(worker), or null where the container belongs to no
+    cluster), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or null where no service is installed), C(backup)
+    with C(last_success) (time in UTC, or null), C(verified) and C(failed) (why the last one failed, or empty), or null where no backups are set up, C(models) with
     C(uid), C(type), C(engine), C(state), C(message), C(drift) (V(as declared), V(differs), V(missing), V(failed), V(loading), V(not declared),
-    V(unverified), or null where it was not compared) and C(differences), such as V(n_ctx: 4096 → 2048), and C(trouble).
+    V(unverified), or null where it was not compared), C(differences), such as V(n_ctx: 4096 → 2048), and C(workers), as module
+    M(inferops.xinference.models_info) returns them, and C(trouble). A worker has neither an API nor models of its own; its supervisor shows them.
   type: dict
 """
 
@@ -65,6 +66,22 @@ def _container(container: Mapping[str, Any]) -> list[str]:
     return [f"The container is {status}: {words[status]}."] if status in words else []
 
 
+def _cluster(container: Mapping[str, Any]) -> str | None:
+    """What the container is in a cluster; None where it belongs to none."""
+    role = (container.get("labels") or {}).get("io.inferops.cluster")
+    return role if role in ("supervisor", "worker") else None
+
+
+def _worker(container: Mapping[str, Any]) -> list[str]:
+    """Why a worker does not serve, in the words of its health check; its server has no API that could be asked."""
+    says = str(container.get("health_says") or "").rstrip(".")
+    health = container.get("health") if container.get("status") == "running" else None
+    if health == "unhealthy":
+        return [f"The container's health check fails{f': {says}' if says else ''}."]
+    # What it said may be of before the start.
+    return [f"The container is not healthy yet. The last words of its health check: {says}."] if health == "starting" and says else []
+
+
 def _uncompared(running: Mapping[str, Any]) -> list[str]:
     """Why the models were not compared with their declaration, a sentence; none where they were."""
     problem = running.get("comparison_problem")
@@ -74,6 +91,11 @@ def _uncompared(running: Mapping[str, Any]) -> list[str]:
 def _drift(state: Mapping[str, Any] | None) -> dict[str, Any]:
     """``drift`` and ``differences`` of a model; null and none where it was not compared."""
     return {"drift": state["state"] if state else None, "differences": list(state["differences"]) if state else []}
+
+
+def _unknown(uid: str, message: str, state: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A model that the server does not know."""
+    return {"uid": uid, "type": None, "engine": None, "state": "absent", "message": message, "workers": [], **_drift(state)}
 
 
 def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,9 +112,10 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
 
     host = (variables.get("_xinference_found") or {}).get("host")
     if host is None:
-        nothing = dict.fromkeys(("container", "image", "health", "version", "recovery", "backup"))
+        nothing = dict.fromkeys(("container", "image", "health", "cluster", "version", "recovery", "backup"))
         return {**nothing, "workers": [], "models": [], "trouble": "The host could not be read."}
     container = host["docker"]["container"] or {}
+    cluster = _cluster(container)
     running = variables.get("_xinference_running") or {}
     trouble = str(variables.get("_xinference_trouble") or "")
     if not trouble and not host["docker"]["reachable"]:
@@ -110,32 +133,36 @@ def host_status(variables: Mapping[str, Any]) -> dict[str, Any]:
             "engine": model["spec"].get("model_engine"),
             "state": model["state"],
             "message": model["message"] or own.get("message", ""),
+            "workers": list(model.get("workers") or []),
             **_drift(compared.pop(model["uid"], None)),
         }
         for model, own in ((model, kept.pop(model["uid"], {})) for model in running.get("models") or [])
     ]
     # What the service is to keep running and the server does not even know.
     models += [
-        {"uid": uid, "type": None, "engine": None, "state": model["state"], "message": model["message"], **_drift(compared.pop(uid, None))}
+        {**_unknown(uid, model["message"], compared.pop(uid, None)), "state": model["state"]}
         for uid, model in sorted(kept.items())
         if model["declared"] == "present"
     ]
     # What is declared, and neither the server nor a service knows.
-    models += [{"uid": uid, "type": None, "engine": None, "state": "absent", "message": "", **_drift(state)} for uid, state in compared.items()]
+    models += [_unknown(uid, "", state) for uid, state in compared.items()]
     backup = host.get("backup") or {}
     findings = [
-        *check_client(host, bool(trouble)),
+        # A worker needs no client: its supervisor is asked.
+        *(check_client(host, bool(trouble)) if cluster != "worker" else []),
         *check_proxy(host.get("proxy") or {}),
         *check_firewall(host.get("firewall") or {}),
         *check_versions(host, server.get("version")),
         *check_backup(backup),
         *check_advisories(server.get("version"), environment),
     ]
-    troubles = [*_container(container), *_uncompared(running), *(finding.seen for finding in findings)]
+    words = _worker(container) if cluster == "worker" else []
+    troubles = [*_container(container), *words, *_uncompared(running), *(finding.seen for finding in findings)]
     return {
         "container": container.get("status") or "absent",
         "image": container.get("image"),
         "health": container.get("health"),
+        "cluster": cluster,
         "version": server.get("version"),
         "workers": list(server.get("workers") or []),
         "recovery": _recovery(service, host["client_problem"]),

@@ -16,15 +16,16 @@ GOOD: dict[str, Any] = {
     "container": "running",
     "image": IMAGE,
     "health": "healthy",
+    "cluster": None,
     "version": "4.1.0",
     "workers": ["0.0.0.0:1"],
     "recovery": None,
     "backup": None,
     "models": [
-        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": "", **NOT_COMPARED},
-        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory", **NOT_COMPARED},
+        {"uid": "chat", "type": "LLM", "engine": "llama.cpp", "state": "ready", "message": "", "workers": [{"name": "0.0.0.0", "replicas": 1}], **NOT_COMPARED},
+        {"uid": "bad", "type": None, "engine": None, "state": "error", "message": "out of memory", "workers": [], **NOT_COMPARED},
     ],
     "trouble": "",
 }
 #: What is known of a server that does not run.
-NOTHING: dict[str, Any] = {"version": None, "workers": [], "recovery": None, "backup": None, "models": []}
+NOTHING: dict[str, Any] = {"cluster": None, "version": None, "workers": [], "recovery": None, "backup": None, "models": []}

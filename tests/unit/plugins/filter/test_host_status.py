@@ -28,8 +28,14 @@ UNITS = {"xinference-models.service": "[Unit]"}
 RUNNING = {
     "server": {"version": "4.1.0", "authenticated": True, "workers": ["0.0.0.0:1"]},
     "models": [
-        {"uid": "chat", "state": "ready", "message": "", "spec": {"model_type": "LLM", "model_engine": "llama.cpp"}},
-        {"uid": "bad", "state": "error", "message": "out of memory", "spec": {}},
+        {
+            "uid": "chat",
+            "state": "ready",
+            "message": "",
+            "spec": {"model_type": "LLM", "model_engine": "llama.cpp"},
+            "workers": [{"name": "0.0.0.0", "replicas": 1}],
+        },
+        {"uid": "bad", "state": "error", "message": "out of memory", "spec": {}, "workers": []},
     ],
 }
 
@@ -66,7 +72,7 @@ OLD = {**KEPT, "declared": "absent"}
                 "models": [
                     {**GOOD["models"][0], "message": "no such file"},
                     GOOD["models"][1],
-                    {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "no such file", **NOT_COMPARED},
+                    {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "no such file", "workers": [], **NOT_COMPARED},
                 ],
             },
         ),
@@ -323,7 +329,7 @@ def test_a_model_that_is_declared_and_that_nobody_knows_is_absent() -> None:
     compared = [*COMPARED, {"uid": "gone", "state": "missing", "differences": [], "message": ""}]
     models = host_status({"_xinference_found": {"host": HOST}, "_xinference_running": {**RUNNING, "comparison": compared}})["models"]
     assert [model["uid"] for model in models] == ["chat", "bad", "gone"]
-    assert models[-1] == {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "", "drift": "missing", "differences": []}
+    assert models[-1] == {"uid": "gone", "type": None, "engine": None, "state": "absent", "message": "", "workers": [], "drift": "missing", "differences": []}
 
 
 def test_a_model_that_the_service_knows_and_the_server_does_not_is_named_once() -> None:
@@ -342,3 +348,67 @@ def test_models_that_were_not_compared() -> None:
     found = host_status({"_xinference_found": {"host": HOST}, "_xinference_running": {**RUNNING, "comparison_problem": "name is missing."}})
     assert found["trouble"] == "The models were not compared with their declaration: name is missing."
     assert [model["drift"] for model in found["models"]] == [None] * len(found["models"])
+
+
+def in_cluster(role: str, **container: Any) -> dict[str, Any]:
+    """Facts of a host whose container belongs to a cluster."""
+    labels = {"io.inferops.collection": "inferops.xinference", "io.inferops.cluster": role}
+    docker = {**HOST["docker"], "container": {**HOST["docker"]["container"], "labels": labels, "health_says": "", **container}}
+    return {**HOST, "client_version": None, "docker": docker}
+
+
+AWAY = "The supervisor main does not name worker-1:30001 among its workers"
+
+
+@pytest.mark.parametrize(
+    ("container", "trouble"),
+    [
+        ({}, ""),
+        # What the check said before it found the worker.
+        ({"health_says": AWAY}, ""),
+        ({"health": "unhealthy", "health_says": AWAY}, f"The container's health check fails: {AWAY}."),
+        (
+            {"health": "unhealthy", "health_says": "main:9997 does not answer: timed out."},
+            "The container's health check fails: main:9997 does not answer: timed out.",
+        ),
+        ({"health": "unhealthy"}, "The container's health check fails."),
+        ({"health": "starting", "health_says": AWAY}, f"The container is not healthy yet. The last words of its health check: {AWAY}."),
+        ({"health": "starting"}, ""),
+        ({"status": "paused", "health": "unhealthy", "health_says": AWAY}, "The container is paused: run provision, or docker unpause."),
+        ({"status": "exited", "health": "unhealthy", "health_says": AWAY}, ""),
+    ],
+)
+def test_a_worker_has_no_client_and_says_itself_why_it_has_not_joined(container: dict[str, Any], trouble: str) -> None:
+    host = in_cluster("worker", **container)
+    facts = host["docker"]["container"]
+    assert host_status({"_xinference_found": {"host": host}}) == {
+        **{"container": facts["status"], "image": IMAGE, "health": facts["health"]},
+        **{**NOTHING, "cluster": "worker"},
+        "trouble": trouble,
+    }
+
+
+def test_a_worker_is_not_said_to_lack_a_client_that_cannot_be_used() -> None:
+    host = {**in_cluster("worker"), "client_problem": PROBLEM}
+    assert host_status({"_xinference_found": {"host": host}})["trouble"] == ""
+
+
+def test_a_supervisor_shows_the_models_and_where_they_run() -> None:
+    host = {**in_cluster("supervisor", health="unhealthy", health_says=AWAY), **CLIENT}
+    chat, bad = RUNNING["models"]
+    on = [{"name": "worker-1", "replicas": 1}, {"name": "worker-2", "replicas": 2}]
+    status = host_status({"_xinference_found": {"host": host}, "_xinference_running": {**RUNNING, "models": [{**chat, "workers": on}, bad]}})
+    assert (status["cluster"], status["trouble"]) == ("supervisor", "")
+    assert [model["workers"] for model in status["models"]] == [on, []]
+
+
+def test_a_supervisor_without_a_client_was_not_asked() -> None:
+    assert host_status({"_xinference_found": {"host": in_cluster("supervisor")}})["trouble"] == (
+        "There is no xinference-client, so the server was not asked: run provision."
+    )
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"io.inferops.cluster": ""}, {"io.inferops.cluster": "king"}])
+def test_a_label_that_names_no_role_is_none(labels: Any) -> None:
+    host = in_cluster("worker", labels=labels)
+    assert host_status({"_xinference_found": {"host": host}})["cluster"] is None

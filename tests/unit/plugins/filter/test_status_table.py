@@ -77,3 +77,24 @@ def test_the_column_of_drift_and_what_differs() -> None:
     at = header.index("DRIFT")
     assert (first[at:], second[at:]) == ("differs", "failed")
     assert remarks == ["one: chat differs: n_ctx: 4096 → 2048; replica: 1 → 2", "one: bad: out of memory"]
+
+
+def test_a_cluster_is_shown_with_the_workers_of_each_model() -> None:
+    chat, bad = GOOD["models"]
+    on = [{"name": "worker-1", "replicas": 1}, {"name": "worker-2", "replicas": 2}]
+    supervisor = {**GOOD, "cluster": "supervisor", "workers": ["worker-1:30001", "worker-2:30001"], "models": [{**chat, "workers": on}, bad]}
+    worker = {"container": "running", "image": IMAGE, "health": "healthy", **NOTHING, "cluster": "worker", "trouble": ""}
+    said = "The container's health check fails: The supervisor main does not name worker-2:30001 among its workers."
+    alone = {**GOOD, "models": [chat]}
+    lines = status_table({"main": supervisor, "worker-1": worker, "worker-2": {**worker, "health": "unhealthy", "trouble": said}, "alone": alone})
+    assert lines == [
+        "HOST      CLUSTER     CONTAINER            IMAGE                SERVER  WORKERS  RECOVERY  BACKUP  MODEL  TYPE  ENGINE     STATE  DRIFT  ON",
+        "main      supervisor  running (healthy)    sha256:0f0f0f0f0f0f  4.1.0   2        -         -       chat   LLM   llama.cpp  ready  -      "
+        "worker-1, worker-2 (2 replicas)",
+        "                                                                                                   bad    -     -          error  -      -",
+        "worker-1  worker      running (healthy)    sha256:0f0f0f0f0f0f",
+        "worker-2  worker      running (unhealthy)  sha256:0f0f0f0f0f0f",
+        "alone     -           running (healthy)    sha256:0f0f0f0f0f0f  4.1.0   1        -         -       chat   LLM   llama.cpp  ready  -      -",
+        "main: bad: out of memory",
+        f"worker-2: {said}",
+    ]
