@@ -725,6 +725,54 @@ def test_a_batch_that_is_none(root: Path, playbook: str, variable: str) -> None:
     untouched(root, output)
 
 
+@pytest.fixture
+def cluster(root: Path, tmp_path: Path) -> Path:
+    """An inventory with a cluster."""
+    hosts = {name: {"ansible_connection": "local", **settings_of(root, {})} for name in ("worker-1", "main")}
+    groups = {"xinference_workers": {"hosts": {"worker-1": {}}}, "xinference_supervisor": {"hosts": {"main": {}}}}
+    (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"xinference": {"hosts": hosts}, **groups}), encoding="utf-8")
+    return tmp_path / "inventory.yml"
+
+
+@pytest.mark.parametrize(
+    ("playbook", "elsewhere"),
+    [
+        ("backup", "what a backup saves is"),
+        ("restore", "a backup is restored"),
+        ("rotate_credentials", "accounts and API keys are"),
+        ("export", "what its cluster runs is read"),
+        ("unban", "bans are made and lifted"),
+    ],
+)
+def test_a_worker_is_left_out_where_all_is_its_supervisor_s(root: Path, cluster: Path, playbook: str, elsewhere: str) -> None:
+    code, output = ansible(playbook, "-i", cluster, "--limit", "worker-1")
+    assert (code, "Read the host" in output) == (0, False), output
+    assert f"Nothing is done on worker worker-1: {elsewhere} on supervisor main." in output
+    untouched(root, output, "worker-1")
+    # The supervisor is not left out: it lacks what each of them needs, and says so.
+    code, output = ansible(playbook, "-i", cluster, "--limit", "main")
+    assert (code, "Read the host" in output, "Nothing is done" in output) == (2, True, False), output
+    untouched(root, output, "main")
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("upgrade", "make a backup of the supervisor, set the other image for all hosts of the cluster, and run playbook provision."),
+        ("upgrade --tags fetch", "make a backup of the supervisor, set the other image for all hosts of the cluster, and run playbook provision."),
+        ("restart", "run docker restart xinference-mistakes on this host, and its models come back by themselves."),
+        ("diagnose", "run playbook status, and read docker logs xinference-mistakes on this host."),
+    ],
+)
+@pytest.mark.parametrize("host", ["main", "worker-1"])
+def test_what_knows_no_clusters_refuses_their_hosts(root: Path, cluster: Path, words: str, instead: str, host: str) -> None:
+    playbook, *options = words.split()
+    code, output = ansible(playbook, "-i", cluster, "--limit", host, *options)
+    assert (code, failure(output, host)) == (2, f"Playbook {playbook} does not know clusters yet; {instead}")
+    assert "Read the host" not in output
+    untouched(root, output, host)
+
+
 @dataclass(frozen=True)
 class Upgradable:
     """A host that looks like one that could be upgraded, where a mistake is made.
