@@ -18,9 +18,11 @@ options:
     description: >-
       What the rules are made of: C(comment) (of every rule), C(prefix) (of the chains' names), C(bridge) (network interface of the container), C(port) (that
       the server is published on), C(users) (numbers of users besides root whose processes publish it), C(blocked) and C(allowed) (destinations of the
-      container), and C(openings) (none by default), a list of dictionaries with C(address) (IPv4 address of this machine on which ports of the container are
-      published), C(ports) (of TCP, each a number or a range such as C(30100-30149)) and C(sources) (IPv4 addresses that may connect there). Nobody else
-      reaches an opening, and of this machine root and C(users) alone.
+      container), C(openings) (none by default), a list of dictionaries with C(address) (IPv4 address of this machine on which ports of the container are
+      published), C(ports) (of TCP, each a number or a range such as C(30100-30149)) and C(sources) (IPv4 addresses that may connect there), and C(peers)
+      (none by default), a list of dictionaries with C(address) (IPv4 address of another machine) and C(ports) (those that it opens to the container). Nobody
+      else reaches an opening, and of this machine root and C(users) alone, who alone answer there, too. The container reaches its peers whatever is blocked,
+      and of this machine root and C(users) alone do.
     type: dict
     required: true
 """
@@ -43,6 +45,9 @@ EXAMPLES = r"""
         - address: 10.0.0.5
           ports: ["9999", "30100-30149"]
           sources: [10.0.0.6]
+      peers:
+        - address: 10.0.0.6
+          ports: ["30001"]
 """
 
 RETURN = r"""
@@ -61,11 +66,12 @@ from ansible.errors import AnsibleFilterError
 
 def firewall_rules(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The rules by IP family."""
-    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, rules
+    from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, Peer, rules
 
     try:
         openings = [Opening(**opening) for opening in wanted.get("openings", ())]
-        return {family: asdict(found) for family, found in rules(Firewall(**{**wanted, "openings": openings})).items()}
+        peers = [Peer(**peer) for peer in wanted.get("peers", ())]
+        return {family: asdict(found) for family, found in rules(Firewall(**{**wanted, "openings": openings, "peers": peers})).items()}
     except ValueError as error:
         # Ansible would append the cause, which is in the sentence already.
         raise AnsibleFilterError(f"The firewall cannot have a rule for this address or port: {error}.") from None

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, Peer, rules
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.tests.machine import ROOT
 
@@ -40,6 +40,8 @@ WANTED = Firewall("xinference-firewall", "xinference", "xinference0", PORT, bloc
 FIRST, LAST = 30100, 30149
 OPENED = (9999, FIRST, (FIRST + LAST) // 2, LAST)
 CLUSTER = replace(WANTED, openings=[Opening(OUTSIDE["ipv4"][0], ["9999", f"{FIRST}-{LAST}"], [MEMBER])])
+#: The same ports, of the other member.
+PEER = Peer(MEMBER, ["9999", f"{FIRST}-{LAST}"])
 SCRIPT = ROOT / "roles/server/files/firewall.sh"
 #: Listens on a port, says so, and answers one word to whoever connects. Arguments: user, address, port.
 LISTENER = """
@@ -365,6 +367,29 @@ def test_who_publishes_reaches_an_opening(published: Networks) -> None:
     assert published.answer(published.container, address, here=published.host, user=NOBODY - 1, port=LAST, patience=SHORT) == "nothing"
 
 
+def test_only_root_answers_on_an_opening_while_the_container_is_down(networks: Networks) -> None:
+    """Docker translates nothing then, and whoever of the machine listens would have what a member sends."""
+    address, other = OUTSIDE["ipv4"][0], INSIDE["ipv4"][0]
+    networks.set_rules(WANTED)
+    try:
+        for port in OPENED:
+            assert networks.answer(networks.host, address, here=networks.member, server=NOBODY, port=port) == "answer"
+        networks.set_rules(CLUSTER)
+        for port in OPENED:
+            assert networks.answer(networks.host, address, here=networks.member, server=NOBODY, port=port, patience=SHORT) == "nothing"
+            assert networks.answer(networks.host, address, here=networks.host, server=NOBODY, port=port, patience=SHORT) == "nothing"
+            assert networks.answer(networks.host, address, here=networks.member, port=port) == "answer"
+            # What listens on another address is nobody's but its own.
+            assert networks.answer(networks.host, other, here=networks.member, server=NOBODY, port=port) == "answer"
+            assert networks.answer(networks.host, "127.0.0.1", here=networks.host, user=NOBODY, server=NOBODY, port=port) == "answer"
+        for port in (8080, FIRST - 1, LAST + 1):
+            assert networks.answer(networks.host, address, here=networks.member, server=NOBODY, port=port) == "answer"
+        # Where nobody listens, that is known at once.
+        assert run(PYTHON, "-c", CLIENT, "0", address, str(FIRST), "20", where=networks.member).strip() == "refused"
+    finally:
+        networks.remove_rules()
+
+
 def test_an_opening_of_a_docker_without_root(networks: Networks) -> None:
     """A process of its user listens there, and nothing is translated: what this machine sends comes in again by its loopback."""
     networks.set_rules(replace(CLUSTER, users=[NOBODY]))
@@ -374,6 +399,7 @@ def test_an_opening_of_a_docker_without_root(networks: Networks) -> None:
             assert networks.answer(networks.host, address, here=networks.host, user=user, server=NOBODY, port=LAST) == "answer"
         assert networks.answer(networks.host, address, here=networks.host, user=NOBODY - 1, server=NOBODY, port=LAST, patience=SHORT) == "nothing"
         assert networks.answer(networks.host, address, here=networks.member, server=NOBODY, port=LAST) == "answer"
+        assert networks.answer(networks.host, address, here=networks.member, server=NOBODY - 1, port=LAST, patience=SHORT) == "nothing"
         assert networks.answer(networks.host, address, here=networks.neighbour, server=NOBODY, port=LAST, patience=SHORT) == "nothing"
     finally:
         networks.remove_rules()
@@ -394,6 +420,38 @@ def test_answers_reach_the_container_on_the_ports_of_an_opening(published: Netwo
     published.set_rules(CLUSTER)
     for there, address in ((published.neighbour, OUTSIDE["ipv4"][1]), (published.member, MEMBER)):
         assert published.answer(there, address, here=published.container, port=443) == "answer"
+
+
+def test_the_container_reaches_its_peers_whatever_is_blocked(published: Networks) -> None:
+    neighbour = OUTSIDE["ipv4"][1]
+    blocked = replace(CLUSTER, blocked=["host", "10.0.0.0/8"])
+    published.set_rules(blocked)
+    for port in OPENED:
+        assert published.answer(published.member, MEMBER, here=published.container, port=port, patience=SHORT) == "nothing"
+    published.set_rules(replace(blocked, peers=[PEER]))
+    for port in OPENED:
+        assert published.answer(published.member, MEMBER, here=published.container, port=port) == "answer"
+        assert published.answer(published.neighbour, neighbour, here=published.container, port=port, patience=SHORT) == "nothing"
+    for port in (80, FIRST - 1, LAST + 1):
+        assert published.answer(published.member, MEMBER, here=published.container, port=port, patience=SHORT) == "nothing"
+
+
+def test_only_the_container_and_root_come_to_a_peer_from_its_machine(published: Networks) -> None:
+    """There they come from the machine's address, which it lets in."""
+    for user in (0, NOBODY):
+        assert published.answer(published.member, MEMBER, here=published.host, user=user, port=FIRST) == "answer"
+    published.set_rules(replace(CLUSTER, peers=[PEER]))
+    for port in OPENED:
+        assert published.answer(published.member, MEMBER, here=published.container, port=port) == "answer"
+        assert published.answer(published.member, MEMBER, here=published.host, port=port) == "answer"
+        assert published.answer(published.member, MEMBER, here=published.host, user=NOBODY, port=port, patience=SHORT) == "nothing"
+        # The same ports of others are no peer's.
+        assert published.answer(published.neighbour, OUTSIDE["ipv4"][1], here=published.host, user=NOBODY, port=port) == "answer"
+    for port in (80, FIRST - 1, LAST + 1):
+        assert published.answer(published.member, MEMBER, here=published.host, user=NOBODY, port=port) == "answer"
+    published.set_rules(replace(CLUSTER, peers=[PEER], users=[NOBODY]))
+    assert published.answer(published.member, MEMBER, here=published.host, user=NOBODY, port=LAST) == "answer"
+    assert published.answer(published.member, MEMBER, here=published.host, user=NOBODY - 1, port=LAST, patience=SHORT) == "nothing"
 
 
 def test_what_the_container_reaches_of_its_host_is_not_up_to_an_opening(published: Networks) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
-__all__ = ["FAMILIES", "HOOKS", "HOST", "Destination", "Firewall", "Opening", "Rules", "check", "parse_destination", "parse_ports", "rules"]
+__all__ = ["FAMILIES", "HOOKS", "HOST", "Destination", "Firewall", "Opening", "Peer", "Rules", "check", "parse_destination", "parse_ports", "rules"]
 
 #: IP families, each with the version of its addresses.
 FAMILIES = {"ipv4": 4, "ipv6": 6}
@@ -57,6 +57,18 @@ class Opening:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """Ports of another machine that it opens to the container, as an :class:`Opening` there.
+
+    :param address: IPv4 address of that machine.
+    :param ports: of TCP, each a number or a range such as ``30100-30149``.
+    """
+
+    address: str
+    ports: Sequence[int | str]
+
+
+@dataclass(frozen=True)
 class Firewall:
     """What the rules are made of.
 
@@ -67,7 +79,8 @@ class Firewall:
     :param users: numbers of users, besides root, whose processes publish it.
     :param blocked: what the container must not reach: networks such as ``10.0.0.0/8``, or :data:`HOST`.
     :param allowed: exceptions of that, such as ``10.0.0.5:8080``.
-    :param openings: published ports that some machines alone may reach, and of this machine root and ``users``.
+    :param openings: published ports that some machines alone may reach, and of this machine root and ``users``. Nobody else answers there.
+    :param peers: what the container reaches of other machines whatever is blocked, and of this machine root and ``users`` alone.
     """
 
     comment: str
@@ -78,6 +91,7 @@ class Firewall:
     blocked: Sequence[str] = (HOST,)
     allowed: Sequence[str] = ()
     openings: Sequence[Opening] = ()
+    peers: Sequence[Peer] = ()
 
 
 @dataclass(frozen=True)
@@ -170,9 +184,14 @@ def _to(destination: Destination) -> list[str]:
     return [network] if destination.port is None else [f"{network} -p {protocol} --dport {destination.port}" for protocol in ("tcp", "udp")]
 
 
-def _opened(opening: Opening) -> list[str]:
+def _opened(opening: Opening | Peer) -> list[str]:
     """Matches for packets to the ports of an opening."""
     return [f"-d {_one_machine(opening.address)}/32 -p tcp --dport {parse_ports(ports)}" for ports in _list(opening.ports)]
+
+
+def _answered(opening: Opening) -> list[str]:
+    """Matches for packets from the ports of an opening."""
+    return [f"-s {_one_machine(opening.address)}/32 -p tcp --sport {parse_ports(ports)}" for ports in _list(opening.ports)]
 
 
 def _from_others(wanted: Firewall) -> list[str]:
@@ -205,6 +224,8 @@ def _from_container(wanted: Firewall, version: int) -> list[str]:
     for destination in map(parse_destination, wanted.allowed):
         if destination.network.version == version:
             found += [f"{match} -j RETURN" for match in _to(destination)]
+    if version == 4:
+        found += [f"{match} -j RETURN" for peer in wanted.peers for match in _opened(peer)]
     # Names are looked up wherever this machine looks them up.
     found += [f"-p {protocol} --dport 53 -j RETURN" for protocol in ("udp", "tcp")]
     for text in wanted.blocked:
@@ -221,15 +242,21 @@ def _from_machine(wanted: Firewall, version: int) -> list[str]:
     """Rules for what processes of this machine send."""
     # Docker itself is root, and passes on what comes to the published port.
     found = [f"-o {wanted.bridge} -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP"]
+    # Nobody connects to a listener that cannot agree.
+    answers = [f"-p tcp --sport {wanted.port}"]
     if version == 4:
-        # Docker has not put the container's address in the place of this one yet.
-        for match in [f"{match} -m conntrack --ctstate NEW -m owner" for opening in wanted.openings for match in _opened(opening)]:
+        # To an opening Docker has not put the container's address in the place of this one yet. A peer takes what comes from here for the container's.
+        fenced: list[Opening | Peer] = [*wanted.openings, *wanted.peers]
+        for match in [f"{match} -m conntrack --ctstate NEW -m owner" for opening in fenced for match in _opened(opening)]:
             found += [f"{match} --uid-owner {user} -j RETURN" for user in wanted.users if user]
             found.append(f"{match} ! --uid-owner 0 -j DROP")
-    # Nobody connects to a listener that cannot agree. Packets without a socket are the kernel's own, such as the refusal of a closed port.
-    agreed = f"-p tcp --sport {wanted.port} --tcp-flags SYN,ACK SYN,ACK -m owner"
-    found += [f"{agreed} --uid-owner {user} -j RETURN" for user in wanted.users if user]
-    return [*found, f"{agreed} --socket-exists ! --uid-owner 0 -j DROP"]
+        # The same ports of this machine's other addresses are anybody's.
+        answers += [match for opening in wanted.openings for match in _answered(opening)]
+    for agreed in [f"{match} --tcp-flags SYN,ACK SYN,ACK -m owner" for match in answers]:
+        found += [f"{agreed} --uid-owner {user} -j RETURN" for user in wanted.users if user]
+        # Packets without a socket are the kernel's own, such as the refusal of a closed port.
+        found.append(f"{agreed} --socket-exists ! --uid-owner 0 -j DROP")
+    return found
 
 
 def rules(wanted: Firewall) -> dict[str, Rules]:

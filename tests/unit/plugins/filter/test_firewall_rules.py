@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.inferops.xinference.plugins.filter.firewall_rules import FilterModule
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, rules
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall import Firewall, Opening, Peer, rules
 
 WANTED: dict[str, Any] = {
     "comment": "xinference-firewall",
@@ -38,9 +38,16 @@ def test_openings_are_dictionaries() -> None:
     assert "-d 10.0.0.5/32 -p tcp --dport 30100:30149" in found["ipv4"]["text"]
 
 
-def test_no_openings_are_the_default() -> None:
+def test_peers_are_dictionaries() -> None:
+    made = rules(Firewall(**WANTED, peers=[Peer("10.0.0.6", ["30001", "30100-30149"])]))
+    found = FilterModule().filters()["firewall_rules"]({**WANTED, "peers": [{"address": "10.0.0.6", "ports": ["30001", "30100-30149"]}]})
+    assert found == {family: {"text": made[family].text, "marks": made[family].marks} for family in ("ipv4", "ipv6")}
+    assert "-d 10.0.0.6/32 -p tcp --dport 30100:30149" in found["ipv4"]["text"]
+
+
+def test_no_openings_and_no_peers_are_the_default() -> None:
     firewall_rules = FilterModule().filters()["firewall_rules"]
-    assert firewall_rules({**WANTED, "openings": []}) == firewall_rules(WANTED)
+    assert firewall_rules({**WANTED, "openings": [], "peers": []}) == firewall_rules(WANTED)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +56,8 @@ def test_no_openings_are_the_default() -> None:
         ({"allowed": ["nowhere"]}, "nowhere"),
         ({"openings": [{"address": "worker", "ports": ["9999"], "sources": []}]}, "worker"),
         ({"openings": [{"address": "10.0.0.5", "ports": ["30149-30100"], "sources": []}]}, "30149-30100"),
+        ({"peers": [{"address": "worker", "ports": ["9999"]}]}, "worker"),
+        ({"peers": [{"address": "10.0.0.6", "ports": ["0"]}]}, "0"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(change: dict[str, Any], text: str) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.fir
     Destination,
     Firewall,
     Opening,
+    Peer,
     check,
     parse_destination,
     parse_ports,
@@ -165,14 +166,14 @@ def test_a_wrong_destination_is_no_rule() -> None:
         ),
     ],
 )
-def test_without_openings_the_rules_are_those_from_before_there_were_any(family: str, fingerprint: str, text: str, marks: str) -> None:
+def test_without_openings_and_peers_the_rules_are_those_from_before_there_were_any(family: str, fingerprint: str, text: str, marks: str) -> None:
     """Recorded then. A host that is in no cluster has nothing to set again."""
     wanted = replace(WANTED, users=[0, 1000], blocked=[HOST, "169.254.0.0/16", "fd00:ec2::254"], allowed=["192.0.2.10:8080", "fd00::1"])
     made = rules(wanted)[family]
     assert f"xinference-firewall:{fingerprint}:0" in made.text
     assert hashlib.sha256(made.text.encode()).hexdigest() == text
     assert hashlib.sha256(repr(made.marks).encode()).hexdigest() == marks
-    assert rules(replace(wanted, openings=[]))[family] == made
+    assert rules(replace(wanted, openings=[], peers=[]))[family] == made
 
 
 OPENING = Opening("10.0.0.5", ["9999", "30100-30149"], ["10.0.0.6", "10.0.0.7"])
@@ -200,6 +201,8 @@ def test_the_rules_of_an_opening() -> None:
         "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
         "-d 10.0.0.5/32 -p tcp --dport 30100:30149 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
         *old[1:],
+        "-s 10.0.0.5/32 -p tcp --sport 9999 --tcp-flags SYN,ACK SYN,ACK -m owner --socket-exists ! --uid-owner 0 -j DROP",
+        "-s 10.0.0.5/32 -p tcp --sport 30100:30149 --tcp-flags SYN,ACK SYN,ACK -m owner --socket-exists ! --uid-owner 0 -j DROP",
     ]
     assert chain(after["ipv4"].text, "xinference-forward") == chain(before["ipv4"].text, "xinference-forward")
     assert before["ipv4"].marks != after["ipv4"].marks
@@ -207,12 +210,17 @@ def test_the_rules_of_an_opening() -> None:
     assert before["ipv6"] == after["ipv6"]
 
 
-def test_users_who_publish_reach_an_opening() -> None:
+def test_users_who_publish_reach_an_opening_and_answer_there() -> None:
     made = chain(rules(replace(WANTED, openings=[replace(OPENING, ports=[9999])], users=[0, 1000, 1001]))["ipv4"].text, "xinference-output")
     assert made[1:4] == [
         "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner --uid-owner 1000 -j RETURN",
         "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner --uid-owner 1001 -j RETURN",
         "-d 10.0.0.5/32 -p tcp --dport 9999 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+    ]
+    assert made[-3:] == [
+        "-s 10.0.0.5/32 -p tcp --sport 9999 --tcp-flags SYN,ACK SYN,ACK -m owner --uid-owner 1000 -j RETURN",
+        "-s 10.0.0.5/32 -p tcp --sport 9999 --tcp-flags SYN,ACK SYN,ACK -m owner --uid-owner 1001 -j RETURN",
+        "-s 10.0.0.5/32 -p tcp --sport 9999 --tcp-flags SYN,ACK SYN,ACK -m owner --socket-exists ! --uid-owner 0 -j DROP",
     ]
 
 
@@ -228,6 +236,52 @@ def test_nobody_reaches_an_opening_without_sources() -> None:
     assert [rule for rule in made if "10.0.0.5" in rule] == [
         "! -i xinference0 -d 10.0.0.5/32 -p tcp --dport 9999 -j DROP",
         "! -i xinference0 -d 10.0.0.5/32 -p tcp --dport 30100:30149 -j DROP",
+    ]
+
+
+PEERS = [Peer("10.0.0.6", ["30001", "30100-30149"]), Peer("10.0.0.7", [30001])]
+
+
+def test_the_rules_of_peers() -> None:
+    wanted = replace(WANTED, blocked=[HOST, "10.0.0.0/8"], allowed=["192.0.2.10"], users=[0, 1000])
+    before, after = rules(wanted), rules(replace(wanted, peers=PEERS))
+    made, old = (chain(found["ipv4"].text, "xinference-prerouting") for found in (after, before))
+    place = old.index("-d 192.0.2.10/32 -j RETURN") + 1
+    assert made == [
+        *old[:place],
+        "-d 10.0.0.6/32 -p tcp --dport 30001 -j RETURN",
+        "-d 10.0.0.6/32 -p tcp --dport 30100:30149 -j RETURN",
+        "-d 10.0.0.7/32 -p tcp --dport 30001 -j RETURN",
+        *old[place:],
+    ]
+    # It is about the container alone: what others send has returned before.
+    assert made.index("! -i xinference0 -j RETURN") < place < made.index("-d 10.0.0.0/8 -j DROP")
+    made, old = (chain(found["ipv4"].text, "xinference-output") for found in (after, before))
+    assert made == [
+        old[0],
+        "-d 10.0.0.6/32 -p tcp --dport 30001 -m conntrack --ctstate NEW -m owner --uid-owner 1000 -j RETURN",
+        "-d 10.0.0.6/32 -p tcp --dport 30001 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+        "-d 10.0.0.6/32 -p tcp --dport 30100:30149 -m conntrack --ctstate NEW -m owner --uid-owner 1000 -j RETURN",
+        "-d 10.0.0.6/32 -p tcp --dport 30100:30149 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+        "-d 10.0.0.7/32 -p tcp --dport 30001 -m conntrack --ctstate NEW -m owner --uid-owner 1000 -j RETURN",
+        "-d 10.0.0.7/32 -p tcp --dport 30001 -m conntrack --ctstate NEW -m owner ! --uid-owner 0 -j DROP",
+        *old[1:],
+    ]
+    assert chain(after["ipv4"].text, "xinference-forward") == chain(before["ipv4"].text, "xinference-forward")
+    assert before["ipv4"].marks != after["ipv4"].marks
+    assert before["ipv6"] == after["ipv6"]
+
+
+def test_peers_open_nothing_and_openings_reach_nothing() -> None:
+    peers, both = (rules(replace(WANTED, peers=PEERS, openings=openings))["ipv4"].text for openings in ([], [OPENING]))
+    assert "10.0.0.5" not in peers
+    assert set(chain(peers, "xinference-prerouting")) < set(chain(both, "xinference-prerouting"))
+    assert set(chain(peers, "xinference-output")) < set(chain(both, "xinference-output"))
+    # Opened are the ports of this machine alone.
+    assert [rule for rule in chain(both, "xinference-prerouting") if "-d 10.0.0.6" in rule or "-d 10.0.0.7" in rule] == [
+        "-d 10.0.0.6/32 -p tcp --dport 30001 -j RETURN",
+        "-d 10.0.0.6/32 -p tcp --dport 30100:30149 -j RETURN",
+        "-d 10.0.0.7/32 -p tcp --dport 30001 -j RETURN",
     ]
 
 
@@ -248,6 +302,8 @@ def test_what_is_no_port(text: Any) -> None:
         parse_ports(text)
     with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
         rules(replace(WANTED, openings=[replace(OPENING, ports=["9999", text])]))
+    with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
+        rules(replace(WANTED, peers=[Peer("10.0.0.6", ["9999", text])]))
 
 
 WRONG_ADDRESSES: list[Any] = [
@@ -258,10 +314,12 @@ WRONG_ADDRESSES: list[Any] = [
 
 
 @pytest.mark.parametrize("text", WRONG_ADDRESSES)
-def test_what_is_no_address_of_an_opening(text: Any) -> None:
+def test_what_is_no_address_of_an_opening_or_a_peer(text: Any) -> None:
     for opening in (replace(OPENING, address=text), replace(OPENING, sources=["10.0.0.6", text])):
         with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
             rules(replace(WANTED, openings=[opening]))
+    with pytest.raises(ValueError, match=f"^{re.escape(str(text))}$"):
+        rules(replace(WANTED, peers=[Peer(text, ["9999"])]))
 
 
 @pytest.mark.parametrize("name", ["ports", "sources"])
@@ -270,3 +328,6 @@ def test_a_text_is_no_list_of_ports_or_sources(name: str, value: Any) -> None:
     """Each of its letters would be taken for one."""
     with pytest.raises(ValueError, match=re.escape(str(value))):
         rules(replace(WANTED, openings=[replace(OPENING, **{name: value})]))
+    if name == "ports":
+        with pytest.raises(ValueError, match=re.escape(str(value))):
+            rules(replace(WANTED, peers=[Peer("10.0.0.6", value)]))
