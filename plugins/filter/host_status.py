@@ -31,8 +31,8 @@ _value:
   description: >-
     C(container), C(image) (what the container was made from), C(health), C(cluster) (V(supervisor), V(worker), or null where the container belongs to no
     cluster), C(version), C(workers), C(recovery) (V(ready), V(not ready), V(stopped), or null where no service is installed), C(backup)
-    with C(last_success) (time in UTC, or null), C(verified) and C(failed) (why the last one failed, or empty), or null where no backups are set up, C(models) with
-    C(uid), C(type), C(engine), C(state), C(message), C(drift) (V(as declared), V(differs), V(missing), V(failed), V(loading), V(not declared),
+    with C(last_success) (time in UTC, or null), C(verified) and C(failed) (why the last one failed, or empty), or null where no backups are set up,
+    C(models) with C(uid), C(type), C(engine), C(state), C(message), C(drift) (V(as declared), V(differs), V(missing), V(failed), V(loading), V(not declared),
     V(unverified), or null where it was not compared), C(differences), such as V(n_ctx: 4096 → 2048), and C(workers), as module
     M(inferops.xinference.models_info) returns them, and C(trouble). A worker has neither an API nor models of its own; its supervisor shows them.
   type: dict

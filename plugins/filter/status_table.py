@@ -80,7 +80,7 @@ def status_table(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         workers = str(len(status["workers"])) if status["version"] or status["workers"] else none
         served = (*((str(status["cluster"] or "-"),) if clustered else ()), state, _image(status["image"]), str(status["version"] or none), workers)
         columns: tuple[str, ...] = (name, *served, str(status["recovery"] or none), _age(status["backup"]) if status["backup"] else none)
-        lacking = {"uid": none, "type": None, "engine": None, "state": none, "message": "", "drift": None, "differences": [], "workers": []}
+        lacking: dict[str, Any] = {"uid": none, "type": None, "engine": None, "state": none, "message": "", "drift": None, "differences": [], "workers": []}
         for model in status["models"] or [lacking]:
             cells = (str(model["uid"]), str(model["type"] or none), str(model["engine"] or none), str(model["state"]), str(model["drift"] or none))
             rows.append((*columns, *cells, *((_on(status["cluster"], model["workers"]) or none,) if clustered else ())))

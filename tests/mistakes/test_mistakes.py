@@ -729,7 +729,7 @@ def test_a_batch_that_is_none(root: Path, playbook: str, variable: str) -> None:
 def cluster(root: Path, tmp_path: Path) -> Path:
     """An inventory with a cluster."""
     hosts = {name: {"ansible_connection": "local", **settings_of(root, {})} for name in ("worker-1", "main")}
-    groups = {"xinference_workers": {"hosts": {"worker-1": {}}}, "xinference_supervisor": {"hosts": {"main": {}}}}
+    groups: dict[str, Any] = {"xinference_workers": {"hosts": {"worker-1": {}}}, "xinference_supervisor": {"hosts": {"main": {}}}}
     (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"xinference": {"hosts": hosts}, **groups}), encoding="utf-8")
     return tmp_path / "inventory.yml"
 
@@ -1422,7 +1422,7 @@ CLUSTERS: dict[str, tuple[tuple[list[str], list[str]], dict[str, Any], dict[str,
 }
 
 
-#: What each run of make test looks at: between them they set every variable of a cluster.
+#: Those that make test runs. Between them they set every variable of a cluster.
 _FIRST_CLUSTERS = ("addresses that no other host reaches", "ports and workers that are none")
 
 
@@ -1440,7 +1440,7 @@ def test_mistake_in_a_cluster(case: str, tmp_path: Path) -> None:
         }
         for number, name in enumerate(names, 2)
     }
-    groups = {"xinference_supervisor": dict.fromkeys(supervisors, {}), "xinference_workers": dict.fromkeys(workers, {})}
+    groups: dict[str, Any] = {"xinference_supervisor": {name: {} for name in supervisors}, "xinference_workers": {name: {} for name in workers}}
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts, "children": {name: {"hosts": group} for name, group in groups.items()}}}), encoding="utf-8")
     code, output = ansible("provision", "-i", inventory)

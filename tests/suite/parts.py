@@ -100,6 +100,12 @@ ALL: list[Part] = [
         "images",
         reason="a machine of its own, on which faults are made one after the other; make test makes others in scenario proxy",
     ),
+    _part(
+        "molecule:cluster",
+        "setup",
+        "images",
+        reason="three machines with their own Docker, which are killed and come back; make test tries rules and refusals of a cluster one by one",
+    ),
     _part("first-admin::3.5.0", "setup", "images", reason=_SLOWER),
     _part("first-admin::2.11.0", "setup", "images", reason=_SLOWER),
     Part("faults", "faults", needs=("setup", "images"), uses=("molecule:recovery",), reason="an hour; make test runs four of its faults in scenario recovery"),

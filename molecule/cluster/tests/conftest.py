@@ -30,14 +30,14 @@ def on(machine: str, *command: str, check: bool = True, text: str = "") -> str:
     return (done.stdout + done.stderr).strip()
 
 
-def python(machine: str, program: str, *arguments: str, check: bool = True, **environment: str) -> str:
+def python(machine: str, program: str, *arguments: str, environment: dict[str, str]) -> str:
     """What a program says in a container of its own beside the server's, on the same network of the same machine."""
     given = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
     hosts = on(machine, "docker", "inspect", "--format", "{{ range .HostConfig.ExtraHosts }}{{ println . }}{{ end }}", "xinference").split()
     known = [word for host in hosts if not host.endswith(":0.0.0.0") for word in ("--add-host", host)]
     image = f"{os.environ['XINFERENCE_TEST_IMAGE']}:{os.environ['XINFERENCE_TEST_TAG']}"
     run = ("docker", "run", "--rm", "--interactive", "--network", "xinference", *given, *known, image, "python3", "-", *arguments)
-    return on(machine, *run, check=check, text=program)
+    return on(machine, *run, text=program)
 
 
 @pytest.fixture
@@ -51,6 +51,4 @@ def addresses() -> dict[str, str]:
     """Addresses of the machines in their network."""
     form = "{{ .NetworkSettings.IPAddress }}"
     machines = (SUPERVISOR, *WORKERS)
-    return {
-        name: subprocess.run(("docker", "inspect", "--format", form, name), capture_output=True, text=True, check=True).stdout.strip() for name in machines
-    }
+    return {name: subprocess.run(("docker", "inspect", "--format", form, name), capture_output=True, text=True, check=True).stdout.strip() for name in machines}

@@ -25,7 +25,7 @@ HOST: dict[str, Any] = {
 
 UNITS = {"xinference-models.service": "[Unit]"}
 
-RUNNING = {
+RUNNING: dict[str, Any] = {
     "server": {"version": "4.1.0", "authenticated": True, "workers": ["0.0.0.0:1"]},
     "models": [
         {
