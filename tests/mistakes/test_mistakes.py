@@ -14,6 +14,7 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -771,6 +772,30 @@ def test_what_knows_no_clusters_refuses_their_hosts(root: Path, cluster: Path, w
     assert (code, failure(output, host)) == (2, f"Playbook {playbook} does not know clusters yet; {instead}")
     assert "Read the host" not in output
     untouched(root, output, host)
+
+
+def test_the_status_of_a_worker(cluster: Path, tmp_path: Path) -> None:
+    """Its server has no API: nobody asks it, though a client is there, and why it has not joined is what its health check says."""
+    make_client(tmp_path / "client")
+    said = "The supervisor main does not name worker-1:30001 among its workers"
+    check = ("--health-cmd", f"echo '{said}'; exit 1", "--health-interval", "1s", "--health-retries", "1", "--health-start-period", "0s")
+    label = ("--label", "io.inferops.cluster=worker")
+    docker("run", "--detach", "--name", "xinference-mistakes", *label, *check, "--init", built("base"), "sleep", "infinity")
+    try:
+        ended = time.monotonic() + 60
+        while docker("inspect", "--format", "{{.State.Health.Status}}", "xinference-mistakes") != "unhealthy":
+            assert time.monotonic() < ended
+            time.sleep(0.2)
+        given = {"xinference_client_environment": str(tmp_path / "client"), "ansible_python_interpreter": sys.executable}
+        code, output = ansible("status", "-i", cluster, "--limit", "worker-1", "-e", json.dumps(given))
+    finally:
+        docker("rm", "--force", "--volumes", "xinference-mistakes")
+    assert code == 0, output
+    header, line = re.findall("^(HOST .*|worker-1  worker .*)$", output, re.MULTILINE)
+    assert header.split()[:3] + header.split()[-2:] == ["HOST", "CLUSTER", "CONTAINER", "DRIFT", "ON"]
+    # Nothing is shown that only its supervisor has.
+    assert line.split()[:4] + line.split()[5:] == ["worker-1", "worker", "running", "(unhealthy)"]
+    assert re.findall("^worker-1: (.*)$", output, re.MULTILINE) == [f"The container's health check fails: {said}."]
 
 
 @dataclass(frozen=True)
