@@ -20,9 +20,9 @@ from ..declaration.model import DeclaredModel
 from ..observed.limits import read_limits
 from ..observed.models import ABSENT, Observed, make_certain, survey
 from ..plan.files import other_source, wanted_files
-from ..plan.placement import PLACED
+from ..plan.placement import PLACED, find_moves
 from ..plan.plan import DOWNLOAD as DOWNLOAD_FILES
-from ..plan.plan import LAUNCH, RELAUNCH, SCALE, Plan, make_plan, plan_downloads
+from ..plan.plan import LAUNCH, RELAUNCH, SCALE, Action, Plan, make_plan, plan_downloads
 from ..plan.sizing import too_much
 from ..server.api import Api
 from ..server.features import DOWNLOADS
@@ -111,9 +111,20 @@ def read_plan(client: Api, models: Sequence[DeclaredModel], run_options: Reconci
     return plan, complete
 
 
+def _adds_replicas(action: Action, observed: Observed) -> bool:
+    """Whether a running model gets replicas, which asks as much of a server as a launch. To take some away asks for nothing."""
+    if action.kind != SCALE or action.model is None:
+        return False
+    running, wanted = observed.models[action.uid], int(action.request["replica"])
+    workers = action.model.given.get("workers")
+    if running.places and workers:
+        return bool(find_moves(workers, wanted, running.places).additions)
+    return wanted > len(running.replicas)
+
+
 def _refuse(client: Api, plan: Plan, observed: Observed, run_options: ReconcileOptions) -> None:
     """Stop before the first write when the server could not do what the plan asks."""
-    changed = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, SCALE, DOWNLOAD_FILES)]
+    changed = [action for action in plan.actions if action.kind in (LAUNCH, RELAUNCH, DOWNLOAD_FILES) or _adds_replicas(action, observed)]
     models = [action.model for action in changed if action.model is not None]
     fetched = plan.launched if run_options.download != "only" else [model for model in plan.models if model.state == "present"]
     problems = [problem for model in fetched if wanted_files(model) for problem in [other_source(model, observed.cached or ())] if problem]

@@ -545,6 +545,20 @@ def test_replicas_are_not_moved_to_a_worker_that_is_none_of_the_server(replica: 
     assert (server.models, server.rows) == before
 
 
+@pytest.mark.parametrize("workers", [None, ["worker-1", "worker-2"]])
+def test_replicas_of_a_model_that_nobody_registers_any_more_can_go_but_not_come(workers: list[str] | None) -> None:
+    """It goes on to serve, and a server that is asked for one more would call it a failure."""
+    server = FakeServer(cluster=["worker-1:30001", "worker-2:30001"])
+    run(server, llm("chat", workers=workers, replica=4))
+    del server.registered["LLM", "qwen3"]
+    with pytest.raises(DeclarationError, match="name 'qwen3' of type LLM is not in the server's catalogue"):
+        run(server, llm("chat", workers=workers, replica=6))
+    assert written(server) == []
+    (result,) = run(server, llm("chat", workers=workers, replica=2)).results
+    assert (result.result, result.state) == ("scaled", "ready")
+    assert len(server.models["chat"].replicas) == 2
+
+
 def test_replicas_are_not_moved_at_a_worker_that_is_away() -> None:
     """It would be refused after others had been added."""
     server = in_cluster()
