@@ -40,7 +40,8 @@ from typing import Any
 
 _HEADER = ("HOST", "CONTAINER", "IMAGE", "SERVER", "WORKERS", "RECOVERY", "BACKUP", "MODEL", "TYPE", "ENGINE", "STATE", "DRIFT")
 #: Columns that only a table with clusters has.
-_CLUSTER, _ON = "CLUSTER", "ON"
+_CLUSTER = "CLUSTER"
+_ON = "ON"
 
 
 def _image(reference: str | None) -> str:
