@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -162,8 +162,11 @@ def _check_engine(model: DeclaredModel, engines: Engines) -> list[str]:
     return [f"{which} cannot run '{model.name}' on this server{reason}; usable: {', '.join(able) or 'none'}."]
 
 
-def _check_place(asked: _Asked, model: DeclaredModel) -> list[str]:
-    """Devices and workers."""
+def _check_place(asked: _Asked, model: DeclaredModel, awaited: Collection[str] = ()) -> list[str]:
+    """Devices and workers.
+
+    :param awaited: as of :func:`check_catalogue`.
+    """
     problems: list[str] = []
     wanted = model.given.get("n_gpu")
     if isinstance(wanted, int):
@@ -173,7 +176,7 @@ def _check_place(asked: _Asked, model: DeclaredModel) -> list[str]:
     if "worker_ip" in model.given:
         problems += _check_workers(str(model.given["worker_ip"]), list(asked.workers()))
     if "workers" in model.given:
-        problems += _check_worker_names(model.given["workers"], list(asked.workers()))
+        problems += _check_worker_names([name for name in model.given["workers"] if name not in awaited], list(asked.workers()))
     return problems
 
 
@@ -189,7 +192,7 @@ def _check_workers(given: str, addresses: Sequence[str]) -> list[str]:
 def _check_worker_names(given: Sequence[str], addresses: Sequence[str]) -> list[str]:
     """Names of workers that are asked for against those that have joined; a server without supervisor would ignore them in silence."""
     hosts = sorted({address.rpartition(":")[0] for address in addresses})
-    if not hosts:
+    if not hosts or not given:
         return []
     if set(hosts) & _LOCAL:
         return [f"workers '{shown(given)}' cannot be chosen, because this server runs all models itself; leave it out, or declare a cluster."]
@@ -212,21 +215,27 @@ def _check(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping
     return problems
 
 
-def check_catalogue(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def check_catalogue(
+    client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({}), awaited: Collection[str] = ()
+) -> list[str]:
     """One sentence for each model that the server would refuse: unknown name, engine that does not run here, size that is not offered, too many GPUs.
 
     :param client: the server; one request per model, one per type with an unknown name, and one where a model names devices or workers.
     :param models: those that are about to be launched, as they are registered.
     :param names: what options are called, as of :func:`~.base.messages.called`.
+    :param awaited: names of workers that belong to the cluster: who is away refuses nothing, because one that is lost must not keep the others from a change.
     """
-    return _check(client, models, names, _check_name, _check_place)
+    return _check(client, models, names, _check_name, lambda asked, model: _check_place(asked, model, awaited))
 
 
-def check_registrations(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+def check_registrations(
+    client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({}), awaited: Collection[str] = ()
+) -> list[str]:
     """One sentence for each registration that the server would refuse: the name of a model of its own, a family that it does not have.
 
     :param client: the server; one request per type, and one where a model names devices or workers.
     :param models: those whose registration is about to be made or replaced; the server does not know yet what can load them.
     :param names: as of :func:`check_catalogue`.
+    :param awaited: as of :func:`check_catalogue`.
     """
-    return _check(client, models, names, _check_registration, _check_place)
+    return _check(client, models, names, _check_registration, lambda asked, model: _check_place(asked, model, awaited))

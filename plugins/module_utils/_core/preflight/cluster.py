@@ -315,6 +315,9 @@ def _ports(host: Mapping[str, Any], settings: Settings, cluster: ClusterSettings
     else:
         own = {**dict.fromkeys(replicas, "xinference_cluster_replica_ports"), **{port: variable for variable, port in right.items() if "worker" in variable}}
     problems += _collisions(settings, cluster, address, own)
+    if role_of(cluster) == SUPERVISOR and cluster.firewall and (cluster.address, cluster.port) == (address, _API):
+        problem = f"xinference_address '{cluster.address}' with xinference_port '{_API}' is where the firewall lets the workers in and nobody else."
+        problems.append((problem, "Let clients in through the proxy, or use another port or another address for them."))
     held = held_by_container(host)
     for port in sorted({int(listener["port"]) for listener in host["listeners"]} & set(own) - set(held)):
         taken = is_taken(host, address, port)

@@ -56,6 +56,7 @@ class Repair:
         self.changed = changed
         self.log = statuses.log
         self.clock = statuses.clock
+        self.away: frozenset[str] = frozenset()
 
     def tend(self, client: Api, declaration: Declaration, note: Callable[[Observed], None]) -> tuple[Observed, bool]:
         """Compare, and do what is needed.
@@ -69,7 +70,11 @@ class Repair:
         self.smoke_tests.take_down(seen)
         self.free(client, seen, declaration.run_options.waiting)
         now = self.clock()
-        if self.joining(client, declaration.run_options.workers):
+        away, since_start = self.workers_away(client, declaration.run_options.workers)
+        if away != self.away:
+            self.away = away
+            self.log(f"not in the cluster: {', '.join(sorted(away))}" if away else "all workers are in the cluster")
+        if away and since_start < _JOINING:
             return seen, False
         due = [model for model in declaration.by_priority() if self.statuses[model.uid].next_try <= now]
         # For a run, who is not named is not declared; who only pauses is.
@@ -83,8 +88,8 @@ class Repair:
                 status.drift_tries, status.drift_after, status.away_since = 0, 0.0, 0.0
         drifted: list[DeclaredModel] = []
         if run_options.choices.on_drift == "relaunch":
-            placed = {model.uid for model in declaration.models if "workers" in model.given}
-            uids = {result.uid for result in results if result.drift and not result.failed and self.is_due(result, now, result.uid in placed)}
+            workers = {model.uid: frozenset(model.given.get("workers") or ()) for model in declaration.models}
+            uids = {result.uid for result in results if result.drift and not result.failed and self.is_due(result, now, workers[result.uid], away)}
             drifted = [model for model in declaration.models if model.uid in uids]
         known = [(model, self.statuses[model.uid]) for model in declaration.models]
         if drifted and all(is_settled(model, status) or status.tries >= _HOPELESS for model, status in known):
@@ -94,28 +99,32 @@ class Repair:
             note(seen)
         return seen, bool(drifted)
 
-    def is_due(self, result: Result, now: float, placed: bool) -> bool:
+    def is_due(self, result: Result, now: float, workers: frozenset[str], away: frozenset[str]) -> bool:
         """Whether a model that differs from its declaration is to be made as declared now.
 
-        :param placed: whether it is declared on which workers it runs.
+        :param workers: names of those on which it is declared to run; none where the server chooses.
+        :param away: as of :meth:`workers_away`.
         """
         status = self.statuses[result.uid]
-        if placed and set(result.drift) <= PLACED:
+        if workers and set(result.drift) <= PLACED:
+            if workers & away:
+                # Nothing can be done, and no try is counted. The worker has its time from its return on.
+                status.away_since = 0.0
+                return False
             status.away_since = status.away_since or now
             if now - status.away_since < _RETURNING:
                 return False
         return status.drift_after <= now
 
-    def joining(self, client: Api, workers: Sequence[str]) -> bool:
-        """Whether workers of a supervisor that has just started are still on their way.
+    def workers_away(self, client: Api, workers: Sequence[str]) -> tuple[frozenset[str], float]:
+        """The workers of a cluster that have not joined, and for how many seconds their supervisor has run.
 
-        :param workers: names of those that there should be.
+        :param workers: names of those that there should be; where there are none, the server is not asked.
         """
         if not workers:
-            return False
+            return frozenset(), 0.0
         status = client.status()
-        away = set(workers) - {worker_name(address) for address in status.get("workers") or {}}
-        return bool(away) and float(status.get("uptime") or 0) < _JOINING
+        return frozenset(workers) - {worker_name(address) for address in status.get("workers") or {}}, float(status.get("uptime") or 0)
 
     def free(self, client: Api, seen: Observed, waiting: Waiting) -> None:
         """Get out of the way what will never become a model that serves, so that it can be launched again."""

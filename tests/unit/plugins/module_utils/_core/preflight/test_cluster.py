@@ -363,8 +363,8 @@ def test_a_port_that_is_in_use(cluster: ClusterSettings, port: int, remedy: str)
         (HEAD, {"proxy": replace(PROXY, port=9997)}, "xinference_proxy_port '9997' on 0.0.0.0"),
         (HEAD, {"proxy": replace(PROXY, http_port=9999)}, "xinference_proxy_http_port '9999' on 0.0.0.0"),
         (WORKING, {"recovery_address": "0.0.0.0", "recovery_port": 30110}, "xinference_recovery_port '30110' on 0.0.0.0"),
-        # The same address and port for all clients and for workers.
-        (replace(HEAD, address="10.0.0.1"), {}, ""),
+        # The same address and port for all clients and for workers: no other port is taken, and without a firewall both reach it.
+        (replace(HEAD, address="10.0.0.1", firewall=False), {}, ""),
         (HEAD, {}, ""),
         (HEAD, {"recovery_address": "0.0.0.0", "recovery_port": 9999, "recovery": "none"}, ""),
         (HEAD, {"recovery_address": "127.0.0.1", "recovery_port": 9999}, ""),
@@ -378,6 +378,15 @@ def test_ports_of_the_other_roles(cluster: ClusterSettings, changes: dict[str, A
     address = cluster.addresses[cluster.name]
     problem = f"{name} is a port that this host publishes for its cluster on {address}, too. Choose another one, or another address, such as 127.0.0.1."
     assert said(cluster, host, replace(IN_CLUSTER, **changes)) == ([problem] if name else [])
+
+
+def test_the_firewall_would_keep_clients_from_the_port_of_the_workers() -> None:
+    assert said(replace(HEAD, address="10.0.0.1")) == [
+        "xinference_address '10.0.0.1' with xinference_port '9997' is where the firewall lets the workers in and nobody else. "
+        "Let clients in through the proxy, or use another port or another address for them."
+    ]
+    assert said(replace(HEAD, address="10.0.0.1", port=8000)) == []
+    assert said(replace(WORKING, address="10.0.0.2")) == []
 
 
 # Models.

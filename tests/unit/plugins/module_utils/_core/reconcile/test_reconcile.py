@@ -531,6 +531,29 @@ def test_a_worker_that_went_with_its_replica_is_a_difference_until_it_is_back() 
     assert (result.result, result.drift) == ("unchanged", {})
 
 
+def test_a_worker_that_is_away_keeps_no_other_model_from_a_change() -> None:
+    """Its models fail, each by itself; whoever is wrong about a name is refused all the same."""
+    server = in_cluster()
+    server.leave("worker-2:30001")()
+    members = ("worker-1", "worker-2", "worker-3")
+    chat, other = on("worker-1", "worker-2", replica=2), llm("other", workers=["worker-2"])
+    spread, alone, third = run(server, chat, other, llm("third", workers=["worker-3"]), workers=members).results
+    assert (spread.failed, spread.message) == (True, "worker worker-2 has not joined the cluster, so its replica is not there")
+    assert alone.failed
+    assert "worker-2 is not in the cluster" in alone.message
+    assert third.result == "launched"
+    with pytest.raises(DeclarationError, match="workers 'worker-9' is no worker of this server"):
+        run(server, llm("fourth", workers=["worker-9"]), workers=members)
+
+
+def test_no_model_is_stopped_for_a_worker_that_is_away() -> None:
+    server = in_cluster()
+    server.leave("worker-3:30001")()
+    with pytest.raises(DeclarationError, match="workers 'worker-3' is no worker of this server"):
+        run(server, on("worker-1", "worker-3", replica=2, quantization="Q8_0"), workers=("worker-1", "worker-2", "worker-3"))
+    assert written(server) == []
+
+
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("replica", [2, 3])
 def test_replicas_are_not_moved_to_a_worker_that_is_none_of_the_server(replica: int, check: bool) -> None:
