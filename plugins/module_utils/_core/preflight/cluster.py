@@ -103,6 +103,7 @@ def check_cluster(host: Mapping[str, Any], settings: Settings, cluster: ClusterS
             *_members(cluster),
             *_names(cluster),
             *_addresses(host, cluster),
+            *_services(host, cluster),
             *_versions(cluster),
             *_key(cluster),
             *_images(cluster),
@@ -214,6 +215,17 @@ def _addresses(host: Mapping[str, Any], cluster: ClusterSettings) -> _Problems:
             problem = f"{value} is public, and xinference_firewall is false, so anybody could reach the ports of the cluster."
             problems.append((problem, "Set xinference_firewall to true, or use an address of a private network."))
     return problems
+
+
+def _services(host: Mapping[str, Any], cluster: ClusterSettings) -> _Problems:
+    """What a server alone left on a host that becomes a worker: it would ask an API that is not there any more."""
+    if role_of(cluster) != WORKER:
+        return []
+    units = sorted({unit for part in ("service", "backup", "proxy") for unit in (host.get(part) or {}).get("units") or ()})
+    if not units:
+        return []
+    problem = f"This host has services of a server alone, and a worker has none: {', '.join(units)}."
+    return [(problem, "Run playbook teardown for it first, which leaves its data.")]
 
 
 def _versions(cluster: ClusterSettings) -> _Problems:

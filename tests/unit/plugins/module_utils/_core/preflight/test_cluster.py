@@ -380,6 +380,15 @@ def test_ports_of_the_other_roles(cluster: ClusterSettings, changes: dict[str, A
     assert said(cluster, host, replace(IN_CLUSTER, **changes)) == ([problem] if name else [])
 
 
+@pytest.mark.parametrize("part", ["service", "backup", "proxy"])
+def test_a_server_alone_does_not_become_a_worker_by_itself(part: str) -> None:
+    host = changed(addresses=HOST["addresses"], **{part: {**HOST.get(part, {}), "units": {"b.timer": "", "a.service": ""}}})
+    assert said(WORKING, host) == [
+        "This host has services of a server alone, and a worker has none: a.service, b.timer. Run playbook teardown for it first, which leaves its data."
+    ]
+    assert said(HEAD, host) == []
+
+
 def test_the_firewall_would_keep_clients_from_the_port_of_the_workers() -> None:
     assert said(replace(HEAD, address="10.0.0.1")) == [
         "xinference_address '10.0.0.1' with xinference_port '9997' is where the firewall lets the workers in and nobody else. "
