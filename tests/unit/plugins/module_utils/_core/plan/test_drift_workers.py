@@ -28,7 +28,7 @@ def running(*workers: str, **reported: Any) -> ObservedModel:
     """A model whose replicas run on these workers."""
     spec = {"model_name": "qwen3", "model_type": "LLM", "model_engine": "llama.cpp", "replica": len(workers) or 2, **reported}
     numbers = tuple(range(len(workers)))
-    return ObservedModel("chat", "ready", cast("ModelRow", spec), replicas=numbers, places={number: f"{workers[number]}:30001" for number in numbers})
+    return ObservedModel("chat", "ready", cast(ModelRow, spec), replicas=numbers, places={number: f"{workers[number]}:30001" for number in numbers})
 
 
 def applied(model: DeclaredModel, **changes: Any) -> Applied:
