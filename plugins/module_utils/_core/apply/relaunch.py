@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..base.errors import ApiError, AuthenticationError
 from ..observed.last_applied import Record, cleaned
 from ..observed.models import ABSENT, BUSY, ERROR, ORPHAN, READY, Observed, observe
+from ..plan.placement import placed_request
 from ..plan.plan import RELAUNCH
+from ..server.features import ADD_REPLICA
 from ..server.rows import AutostartEntry
 from .model_run import ModelRun, PlanRun
 from .registrations import Registrations
@@ -42,7 +46,8 @@ class Launches:
         try:
             self.registrations.register(model)
             model.before = self.run.capture()
-            self.run.write(model, lambda: self.client.launch(action.request))
+            request = self.placed(model)
+            self.run.write(model, lambda: self.client.launch(request))
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -60,6 +65,14 @@ class Launches:
                 self.removal.free_name(model)
             return False
         return True
+
+    def placed(self, model: ModelRun) -> dict[str, Any]:
+        """The launch request of a model, with the worker of each replica where several are declared and the server takes that."""
+        request, declared = model.action.request, model.action.model
+        workers = declared.given.get("workers") if declared is not None else None
+        if not workers or len(workers) < 2 or ADD_REPLICA not in self.client.routes():
+            return request
+        return placed_request(request, workers, self.client.status().get("workers") or {})
 
     def make_way(self, model: ModelRun) -> bool:
         """Get the running model out of the way of its relaunch; False when that failed."""

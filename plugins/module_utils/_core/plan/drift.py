@@ -13,7 +13,7 @@ from ..declaration.fields import FIELDS
 from ..declaration.model import DeclaredModel, effective
 from ..observed.last_applied import FILLED_IN, RECORDED, Applied
 from ..observed.models import ObservedModel
-from .placement import find_moves, workers_text
+from .placement import PLACES, find_moves, workers_text
 
 __all__ = ["drift", "unverified"]
 
@@ -83,7 +83,8 @@ def _unreported(model: DeclaredModel, running: ObservedModel, applied: Applied) 
             continue
         if wanted is None or actual is None or not _same_applied(name, wanted, actual):
             found[name] = {"declared": _masked(name, wanted), "running": _masked(name, actual)}
-    for key in sorted({*declared, *request} - _SENT):
+    # Where replicas run, the server itself reports.
+    for key in sorted({*declared, *request} - _SENT - {PLACES}):
         wanted, actual = declared.get(key), request.get(key)
         if key in applied.hidden:
             continue

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["PLACED", "Moves", "count_replicas", "counts_text", "find_moves", "worker_name", "workers_text"]
+__all__ = ["PLACED", "PLACES", "Moves", "count_replicas", "counts_text", "find_moves", "placed_request", "worker_name", "workers_text"]
 
 #: Fields whose difference is made up for by adding and removing replicas of a model that goes on to serve.
 PLACED = frozenset({"replica", "workers"})
+#: Argument of a launch request with a place for each replica.
+PLACES = "replica_config"
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,18 @@ def find_moves(workers: Sequence[str], replicas: int, places: Mapping[int, str])
         # Newer ones go first: they are less likely to be at work.
         removals += there[worker][share:]
     return Moves(tuple(sorted(additions)), tuple(sorted(removals)))
+
+
+def placed_request(request: Mapping[str, Any], workers: Sequence[str], joined: Collection[str]) -> dict[str, Any]:
+    """A launch request in which each replica has its worker. Left to itself the server goes by how many models each of them runs, and may take one for all.
+
+    :param request: as declared, with the names of the workers.
+    :param workers: these names.
+    :param joined: addresses of the workers that have joined; where one of the names is not among them, the request stays, and the server says so.
+    """
+    addresses = {worker_name(address): address for address in joined}
+    names = find_moves(workers, int(request.get("replica") or 1), {}).additions
+    if len(workers) < 2 or len(names) < 2 or not set(names) <= addresses.keys():
+        return dict(request)
+    others = {key: value for key, value in request.items() if key != "worker_ip"}
+    return {**others, PLACES: [{"devices": [{"worker_ip": addresses[name]}]} for name in names]}

@@ -25,7 +25,7 @@ from ..plan.plan import DOWNLOAD as DOWNLOAD_FILES
 from ..plan.plan import LAUNCH, RELAUNCH, SCALE, Action, Plan, make_plan, plan_downloads
 from ..plan.sizing import too_much
 from ..server.api import Api
-from ..server.features import DOWNLOADS
+from ..server.features import ADD_REPLICA, DOWNLOADS
 from ..server.rows import CachedRow
 from .options import ReconcileOptions
 
@@ -33,7 +33,6 @@ __all__ = ["Outcome", "read_plan", "reconcile"]
 
 #: How often models are planned again that others were launching: more than once only where others do it again and again.
 _COMPARISONS = 3
-_ADD_REPLICA = "POST /v1/models/{model_uid}/replicas"
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def read_plan(client: Api, models: Sequence[DeclaredModel], run_options: Reconci
         return plan_downloads(models, observed, run_options.server_files), observed
     choices = run_options.choices
     plan = make_plan(models, observed, choices, run_options.server_files)
-    if any(action.kind == RELAUNCH and set(action.drift) <= PLACED for action in plan.actions) and _ADD_REPLICA in client.routes():
+    if any(action.kind == RELAUNCH and set(action.drift) <= PLACED for action in plan.actions) and ADD_REPLICA in client.routes():
         choices = replace(choices, scaling=True)
         plan = make_plan(models, observed, choices, run_options.server_files)
     complete = _complete(client, plan, observed, run_options)

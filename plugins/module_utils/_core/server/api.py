@@ -85,6 +85,9 @@ class ModelsApi(ModelsReadApi, SmokeTestApi, DownloadApi, Protocol):
     def status(self) -> ServerStatus:
         """The workers with their resources."""
 
+    def routes(self) -> frozenset[str]:
+        """What the server offers."""
+
     def launch(self, request: dict[str, Any]) -> None:
         """Ask for a launch."""
 

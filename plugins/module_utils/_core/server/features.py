@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ACCOUNTS", "AUTOSTART", "DOWNLOADS", "FEATURES", "MANAGED_USERS", "Feature"]
+__all__ = ["ACCOUNTS", "ADD_REPLICA", "AUTOSTART", "DOWNLOADS", "FEATURES", "MANAGED_USERS", "Feature"]
+#: Route of a server that adds replicas of a running model, and takes a worker for each, in a launch as well.
+ADD_REPLICA = "POST /v1/models/{model_uid}/replicas"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -1093,16 +1093,22 @@ class FakeServer:
         """The server's words about a worker that a launch names and that is not there."""
         return next((f"Worker ip address {name} is not in the cluster." for name in self._named(request) if not self._at(name)), "")
 
-    def _freest(self, addresses: Collection[str]) -> str:
-        """The worker that runs the fewest replicas; a real server takes any of several such."""
-        running = [one.worker for model in self.models.values() for one in model.replicas]
+    def _freest(self, addresses: Collection[str], more: Sequence[str] = ()) -> str:
+        """The worker that runs the fewest replicas; a real server takes any of several such.
+
+        :param more: workers of replicas that are just being made.
+        """
+        running = [*(one.worker for model in self.models.values() for one in model.replicas), *more]
         return min(addresses, key=running.count)
 
     def _spread(self, model: Model) -> None:
-        """Give each replica of a launch its worker, in turn among those that may get it."""
+        """Give each replica of a launch its worker: the one that was named for it, or of those that may get it whoever runs the fewest."""
+        places = [place["devices"][0]["worker_ip"] for place in model.request.get("replica_config") or []]
         among = [address for name in self._named(model.request) for address in self._at(name)] or self.cluster
+        given: list[str] = []
         for number, one in enumerate(model.replicas if among else ()):
-            one.worker = among[number % len(among)] if len(model.replicas) > 1 else self._freest(among)
+            one.worker = places[number] if places else self._freest(among, given)
+            given.append(one.worker)
 
     def _load(self, model: Model, number: int = 0) -> None:
         """Load one copy after the other."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.pla
     count_replicas,
     counts_text,
     find_moves,
+    placed_request,
     worker_name,
     workers_text,
 )
@@ -150,3 +152,29 @@ def test_replicas_by_worker_in_the_order_of_names(places: dict[int, str], counts
     assert list(count_replicas(places).items()) == list(counts.items())
     assert counts_text(counts) == text
     assert workers_text(places) == (text or "none")
+
+
+REQUEST = {"model_uid": "chat", "replica": 3, "worker_ip": "b,a"}
+
+
+def test_a_launch_names_the_worker_of_each_replica() -> None:
+    assert placed_request(REQUEST, ["b", "a"], ["a:30001", "b:40001", "c:30001"]) == {
+        "model_uid": "chat",
+        "replica": 3,
+        "replica_config": [{"devices": [{"worker_ip": address}]} for address in ("a:30001", "b:40001", "b:40001")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "workers", "joined"),
+    [
+        # The server says who is not there.
+        ({}, ["b", "a"], ["a:30001"]),
+        # There is nothing to share out.
+        ({"worker_ip": "a"}, ["a"], ["a:30001"]),
+        ({"replica": 1}, ["b", "a"], ["a:30001", "b:30001"]),
+    ],
+)
+def test_a_launch_stays_as_it_was_declared(changes: dict[str, Any], workers: list[str], joined: list[str]) -> None:
+    request = {**REQUEST, **changes}
+    assert placed_request(request, workers, joined) == request

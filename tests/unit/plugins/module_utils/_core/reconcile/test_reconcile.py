@@ -503,6 +503,20 @@ def in_cluster(**options: Any) -> FakeServer:
     return server
 
 
+@pytest.mark.parametrize("replica", [2, 3, 5])
+def test_replicas_are_launched_in_equal_shares_whatever_else_runs_there(replica: int) -> None:
+    """The server alone would give them to whoever has least to do, and a second run would move them."""
+    server = FakeServer(cluster=["worker-1:30001", "worker-2:30001"], with_replicas=True)
+    run(server, *(llm(f"other{number}", workers=["worker-2"]) for number in range(3)))
+    chat = on("worker-1", "worker-2", replica=replica)
+    (result,) = run(server, chat).results
+    assert result.result == "launched"
+    places = [one.worker for one in server.models["chat"].replicas]
+    assert sorted(places.count(f"worker-{number}:30001") for number in (1, 2)) == [replica // 2, replica - replica // 2]
+    (again,) = run(server, chat).results
+    assert (again.result, again.drift, again.unverified) == ("unchanged", {}, [])
+
+
 @pytest.mark.parametrize(("can", "outcome"), [(True, "scaled"), (False, "relaunched")])
 @pytest.mark.parametrize("replica", [2, 4])
 def test_a_model_gets_to_other_workers_in_place_where_the_server_can(can: bool, outcome: str, replica: int) -> None:
