@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.inferops.xinference.tests.machine import ROOT, built, free_port, record
+from ansible_collections.inferops.xinference.tests.unit.roles.templating import made
 
 CONTAINER = "xinference-contract"
 HOME = "/root/.xinference"
@@ -72,20 +73,10 @@ def role_texts() -> dict[str, Any]:
     return {name: value for file in files for name, value in yaml.safe_load((ROOT / file).read_text(encoding="utf-8")).items()}
 
 
-def role_command(file: str, module: str, argument: str) -> list[str]:
-    """What role ``server`` runs in a container, out of the role itself."""
-    tasks = yaml.safe_load((ROOT / "roles/server/tasks" / file).read_text(encoding="utf-8"))
-    commands = [task[module][argument] for block in tasks for task in (block, *block.get("block", ())) if argument in (task.get(module) or {})]
-    command = commands[0]
-    # The container is compared, replaced and made in several places, and is the same in each.
-    assert all(other == command for other in commands)
-    values = {**role_texts(), "_xinference_home": HOME, "_xinference_administrator_alone": "True", "_xinference_metrics_words": ""}
-    return [re.sub(r"{{ (\w+) }}", lambda found: str(values[found[1]]), str(word)) for word in command]
-
-
 def server_command() -> list[str]:
-    """The command of the container of role ``server``."""
-    return role_command("container.yml", "community.docker.docker_container", "command")
+    """The command of the container of role ``server``, out of the role itself, for a host that is in no cluster."""
+    given = {"_xinference_home": HOME, "inventory_hostname": "alone", "groups": {}}
+    return [str(word) for word in made("{{ _xinference_start + _xinference_server_words }}", "server", given)]
 
 
 def make_account(image: str, home: Path) -> subprocess.CompletedProcess[str]:
