@@ -104,10 +104,11 @@ options:
         type: raw
       workers:
         description:
-          - Workers of a cluster that may run the model, by their names in the inventory, each once. The server spreads the replicas over them.
+          - Workers of a cluster that may run the model, by their names in the inventory, each once. Its replicas are spread over them in equal shares.
           - If not set, the server chooses among all workers by the number of models that they run, whatever memory these have free.
           - Order has no meaning. Names are of letters, digits, C(.), C(_) and C(-), with a letter or digit at both ends. A name that is no
-            worker of the server is refused, and so is every name where the server has no workers.
+            worker of the server is refused, and so is every name where the server has no workers. One that O(workers) names and that is away
+            fails this model alone, and only where it would have to be launched or to get replicas there.
         type: list
         elements: str
       worker_ip:

@@ -71,7 +71,7 @@ def test_models_run_where_they_are_declared_and_all_replicas_answer(server: Serv
 
 
 def test_a_stranger_on_the_network_reaches_nothing(addresses: dict[str, str]) -> None:
-    """Neither the API nor a port that runs code for whoever reaches it. Everything that listens is tried, and what may listen later."""
+    """Neither the API nor a port that runs code for whoever reaches it, whether something listens there already or not."""
     for name, address in addresses.items():
         assert open_ports(address, [*range(9990, 10000), *range(30000, 30200)]) == [], name
 
@@ -94,7 +94,7 @@ def test_a_process_is_taken_for_a_member_with_the_key_alone(key: str, said: str)
     assert said in python(WORKERS[0], ACTOR, f"{SUPERVISOR}:9999", environment={"XOSCAR_AUTH_KEY": key} if key else {})
 
 
-def test_the_key_and_the_password_are_in_no_output_and_no_description(host: Any) -> None:
+def test_the_key_and_the_password_are_in_no_output_and_no_description() -> None:
     for machine in (SUPERVISOR, *WORKERS):
         described = on(machine, "docker", "inspect", "xinference")
         log = on(machine, "journalctl", "--no-pager", "--output", "cat")
@@ -106,7 +106,7 @@ def test_the_key_and_the_password_are_in_no_output_and_no_description(host: Any)
         assert f"XOSCAR_AUTH_KEY={KEY}" in on(machine, "cat", environment)
 
 
-def test_a_worker_has_no_accounts_and_no_service(host: Any) -> None:
+def test_a_worker_has_no_accounts_and_no_service() -> None:
     for worker in WORKERS:
         assert on(worker, "sh", "-c", "ls /srv/xinference_data/.xinference/auth") == "environment"
         assert on(worker, "systemctl", "is-enabled", "xinference-models.service", check=False).splitlines()[-1] != "enabled"

@@ -165,7 +165,7 @@ def _check_engine(model: DeclaredModel, engines: Engines) -> list[str]:
 def _check_place(asked: _Asked, model: DeclaredModel, awaited: Collection[str] = ()) -> list[str]:
     """Devices and workers.
 
-    :param awaited: as of :func:`check_catalogue`.
+    :param awaited: names of workers that may be away.
     """
     problems: list[str] = []
     wanted = model.given.get("n_gpu")
@@ -216,20 +216,26 @@ def _check(client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping
 
 
 def check_catalogue(
-    client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({}), awaited: Collection[str] = ()
+    client: CatalogueApi,
+    models: Iterable[DeclaredModel],
+    names: Mapping[str, str] = MappingProxyType({}),
+    awaited: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> list[str]:
     """One sentence for each model that the server would refuse: unknown name, engine that does not run here, size that is not offered, too many GPUs.
 
     :param client: the server; one request per model, one per type with an unknown name, and one where a model names devices or workers.
     :param models: those that are about to be launched, as they are registered.
     :param names: what options are called, as of :func:`~.base.messages.called`.
-    :param awaited: names of workers that belong to the cluster: who is away refuses nothing, because one that is lost must not keep the others from a change.
+    :param awaited: by uid of a model, names of workers that refuse nothing while they are away: one that is lost must not keep the others from a change.
     """
-    return _check(client, models, names, _check_name, lambda asked, model: _check_place(asked, model, awaited))
+    return _check(client, models, names, _check_name, lambda asked, model: _check_place(asked, model, awaited.get(model.uid, ())))
 
 
 def check_registrations(
-    client: CatalogueApi, models: Iterable[DeclaredModel], names: Mapping[str, str] = MappingProxyType({}), awaited: Collection[str] = ()
+    client: CatalogueApi,
+    models: Iterable[DeclaredModel],
+    names: Mapping[str, str] = MappingProxyType({}),
+    awaited: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> list[str]:
     """One sentence for each registration that the server would refuse: the name of a model of its own, a family that it does not have.
 
@@ -238,4 +244,4 @@ def check_registrations(
     :param names: as of :func:`check_catalogue`.
     :param awaited: as of :func:`check_catalogue`.
     """
-    return _check(client, models, names, _check_registration, lambda asked, model: _check_place(asked, model, awaited))
+    return _check(client, models, names, _check_registration, lambda asked, model: _check_place(asked, model, awaited.get(model.uid, ())))

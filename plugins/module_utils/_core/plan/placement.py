@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.messages import shown
+
 __all__ = ["PLACED", "PLACES", "Moves", "count_replicas", "counts_text", "find_moves", "placed_request", "worker_name", "workers_text"]
 
 #: Fields whose difference is made up for by adding and removing replicas of a model that goes on to serve.
@@ -48,7 +50,8 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
     :param counts: how many replicas run on each worker, by its name.
     """
-    return ", ".join(name + (f" ({count} replicas)" if count > 1 else "") for name, count in counts.items())
+    # A worker that joined chose its name.
+    return ", ".join(shown(name) + (f" ({count} replicas)" if count > 1 else "") for name, count in counts.items())
 
 
 def workers_text(places: Mapping[int, str]) -> str:

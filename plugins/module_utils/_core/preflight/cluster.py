@@ -146,6 +146,9 @@ def _members(cluster: ClusterSettings) -> _Problems:
         for name in supervisors
         if name in workers
     ]
+    if cluster.serial not in ("", "100%"):
+        problem = f"xinference_provision_serial '{shown(cluster.serial)}' would change the hosts of a cluster in batches, and each waits for the others."
+        problems.append((problem, "Leave it out for them, and use --limit where other hosts are to be changed in batches."))
     return problems
 
 

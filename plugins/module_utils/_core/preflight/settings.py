@@ -143,6 +143,7 @@ class ClusterSettings:
     :param address: of this host on which the API is published.
     :param port: of this host on which the API is published.
     :param firewall: whether the roles make firewall rules on this host.
+    :param serial: how many hosts a run of ``provision`` changes at a time.
     :param models: the list of models that the cluster serves, as it was written.
     """
 
@@ -162,6 +163,7 @@ class ClusterSettings:
     address: str
     port: int
     firewall: bool
+    serial: str
     models: Any
 
 

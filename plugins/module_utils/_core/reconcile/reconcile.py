@@ -128,13 +128,17 @@ def _refuse(client: Api, plan: Plan, observed: Observed, run_options: ReconcileO
     fetched = plan.launched if run_options.download != "only" else [model for model in plan.models if model.state == "present"]
     problems = [problem for model in fetched if wanted_files(model) for problem in [other_source(model, observed.cached or ())] if problem]
     # For a registration that is to be made or replaced the server would answer wrongly.
-    known = [action for action in changed if action.register is None]
-    registered = [action for action in plan.actions if action.register is not None and action.model is not None and action.model.registration]
     # Whoever runs is not stopped for a worker that is away.
-    for relaunched, awaited in ((False, run_options.workers), (True, ())):
-        asked_for = [[one.model for one in actions if one.model and (one.kind == RELAUNCH) is relaunched] for actions in (known, registered)]
-        problems += check_catalogue(client, asked_for[0], run_options.names, awaited)
-        problems += check_registrations(client, asked_for[1], run_options.names, awaited)
+    awaited = {action.uid: run_options.workers for action in plan.actions if action.kind != RELAUNCH}
+    problems += check_catalogue(
+        client, [action.model for action in changed if action.model is not None and action.register is None], run_options.names, awaited
+    )
+    problems += check_registrations(
+        client,
+        [action.model for action in plan.actions if action.model is not None and action.register is not None and action.model.registration],
+        run_options.names,
+        awaited,
+    )
     problems += check_paths(models, run_options.server_files, run_options.names)
     if not problems and plan.launched and run_options.check_memory:
         # Asked last: a server that cannot answer must not hide what is wrong with the declaration.

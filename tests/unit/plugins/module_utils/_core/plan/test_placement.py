@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.inferops.xinference.plugins.module_utils._core.base.messages import shown
 from ansible_collections.inferops.xinference.plugins.module_utils._core.plan.placement import (
     Moves,
     count_replicas,
@@ -146,6 +147,7 @@ def test_replicas_on_workers_that_are_not_declared_go(workers: list[str], replic
         ({0: "worker-1:30001"}, {"worker-1": 1}, "worker-1"),
         ({0: "b:1", 3: "a:1", 4: "b:1"}, {"a": 1, "b": 2}, "a, b (2 replicas)"),
         ({0: "without-a-port"}, {"without-a-port": 1}, "without-a-port"),
+        ({0: "a\n\x1b[2Jb:1"}, {"a\n\x1b[2Jb": 1}, shown("a\n\x1b[2Jb")),
     ],
 )
 def test_replicas_by_worker_in_the_order_of_names(places: dict[int, str], counts: dict[str, int], text: str) -> None:

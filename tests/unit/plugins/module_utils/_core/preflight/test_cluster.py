@@ -50,6 +50,7 @@ WORKING = ClusterSettings(
     address="127.0.0.1",
     port=9997,
     firewall=True,
+    serial="100%",
     models=MODELS,
 )
 HEAD = replace(WORKING, name="head")
@@ -387,6 +388,15 @@ def test_a_server_alone_does_not_become_a_worker_by_itself(part: str) -> None:
         "This host has services of a server alone, and a worker has none: a.service, b.timer. Run playbook teardown for it first, which leaves its data."
     ]
     assert said(HEAD, host) == []
+
+
+@pytest.mark.parametrize("serial", ["1", "50%", "2"])
+def test_members_are_not_changed_in_batches(serial: str) -> None:
+    assert said(replace(WORKING, serial=serial)) == [
+        f"xinference_provision_serial '{serial}' would change the hosts of a cluster in batches, and each waits for the others. "
+        "Leave it out for them, and use --limit where other hosts are to be changed in batches."
+    ]
+    assert said(replace(WORKING, serial="")) == []
 
 
 def test_the_firewall_would_keep_clients_from_the_port_of_the_workers() -> None:
