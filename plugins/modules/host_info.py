@@ -279,6 +279,12 @@ host:
         and does not know it.
       type: dict
       returned: always
+    cluster_key:
+      description: >-
+        SHA-256 of C(cluster), a blank and the value of C(XOSCAR_AUTH_KEY) in O(server_environment_file), by which it can be compared and is not shown. Empty
+        where the file has none.
+      type: str
+      returned: always
     declared:
       description: Uids of the models that O(declaration) wants to run; none where it does not exist or cannot be read.
       type: list

@@ -153,7 +153,7 @@ def main() -> None:
         give(Path(wanted["keeper"]), 0o644, (0, 0))
     make_folder({"inside": folder, "owner": owner[0], "group": owner[1], "mode": "0700"})
     # The keys come before the accounts, and are made where these are there already, too: then the command says so, and writes nothing.
-    changed = keep_keys(folder, owner, bool(account), wanted.get("actor_key"))
+    changed = keep_keys(folder, owner, bool(account), str(wanted["cluster_key"]) if wanted.get("cluster") else None)
     if account and command:
         # The encryption key serves API keys, of which there are none.
         done = subprocess.run(  # noqa: S603  its arguments are ours

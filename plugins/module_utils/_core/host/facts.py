@@ -24,7 +24,7 @@ from .docker_facts import docker_facts
 from .firewall_facts import firewall_facts
 from .listeners import can_listen, listeners
 from .paths import mounted, path_facts
-from .server_data import server_environment, user_facts
+from .server_data import cluster_key, server_environment, user_facts
 from .units import backup_facts, proxy_facts, service_facts
 from .versions import upgrade_facts
 
@@ -150,6 +150,7 @@ def gather(
         **client_facts(client_environment, run),
         "users": user_facts(users_database, data_root) if users_database else None,
         "server_environment": server_environment(server_environment_file, data_root) if server_environment_file else {},
+        "cluster_key": cluster_key(server_environment_file, data_root) if server_environment_file else "",
         "declared": stored_uids(declaration),
         "service": service_facts(**service, client_environment=client_environment, run=run) if service else None,
         "proxy": proxy_facts(**proxy, run=run) if proxy else None,

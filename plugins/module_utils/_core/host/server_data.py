@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import sqlite3
 import tempfile
@@ -16,7 +17,7 @@ from urllib.parse import quote
 
 from ..base.bounded import read_bytes, stat_below
 
-__all__ = ["server_environment", "user_facts"]
+__all__ = ["cluster_key", "server_environment", "user_facts"]
 
 #: Bytes of the server's database and of its log.
 _DATABASE_BYTES = 64 << 20
@@ -135,14 +136,28 @@ def user_facts(database: str, data_root: str | None = None) -> dict[str, Any] | 
         return None
 
 
+def _variables(path: str, data_root: str | None) -> dict[str, str]:
+    """The variables in the server's own file with secrets; none where it does not exist or is no file. Parameters as of :func:`server_environment`."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        lines = read_bytes(*_below(path, data_root), _SECRETS_BYTES).decode("utf-8").splitlines()
+        pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+        return {name: value for name, equals, value in pairs if equals and name.isidentifier()}
+    return {}
+
+
 def server_environment(path: str, data_root: str | None = None) -> dict[str, bool]:
     """Names of the variables in the server's own file with secrets, and whether they have a value; none where it does not exist or is no file.
 
     :param path: of the file, which the server may replace.
     :param data_root: as of :func:`_below`.
     """
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        lines = read_bytes(*_below(path, data_root), _SECRETS_BYTES).decode("utf-8").splitlines()
-        pairs = (line.partition("=") for line in lines if not line.startswith("#"))
-        return {name: bool(value) for name, equals, value in pairs if equals and name.isidentifier()}
-    return {}
+    return {name: bool(value) for name, value in _variables(path, data_root).items()}
+
+
+def cluster_key(path: str, data_root: str | None = None) -> str:
+    """SHA-256 of the key that the server's processes show each other, with a word before it; empty where the file has none.
+
+    Parameters as of :func:`server_environment`.
+    """
+    key = _variables(path, data_root).get("XOSCAR_AUTH_KEY")
+    return "" if key is None else hashlib.sha256(f"cluster {key}".encode()).hexdigest()

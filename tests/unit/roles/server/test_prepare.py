@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from ansible_collections.inferops.xinference.tests.unit.roles.templating import ROOT, made
 
 SCRIPT = (Path(__file__).parents[4] / "roles/server/files/prepare.py").read_text(encoding="utf-8")
 KEY, OTHER = "k" * 32, "Other_key-of-the-cluster-0123456789"
@@ -72,6 +75,11 @@ class Image:
         return self.file.read_text(encoding="utf-8").splitlines()
 
 
+def member(key: str) -> dict[str, str]:
+    """What the role says of a host in a cluster."""
+    return {"cluster": "worker", "cluster_key": key}
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> Image:
     """One whose processes ask for a key."""
@@ -84,7 +92,7 @@ def old(tmp_path: Path) -> Image:
     return Image(tmp_path, knows=False)
 
 
-@pytest.mark.parametrize("alone", [{}, {"actor_key": None}])
+@pytest.mark.parametrize("alone", [{}, {"cluster": "", "cluster_key": ""}, {"cluster": "", "cluster_key": KEY}])
 def test_a_server_alone_makes_its_own_key_and_keeps_it(image: Image, alone: dict[str, Any]) -> None:
     assert image.changed(**alone)
     (line,) = image.lines()
@@ -94,39 +102,39 @@ def test_a_server_alone_makes_its_own_key_and_keeps_it(image: Image, alone: dict
 
 
 def test_a_member_of_a_cluster_has_the_key_of_the_cluster(image: Image) -> None:
-    assert image.changed(actor_key=KEY)
+    assert image.changed(**member(KEY))
     assert image.lines() == [LINE + KEY]
-    assert not image.changed(actor_key=KEY)
+    assert not image.changed(**member(KEY))
     # It replaces any other, and the server has to be started again.
-    assert image.changed(actor_key=OTHER)
+    assert image.changed(**member(OTHER))
     assert image.lines() == [LINE + OTHER]
 
 
 def test_a_server_alone_that_joins_a_cluster_gives_its_own_key_up(image: Image) -> None:
     image.changed()
-    assert image.changed(actor_key=KEY)
+    assert image.changed(**member(KEY))
     assert image.lines() == [LINE + KEY]
 
 
 def test_a_cluster_whose_network_alone_keeps_others_out_has_no_key(image: Image) -> None:
     # Nothing is what a server reads where there is no file.
-    assert not image.changed(actor_key="")
+    assert not image.changed(**member(""))
     assert image.lines() == [LINE]
-    image.changed(actor_key=KEY)
-    assert image.changed(actor_key="")
+    image.changed(**member(KEY))
+    assert image.changed(**member(""))
     assert image.lines() == [LINE]
-    assert not image.changed(actor_key="")
+    assert not image.changed(**member(""))
 
 
 def test_a_member_that_leaves_a_cluster_without_a_key_makes_its_own(image: Image) -> None:
-    image.changed(actor_key="")
+    image.changed(**member(""))
     assert image.changed()
     (line,) = image.lines()
     assert re.fullmatch(LINE + "[0-9a-f]{64}", line)
 
 
 def test_a_server_that_knows_no_key_is_not_taken_for_a_closed_one(old: Image) -> None:
-    done = old.prepare(actor_key=KEY)
+    done = old.prepare(**member(KEY))
     assert done.returncode == 1
     assert done.stderr == (
         "The server's directory could not be prepared: this server knows no key of a cluster; take one since 4.0.1, or set xinference_cluster_without_key.\n"
@@ -135,7 +143,7 @@ def test_a_server_that_knows_no_key_is_not_taken_for_a_closed_one(old: Image) ->
     assert not old.file.exists()
 
 
-@pytest.mark.parametrize("wanted", [{}, {"actor_key": None}, {"actor_key": ""}])
+@pytest.mark.parametrize("wanted", [{}, {"cluster": ""}, {"cluster": "worker", "cluster_key": ""}])
 def test_a_server_that_knows_no_key_gets_none(old: Image, wanted: dict[str, Any]) -> None:
     assert not old.changed(**wanted)
     assert old.lines() == [LINE]
@@ -144,12 +152,12 @@ def test_a_server_that_knows_no_key_gets_none(old: Image, wanted: dict[str, Any]
 def test_whatever_else_is_in_the_file_stays(image: Image) -> None:
     image.file.parent.mkdir()
     image.file.write_text("# Written by hand.\nXINFERENCE_AUTH_JWT_SECRET_KEY=a=b\n" + LINE + "before\n", encoding="utf-8")
-    assert image.changed(actor_key=KEY)
+    assert image.changed(**member(KEY))
     assert image.lines() == ["# Written by hand.", "XINFERENCE_AUTH_JWT_SECRET_KEY=a=b", LINE + KEY]
 
 
 def test_nobody_but_the_server_reads_the_key_and_no_output_shows_it(image: Image) -> None:
-    done = image.prepare(actor_key=KEY)
+    done = image.prepare(**member(KEY))
     assert KEY not in done.stdout + done.stderr
     assert [stat.S_IMODE(path.stat().st_mode) for path in (image.file, image.file.parent)] == [0o600, 0o700]
     assert [path.name for path in image.file.parent.iterdir()] == ["environment"]
@@ -161,7 +169,20 @@ def test_the_key_is_written_through_no_link(image: Image, tmp_path: Path) -> Non
     image.file.parent.mkdir()
     image.file.symlink_to(other)
     image.file.with_name("environment.new").symlink_to(other)
-    assert image.changed(actor_key=KEY)
+    assert image.changed(**member(KEY))
     assert not image.file.is_symlink()
     assert image.lines() == [LINE + KEY]
     assert other.read_text(encoding="utf-8") == LINE + OTHER + "\n"
+
+
+@pytest.mark.parametrize(("host", "cluster"), [("head", "supervisor"), ("worker-1", "worker"), ("alone", "")])
+def test_the_role_says_in_texts_whether_there_is_a_cluster(host: str, cluster: str) -> None:
+    """What is null in a dictionary of a role is an empty text for ansible-core 2.18, and an empty key of a cluster would open all ports of its processes."""
+    tasks = yaml.safe_load((ROOT / "roles/server/tasks/prepare.yml").read_text(encoding="utf-8"))
+    (wanted,) = [each["vars"]["_wanted"] for task in tasks for each in task.get("block", ()) if "_wanted" in each.get("vars", {})]
+    given = {
+        "groups": {"xinference_supervisor": ["head"], "xinference_workers": ["worker-1"]},
+        "inventory_hostname": host,
+        "xinference_cluster_key": KEY,
+    }
+    assert [made(wanted[name], "server", given) for name in ("cluster", "cluster_key")] == [cluster, KEY]

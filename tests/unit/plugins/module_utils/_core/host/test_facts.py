@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -33,7 +34,7 @@ from ansible_collections.inferops.xinference.plugins.module_utils._core.host.doc
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.facts import gather
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.firewall_facts import firewall_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.paths import path_facts
-from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import server_environment, user_facts
+from ansible_collections.inferops.xinference.plugins.module_utils._core.host.server_data import cluster_key, server_environment, user_facts
 from ansible_collections.inferops.xinference.plugins.module_utils._core.host.units import service_facts
 
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41"}
@@ -1178,6 +1179,22 @@ def test_no_link_is_followed_for_the_secrets_of_a_server(tmp_path: Path) -> None
     assert server_environment(str(tmp_path / "environment")) == {}
 
 
+def test_the_key_of_the_server_s_processes_is_compared_and_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "environment"
+    assert cluster_key(str(file)) == ""
+    file.write_text("A=b\n", encoding="utf-8")
+    assert cluster_key(str(file)) == ""
+    found = []
+    for key in ("", "marked-secret", "another"):
+        file.write_text(f"# comment\nXOSCAR_AUTH_KEY={key}\n", encoding="utf-8")
+        found.append(cluster_key(str(file)))
+        assert found[-1] == hashlib.sha256(f"cluster {key}".encode()).hexdigest()
+    assert len(set(found)) == 3
+    # What the server put in its place is not followed.
+    (tmp_path / "link").symlink_to(file)
+    assert cluster_key(str(tmp_path / "link"), str(tmp_path)) == ""
+
+
 def test_links_on_the_way_are_reported(tmp_path: Path) -> None:
     (tmp_path / "folder/deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to("folder")
@@ -1229,6 +1246,7 @@ def test_everything_at_once(engine: Engine, tmp_path: Path) -> None:
         "client_requirements",
         "users",
         "server_environment",
+        "cluster_key",
         "declared",
         "service",
         "proxy",
